@@ -1,0 +1,85 @@
+"""Every error that ferdata raises on purpose: one class per remedy, each with a hint that is an action.
+
+    FerdataError
+    ├── DatasetMissing      the files are not there: obtain them, or say where they are
+    ├── NotThisDataset      the folder holds something else: point at the right one
+    ├── BrokenSource        a file of the dataset is damaged: mend or download it again
+    ├── UnknownLabel        a label that the declaration does not know: check the release, or keep it as null
+    ├── NotAManifest        not a Parquet manifest of this schema version: make it again
+    ├── InvalidManifest     a manifest that breaks its own rules: all failures at once
+    ├── ImagesMissing       the images a manifest points at have moved: name their root
+    ├── AlreadyExists       the output is there: --force, or another name
+    ├── CannotWrite         the output's folder refuses: another folder, rights, or disk space
+    ├── BadOption           an option's value cannot work: what it may be
+    ├── MissingExtra        a library that is not installed: the pip line
+    ├── Leak                test shares faces with train: merge again, or --allow-leak
+    └── BrokenRun           a run folder or checkpoint that cannot be used: train again
+"""
+
+
+class FerdataError(Exception):
+    """An error with a remedy: `message` says what and where, `hint` says what to do."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}"
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        # Errors cross from worker processes to the one that reports them.
+        return type(self), (self.message, self.hint)
+
+
+class DatasetMissing(FerdataError):
+    """The dataset's files are not there."""
+
+
+class NotThisDataset(FerdataError):
+    """The folder holds something, but not this dataset."""
+
+
+class BrokenSource(FerdataError):
+    """A file of the dataset is damaged."""
+
+
+class UnknownLabel(FerdataError):
+    """The source carries a label that its declaration does not know."""
+
+
+class NotAManifest(FerdataError):
+    """The file is no manifest of this schema version."""
+
+
+class InvalidManifest(FerdataError):
+    """The manifest breaks rules of the schema; the message lists all of them."""
+
+
+class ImagesMissing(FerdataError):
+    """The images that a manifest points at are not where it says."""
+
+
+class AlreadyExists(FerdataError):
+    """The output is there already."""
+
+
+class CannotWrite(FerdataError):
+    """The output cannot be written."""
+
+
+class BadOption(FerdataError):
+    """An option's value cannot work."""
+
+
+class MissingExtra(FerdataError):
+    """A library of an extra is not installed."""
+
+
+class Leak(FerdataError):
+    """Test (or val) shares faces with train."""
+
+
+class BrokenRun(FerdataError):
+    """A run folder or a checkpoint cannot be used."""

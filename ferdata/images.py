@@ -1,0 +1,106 @@
+"""Image bytes to facts, in one decode: size, mode, hashes, brightness, contrast, sharpness."""
+
+import hashlib
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# A face image has no business being larger; the limit stops decompression bombs, and must stand before the import.
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 26))
+os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # the caller reports what cannot be read
+
+import cv2
+
+cv2.setNumThreads(1)  # images are small and the work is spread over processes
+
+
+class UnreadableImage(Exception):
+    """The bytes are no whole image; the message is the reason that a rejects file records."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one decode tells of an image; the fields are columns that ingest owns (`ferdata.schema`)."""
+
+    pixel_hash: str
+    phash: int
+    width: int
+    height: int
+    mode: str
+    brightness: float
+    contrast: float
+    sharpness: float
+
+
+def decode(data: bytes) -> NDArray[np.generic]:
+    """Decode an image file's bytes to (H, W) grey or (H, W, 3) RGB, uint8 or uint16, EXIF orientation applied.
+
+    Raises UnreadableImage for what is empty, cut short or no image.
+    """
+    if not data:
+        raise UnreadableImage("empty file")
+    # OpenCV fills the rest of a cut file with grey and says nothing, so the end mark is looked for.
+    if data.startswith(b"\x89PNG") and b"IEND" not in data[-64:]:
+        raise UnreadableImage("cut short: no end mark")
+    if data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data[-4096:]:
+        raise UnreadableImage("cut short: no end mark")
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+    except cv2.error as error:
+        raise UnreadableImage(f"refused by the decoder: {error.err}") from None
+    if image is None:
+        raise UnreadableImage("not a whole image")
+    if image.dtype not in (np.uint8, np.uint16):
+        raise UnreadableImage(f"pixels of type {image.dtype}")
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def encode_png(image: NDArray[np.generic]) -> bytes:
+    """Encode grey (H, W) or RGB (H, W, 3) pixels as PNG: lossless."""
+    stored = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    return bytes(cv2.imencode(".png", stored, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1])
+
+
+def pixel_hash(image: NDArray[np.generic]) -> str:
+    """Return the 128-bit hash, in hex, of an image's shape, depth and pixels.
+
+    RGB with three equal channels counts as grey, so that a grey picture saved as colour stays the same picture.
+    """
+    if image.ndim == 3 and (image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all():
+        image = image[..., 0]
+    digest = hashlib.blake2b(repr((image.shape, image.dtype.name)).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()
+
+
+def perceptual_hash(grey: NDArray[np.uint8]) -> int:
+    """Return the 64-bit DCT hash: signs, against their median, of the lowest 8 x 8 frequencies of a 32 x 32 copy."""
+    small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
+    low = cv2.dct(small)[:8, :8].ravel()
+    bits = np.packbits(low > np.partition(low, 32)[32])
+    return int.from_bytes(bits.tobytes(), "big")
+
+
+def as_uint8(image: NDArray[np.generic]) -> NDArray[np.uint8]:
+    """Return the image with 8 bits a channel; 16-bit values keep their upper byte."""
+    return (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image.astype(np.uint8, copy=False)
+
+
+def measure(image: NDArray[np.generic]) -> Facts:
+    """Return the facts of a decoded image, as `decode` gives it."""
+    eight = as_uint8(image)
+    grey = eight if eight.ndim == 2 else cv2.cvtColor(eight, cv2.COLOR_RGB2GRAY)
+    mean, deviation = cv2.meanStdDev(grey)
+    edges = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))[1][0, 0] / 255
+    return Facts(
+        pixel_hash=pixel_hash(image),
+        phash=perceptual_hash(grey),
+        width=image.shape[1],
+        height=image.shape[0],
+        mode=("L" if image.ndim == 2 else "RGB") + ("16" if image.dtype == np.uint16 else ""),
+        brightness=float(mean[0, 0]) / 255,
+        contrast=float(deviation[0, 0]) / 255,
+        sharpness=float(edges) ** 2,
+    )

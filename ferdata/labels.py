@@ -1,0 +1,286 @@
+"""Emotions, taxonomies, vote policies, and the one function that derives every label column.
+
+What a publisher wrote (`native_label`, `votes`) is kept for good; what training reads is derived here,
+so that a map, a policy or a taxonomy is changed without reading an image again.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ferdata.errors import BadOption, UnknownLabel
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+# The canonical order is FER+'s own (microsoft/FERPlus, src/train.py).
+EMOTIONS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+VOTE_COLUMNS = (*EMOTIONS, "unknown", "not_a_face")
+# Why a row has no label. A native label maps to one of EMOTIONS or to one of these.
+REASONS = ("unknown", "not_a_face", "no_majority", "other", "uncertain", "compound", "unlabelled")
+POLICIES = ("majority", "probability", "crossentropy", "multi_target")
+
+# One colour per emotion, everywhere; Okabe and Ito's set, told apart by colour-blind readers too.
+COLOURS = {
+    "neutral": "#7f7f7f",
+    "happiness": "#e69f00",
+    "surprise": "#56b4e9",
+    "sadness": "#0072b2",
+    "anger": "#d55e00",
+    "disgust": "#009e73",
+    "fear": "#cc79a7",
+    "contempt": "#8c6d31",
+}
+
+# Spellings seen in class folders and tables of labels; compared in lower case.
+ALIASES: Mapping[str, str] = {
+    alias: emotion
+    for emotion, aliases in {
+        "neutral": ("neutral", "neutrality"),
+        "happiness": ("happiness", "happy", "joy", "smile"),
+        "surprise": ("surprise", "surprised"),
+        "sadness": ("sadness", "sad"),
+        "anger": ("anger", "angry"),
+        "disgust": ("disgust", "disgusted"),
+        "fear": ("fear", "fearful", "afraid", "scared"),
+        "contempt": ("contempt", "contemptuous"),
+    }.items()
+    for alias in aliases
+}
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """A choice of classes: `mapping` takes each canonical emotion to its class; an absent one is left out.
+
+    `classes` fixes the class order of training, of checkpoints and of every report.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    mapping: Mapping[str, str]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the form that a manifest's metadata and a checkpoint carry."""
+        return {"name": self.name, "classes": list(self.classes), "mapping": dict(self.mapping)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "Taxonomy":
+        """Rebuild a taxonomy from `as_dict`'s form."""
+        return cls(data["name"], tuple(data["classes"]), dict(data["mapping"]))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The emotions that this taxonomy has no class for, in canonical order."""
+        return tuple(e for e in EMOTIONS if e not in self.mapping)
+
+
+def _same(*emotions: str) -> dict[str, str]:
+    return {e: e for e in emotions}
+
+
+TAXONOMIES = {
+    t.name: t
+    for t in (
+        Taxonomy("basic8", EMOTIONS, _same(*EMOTIONS)),
+        Taxonomy("basic7", EMOTIONS[:7], _same(*EMOTIONS[:7])),
+        # Surprise has no valence of its own, so it is left out.
+        Taxonomy(
+            "valence3",
+            ("positive", "neutral", "negative"),
+            {"happiness": "positive", "neutral": "neutral"}
+            | dict.fromkeys(("sadness", "anger", "disgust", "fear", "contempt"), "negative"),
+        ),
+        Taxonomy(
+            "fer3", ("angry", "happy", "sad"), {"anger": "angry", "happiness": "happy", "sadness": "sad"}
+        ),
+    )
+}
+
+
+def taxonomy(spec: str) -> Taxonomy:
+    """Return the taxonomy that `spec` names.
+
+    `spec` is a built-in name, a name with overrides (`basic7:contempt=disgust`), or a TOML file with
+    `classes = [...]` and a table `[mapping]` of emotion = class. Raises BadOption.
+    """
+    if spec.endswith(".toml"):
+        return _taxonomy_file(Path(spec))
+    name, _, overrides = spec.partition(":")
+    if name not in TAXONOMIES:
+        raise BadOption(
+            f"There is no taxonomy {name!r}.",
+            f"Choose one of {', '.join(TAXONOMIES)}, or name a TOML file with classes and a [mapping].",
+        )
+    chosen = TAXONOMIES[name]
+    if not overrides:
+        return chosen
+    pairs = dict(pair.partition("=")[::2] for pair in overrides.split(","))
+    return _checked(Taxonomy(spec, chosen.classes, {**chosen.mapping, **pairs}), spec)
+
+
+def _taxonomy_file(path: Path) -> Taxonomy:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        chosen = Taxonomy(str(data.get("name", path.stem)), tuple(data["classes"]), dict(data["mapping"]))
+    except OSError as error:
+        raise BadOption(f"Cannot read the taxonomy {path}: {error.strerror}.", "Check the path.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+        raise BadOption(
+            f"{path} is no taxonomy: {error}.",
+            'It needs `classes = ["happy", ...]` and a table [mapping] with lines like `happiness = "happy"`.',
+        ) from None
+    return _checked(chosen, str(path))
+
+
+def _checked(chosen: Taxonomy, where: str) -> Taxonomy:
+    strangers = [e for e in chosen.mapping if e not in EMOTIONS]
+    homeless = [c for c in chosen.mapping.values() if c not in chosen.classes]
+    empty = [c for c in chosen.classes if c not in chosen.mapping.values()]
+    if strangers or homeless or empty:
+        raise BadOption(
+            f"The taxonomy {where} does not close: unknown emotions {strangers}, "
+            f"classes not listed {homeless}, classes that no emotion maps to {empty}.",
+            f"Emotions are {', '.join(EMOTIONS)}; every class must be listed and mapped to.",
+        )
+    return chosen
+
+
+def tally(votes: "NDArray[np.int16]", policy: str) -> "tuple[NDArray[np.int8], NDArray[np.float32]]":
+    """Turn annotator votes into labels as FER+'s reference reader does.
+
+    `votes` is int (n, 10) in the order of VOTE_COLUMNS. Returns `label`, int8 (n,): 0..7 an emotion, 8 unknown,
+    9 not a face, -1 no majority; and `dist`, float32 (n, 8), the target distribution (zeros where no emotion won).
+    Rules: microsoft/FERPlus, src/ferplus.py. Single votes are noise and count as none; then
+
+    - majority: the winner needs more than half of what is left;
+    - crossentropy and probability (one distribution, drawn from differently in training): winners are taken from
+      the top until they hold three quarters, or are three, or unknown/not-a-face comes up;
+    - multi_target: every column with 30 % or more.
+
+    Winners that together hold no more than half are no majority. Raises BadOption on an unknown policy.
+    """
+    import numpy as np
+
+    if policy not in POLICIES:
+        raise BadOption(f"There is no vote policy {policy!r}.", f"Choose one of {', '.join(POLICIES)}.")
+    kept = np.where(votes <= 1, 0, votes).astype(np.int32)
+    total = kept.sum(axis=1)
+    if policy == "majority":
+        chosen = np.where(kept == kept.max(axis=1, keepdims=True), kept, 0)
+        # A tie at the top cannot hold a strict majority, so the winner is one column.
+        valid = 2 * kept.max(axis=1) > total
+    elif policy == "multi_target":
+        chosen = np.where(10 * kept >= 3 * total[:, None], kept, 0)
+        valid = 2 * chosen.sum(axis=1) > total
+    else:
+        chosen, count = _top_down(kept, total)
+        valid = (2 * chosen.sum(axis=1) > total) & (count <= 3)
+    label = np.where(valid, chosen.argmax(axis=1), -1).astype(np.int8)
+    is_emotion = (label >= 0) & (label < len(EMOTIONS))
+    dist = np.where(is_emotion[:, None], chosen[:, : len(EMOTIONS)], 0).astype(np.float32)
+    return label, dist / np.maximum(dist.sum(axis=1, keepdims=True), 1)
+
+
+def _top_down(
+    kept: "NDArray[np.int32]", total: "NDArray[np.int32]"
+) -> "tuple[NDArray[np.int32], NDArray[np.int32]]":
+    """Accept the largest columns, ties in column order; at most three rounds, since each accepts one or more."""
+    import numpy as np
+
+    left = kept.copy()
+    chosen = np.zeros_like(kept)
+    accepted = np.zeros(len(kept), np.int32)  # votes, for the three quarters
+    count = np.zeros(len(kept), np.int32)
+    stopped = np.zeros(len(kept), bool)
+    for _ in range(3):
+        going = ~stopped & (4 * accepted < 3 * total) & (count < 3)
+        top = left.max(axis=1)
+        for column in range(kept.shape[1]):
+            take = going & ~stopped & (left[:, column] == top)
+            others = chosen.sum(axis=1) > 0
+            chosen[take, column] = top[take]
+            left[take, column] = 0
+            accepted += np.where(take, top, 0)
+            count += take
+            if column >= len(EMOTIONS):
+                # Unknown or not-a-face ends the search; behind other winners it does not count itself.
+                chosen[take & others, column] = 0
+                count -= take & others
+                stopped |= take
+    return chosen, count
+
+
+def derive(
+    table: "pa.Table", maps: Mapping[str, Mapping[str, str]], policy: str, classes: Taxonomy
+) -> "dict[str, pa.Array]":
+    """Derive `label`, `label_dist`, `label_reason` and `target` for every row of `table`.
+
+    `table` has `dataset`, `native_label`, `votes` and `reviewed_label`; `maps` takes each dataset's native labels
+    to an emotion or a reason. Votes, where a row has them, decide over the native label; a reviewer decides over
+    both. Raises UnknownLabel for a native label that its dataset's map does not know.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    names = [*VOTE_COLUMNS, *REASONS[2:]]  # 0..7 emotions, then reasons
+    outcome = _from_native(table, maps, names)
+    dist = np.zeros((table.num_rows, len(EMOTIONS)), np.float32)
+    votes = table["votes"].combine_chunks()
+    voted = np.flatnonzero(pc.is_valid(votes).to_numpy(zero_copy_only=False))
+    if len(voted):
+        given = votes.drop_null().flatten().to_numpy(zero_copy_only=False).reshape(-1, len(VOTE_COLUMNS))
+        label, dist[voted] = tally(given, policy)
+        outcome[voted] = np.where(label < 0, names.index("no_majority"), label)
+    pick = pa.array(outcome.astype(np.int32))
+    label_column = pa.array([*EMOTIONS] + [None] * (len(names) - 8), pa.string()).take(pick)
+    reviewed = table["reviewed_label"].combine_chunks()
+    decided = pc.coalesce(reviewed, label_column)
+    position = pc.index_in(decided, pa.array(EMOTIONS))
+    target = pa.array([classes.mapping.get(e) for e in EMOTIONS], pa.string()).take(position)
+    has_dist = dist.sum(axis=1) > 0
+    return {
+        "label": label_column,
+        "label_dist": pa.FixedSizeListArray.from_arrays(
+            pa.array(dist.ravel()), len(EMOTIONS), mask=pa.array(~has_dist)
+        ),
+        "label_reason": pa.array([None] * 8 + names[8:], pa.string()).take(pick),
+        "target": target,
+    }
+
+
+def _from_native(
+    table: "pa.Table", maps: Mapping[str, Mapping[str, str]], names: list[str]
+) -> "NDArray[np.intp]":
+    """Return, for each row, the position in `names` of what its native label means."""
+    import numpy as np
+
+    unlabelled = names.index("unlabelled")
+    dataset = table["dataset"].combine_chunks().dictionary_encode()
+    native = table["native_label"].combine_chunks().dictionary_encode()
+    natives = native.dictionary.to_pylist()
+    voted = table["votes"].is_valid().combine_chunks().to_numpy(zero_copy_only=False)
+    code = native.indices.fill_null(len(natives)).to_numpy(zero_copy_only=False)
+    source = dataset.indices.to_numpy(zero_copy_only=False)
+    meaning = np.full((len(dataset.dictionary), len(natives) + 1), -1)
+    meaning[:, -1] = unlabelled
+    for d, name in enumerate(dataset.dictionary.to_pylist()):
+        for n, word in enumerate(natives):
+            if word in maps.get(name, {}):
+                meaning[d, n] = names.index(maps[name][word])
+    outcome = meaning[source, code]
+    lost = np.flatnonzero((outcome < 0) & ~voted)
+    if len(lost):
+        first = int(lost[0])
+        known = ", ".join(maps.get(table["dataset"][first].as_py(), {})) or "none"
+        raise UnknownLabel(
+            f"{len(lost)} rows carry a label that the map does not know; the first is "
+            f"{table['native_label'][first].as_py()!r} of {table['dataset'][first].as_py()}.",
+            f"Known labels: {known}. Check that this is the release you mean.",
+        )
+    return np.where(outcome < 0, unlabelled, outcome)

@@ -1,0 +1,327 @@
+"""The manifest file: write it whole or not at all, read it in streams, know what made it.
+
+One Parquet file, one row per face image, columns as in `ferdata.schema`. File metadata: `ferdata` (JSON: sources,
+policy, taxonomy, lineage, counts, fingerprint) and `huggingface` (features, so that `datasets` decodes the images).
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ferdata import __version__
+from ferdata.errors import AlreadyExists, CannotWrite, ImagesMissing, NotAManifest
+from ferdata.labels import Taxonomy
+from ferdata.schema import COLUMNS, SCHEMA_VERSION, SPLITS, arrow_schema, huggingface_features
+
+KEY = b"ferdata"
+ROW_GROUP_BYTES = 16 << 20  # of image bytes: what a reader holds at once
+ROW_GROUP_ROWS = 1 << 16
+
+
+class Manifest:
+    """An open manifest: its metadata now, its rows when asked for."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path`. Raises NotAManifest if it is none, or of another schema version."""
+        self.path = path
+        again = "Make it with `ferdata ingest` or `ferdata merge`."
+        try:
+            self.file = pq.ParquetFile(path, memory_map=True)
+        except FileNotFoundError:
+            raise NotAManifest(f"There is no file {path}.", again) from None
+        except (OSError, pa.ArrowException) as error:
+            raise NotAManifest(f"{path} is not a Parquet file ({str(error).splitlines()[0]}).", again) from None
+        raw = (self.file.metadata.metadata or {}).get(KEY)
+        if raw is None:
+            raise NotAManifest(f"{path} is a Parquet file, but no ferdata manifest.", again)
+        try:
+            self.metadata: dict[str, Any] = json.loads(raw)
+        except ValueError:
+            raise NotAManifest(f"The ferdata metadata of {path} is no JSON.", again) from None
+        version = self.metadata.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise NotAManifest(
+                f"{path} has schema version {version}; this ferdata {__version__} reads version {SCHEMA_VERSION}.",
+                "Ingest the dataset again, or install the ferdata that wrote it.",
+            )
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return int(self.file.metadata.num_rows)
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of every column but `image`, in row order: equal content, equal fingerprint, on any machine."""
+        return str(self.metadata["fingerprint"])
+
+    @property
+    def sources(self) -> dict[str, dict[str, Any]]:
+        """The metadata of each dataset in the manifest, by name."""
+        return dict(self.metadata["sources"])
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The classes under which `target` was derived."""
+        return Taxonomy.from_dict(self.metadata["taxonomy"])
+
+    @property
+    def maps(self) -> dict[str, dict[str, str]]:
+        """Each dataset's map from native label to emotion or reason."""
+        return {name: dict(source["labels"]) for name, source in self.sources.items()}
+
+    def table(self, *columns: str) -> pa.Table:
+        """Read the named columns, or all but `image`, into memory."""
+        names = columns or tuple(c.name for c in COLUMNS if c.name != "image")
+        return self.file.read(columns=list(names)).cast(arrow_schema(*names))
+
+    def batches(self, columns: Sequence[str] | None = None, rows: int = 4096) -> Iterator[pa.RecordBatch]:
+        """Stream the named columns (all of them by default) in batches of at most `rows`."""
+        yield from self.file.iter_batches(batch_size=rows, columns=list(columns) if columns else None)
+
+    def roots(self, given: Mapping[str, Path] | None = None) -> dict[str, Path | None]:
+        """Return where each dataset's files are: as given, by FERDATA_ROOT_<NAME>, or as recorded.
+
+        A recorded root is relative to the manifest, so that a tree of both can be moved. None: embedded only.
+        """
+        found: dict[str, Path | None] = {}
+        for name, source in self.sources.items():
+            recorded = source.get("root")
+            override = (given or {}).get(name) or os.environ.get(f"FERDATA_ROOT_{name.upper()}")
+            if override:
+                found[name] = Path(override)
+            else:
+                found[name] = None if recorded is None else (self.path.parent / recorded).resolve()
+        return found
+
+    def read_image(self, row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> bytes:
+        """Return the encoded bytes of `row`'s image: embedded, or read below its dataset's root.
+
+        `row` has `dataset` and `image` as Python values. Raises ImagesMissing.
+        """
+        image, dataset = row["image"], row["dataset"]
+        if image["bytes"] is not None:
+            return bytes(image["bytes"])
+        root = roots.get(dataset)
+        path = inside(root, image["path"]) if root else None
+        try:
+            if path is None:
+                raise FileNotFoundError
+            return path.read_bytes()
+        except OSError:
+            raise ImagesMissing(
+                f"The image {image['path']} of {dataset} is not below {root}.",
+                f"Say where the dataset is now: FERDATA_ROOT_{dataset.upper()}=/path/to/it",
+            ) from None
+
+
+def inside(root: Path, relative: str) -> Path:
+    """Return `root / relative`, refused with FileNotFoundError if that leads out of `root`."""
+    path = (root / relative).resolve()
+    if not path.is_relative_to(root.resolve()):
+        raise FileNotFoundError(relative)
+    return path
+
+
+class Fingerprint:
+    """A hash of columns that does not depend on how rows are cut into batches, nor on how Parquet stores them."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, Any] = {}
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        """Add the rows of `batch`; `image` is passed over, since `pixel_hash` stands for it."""
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            if name != "image":
+                self._add(name, column)
+
+    def _add(self, name: str, column: pa.Array) -> None:
+        self._feed(f"{name}?", pc.cast(column.is_valid(), pa.uint8()))
+        if pa.types.is_struct(column.type):
+            for i, f in enumerate(column.type):
+                self._add(f"{name}.{f.name}", column.field(i))
+        elif pa.types.is_fixed_size_list(column.type) or pa.types.is_list(column.type):
+            lengths = pc.fill_null(pc.list_value_length(column), 0)
+            self._feed(f"{name}#", pc.cast(lengths, pa.int32()))
+            self._add(f"{name}[]", column.drop_null().flatten())
+        elif pa.types.is_string(column.type):
+            text = pc.cast(pc.fill_null(column, ""), pa.large_binary())
+            self._feed(f"{name}#", pc.cast(pc.binary_length(text), pa.int64()))
+            whole = pc.binary_join(pa.LargeListArray.from_arrays(pa.array([0, len(text)], pa.int64()), text), b"")
+            self._hash(name).update(whole[0].as_py())
+        else:
+            plain = pc.cast(column, pa.uint8()) if pa.types.is_boolean(column.type) else column
+            self._feed(name, pc.fill_null(plain, pa.scalar(0, plain.type)))
+
+    def _feed(self, name: str, column: pa.Array) -> None:
+        self._hash(name).update(column.to_numpy(zero_copy_only=False).tobytes())
+
+    def _hash(self, name: str) -> Any:
+        return self.parts.setdefault(name, hashlib.blake2b(digest_size=16))
+
+    def hexdigest(self) -> str:
+        """Return the fingerprint of all rows so far."""
+        whole = hashlib.blake2b(digest_size=16)
+        for name in sorted(self.parts):
+            whole.update(name.encode() + self.parts[name].digest())
+        return whole.hexdigest()
+
+
+def check_output(out: Path, force: bool = False, inputs: Iterable[Path] = ()) -> None:
+    """Raise AlreadyExists or CannotWrite now, before the work, if `out` could not be written at its end."""
+    if any(out.resolve() == path.resolve() for path in inputs):
+        raise AlreadyExists(f"{out} is an input, and inputs are never modified.", "Choose another --out.")
+    if out.is_dir():
+        raise CannotWrite(f"{out} is a folder.", "Name a file with --out, such as manifests/merged.parquet.")
+    if out.exists() and not force:
+        raise AlreadyExists(f"{out} is there already.", "Add --force to replace it, or choose another --out.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        probe = _temporary(out)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise CannotWrite(
+            f"Cannot write in {out.parent}: {error.strerror}.", "Choose a folder that you may write in with --out."
+        ) from None
+
+
+def _temporary(out: Path) -> Path:
+    return out.with_name(f".{out.name}.{os.getpid()}.part")
+
+
+def write(
+    out: Path, batches: Iterable[pa.RecordBatch], metadata: Mapping[str, Any], force: bool = False
+) -> dict[str, Any]:
+    """Write a manifest: all of it under its final name, or nothing.
+
+    `batches` have the columns of the schema (missing ones become null, order is free). `metadata` needs `sources`,
+    `vote_policy`, `taxonomy` and `lineage`; rows, counts and the fingerprint are added here. `metadata` is read
+    after the last batch, so that a step may still be counting. Returns the metadata as written.
+    """
+    check_output(out, force)
+    for stale in out.parent.glob(f".{out.name}.*.part"):  # what a killed run left
+        if not _alive(stale):
+            stale.unlink(missing_ok=True)
+    temporary = _temporary(out)
+    try:
+        written = _write_rows(temporary, batches, metadata)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, out)
+    except OSError as error:
+        raise CannotWrite(
+            f"Writing {out} failed: {error.strerror or error}.", "Free some space, or choose another --out."
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    return written
+
+
+def _alive(part: Path) -> bool:
+    pid = part.suffixes[-2][1:]
+    return pid.isdigit() and pid != str(os.getpid()) and Path(f"/proc/{pid}").exists()
+
+
+def _write_rows(
+    path: Path, batches: Iterable[pa.RecordBatch], metadata: Mapping[str, Any]
+) -> dict[str, Any]:
+    features = {"info": {"features": huggingface_features()}}
+    schema = arrow_schema().with_metadata({"huggingface": json.dumps(features)})
+    fingerprint, counts = Fingerprint(), _Counts()
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        pending: list[pa.RecordBatch] = []
+        size = 0
+        for batch in batches:
+            whole = conform(batch)
+            fingerprint.update(whole)
+            counts.update(whole)
+            for piece in _pieces(whole):
+                grown = piece.column("image").nbytes
+                rows = sum(p.num_rows for p in pending) + piece.num_rows
+                if pending and (size + grown > ROW_GROUP_BYTES or rows > ROW_GROUP_ROWS):
+                    writer.write_table(pa.Table.from_batches(pending, arrow_schema()))
+                    pending, size = [], 0
+                pending.append(piece)
+                size += grown
+        if pending:
+            writer.write_table(pa.Table.from_batches(pending, arrow_schema()))
+        written = {
+            "schema_version": SCHEMA_VERSION,
+            "ferdata": __version__,
+            "rows": counts.rows,
+            "fingerprint": fingerprint.hexdigest(),
+            "counts": counts.as_dict(),
+            **metadata,
+        }
+        writer.add_key_value_metadata({KEY.decode(): json.dumps(written, ensure_ascii=False)})
+    return written
+
+
+def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Cut a batch so that no piece alone is larger than a row group, unless one image is."""
+    if batch.num_rows <= 1 or batch.column("image").nbytes <= ROW_GROUP_BYTES:
+        yield batch
+        return
+    half = batch.num_rows // 2
+    # A slice still counts the whole buffer, so the halves are copied.
+    for part in (batch.slice(0, half), batch.slice(half)):
+        yield from _pieces(part.take(pa.array(range(part.num_rows))))
+
+
+def conform(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return `batch` with exactly the schema's columns, in order; columns that it lacks are null."""
+    schema = arrow_schema()
+    columns = [
+        batch.column(f.name).cast(f.type) if f.name in batch.schema.names else pa.nulls(batch.num_rows, f.type)
+        for f in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+class _Counts:
+    """Rows by dataset and split, kept in the metadata so that `show` reads no rows."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.cells: Counter[tuple[str, str, bool]] = Counter()
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        self.rows += batch.num_rows
+        split = pc.coalesce(batch.column("split"), batch.column("official_split"), pa.scalar("none"))
+        labelled = batch.column("target").is_valid()
+        table = pa.table({"d": batch.column("dataset"), "s": split, "l": labelled})
+        for cell in table.group_by(["d", "s", "l"]).aggregate([([], "count_all")]).to_pylist():
+            self.cells[cell["d"], cell["s"], cell["l"]] += cell["count_all"]
+
+    def as_dict(self) -> dict[str, dict[str, dict[str, int]]]:
+        counts: dict[str, dict[str, dict[str, int]]] = {}
+        order = {name: i for i, name in enumerate((*SPLITS, "none"))}
+        for dataset, split, labelled in sorted(self.cells, key=lambda c: (c[0], order.get(c[1], 9))):
+            cell = counts.setdefault(dataset, {}).setdefault(split, {"rows": 0, "labelled": 0})
+            cell["rows"] += self.cells[dataset, split, labelled]
+            cell["labelled"] += labelled * self.cells[dataset, split, labelled]
+        return counts
+
+
+def step_record(
+    step: str, options: Mapping[str, Any], inputs: Iterable[Manifest] = (), **counted: Any
+) -> dict[str, Any]:
+    """Return a lineage entry: the step, its options, the inputs by fingerprint, what was counted."""
+    return {
+        "step": step,
+        "ferdata": __version__,
+        "options": dict(options),
+        "inputs": [{"name": m.path.name, "rows": m.rows, "fingerprint": m.fingerprint} for m in inputs],
+        **counted,
+    }

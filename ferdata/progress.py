@@ -1,0 +1,43 @@
+"""Progress on stderr: a bar with rate and remaining time where a person looks, nothing where none does."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Advance(Protocol):
+    """Report `n` more pieces of work as done, optionally with a word on how it goes."""
+
+    def __call__(self, n: int = 1, note: str = "") -> None: ...
+
+
+@contextmanager
+def bar(what: str, total: int | None = None, unit: str = "rows") -> Iterator[Advance]:
+    """Show a bar labelled `what` while the block runs; `total` None means that the end is not known.
+
+    Nothing is drawn when stderr is not a terminal, and rich is not imported then.
+    """
+    if not sys.stderr.isatty():
+        yield lambda n=1, note="": None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(compact=True),
+        TextColumn("[dim]{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=total, rate="", note="")
+
+        def advance(n: int = 1, note: str = "") -> None:
+            speed = progress.tasks[task].speed
+            rate = f"{speed:,.0f} {unit}/s" if speed else ""
+            progress.update(task, advance=n, rate=rate, note=note)
+
+        yield advance

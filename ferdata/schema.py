@@ -1,0 +1,161 @@
+"""Every column of the manifest, once: name, type, owner, meaning. The Parquet schema, the check and the docs read it.
+
+Also `Sample`, the row that an adapter yields: the columns that adapters own, and where the image is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+    from numpy.typing import NDArray
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `type` in Arrow's words, `owner` the only step that writes it."""
+
+    name: str
+    type: str
+    owner: str
+    meaning: str
+    required: bool = False
+
+
+COLUMNS = (
+    Column("sample_id", "string", "ingest", "`<dataset>:<key in the publisher's own terms>`, unique", True),
+    Column("dataset", "string", "ingest", "the adapter's name", True),
+    Column(
+        "image", "image", "ingest", "embedded bytes, or a POSIX path relative to the source's root", True
+    ),
+    Column(
+        "pixel_hash",
+        "string",
+        "ingest",
+        "128-bit hash of decoded pixels and shape: the identity of an image",
+        True,
+    ),
+    Column("phash", "uint64", "ingest", "perceptual hash (64-bit DCT)", True),
+    Column("width", "int32", "ingest", "pixels, as decoded, EXIF orientation applied", True),
+    Column("height", "int32", "ingest", "pixels, as decoded, EXIF orientation applied", True),
+    Column("mode", "string", "ingest", "L, RGB, or L16 and RGB16 for 16-bit images", True),
+    Column("brightness", "float32", "ingest", "mean grey value, 0..1", True),
+    Column("contrast", "float32", "ingest", "standard deviation of the grey values, 0..0.5", True),
+    Column("sharpness", "float32", "ingest", "variance of the Laplacian of the grey values in 0..1", True),
+    Column(
+        "native_label", "string", "adapter", "the publisher's own label, verbatim; null where there is none"
+    ),
+    Column(
+        "votes", "list<int16>[10]", "adapter", "annotator votes: the 8 emotions, then unknown, not_a_face"
+    ),
+    Column("valence", "float32", "adapter", "-1..1"),
+    Column("arousal", "float32", "adapter", "-1..1"),
+    Column(
+        "action_units", "list<au>", "adapter", "FACS: name and intensity (1..5 = a..e; null where not given)"
+    ),
+    Column("compound_label", "string", "adapter", "compound emotion, where published"),
+    Column("subject", "string", "adapter", "who, in the publisher's terms"),
+    Column("sequence", "string", "adapter", "which clip"),
+    Column("frame", "int32", "adapter", "which frame of the clip, as numbered by the publisher"),
+    Column("age", "string", "adapter", "where published"),
+    Column("gender", "string", "adapter", "where published"),
+    Column("ethnicity", "string", "adapter", "where published"),
+    Column("face_box", "list<float32>", "adapter, align", "x, y, width, height in pixels"),
+    Column("landmarks", "list<float32>", "adapter, align", "x1, y1, x2, y2, ... in pixels"),
+    Column("official_split", "string", "adapter", "train, val or test, as published"),
+    Column("synthetic", "bool", "adapter", "generated, not photographed", True),
+    Column("label", "string", "derived", "canonical emotion, from native_label or votes"),
+    Column("label_dist", "list<float32>[8]", "derived", "soft label in canonical order, from votes"),
+    Column("label_reason", "string", "derived", "why label is null"),
+    Column("group", "int64", "group", "same pixels, subject or clip: never on two sides of a split"),
+    Column("split", "string", "split", "train, val or test"),
+    Column("fold", "int16", "split", "0..K-1, where folds were asked for"),
+    Column("split_reason", "string", "split", "why split is null, or is not the official one"),
+    Column("issues", "list<string>", "audit", "names of findings"),
+    Column("label_quality", "float32", "audit", "0..1, low = suspect"),
+    Column("reviewed_label", "string", "review", "a person's decision"),
+    Column("review", "review", "review", "by whom, when, note, status"),
+    Column("target", "string", "derived", "what training reads: the class under the taxonomy"),
+)
+BY_NAME: Mapping[str, Column] = {c.name: c for c in COLUMNS}
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What an adapter says of one image; every field but the first two is a column that adapters own.
+
+    `image` is a POSIX path relative to the root, or the pixels themselves, uint8 (H, W) grey or (H, W, 3) RGB,
+    where the source is no image file. `key` is unique within the dataset.
+    """
+
+    key: str
+    image: "str | NDArray[np.uint8]"
+    native_label: str | None = None
+    votes: tuple[int, ...] | None = None
+    valence: float | None = None
+    arousal: float | None = None
+    action_units: tuple[tuple[str, float | None], ...] | None = None
+    compound_label: str | None = None
+    subject: str | None = None
+    sequence: str | None = None
+    frame: int | None = None
+    age: str | None = None
+    gender: str | None = None
+    ethnicity: str | None = None
+    face_box: tuple[float, ...] | None = None
+    landmarks: tuple[float, ...] | None = None
+    official_split: str | None = None
+    synthetic: bool = False
+
+
+ADAPTER_COLUMNS = tuple(f.name for f in fields(Sample))[2:]
+
+
+def arrow_type(column: Column) -> "pa.DataType":
+    """Return the Arrow type of `column`."""
+    import pyarrow as pa
+
+    types: dict[str, Any] = {
+        "image": pa.struct([("bytes", pa.binary()), ("path", pa.string())]),  # HF `Image` storage
+        "list<int16>[10]": pa.list_(pa.int16(), 10),
+        "list<float32>[8]": pa.list_(pa.float32(), 8),
+        "list<float32>": pa.list_(pa.float32()),
+        "list<string>": pa.list_(pa.string()),
+        "list<au>": pa.list_(pa.struct([("au", pa.string()), ("intensity", pa.float32())])),
+        "review": pa.struct([(name, pa.string()) for name in ("by", "at", "note", "status")]),
+    }
+    return types.get(column.type) or pa.type_for_alias(column.type)
+
+
+def arrow_schema(*names: str) -> "pa.Schema":
+    """Return the Arrow schema of the named columns, or of the whole manifest."""
+    import pyarrow as pa
+
+    chosen = [BY_NAME[n] for n in names] or COLUMNS
+    return pa.schema([pa.field(c.name, arrow_type(c)) for c in chosen])
+
+
+def huggingface_features() -> dict[str, Any]:
+    """Return the `features` block under which Hugging Face `datasets` opens the manifest, images decoded."""
+    value = {"string", "uint64", "int64", "int32", "int16", "float32", "bool"}
+
+    def feature(kind: str) -> Any:
+        if kind in value:
+            return {"dtype": kind, "_type": "Value"}
+        text = {"dtype": "string", "_type": "Value"}
+        return {
+            "image": {"_type": "Image"},
+            "list<int16>[10]": {"feature": feature("int16"), "length": 10, "_type": "List"},
+            "list<float32>[8]": {"feature": feature("float32"), "length": 8, "_type": "List"},
+            "list<float32>": {"feature": feature("float32"), "_type": "List"},
+            "list<string>": {"feature": text, "_type": "List"},
+            "list<au>": {"feature": {"au": text, "intensity": feature("float32")}, "_type": "List"},
+            "review": {"by": text, "at": text, "note": text, "status": text},
+        }[kind]
+
+    return {c.name: feature(c.type) for c in COLUMNS}
