@@ -1,10 +1,12 @@
-"""What an adapter declares about its dataset, how a folder is recognised, and the readers that adapters share.
+"""What an adapter declares of its dataset, how a folder is recognised, and the readers that adapters share.
 
 An adapter is a module with `SOURCE`, a `Source`, and `samples(base, layout, options)`, a generator of `Sample`
-that opens no image and yields in a stable order. Variants of a dataset are layouts of one source.
+and `Skipped` that opens no image and keeps a stable order. Variants of a dataset are layouts of one source.
 """
 
 import csv
+import os
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,10 +15,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ferdata.errors import BrokenSource, NotThisDataset
+from ferdata.errors import BadOption, BrokenSource, NotThisDataset, UnknownLabel
+from ferdata.labels import EMOTIONS, REASONS
 
-# class -> count, per split; "all" where a layout has no splits
+# native label -> count, per official split, under the default options. The split "all" stands for rows that
+# have none; the label "all" for every row of the split, where only the total is published.
 Counts = Mapping[str, Mapping[str, int]]
+# The words of the FER2013 challenge, which FER+ and the CK+ table took over.
+USAGES: Mapping[str, str] = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A row that is left out by the dataset's own rules; a generator yields it, so that it is counted."""
+
+    key: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -43,8 +57,9 @@ class Option:
 class Layout:
     """One form in which the dataset is found on disk.
 
-    `marks` are glob patterns that all match below the layout's base folder; `labels` takes every native label of
-    this layout to a canonical emotion or a reason (`ferdata.labels`); `counts` are the published ones.
+    `marks` are glob patterns that all match below the layout's base folder; `labels` takes every native label
+    of this layout to a canonical emotion or a reason (`ferdata.labels`); `counts` are the published ones.
+    `header` names columns that the first mark's file must have, where its name (`train.csv`) says too little.
     """
 
     name: str
@@ -52,6 +67,7 @@ class Layout:
     labels: Mapping[str, str]
     counts: Counts = field(default_factory=dict)
     note: str = ""
+    header: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,47 +85,90 @@ class Source:
     content: str  # one line: how many images, which classes
     layouts: tuple[Layout, ...]
     options: tuple[Option, ...] = ()
+    generic: bool = False  # reads any folder, so it is never guessed from one
+
+    def option(self, options: Mapping[str, str | None], name: str) -> str | None:
+        """Return the value of an option, or its default. Raises BadOption on a value that is no choice."""
+        declared = next(option for option in self.options if option.name == name)
+        value = options.get(name) or declared.default
+        if declared.choices and value not in declared.choices:
+            raise BadOption(
+                f"--{name.replace('_', '-')} cannot be {value!r}.",
+                f"Choose one of {', '.join(declared.choices)}.",
+            )
+        return value
 
 
 def recognise(source: Source, root: Path) -> tuple[Layout, Path] | None:
-    """Return the first of the source's layouts that lies in `root` or at most two folders below, and its base."""
+    """Return the first of the source's layouts that lies in `root` or up to two folders below, and its base."""
     bases = [root, *_folders(root)]
     bases += [inner for base in bases[1:] for inner in _folders(base)]
     for layout in source.layouts:
         for base in bases:
-            if layout.marks and all(any(True for _ in base.glob(mark)) for mark in layout.marks):
+            if (
+                layout.marks
+                and all(_marked(base, mark) for mark in layout.marks)
+                and _has_header(base, layout)
+            ):
                 return layout, base
     return None
 
 
+def _marked(base: Path, mark: str) -> bool:
+    return any(True for _ in base.glob(mark))
+
+
+def _has_header(base: Path, layout: Layout) -> bool:
+    if not layout.header:
+        return True
+    for path in base.glob(layout.marks[0]):
+        try:
+            with path.open(encoding="utf-8-sig", errors="replace") as file:
+                first = file.readline(4096)
+        except OSError:
+            continue
+        if {name.strip().strip('"') for name in first.split(",")}.issuperset(layout.header):
+            return True
+    return False
+
+
 def _folders(root: Path) -> list[Path]:
     try:
-        return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith((".", "__")))
+        with os.scandir(root) as entries:
+            names = [e.name for e in entries if not e.name.startswith((".", "__")) and e.is_dir()]
     except PermissionError:
         raise NotThisDataset(
             f"No right to read the folder {root}.", "Give yourself read access to it (chmod u+rx)."
         ) from None
+    return [root / name for name in sorted(names)]
 
 
-IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".gif"))
+IMAGE_SUFFIXES = frozenset(
+    ".png .jpg .jpeg .jpe .jfif .bmp .tif .tiff .webp .gif .jp2 .pgm .ppm .pbm .pnm".split()
+)
+
+
+def is_image(name: str) -> bool:
+    """Return whether a file of that name is to be read as an image; macOS leftovers (`._a.png`) are not."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122
 
 
 def images_below(folder: Path) -> list[Path]:
-    """Return the image files in `folder` and below, sorted, hidden files and macOS leftovers left out."""
-    found = []
-    for parent, folders, names in folder.walk() if hasattr(folder, "walk") else _walk(folder):
+    """Return the image files in `folder` and below, sorted, hidden files and macOS leftovers left out.
+
+    Linked folders are followed, each real folder once, so that a link to its own parent ends.
+    """
+    found: list[Path] = []
+    seen: set[tuple[int, int]] = set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        status = os.stat(parent)  # noqa: PTH116
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
         folders[:] = sorted(f for f in folders if not f.startswith((".", "__")))
-        found += [
-            parent / n for n in names if not n.startswith(".") and Path(n).suffix.lower() in IMAGE_SUFFIXES
-        ]
+        found += [Path(parent, name) for name in names if is_image(name)]
     return sorted(found)
-
-
-def _walk(folder: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    import os  # Path.walk came with Python 3.12
-
-    for parent, folders, names in os.walk(folder):
-        yield Path(parent), folders, names
 
 
 def relative(path: Path, base: Path) -> str:
@@ -132,7 +191,9 @@ def read_rows(path: Path, columns: int | None = None) -> Iterator[tuple[int, lis
                     raise broken(path, reader.line_num, f"{len(row)} cells where {columns} belong")
                 yield reader.line_num, row
     except UnicodeDecodeError:
-        raise BrokenSource(f"{path} is not text in UTF-8.", "Is it the csv file itself? Unpack it first.") from None
+        raise BrokenSource(
+            f"{path} is not text in UTF-8.", "Is it the csv file itself? Unpack it first."
+        ) from None
     except csv.Error as error:
         raise broken(path, reader.line_num, f"not csv ({error})") from None
     except OSError as error:
@@ -140,7 +201,7 @@ def read_rows(path: Path, columns: int | None = None) -> Iterator[tuple[int, lis
 
 
 def read_table(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield (line number, cells by column name) of a csv file with a header; blanks around the names are dropped.
+    """Yield (line number, cells by column name) of a csv file with a header; blanks around names are dropped.
 
     `needed` are the columns that must be there. Raises BrokenSource with file and line.
     """
@@ -164,20 +225,89 @@ def broken(path: Path, line: int, what: str) -> BrokenSource:
     return BrokenSource(f"{path}:{line}: {what}.", "The file is damaged or cut short; download it again.")
 
 
+def known(label: str, layout: Layout, path: Path, line: int) -> str:
+    """Return `label` if the layout's map has it. Raises UnknownLabel with file and line."""
+    if label not in layout.labels:
+        raise UnknownLabel(
+            f"{path}:{line}: label {label!r}, which this release does not have.",
+            f"Known labels: {', '.join(layout.labels)}. Check that this is the release you mean.",
+        )
+    return label
+
+
+def read_usage(cell: str, path: Path, line: int) -> str:
+    """Return the official split that FER2013's `Usage` means. Raises BrokenSource on any other word."""
+    try:
+        return USAGES[cell.strip()]
+    except KeyError:
+        raise broken(path, line, f"Usage {cell!r}, where {', '.join(USAGES)} are known") from None
+
+
 def read_pixels(text: str, path: Path, line: int, side: int = 48) -> NDArray[np.uint8]:
     """Return the uint8 (side, side) image that a cell of blank-separated grey values holds.
 
     Raises BrokenSource unless there are side * side whole numbers in 0..255.
     """
-    try:
-        values = np.fromstring(text, dtype=np.int32, sep=" ")
-    except (ValueError, DeprecationWarning):
-        raise broken(path, line, "pixels that are no whole numbers") from None
+    # Some NumPy stops at junk with no more than a warning, so all but digits and blanks is refused first.
+    if text.encode(errors="replace").translate(None, b"0123456789 \t"):
+        junk = next(word for word in [*text.split(), text] if not (word.isascii() and word.isdigit()))
+        raise broken(path, line, f"a pixel of {junk[:20]!r}")
+    values = np.fromstring(text, dtype=np.int64, sep=" ") if text.strip() else np.empty(0, np.int64)
     if len(values) != side * side:
         raise broken(path, line, f"{len(values):,} pixels where {side * side:,} belong")
-    if values.min() < 0 or values.max() > 255:
-        raise broken(path, line, f"a pixel of {values.max() if values.max() > 255 else values.min()}")
+    if values.max() > 255:
+        raise broken(path, line, f"a pixel of {values.max()}")
     return values.astype(np.uint8).reshape(side, side)
+
+
+@dataclass(frozen=True, slots=True)
+class PixelRow:
+    """One row of a table of pixels in FER2013's form; None stands for a column that it does not have."""
+
+    line: int
+    index: int
+    emotion: str | None
+    split: str | None
+    pixels: NDArray[np.uint8]
+
+
+def read_pixel_table(path: Path, *needed: str) -> Iterator[PixelRow]:
+    """Yield the rows of `fer2013.csv` and its kin: columns `emotion`, `pixels`, `Usage`, found by name.
+
+    `needed` are the columns that must be there. Raises BrokenSource with file and line.
+    """
+    for index, (line, cells) in enumerate(read_table(path, *needed)):
+        usage = cells.get("Usage")
+        yield PixelRow(
+            line=line,
+            index=index,
+            emotion=cells["emotion"].strip() if "emotion" in cells else None,
+            split=read_usage(usage, path, line) if usage is not None else None,
+            pixels=read_pixels(cells["pixels"], path, line),
+        )
+
+
+def read_labels(option: str | None) -> dict[str, str]:
+    """Return a user's own label map, a TOML file with a table `[labels]` of native label = emotion or reason.
+
+    Raises BadOption where the file is no such map.
+    """
+    if option is None:
+        return {}
+    hint = (
+        f'It needs a table [labels] with lines like "Happy" = "happiness"; there are {", ".join(EMOTIONS)}, '
+    )
+    hint += f"and for rows without a label {', '.join(REASONS)}."
+    try:
+        table = tomllib.loads(Path(option).read_text(encoding="utf-8"))["labels"]
+        pairs = {str(native): str(meaning) for native, meaning in table.items()}
+    except OSError as error:
+        raise BadOption(f"Cannot read the label map {option}: {error.strerror}.", "Check the path.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, AttributeError) as error:
+        raise BadOption(f"{option} is no label map: {error}.", hint) from None
+    if strangers := [f"{n!r} = {m!r}" for n, m in pairs.items() if m not in (*EMOTIONS, *REASONS)]:
+        raise BadOption(f"{option} maps to what is no emotion: {', '.join(strangers)}.", hint)
+    return pairs
 
 
 def read_votes(cells: list[str], path: Path, line: int) -> tuple[int, ...]:
@@ -194,7 +324,7 @@ def read_votes(cells: list[str], path: Path, line: int) -> tuple[int, ...]:
 
 
 def metadata(source: Source, layout: Layout) -> dict[str, Any]:
-    """Return what a manifest's metadata keeps of a source: enough to cite it and to derive its labels again."""
+    """Return what a manifest's metadata keeps of a source: enough to cite it and to derive labels again."""
     return {
         "title": source.title,
         "homepage": source.homepage,

@@ -9,16 +9,22 @@ from typing import Protocol, cast
 
 from ferdata.errors import BadOption
 from ferdata.schema import Sample
-from ferdata.source import Layout, Source, recognise
+from ferdata.source import Layout, Skipped, Source, recognise
 
 
 class Adapter(Protocol):
-    """What an adapter's module holds."""
+    """What an adapter's module holds.
+
+    Also, where labels are only known from the data, `prepare(base, layout, options)`, which returns the layout
+    with its map of labels completed.
+    """
 
     SOURCE: Source
 
-    def samples(self, base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample]:
-        """Yield the dataset's samples, paths relative to `base`, in a stable order, without opening an image."""
+    def samples(
+        self, base: Path, layout: Layout, options: Mapping[str, str | None]
+    ) -> Iterator[Sample | Skipped]:
+        """Yield the samples, paths relative to `base`, in a stable order, without opening an image."""
         ...
 
 
@@ -40,5 +46,6 @@ def load(name: str) -> Adapter:
 
 
 def looks_like(root: Path) -> list[str]:
-    """Return the names of the datasets whose layout lies in `root`."""
-    return [name for name in names() if recognise(load(name).SOURCE, root)]
+    """Return the names of the datasets whose layout lies in `root`, but never of what reads any folder."""
+    sources = (load(name).SOURCE for name in names())
+    return [source.name for source in sources if not source.generic and recognise(source, root)]
