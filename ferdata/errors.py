@@ -1,19 +1,19 @@
 """Every error that ferdata raises on purpose: one class per remedy, each with a hint that is an action.
 
-    FerdataError
-    ├── DatasetMissing      the files are not there: obtain them, or say where they are
-    ├── NotThisDataset      the folder holds something else: point at the right one
-    ├── BrokenSource        a file of the dataset is damaged: mend or download it again
-    ├── UnknownLabel        a label that the declaration does not know: check the release, or keep it as null
-    ├── NotAManifest        not a Parquet manifest of this schema version: make it again
-    ├── InvalidManifest     a manifest that breaks its own rules: all failures at once
-    ├── ImagesMissing       the images a manifest points at have moved: name their root
-    ├── AlreadyExists       the output is there: --force, or another name
-    ├── CannotWrite         the output's folder refuses: another folder, rights, or disk space
-    ├── BadOption           an option's value cannot work: what it may be
-    ├── MissingExtra        a library that is not installed: the pip line
-    ├── Leak                test shares faces with train: merge again, or --allow-leak
-    └── BrokenRun           a run folder or checkpoint that cannot be used: train again
+FerdataError
+├── DatasetMissing      the files are not there: obtain them, or say where they are
+├── NotThisDataset      the folder holds something else: point at the right one
+├── BrokenSource        a file of the dataset is damaged: mend or download it again
+├── UnknownLabel        a label that the declaration does not know: check the release, or keep it as null
+├── NotAManifest        not a Parquet manifest of this schema version: make it again
+├── InvalidManifest     a manifest that breaks its own rules: all failures at once
+├── ImagesMissing       the images a manifest points at have moved: name their root
+├── AlreadyExists       the output is there: --force, or another name
+├── CannotWrite         the output's folder refuses: another folder, rights, or disk space
+├── BadOption           an option's value cannot work: what it may be
+├── MissingExtra        a library that is not installed: the pip line
+├── Leak                test shares faces with train: merge again, or --allow-leak
+└── BrokenRun           a run folder or checkpoint that cannot be used: train again
 """
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +35,7 @@ class Facts:
     sharpness: float
 
 
-def decode(data: bytes) -> NDArray[np.generic]:
+def decode(data: bytes) -> NDArray[np.integer]:
     """Decode an image file's bytes to (H, W) grey or (H, W, 3) RGB, uint8 or uint16, EXIF orientation applied.
 
     Raises UnreadableImage for what is empty, cut short or no image.
@@ -54,16 +55,17 @@ def decode(data: bytes) -> NDArray[np.generic]:
         raise UnreadableImage("not a whole image")
     if image.dtype not in (np.uint8, np.uint16):
         raise UnreadableImage(f"pixels of type {image.dtype}")
-    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    whole = cast(NDArray[np.integer], image)
+    return whole if whole.ndim == 2 else cast(NDArray[np.integer], cv2.cvtColor(whole, cv2.COLOR_BGR2RGB))
 
 
-def encode_png(image: NDArray[np.generic]) -> bytes:
+def encode_png(image: NDArray[np.integer]) -> bytes:
     """Encode grey (H, W) or RGB (H, W, 3) pixels as PNG: lossless."""
     stored = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     return bytes(cv2.imencode(".png", stored, [cv2.IMWRITE_PNG_COMPRESSION, 3])[1])
 
 
-def pixel_hash(image: NDArray[np.generic]) -> str:
+def pixel_hash(image: NDArray[np.integer]) -> str:
     """Return the 128-bit hash, in hex, of an image's shape, depth and pixels.
 
     RGB with three equal channels counts as grey, so that a grey picture saved as colour stays the same picture.
@@ -83,15 +85,15 @@ def perceptual_hash(grey: NDArray[np.uint8]) -> int:
     return int.from_bytes(bits.tobytes(), "big")
 
 
-def as_uint8(image: NDArray[np.generic]) -> NDArray[np.uint8]:
+def as_uint8(image: NDArray[np.integer]) -> NDArray[np.uint8]:
     """Return the image with 8 bits a channel; 16-bit values keep their upper byte."""
     return (image >> 8).astype(np.uint8) if image.dtype == np.uint16 else image.astype(np.uint8, copy=False)
 
 
-def measure(image: NDArray[np.generic]) -> Facts:
+def measure(image: NDArray[np.integer]) -> Facts:
     """Return the facts of a decoded image, as `decode` gives it."""
     eight = as_uint8(image)
-    grey = eight if eight.ndim == 2 else cv2.cvtColor(eight, cv2.COLOR_RGB2GRAY)
+    grey = eight if eight.ndim == 2 else cv2.cvtColor(eight, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
     mean, deviation = cv2.meanStdDev(grey)
     edges = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_32F))[1][0, 0] / 255
     return Facts(

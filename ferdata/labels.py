@@ -95,9 +95,7 @@ TAXONOMIES = {
             {"happiness": "positive", "neutral": "neutral"}
             | dict.fromkeys(("sadness", "anger", "disgust", "fear", "contempt"), "negative"),
         ),
-        Taxonomy(
-            "fer3", ("angry", "happy", "sad"), {"anger": "angry", "happiness": "happy", "sadness": "sad"}
-        ),
+        Taxonomy("fer3", ("angry", "happy", "sad"), {"anger": "angry", "happiness": "happy", "sadness": "sad"}),
     )
 }
 
@@ -186,9 +184,7 @@ def tally(votes: "NDArray[np.int16]", policy: str) -> "tuple[NDArray[np.int8], N
     return label, dist / np.maximum(dist.sum(axis=1, keepdims=True), 1)
 
 
-def _top_down(
-    kept: "NDArray[np.int32]", total: "NDArray[np.int32]"
-) -> "tuple[NDArray[np.int32], NDArray[np.int32]]":
+def _top_down(kept: "NDArray[np.int32]", total: "NDArray[np.int32]") -> "tuple[NDArray[np.int32], NDArray[np.int32]]":
     """Accept the largest columns, ties in column order; at most three rounds, since each accepts one or more."""
     import numpy as np
 
@@ -254,9 +250,7 @@ def derive(
     }
 
 
-def _from_native(
-    table: "pa.Table", maps: Mapping[str, Mapping[str, str]], names: list[str]
-) -> "NDArray[np.intp]":
+def _from_native(table: "pa.Table", maps: Mapping[str, Mapping[str, str]], names: list[str]) -> "NDArray[np.intp]":
     """Return, for each row, the position in `names` of what its native label means."""
     import numpy as np
 

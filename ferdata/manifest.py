@@ -5,11 +5,13 @@ policy, taxonomy, lineage, counts, fingerprint) and `huggingface` (features, so 
 """
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -125,11 +127,22 @@ class Manifest:
 
 
 def inside(root: Path, relative: str) -> Path:
-    """Return `root / relative`, refused with FileNotFoundError if that leads out of `root`."""
-    path = (root / relative).resolve()
-    if not path.is_relative_to(root.resolve()):
-        raise FileNotFoundError(relative)
+    """Return `root / relative`. Raises PermissionError if that leads out of `root`, by `..` or by a link."""
+    folder, _, name = relative.rpartition("/")
+    parent = _folder_inside(root, folder)
+    path = parent / name
+    if name in ("", "..") or (path.is_symlink() and not path.resolve().is_relative_to(root.resolve())):
+        raise PermissionError(errno.EPERM, "leads out of the root", relative)
     return path
+
+
+@lru_cache(maxsize=4096)
+def _folder_inside(root: Path, relative: str) -> Path:
+    whole = root.resolve()
+    folder = (whole / relative).resolve()
+    if not folder.is_relative_to(whole):
+        raise PermissionError(errno.EPERM, "leads out of the root", relative)
+    return folder
 
 
 class Fingerprint:
@@ -191,7 +204,8 @@ def check_output(out: Path, force: bool = False, inputs: Iterable[Path] = ()) ->
         probe.unlink()
     except OSError as error:
         raise CannotWrite(
-            f"Cannot write in {out.parent}: {error.strerror}.", "Choose a folder that you may write in with --out."
+            f"Cannot write in {out.parent}: {error.strerror}.",
+            "Choose a folder that you may write in with --out.",
         ) from None
 
 
@@ -217,7 +231,7 @@ def write(
         written = _write_rows(temporary, batches, metadata)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(temporary, out)
+        temporary.replace(out)
     except OSError as error:
         raise CannotWrite(
             f"Writing {out} failed: {error.strerror or error}.", "Free some space, or choose another --out."
@@ -233,9 +247,7 @@ def _alive(part: Path) -> bool:
     return pid.isdigit() and pid != str(os.getpid()) and Path(f"/proc/{pid}").exists()
 
 
-def _write_rows(
-    path: Path, batches: Iterable[pa.RecordBatch], metadata: Mapping[str, Any]
-) -> dict[str, Any]:
+def _write_rows(path: Path, batches: Iterable[pa.RecordBatch], metadata: Mapping[str, Any]) -> dict[str, Any]:
     features = {"info": {"features": huggingface_features()}}
     schema = arrow_schema().with_metadata({"huggingface": json.dumps(features)})
     fingerprint, counts = Fingerprint(), _Counts()
@@ -317,11 +329,19 @@ class _Counts:
 def step_record(
     step: str, options: Mapping[str, Any], inputs: Iterable[Manifest] = (), **counted: Any
 ) -> dict[str, Any]:
-    """Return a lineage entry: the step, its options, the inputs by fingerprint, what was counted."""
+    """Return a lineage entry: the step, its options, the inputs with their own lineage, what was counted."""
     return {
         "step": step,
         "ferdata": __version__,
         "options": dict(options),
-        "inputs": [{"name": m.path.name, "rows": m.rows, "fingerprint": m.fingerprint} for m in inputs],
+        "inputs": [
+            {
+                "name": m.path.name,
+                "rows": m.rows,
+                "fingerprint": m.fingerprint,
+                "lineage": m.metadata["lineage"],
+            }
+            for m in inputs
+        ],
         **counted,
     }

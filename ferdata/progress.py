@@ -9,7 +9,12 @@ from typing import Protocol
 class Advance(Protocol):
     """Report `n` more pieces of work as done, optionally with a word on how it goes."""
 
-    def __call__(self, n: int = 1, note: str = "") -> None: ...
+    def __call__(self, n: int = 1, note: str = "") -> None:
+        """Add `n` to what is done, and show `note` beside it."""
+
+
+def _silent(n: int = 1, note: str = "") -> None:
+    del n, note
 
 
 @contextmanager
@@ -19,7 +24,7 @@ def bar(what: str, total: int | None = None, unit: str = "rows") -> Iterator[Adv
     Nothing is drawn when stderr is not a terminal, and rich is not imported then.
     """
     if not sys.stderr.isatty():
-        yield lambda n=1, note="": None
+        yield _silent
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn

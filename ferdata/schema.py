@@ -29,9 +29,7 @@ class Column:
 COLUMNS = (
     Column("sample_id", "string", "ingest", "`<dataset>:<key in the publisher's own terms>`, unique", True),
     Column("dataset", "string", "ingest", "the adapter's name", True),
-    Column(
-        "image", "image", "ingest", "embedded bytes, or a POSIX path relative to the source's root", True
-    ),
+    Column("image", "image", "ingest", "embedded bytes, or a POSIX path relative to the source's root", True),
     Column(
         "pixel_hash",
         "string",
@@ -46,17 +44,11 @@ COLUMNS = (
     Column("brightness", "float32", "ingest", "mean grey value, 0..1", True),
     Column("contrast", "float32", "ingest", "standard deviation of the grey values, 0..0.5", True),
     Column("sharpness", "float32", "ingest", "variance of the Laplacian of the grey values in 0..1", True),
-    Column(
-        "native_label", "string", "adapter", "the publisher's own label, verbatim; null where there is none"
-    ),
-    Column(
-        "votes", "list<int16>[10]", "adapter", "annotator votes: the 8 emotions, then unknown, not_a_face"
-    ),
+    Column("native_label", "string", "adapter", "the publisher's own label, verbatim; null where there is none"),
+    Column("votes", "list<int16>[10]", "adapter", "annotator votes: the 8 emotions, then unknown, not_a_face"),
     Column("valence", "float32", "adapter", "-1..1"),
     Column("arousal", "float32", "adapter", "-1..1"),
-    Column(
-        "action_units", "list<au>", "adapter", "FACS: name and intensity (1..5 = a..e; null where not given)"
-    ),
+    Column("action_units", "list<au>", "adapter", "FACS: name and intensity (1..5 = a..e; null where not given)"),
     Column("compound_label", "string", "adapter", "compound emotion, where published"),
     Column("subject", "string", "adapter", "who, in the publisher's terms"),
     Column("sequence", "string", "adapter", "which clip"),

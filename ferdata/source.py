@@ -105,11 +105,7 @@ def recognise(source: Source, root: Path) -> tuple[Layout, Path] | None:
     bases += [inner for base in bases[1:] for inner in _folders(base)]
     for layout in source.layouts:
         for base in bases:
-            if (
-                layout.marks
-                and all(_marked(base, mark) for mark in layout.marks)
-                and _has_header(base, layout)
-            ):
+            if layout.marks and all(_marked(base, mark) for mark in layout.marks) and _has_header(base, layout):
                 return layout, base
     return None
 
@@ -143,9 +139,7 @@ def _folders(root: Path) -> list[Path]:
     return [root / name for name in sorted(names)]
 
 
-IMAGE_SUFFIXES = frozenset(
-    ".png .jpg .jpeg .jpe .jfif .bmp .tif .tiff .webp .gif .jp2 .pgm .ppm .pbm .pnm".split()
-)
+IMAGE_SUFFIXES = frozenset(".png .jpg .jpeg .jpe .jfif .bmp .tif .tiff .webp .gif .jp2 .pgm .ppm .pbm .pnm".split())
 
 
 def is_image(name: str) -> bool:
@@ -191,9 +185,7 @@ def read_rows(path: Path, columns: int | None = None) -> Iterator[tuple[int, lis
                     raise broken(path, reader.line_num, f"{len(row)} cells where {columns} belong")
                 yield reader.line_num, row
     except UnicodeDecodeError:
-        raise BrokenSource(
-            f"{path} is not text in UTF-8.", "Is it the csv file itself? Unpack it first."
-        ) from None
+        raise BrokenSource(f"{path} is not text in UTF-8.", "Is it the csv file itself? Unpack it first.") from None
     except csv.Error as error:
         raise broken(path, reader.line_num, f"not csv ({error})") from None
     except OSError as error:
@@ -294,9 +286,7 @@ def read_labels(option: str | None) -> dict[str, str]:
     """
     if option is None:
         return {}
-    hint = (
-        f'It needs a table [labels] with lines like "Happy" = "happiness"; there are {", ".join(EMOTIONS)}, '
-    )
+    hint = f'It needs a table [labels] with lines like "Happy" = "happiness"; there are {", ".join(EMOTIONS)}, '
     hint += f"and for rows without a label {', '.join(REASONS)}."
     try:
         table = tomllib.loads(Path(option).read_text(encoding="utf-8"))["labels"]

@@ -1,0 +1,100 @@
+"""The command line: parse, call one step, print. Each command is a file; it is imported when it is asked for."""
+
+import importlib
+import os
+import sys
+from collections.abc import Mapping
+
+import click
+
+from ferdata import __version__
+from ferdata.errors import FerdataError
+
+DONE, FAILED, USAGE, FINDINGS, INTERRUPTED = 0, 1, 2, 3, 130
+
+# name -> (module, what it does), in the order of the work. Held here so that --help imports no command.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "demo": ("demo", "The whole path on faces it draws itself, in about a minute."),
+    "doctor": ("doctor", "What is installed and found here, and what to do about the rest."),
+    "datasets": ("datasets", "The catalogue: who may have which dataset, and how to obtain it."),
+    "ingest": ("ingest", "Read a dataset's folder into a manifest."),
+    "show": ("show", "What a manifest holds, from where, and how it was made."),
+    "validate": ("validate", "Check a manifest against every rule of the schema."),
+    "stats": ("stats", "Class balance: counts, shares, imbalance, weights; with a plot."),
+    "merge": ("merge", "Manifests into one: a taxonomy, duplicates grouped, splits without leaks."),
+    "train": ("train", "Train a backbone on a manifest's train split, chosen on val."),
+    "evaluate": ("evaluate", "Judge a trained run on a split."),
+    "predict": ("predict", "Label images with a trained run."),
+}
+
+EPILOG = """\b
+Start here:
+  ferdata demo
+  ferdata ingest ferplus --root path/to/FERPlus
+  ferdata merge manifests/ferplus.parquet -o manifests/merged.parquet
+  ferdata train --manifest manifests/merged.parquet
+"""
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and help, and imports a command only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the commands in the order of the work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return the command `cmd_name`."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"ferdata.cli.{COMMANDS[cmd_name][0]}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """Write the list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which names are close."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
+            close = difflib.get_close_matches(args[0], COMMANDS, cutoff=0.5)
+            hint = f" Did you mean {' or '.join(close)}?" if close else ""
+            ctx.fail(f"There is no command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ferdata")
+def cli() -> None:
+    """From the facial-expression datasets you downloaded to a manifest you can trust and a model you can defend."""
+
+
+def main() -> None:
+    """Run the command line and exit: 0 done, 1 our error, 2 usage, 3 findings, 130 interrupted."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code; errors go to stderr as a message and a hint."""
+    try:
+        code = cli.main(arguments, prog_name="ferdata", standalone_mode=False)
+        return code if isinstance(code, int) else DONE
+    except FerdataError as error:
+        click.secho(f"Error: {error.message}", fg="red", err=True)
+        click.echo(error.hint, err=True)
+        return FAILED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort) as interruption:
+        said = str(interruption) or "Nothing half-written is left."
+        click.echo(f"Interrupted. {said}", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:  # `ferdata ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE

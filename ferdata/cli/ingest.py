@@ -1,0 +1,98 @@
+"""`ferdata ingest NAME`: one sub-command per adapter, made from its declaration when it is asked for."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ferdata import labels
+from ferdata.adapters import load, names
+from ferdata.cli.options import json_option, option
+from ferdata.cli.output import by_reason, console, facts, print_json, table
+from ferdata.source import Option
+from ferdata.steps.ingest import IMAGES, Ingested, ingest
+
+
+class Datasets(click.Group):
+    """The adapters as commands; an unknown name is answered with the close ones."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """Return the adapters' names."""
+        return names()
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:  # noqa: ARG002
+        """Build the command of one adapter. Raises BadOption for a name that is none."""
+        return _command(cmd_name)
+
+
+@click.group(cls=Datasets)
+def command() -> None:
+    """Read a dataset's folder into a manifest.
+
+    \b
+    ferdata ingest ferplus --root ~/data/FERPlus
+    ferdata ingest ckplus --root ~/data/CK+48 --frames peak
+    ferdata ingest folder --root photos --name mine
+    """
+
+
+def _command(name: str) -> click.Command:
+    declared = load(name).SOURCE
+
+    def run(as_json: bool, **given: Any) -> None:
+        result = ingest(name, **given)
+        print_json(result) if as_json else report(result)
+
+    function: Callable[..., Any] = json_option(run)
+    for own in reversed(declared.options):
+        function = _own(own)(function)
+    shared = (
+        option(ingest, "--root", type=click.Path(path_type=Path), help="The dataset's folder."),
+        option(
+            ingest, "-o", "--out", type=click.Path(path_type=Path),
+            help=f"The manifest to write [default: manifests/{name}.parquet].",
+        ),
+        option(ingest, "--images", type=click.Choice(IMAGES), help="Keep paths, or the files' bytes."),
+        option(
+            ingest, "--votes", type=click.Choice(labels.POLICIES),
+            help="How annotator votes become a label; of use where there are votes.",
+        ),
+        option(ingest, "--workers", type=click.IntRange(1), help="Threads [default: one per core]."),
+        option(ingest, "--force", help="Replace an existing manifest."),
+    )  # fmt: skip
+    for decorate in reversed(shared):
+        function = decorate(function)
+    text = f"{declared.title}.\n\n{declared.content}\n\n\b\nferdata ingest {name} --root path/to/{name}"
+    return click.command(name, help=text, short_help=declared.title)(function)
+
+
+def _own(declared: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    kind = click.Choice(declared.choices) if declared.choices else click.STRING
+    return click.option(
+        f"--{declared.name.replace('_', '-')}",
+        type=kind,
+        default=declared.default,
+        show_default=declared.default is not None,
+        help=declared.help,
+    )
+
+
+def report(result: Ingested) -> None:
+    """Print what an ingest did."""
+    facts(
+        {
+            "dataset": f"{result.dataset}, as {result.release}",
+            "note": result.note or None,
+            "rows": f"{result.rows:,} ({result.labelled:,} labelled)",
+            "no label": by_reason(result.unlabelled) or None,
+            "rejected": by_reason(result.rejected) or "none",
+            "rejects": result.rejects,
+            "manifest": result.out,
+            "fingerprint": result.fingerprint,
+        }
+    )
+    click.echo()
+    splits = result.counts[result.dataset]
+    table("Rows", ("split", "rows", "labelled"), [(s, c["rows"], c["labelled"]) for s, c in splits.items()])
+    console().print(f"Next: ferdata stats {result.out}", style="dim", soft_wrap=True)

@@ -1,0 +1,87 @@
+"""`ferdata show M`."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ferdata.cli.options import json_option
+from ferdata.cli.output import by_reason, console, facts, print_json, table
+from ferdata.schema import COLUMNS
+from ferdata.steps.show import Shown, show
+
+
+@click.command("show")
+@click.argument("manifest", type=click.Path(path_type=Path))
+@click.option("--columns", is_flag=True, help="Also list every column of the schema.")
+@json_option
+def command(manifest: Path, columns: bool, as_json: bool) -> None:
+    """What a manifest holds, from where, and how it was made.
+
+    \b
+    ferdata show manifests/merged.parquet
+    """
+    result = show(manifest)
+    print_json(result) if as_json else report(result, columns)
+
+
+def report(result: Shown, columns: bool) -> None:
+    """Print the manifest's facts, sources, rows and lineage."""
+    facts(
+        {
+            "manifest": f"{result.manifest} ({result.size / 1e6:.1f} MB, schema {result.schema_version})",
+            "rows": result.rows,
+            "classes": f"{', '.join(result.classes)} ({result.taxonomy})",
+            "votes by": result.vote_policy,
+            "fingerprint": result.fingerprint,
+        }
+    )
+    for name, source in result.sources.items():
+        click.echo()
+        root = result.roots[name]
+        where = f"{root}{'' if root and Path(root).is_dir() else '  (not there now)'}"
+        facts(
+            {
+                name: source["title"],
+                "  release": source["release"],
+                "  licence": f"{source['licence']} (redistribution {_allowed(source['redistribution'])}, "
+                f"commercial use {_allowed(source['commercial'])})",
+                "  images": where if root else "in the manifest",
+                "  home": source["homepage"],
+            }
+        )
+    click.echo()
+    table(
+        "Rows",
+        ("dataset", "split", "rows", "labelled"),
+        [(d, s, c["rows"], c["labelled"]) for d, splits in result.counts.items() for s, c in splits.items()],
+        text=2,
+    )
+    click.echo("How it was made")
+    _lineage(result.lineage, 1)
+    if columns:
+        click.echo()
+        table(
+            "Columns",
+            ("name", "type", "owner", "meaning"),
+            [(c.name, c.type, c.owner, c.meaning) for c in COLUMNS],
+            text=4,
+        )
+    console().print(f"\nNext: ferdata stats {result.manifest}", style="dim", soft_wrap=True)
+
+
+def _allowed(yes: bool) -> str:
+    return "allowed" if yes else "not allowed"
+
+
+def _lineage(steps: Sequence[Mapping[str, Any]], depth: int) -> None:
+    for step in steps:
+        options = " ".join(f"{k}={v}" for k, v in step["options"].items() if v is not None)
+        click.echo(f"{'  ' * depth}{step['step']} {options} -> {step['rows_out']:,} rows")
+        for word, counts in (("dropped", step.get("dropped")), ("without split", step.get("without_split"))):
+            if counts:
+                click.echo(f"{'  ' * (depth + 1)}{word}: {by_reason(counts)}")
+        for source in step["inputs"]:
+            click.echo(f"{'  ' * (depth + 1)}from {source['name']} ({source['fingerprint'][:12]})")
+            _lineage(source["lineage"], depth + 2)

@@ -1,0 +1,204 @@
+"""Validate: every rule of the schema against a manifest, all failures at once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ferdata import labels, progress
+from ferdata.errors import FerdataError, InvalidManifest, UnknownLabel
+from ferdata.manifest import Fingerprint, Manifest, conform
+from ferdata.schema import COLUMNS, SPLITS, arrow_schema
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One rule that is broken: how many rows, and the first of them."""
+
+    rule: str
+    count: int
+    first: tuple[str, ...]
+
+    def __str__(self) -> str:
+        rows = f" ({self.count:,} rows, first {', '.join(self.first)})" if self.first else ""
+        return self.rule + rows
+
+
+def validate(manifest: Path | str, *, images: bool = False) -> int:
+    """Check every rule and return the number of rows. Raises InvalidManifest, listing all failures.
+
+    `images` also reads every image and compares its pixels with `pixel_hash`. Raises NotAManifest.
+    """
+    opened = Manifest(Path(manifest))
+    failures = list(_columns(opened))
+    if not failures:
+        table = opened.table()
+        failures = [f for check in (_identity, _ranges, _words, _splits) for f in check(table)]
+        failures += _derived(opened, table)
+        failures += _fingerprint(opened)
+        failures += _pictures(opened) if images else _storage(opened)
+    if failures:
+        raise InvalidManifest(
+            f"{manifest} breaks {len(failures)} rule(s):\n" + "\n".join(f"  - {f}" for f in failures),
+            "Make it again from its sources (`ferdata show` says how it was made), or mend the step that wrote it.",
+        )
+    return opened.rows
+
+
+def _columns(opened: Manifest) -> Iterator[Failure]:
+    found = opened.file.schema_arrow
+    for field in arrow_schema():
+        if field.name not in found.names:
+            yield Failure(f"column {field.name!r} is missing", opened.rows, ())
+        elif found.field(field.name).type != field.type:
+            yield Failure(f"column {field.name!r} is {found.field(field.name).type}, not {field.type}", 0, ())
+    for name in found.names:
+        if name not in {c.name for c in COLUMNS}:
+            yield Failure(f"column {name!r} is not in the schema", opened.rows, ())
+    for key in ("sources", "vote_policy", "taxonomy", "lineage", "fingerprint", "rows"):
+        if key not in opened.metadata:
+            yield Failure(f"the metadata lacks {key!r}", 0, ())
+
+
+def _rule(table: pa.Table, rule: str, bad: pa.ChunkedArray | pa.Array) -> Iterator[Failure]:
+    """Yield a failure if `bad`, a boolean per row (null counts as good), holds anywhere."""
+    mask = pc.fill_null(bad, False)
+    count = pc.sum(mask).as_py() or 0
+    if count:
+        ids = table["sample_id"].filter(mask).slice(0, SHOWN).to_pylist()
+        yield Failure(rule, count, tuple(map(str, ids)))
+
+
+def _identity(table: pa.Table) -> Iterator[Failure]:
+    for column in COLUMNS:
+        if column.required and column.name != "image":
+            yield from _rule(table, f"{column.name} is null", table[column.name].is_null())
+    counts = table["sample_id"].value_counts()
+    twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+    yield from _rule(table, "sample_id is not unique", pc.is_in(table["sample_id"], twice))
+    whole, prefix = table["sample_id"], pc.binary_join_element_wise(table["dataset"], "", ":")
+    # Arrow has no elementwise starts_with: cutting the id at its first colon gives the same answer.
+    stem = pc.replace_substring_regex(whole, "^([^:]*:).*$", r"\1")
+    begins = pc.equal(stem, prefix)
+    yield from _rule(table, "sample_id does not begin with its dataset", pc.invert(begins))
+
+
+RANGES = {
+    "width": (1, 1 << 20),
+    "height": (1, 1 << 20),
+    "brightness": (0, 1),
+    "contrast": (0, 0.5001),
+    "sharpness": (0, 1e6),
+    "valence": (-1, 1),
+    "arousal": (-1, 1),
+    "label_quality": (0, 1),
+    "fold": (0, 1 << 14),
+    "group": (0, 1 << 62),
+}
+
+
+def _ranges(table: pa.Table) -> Iterator[Failure]:
+    for name, (low, high) in RANGES.items():
+        outside = pc.or_(pc.less(table[name], low), pc.greater(table[name], high))
+        yield from _rule(table, f"{name} is outside {low}..{high}", outside)
+    for name, low in (("votes", 0), ("label_dist", 0)):
+        column = table[name].combine_chunks()
+        flat = column.drop_null().flatten()
+        bad = pc.less(flat, low)
+        if pc.any(bad).as_py():
+            yield Failure(f"{name} holds a negative value", pc.sum(bad).as_py(), ())
+    dist = table["label_dist"].combine_chunks().drop_null()
+    if len(dist):
+        sums = dist.flatten().to_numpy(zero_copy_only=False).reshape(-1, len(labels.EMOTIONS)).sum(axis=1)
+        off = int((abs(sums - 1) > 1e-3).sum())
+        if off:
+            yield Failure("label_dist does not sum to 1", off, ())
+
+
+def _words(table: pa.Table) -> Iterator[Failure]:
+    for name, allowed in (
+        ("label", labels.EMOTIONS),
+        ("label_reason", labels.REASONS),
+        ("official_split", SPLITS),
+        ("split", SPLITS),
+        ("mode", ("L", "RGB", "L16", "RGB16")),
+    ):
+        known = pc.is_in(table[name], pa.array(allowed, pa.string()))
+        stranger = pc.and_(table[name].is_valid(), pc.invert(known))
+        yield from _rule(table, f"{name} is none of {', '.join(allowed)}", stranger)
+    hash_form = pc.match_substring_regex(table["pixel_hash"], "^[0-9a-f]{32}$")
+    yield from _rule(table, "pixel_hash is not 32 hexadecimal digits", pc.invert(hash_form))
+
+
+def _splits(table: pa.Table) -> Iterator[Failure]:
+    placed = table.filter(pc.and_(table["split"].is_valid(), table["group"].is_valid()))
+    sides = placed.group_by("group").aggregate([("split", "count_distinct")])
+    torn = sides.filter(pc.greater(sides["split_count_distinct"], 1))["group"]
+    yield from _rule(
+        table,
+        "a group stands on two sides of the split",
+        pc.and_(pc.is_in(table["group"], torn), table["split"].is_valid()),
+    )
+    unexplained = pc.and_(pc.and_(table["group"].is_valid(), table["split"].is_null()), table["split_reason"].is_null())
+    yield from _rule(table, "split is null without a split_reason", unexplained)
+
+
+def _derived(opened: Manifest, table: pa.Table) -> Iterator[Failure]:
+    """The derived columns must be what the metadata's maps, policy and taxonomy make of the row."""
+    try:
+        fresh = labels.derive(table, opened.maps, opened.metadata["vote_policy"], opened.taxonomy)
+    except UnknownLabel as error:
+        yield Failure(error.message, 0, ())
+        return
+    for name in ("label", "label_reason", "target"):
+        both_null = pc.and_(table[name].is_null(), fresh[name].is_null())
+        same = pc.or_(both_null, pc.fill_null(pc.equal(table[name], fresh[name]), False))
+        yield from _rule(table, f"{name} is not what the label map, the policy and the taxonomy give", pc.invert(same))
+
+
+def _storage(opened: Manifest) -> Iterator[Failure]:
+    nowhere = 0
+    for batch in opened.batches(["image"]):
+        image = batch.column("image")
+        nowhere += pc.sum(pc.and_(image.field("bytes").is_null(), image.field("path").is_null())).as_py() or 0
+    if nowhere:
+        yield Failure("image has neither bytes nor a path", nowhere, ())
+
+
+def _fingerprint(opened: Manifest) -> Iterator[Failure]:
+    fingerprint = Fingerprint()
+    columns = [c.name for c in COLUMNS if c.name != "image"]
+    for batch in opened.batches(columns, rows=1 << 16):
+        nulls = pa.nulls(batch.num_rows, arrow_schema("image").field(0).type)
+        fingerprint.update(conform(batch.append_column("image", nulls)))
+    if fingerprint.hexdigest() != opened.fingerprint:
+        yield Failure("the rows are not those that the fingerprint was made of", 0, ())
+    if opened.rows != opened.metadata["rows"]:
+        yield Failure(f"the metadata counts {opened.metadata['rows']} rows, the file holds {opened.rows}", 0, ())
+
+
+def _pictures(opened: Manifest) -> Iterator[Failure]:
+    from ferdata.images import UnreadableImage, decode, pixel_hash
+
+    gone: list[str] = []
+    changed: list[str] = []
+    roots = opened.roots()
+    with progress.bar("validate images", opened.rows, "images") as advance:
+        for batch in opened.batches(["sample_id", "dataset", "image", "pixel_hash"]):
+            for row in batch.to_pylist():
+                try:
+                    if pixel_hash(decode(opened.read_image(row, roots))) != row["pixel_hash"]:
+                        changed.append(row["sample_id"])
+                except (FerdataError, UnreadableImage):
+                    gone.append(row["sample_id"])
+            advance(batch.num_rows)
+    for rule, ids in (
+        ("the image is missing or unreadable", gone),
+        ("the image is not the one that was ingested", changed),
+    ):
+        if ids:
+            yield Failure(rule, len(ids), tuple(ids[:SHOWN]))
