@@ -239,12 +239,12 @@ def derive(
     decided = pc.coalesce(reviewed, label_column)
     position = pc.index_in(decided, pa.array(EMOTIONS))
     target = pa.array([classes.mapping.get(e) for e in EMOTIONS], pa.string()).take(position)
-    has_dist = dist.sum(axis=1) > 0
+    has_dist = dist.any(axis=1)
+    ends = np.concatenate([[0], np.cumsum(has_dist * len(EMOTIONS))]).astype(np.int32)
+    soft = pa.ListArray.from_arrays(pa.array(ends), pa.array(dist[has_dist].ravel()), mask=pa.array(~has_dist))
     return {
         "label": label_column,
-        "label_dist": pa.FixedSizeListArray.from_arrays(
-            pa.array(dist.ravel()), len(EMOTIONS), mask=pa.array(~has_dist)
-        ),
+        "label_dist": soft,
         "label_reason": pa.array([None] * 8 + names[8:], pa.string()).take(pick),
         "target": target,
     }

@@ -114,11 +114,10 @@ class Manifest:
         if image["bytes"] is not None:
             return bytes(image["bytes"])
         root = roots.get(dataset)
-        path = inside(root, image["path"]) if root else None
         try:
-            if path is None:
+            if root is None:
                 raise FileNotFoundError
-            return path.read_bytes()
+            return inside(root, image["path"]).read_bytes()
         except OSError:
             raise ImagesMissing(
                 f"The image {image['path']} of {dataset} is not below {root}.",
@@ -162,14 +161,14 @@ class Fingerprint:
         if pa.types.is_struct(column.type):
             for i, f in enumerate(column.type):
                 self._add(f"{name}.{f.name}", column.field(i))
-        elif pa.types.is_fixed_size_list(column.type) or pa.types.is_list(column.type):
+        elif pa.types.is_list(column.type):
             lengths = pc.fill_null(pc.list_value_length(column), 0)
             self._feed(f"{name}#", pc.cast(lengths, pa.int32()))
             self._add(f"{name}[]", column.drop_null().flatten())
         elif pa.types.is_string(column.type):
-            text = pc.cast(pc.fill_null(column, ""), pa.large_binary())
+            text = pc.cast(pc.fill_null(column, ""), pa.binary())
             self._feed(f"{name}#", pc.cast(pc.binary_length(text), pa.int64()))
-            whole = pc.binary_join(pa.LargeListArray.from_arrays(pa.array([0, len(text)], pa.int64()), text), b"")
+            whole = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(text)], pa.int32()), text), b"")
             self._hash(name).update(whole[0].as_py())
         else:
             plain = pc.cast(column, pa.uint8()) if pa.types.is_boolean(column.type) else column
@@ -310,7 +309,9 @@ class _Counts:
 
     def update(self, batch: pa.RecordBatch) -> None:
         self.rows += batch.num_rows
-        split = pc.coalesce(batch.column("split"), batch.column("official_split"), pa.scalar("none"))
+        # Before a split was made, the official one is what there is.
+        made = pc.if_else(batch.column("group").is_valid(), batch.column("split"), batch.column("official_split"))
+        split = pc.fill_null(made, "none")
         labelled = batch.column("target").is_valid()
         table = pa.table({"d": batch.column("dataset"), "s": split, "l": labelled})
         for cell in table.group_by(["d", "s", "l"]).aggregate([([], "count_all")]).to_pylist():

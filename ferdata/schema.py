@@ -24,6 +24,7 @@ class Column:
     owner: str
     meaning: str
     required: bool = False
+    length: int | None = None  # of a list; Arrow cannot read fixed-size lists with nulls back from Parquet
 
 
 COLUMNS = (
@@ -45,7 +46,7 @@ COLUMNS = (
     Column("contrast", "float32", "ingest", "standard deviation of the grey values, 0..0.5", True),
     Column("sharpness", "float32", "ingest", "variance of the Laplacian of the grey values in 0..1", True),
     Column("native_label", "string", "adapter", "the publisher's own label, verbatim; null where there is none"),
-    Column("votes", "list<int16>[10]", "adapter", "annotator votes: the 8 emotions, then unknown, not_a_face"),
+    Column("votes", "list<int16>", "adapter", "annotator votes: the 8 emotions, then unknown, not_a_face", length=10),
     Column("valence", "float32", "adapter", "-1..1"),
     Column("arousal", "float32", "adapter", "-1..1"),
     Column("action_units", "list<au>", "adapter", "FACS: name and intensity (1..5 = a..e; null where not given)"),
@@ -61,7 +62,13 @@ COLUMNS = (
     Column("official_split", "string", "adapter", "train, val or test, as published"),
     Column("synthetic", "bool", "adapter", "generated, not photographed", True),
     Column("label", "string", "derived", "canonical emotion, from native_label or votes"),
-    Column("label_dist", "list<float32>[8]", "derived", "soft label in canonical order, from votes"),
+    Column(
+        "label_dist",
+        "list<float32>",
+        "derived",
+        "soft label over the 8 emotions in canonical order, from votes",
+        length=8,
+    ),
     Column("label_reason", "string", "derived", "why label is null"),
     Column("group", "int64", "group", "same pixels, subject or clip: never on two sides of a split"),
     Column("split", "string", "split", "train, val or test"),
@@ -114,8 +121,7 @@ def arrow_type(column: Column) -> "pa.DataType":
 
     types: dict[str, Any] = {
         "image": pa.struct([("bytes", pa.binary()), ("path", pa.string())]),  # HF `Image` storage
-        "list<int16>[10]": pa.list_(pa.int16(), 10),
-        "list<float32>[8]": pa.list_(pa.float32(), 8),
+        "list<int16>": pa.list_(pa.int16()),
         "list<float32>": pa.list_(pa.float32()),
         "list<string>": pa.list_(pa.string()),
         "list<au>": pa.list_(pa.struct([("au", pa.string()), ("intensity", pa.float32())])),
@@ -142,8 +148,7 @@ def huggingface_features() -> dict[str, Any]:
         text = {"dtype": "string", "_type": "Value"}
         return {
             "image": {"_type": "Image"},
-            "list<int16>[10]": {"feature": feature("int16"), "length": 10, "_type": "List"},
-            "list<float32>[8]": {"feature": feature("float32"), "length": 8, "_type": "List"},
+            "list<int16>": {"feature": feature("int16"), "_type": "List"},
             "list<float32>": {"feature": feature("float32"), "_type": "List"},
             "list<string>": {"feature": text, "_type": "List"},
             "list<au>": {"feature": {"au": text, "intensity": feature("float32")}, "_type": "List"},

@@ -1,7 +1,7 @@
 """What an adapter declares of its dataset, how a folder is recognised, and the readers that adapters share.
 
-An adapter is a module with `SOURCE`, a `Source`, and `samples(base, layout, options)`, a generator of `Sample`
-and `Skipped` that opens no image and keeps a stable order. Variants of a dataset are layouts of one source.
+An adapter is a module with `SOURCE`, a `Source`, and `samples(base, layout, options)`, a generator of
+`Sample` and `Skipped` that opens no image and keeps a stable order. Variants of a dataset are its layouts.
 """
 
 import csv
@@ -16,13 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, UnknownLabel
-from ferdata.labels import EMOTIONS, REASONS
+from ferdata.labels import ALIASES, EMOTIONS, REASONS
 
-# native label -> count, per official split, under the default options. The split "all" stands for rows that
-# have none; the label "all" for every row of the split, where only the total is published.
+# native label -> count, per official split, under the default options. The split "all" counts the rows of every
+# split and of none; the label "all" counts every row, where no more than a total is published.
 Counts = Mapping[str, Mapping[str, int]]
 # The words of the FER2013 challenge, which FER+ and the CK+ table took over.
 USAGES: Mapping[str, str] = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+# Spellings of the splits in folders and tables of unknown origin, in lower case.
+SPLIT_WORDS: Mapping[str, str] = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("val", "valid", "validation", "dev", "publictest"), "val"),
+    **dict.fromkeys(("test", "testing", "privatetest"), "test"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +106,7 @@ class Source:
 
 
 def recognise(source: Source, root: Path) -> tuple[Layout, Path] | None:
-    """Return the first of the source's layouts that lies in `root` or up to two folders below, and its base."""
+    """Return the first of the source's layouts that lies in `root` or up to two below, and its base."""
     bases = [root, *_folders(root)]
     bases += [inner for base in bases[1:] for inner in _folders(base)]
     for layout in source.layouts:
@@ -139,7 +145,8 @@ def _folders(root: Path) -> list[Path]:
     return [root / name for name in sorted(names)]
 
 
-IMAGE_SUFFIXES = frozenset(".png .jpg .jpeg .jpe .jfif .bmp .tif .tiff .webp .gif .jp2 .pgm .ppm .pbm .pnm".split())
+_COMMON = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2")
+IMAGE_SUFFIXES = frozenset((*_COMMON, ".pgm", ".ppm", ".pbm", ".pnm"))
 
 
 def is_image(name: str) -> bool:
@@ -150,18 +157,18 @@ def is_image(name: str) -> bool:
 def images_below(folder: Path) -> list[Path]:
     """Return the image files in `folder` and below, sorted, hidden files and macOS leftovers left out.
 
-    Linked folders are followed, each real folder once, so that a link to its own parent ends.
+    Linked folders are followed, but for a link to a folder that it lies in, which would never end.
     """
     found: list[Path] = []
-    seen: set[tuple[int, int]] = set()
     for parent, folders, names in os.walk(folder, followlinks=True):
-        status = os.stat(parent)  # noqa: PTH116
-        if (status.st_dev, status.st_ino) in seen:
-            folders.clear()
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(f for f in folders if not f.startswith((".", "__")))
-        found += [Path(parent, name) for name in names if is_image(name)]
+        here = Path(parent)
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith((".", "__"))
+            and not ((here / name).is_symlink() and here.resolve().is_relative_to((here / name).resolve()))
+        ]
+        found += [here / name for name in names if is_image(name)]
     return sorted(found)
 
 
@@ -170,14 +177,14 @@ def relative(path: Path, base: Path) -> str:
     return path.relative_to(base).as_posix()
 
 
-def read_rows(path: Path, columns: int | None = None) -> Iterator[tuple[int, list[str]]]:
+def read_rows(path: Path, columns: int | None = None, delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
     """Yield (line number, cells) of a csv file; a byte-order mark, CRLF and empty lines are passed over.
 
     `columns` is the number of cells that every row must have. Raises BrokenSource with file and line.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, strict=True)
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
             for row in reader:
                 if not row:
                     continue
@@ -192,12 +199,12 @@ def read_rows(path: Path, columns: int | None = None) -> Iterator[tuple[int, lis
         raise BrokenSource(f"Cannot read {path}: {error.strerror}.", "Check the file's rights.") from None
 
 
-def read_table(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str]]]:
+def read_table(path: Path, *needed: str, delimiter: str = ",") -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (line number, cells by column name) of a csv file with a header; blanks around names are dropped.
 
     `needed` are the columns that must be there. Raises BrokenSource with file and line.
     """
-    rows = read_rows(path)
+    rows = read_rows(path, delimiter=delimiter)
     number, first = next(rows, (1, []))
     header = [name.strip() for name in first]
     if missing := [name for name in needed if name not in header]:
@@ -298,6 +305,20 @@ def read_labels(option: str | None) -> dict[str, str]:
     if strangers := [f"{n!r} = {m!r}" for n, m in pairs.items() if m not in (*EMOTIONS, *REASONS)]:
         raise BadOption(f"{option} maps to what is no emotion: {', '.join(strangers)}.", hint)
     return pairs
+
+
+def meaning(native: str, own: Mapping[str, str]) -> str | None:
+    """Return what a label of unknown origin means: by the user's own map, else as an everyday spelling."""
+    return own.get(native) or _fold(own).get(native.casefold()) or ALIASES.get(native.casefold())
+
+
+def _fold(own: Mapping[str, str]) -> dict[str, str]:
+    return {native.casefold(): meaning for native, meaning in own.items()}
+
+
+def split_of(word: str) -> str | None:
+    """Return the official split that a folder's name or a cell means, None where it means none."""
+    return SPLIT_WORDS.get(word.strip().casefold())
 
 
 def read_votes(cells: list[str], path: Path, line: int) -> tuple[int, ...]:

@@ -50,7 +50,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], cap
         grid.add_column(column, justify="left" if i < text else "right", overflow="fold")
     for row in rows:
         grid.add_row(*(cell(value) for value in row))
-    console().print(grid)
+    screen = console()
+    with screen.capture() as drawn:
+        screen.print(grid)
+    for line in drawn.get().splitlines():  # rich pads every line to the table's width
+        click.echo(line.rstrip())
     click.echo()
 
 

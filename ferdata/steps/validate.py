@@ -4,13 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ferdata import labels, progress
 from ferdata.errors import FerdataError, InvalidManifest, UnknownLabel
 from ferdata.manifest import Fingerprint, Manifest, conform
-from ferdata.schema import COLUMNS, SPLITS, arrow_schema
+from ferdata.schema import BY_NAME, COLUMNS, SPLITS, arrow_schema
 
 SHOWN = 5
 
@@ -105,18 +106,17 @@ def _ranges(table: pa.Table) -> Iterator[Failure]:
     for name, (low, high) in RANGES.items():
         outside = pc.or_(pc.less(table[name], low), pc.greater(table[name], high))
         yield from _rule(table, f"{name} is outside {low}..{high}", outside)
-    for name, low in (("votes", 0), ("label_dist", 0)):
-        column = table[name].combine_chunks()
-        flat = column.drop_null().flatten()
-        bad = pc.less(flat, low)
-        if pc.any(bad).as_py():
-            yield Failure(f"{name} holds a negative value", pc.sum(bad).as_py(), ())
+    for name in ("votes", "label_dist"):
+        length = BY_NAME[name].length
+        lengths = pc.list_value_length(table[name])
+        yield from _rule(table, f"{name} does not hold {length} values", pc.not_equal(lengths, length))
+        negative = pc.less(pc.list_flatten(table[name]), 0)
+        if pc.any(negative).as_py():
+            yield Failure(f"{name} holds a negative value", pc.sum(negative).as_py(), ())
     dist = table["label_dist"].combine_chunks().drop_null()
-    if len(dist):
-        sums = dist.flatten().to_numpy(zero_copy_only=False).reshape(-1, len(labels.EMOTIONS)).sum(axis=1)
-        off = int((abs(sums - 1) > 1e-3).sum())
-        if off:
-            yield Failure("label_dist does not sum to 1", off, ())
+    sums = np.add.reduceat(np.append(dist.flatten(), 0), dist.offsets.to_numpy()[:-1]) if len(dist) else np.ones(1)
+    if (off := int((abs(sums - 1) > 1e-3).sum())) > 0:
+        yield Failure("label_dist does not sum to 1", off, ())
 
 
 def _words(table: pa.Table) -> Iterator[Failure]:

@@ -1,0 +1,97 @@
+"""Images: what one decode tells, what is refused, and when two files are the same picture."""
+
+import cv2
+import numpy as np
+import pytest
+
+from ferdata import images
+from tests.conftest import picture
+
+
+def test_the_pixel_hash_survives_a_change_of_container() -> None:
+    pixels = picture(1)
+    png = images.decode(images.encode_png(pixels))
+    bmp = images.decode(cv2.imencode(".bmp", pixels)[1].tobytes())
+    assert images.pixel_hash(png) == images.pixel_hash(bmp) == images.pixel_hash(pixels)
+
+
+def test_grey_saved_as_colour_is_the_same_picture() -> None:
+    pixels = picture(1)
+    assert images.pixel_hash(np.dstack([pixels] * 3)) == images.pixel_hash(pixels)
+
+
+def test_one_pixel_or_another_shape_is_another_picture() -> None:
+    pixels = picture(1)
+    changed = pixels.copy()
+    changed[0, 0] ^= 1
+    assert len({images.pixel_hash(p) for p in (pixels, changed, pixels.reshape(24, 96))}) == 3
+
+
+def test_colour_is_decoded_as_rgb() -> None:
+    red = np.zeros((8, 8, 3), np.uint8)
+    red[..., 0] = 255
+    assert (images.decode(images.encode_png(red)) == red).all()
+
+
+def test_exif_orientation_is_applied() -> None:
+    pixels = np.zeros((8, 16), np.uint8)
+    pixels[:, :8] = 255
+    jpeg = cv2.imencode(".jpg", pixels)[1].tobytes()
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    turned = jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + jpeg[2:]
+    facts = images.measure(images.decode(turned))
+    assert (facts.width, facts.height) == (8, 16)
+
+
+def test_sixteen_bits_are_kept_and_named() -> None:
+    deep = (picture(2).astype(np.uint16) << 8) + 7
+    decoded = images.decode(images.encode_png(deep))
+    assert decoded.dtype == np.uint16
+    assert images.measure(decoded).mode == "L16"
+
+
+def test_the_facts_of_one_colour_are_known() -> None:
+    facts = images.measure(np.full((10, 20), 51, np.uint8))
+    assert (facts.width, facts.height, facts.mode) == (20, 10, "L")
+    assert (facts.brightness, facts.contrast, facts.sharpness) == (pytest.approx(0.2), 0, 0)
+
+
+def test_a_sharp_picture_is_sharper_than_its_blur() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 48), dtype=np.uint8)
+    blurred = cv2.GaussianBlur(pixels, (7, 7), 2)
+    assert images.measure(pixels).sharpness > 4 * images.measure(blurred).sharpness
+
+
+def test_the_perceptual_hash_is_close_for_a_reencoded_copy_and_far_for_another_picture() -> None:
+    def far(a: np.ndarray, b: np.ndarray) -> int:
+        return (images.measure(a).phash ^ images.measure(b).phash).bit_count()
+
+    pixels = picture(3, 96)
+    jpeg = images.decode(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 60])[1].tobytes())
+    assert far(pixels, np.asarray(jpeg)) <= 6
+    assert far(pixels, picture(4, 96)) > 16
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
+@pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
+def test_a_file_that_is_cut_short_is_refused(suffix: str, share: float) -> None:
+    noisy = np.random.default_rng(0).integers(0, 256, (64, 64), dtype=np.uint8)
+    whole = cv2.imencode(suffix, noisy)[1].tobytes()
+    with pytest.raises(images.UnreadableImage):
+        images.decode(whole[: int(len(whole) * share)])
+
+
+@pytest.mark.parametrize("data", [b"", b"not an image", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])
+def test_what_is_no_image_is_refused(data: bytes) -> None:
+    with pytest.raises(images.UnreadableImage):
+        images.decode(data)
+
+
+def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
+    header = cv2.imencode(".png", np.zeros((1, 1), np.uint8))[1].tobytes()
+    huge = header[:16] + (60_000).to_bytes(4, "big") * 2 + header[24:]
+    import zlib
+
+    bomb = huge[:29] + zlib.crc32(huge[12:29]).to_bytes(4, "big") + huge[33:]
+    with pytest.raises(images.UnreadableImage):
+        images.decode(bomb)
