@@ -15,15 +15,13 @@ from ferdata.source import Layout, Skipped, Source, recognise
 class Adapter(Protocol):
     """What an adapter's module holds.
 
-    Also, where labels are only known from the data, `prepare(base, layout, options)`, which returns the layout
-    with its map of labels completed.
+    Also, where labels are only known from the data, `prepare(base, layout, options)`, which returns the
+    layout with its map of labels completed.
     """
 
     SOURCE: Source
 
-    def samples(
-        self, base: Path, layout: Layout, options: Mapping[str, str | None]
-    ) -> Iterator[Sample | Skipped]:
+    def samples(self, base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample | Skipped]:
         """Yield the samples, paths relative to `base`, in a stable order, without opening an image."""
         ...
 

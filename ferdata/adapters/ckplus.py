@@ -1,0 +1,259 @@
+"""CK+: sequences from neutral to the peak of an expression; the official tree, CK+48, or a table of pixels.
+
+Where the official tree and CK+48 hold the same frames, their samples have the same keys in the same order.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ferdata.errors import BrokenSource, DatasetMissing
+from ferdata.schema import Sample
+from ferdata.source import (
+    Layout,
+    Licence,
+    Option,
+    Skipped,
+    Source,
+    broken,
+    images_below,
+    known,
+    read_pixel_table,
+    relative,
+)
+
+CODES = dict(
+    zip(
+        "01234567",
+        ("neutral", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise"),
+        strict=True,
+    )
+)
+FOLDERS = {("happy" if e == "happiness" else e): e for e in CODES.values() if e != "neutral"}
+TABLE_CODES = dict(
+    zip(
+        "01234567",
+        ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt"),
+        strict=True,
+    )
+)
+FRAMES = (135, 54, 177, 75, 207, 84, 249)  # three of each labelled sequence, in the order of codes 1..7
+FIRST = "first frame"  # no file of the publishers' calls it neutral, so it does not borrow their code
+
+SOURCE = Source(
+    name="ckplus",
+    title="CK+ (Extended Cohn-Kanade)",
+    homepage="http://www.jeffcohn.net/Resources/",
+    licence=Licence(
+        "CK+ user agreement",
+        "For research under a signed agreement; only faces whose owners agreed to it may be shown in print.",
+    ),
+    citation="""@inproceedings{Lucey2010Extended,
+  author    = {Lucey, Patrick and Cohn, Jeffrey F. and Kanade, Takeo and Saragih, Jason and Ambadar, Zara
+               and Matthews, Iain},
+  title     = {The Extended Cohn-Kanade Dataset (CK+): A complete dataset for action unit and
+               emotion-specified expression},
+  booktitle = {CVPR Workshops},
+  pages     = {94--101},
+  year      = {2010}
+}
+@inproceedings{Kanade2000Comprehensive,
+  author    = {Kanade, Takeo and Cohn, Jeffrey F. and Tian, Yingli},
+  title     = {Comprehensive database for facial expression analysis},
+  booktitle = {IEEE International Conference on Automatic Face and Gesture Recognition (FG)},
+  year      = {2000}
+}""",
+    access="Researchers who sign the user agreement.",
+    obtain=(
+        "Follow the CK+ link on the homepage, sign the agreement and send it in.",
+        "Download the four archives: cohn-kanade-images, Landmarks, FACS_labels and Emotion_labels.",
+        "Unpack all four into one folder.",
+    ),
+    place="data/ckplus/{cohn-kanade-images,Emotion,FACS,Landmarks}/",
+    content="593 sequences of 123 people, 327 of them labelled with one of seven emotions, contempt among them",
+    layouts=(
+        Layout(
+            "official",
+            ("cohn-kanade-images/S[0-9]*",),
+            CODES | {FIRST: "neutral"},
+            {"all": dict(zip("1234567", FRAMES, strict=True))},
+            "No official split: one person's frames belong on one side. Sequences without an emotion label are "
+            "kept as unlabelled. Counts are those of the last three frames.",
+        ),
+        Layout(
+            "ck48",
+            ("happy/S[0-9]*_[0-9]*_[0-9]*.*", "surprise/S[0-9]*_[0-9]*_[0-9]*.*"),
+            FOLDERS,
+            {"all": dict(zip(FOLDERS, FRAMES, strict=True))},
+            "A repack: the last three frames of the labelled sequences, cut to 48 x 48. No neutral faces, no "
+            "official split: one person's frames belong on one side.",
+        ),
+        Layout(
+            "table",
+            ("ckextended.csv",),
+            TABLE_CODES,
+            {"all": {"6": 593, "7": 18}},
+            "A repack without names: people cannot be told apart. Its Usage was drawn at random row by row, so "
+            "the same person is on both sides, and results on it are too good.",
+        ),
+    ),
+    options=(
+        Option(
+            "frames",
+            "Which frames of a sequence: last3, the three around the peak that most papers take; peak, the last "
+            "one alone; first-neutral, last3 and frame 1 of each labelled sequence as neutral, where it is there.",
+            "last3",
+            ("last3", "peak", "first-neutral"),
+        ),
+    ),
+)
+
+
+def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample | Skipped]:
+    """Yield the samples of whichever layout was found."""
+    frames = SOURCE.option(options, "frames") or "last3"
+    if layout.name == "official":
+        yield from _official(base, layout, frames)
+    elif layout.name == "ck48":
+        yield from _ck48(base, frames)
+    else:
+        yield from _table(base / layout.marks[0], layout)
+
+
+_NAME = re.compile(r"(S\d+)_(\d+)_(\d+)", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Frame:
+    subject: str
+    session: str
+    number: int
+    path: Path
+
+    @property
+    def sequence(self) -> str:
+        """Subject and session: session numbers start again with each subject."""
+        return f"{self.subject}/{self.session}"
+
+
+def _sequences(base: Path, folder: Path) -> Iterator[list[_Frame] | Skipped]:
+    """Yield the frames of each sequence, in order, and files whose names are no frame's."""
+    sequences: dict[tuple[str, str], list[_Frame]] = {}
+    for path in images_below(folder):
+        if name := _NAME.fullmatch(path.stem):
+            frame = _Frame(name[1], name[2], int(name[3]), path)
+            sequences.setdefault((name[1], name[2]), []).append(frame)
+        else:
+            yield Skipped(relative(path, base), "not a frame of a sequence by its name")
+    for key in sorted(sequences):
+        yield sorted(sequences[key])
+
+
+def _chosen(frames: list[_Frame], policy: str) -> list[_Frame]:
+    return frames[-1:] if policy == "peak" else frames[-3:]
+
+
+def _sample(base: Path, frame: _Frame, label: str | None) -> Sample:
+    return Sample(
+        frame.path.stem,
+        relative(frame.path, base),
+        native_label=label,
+        subject=frame.subject,
+        sequence=frame.sequence,
+        frame=frame.number,
+    )
+
+
+def _official(base: Path, layout: Layout, policy: str) -> Iterator[Sample | Skipped]:
+    emotions = _beside(base, "emotion")
+    if emotions is None:
+        raise DatasetMissing(
+            f"There are CK+'s images in {base}, but not its emotion labels.",
+            f"Unpack Emotion_labels.zip into {base}.",
+        )
+    facs, landmarks = _beside(base, "facs"), _beside(base, "landmarks")
+    for frames in _sequences(base, base / "cohn-kanade-images"):
+        if isinstance(frames, Skipped):
+            yield frames
+            continue
+        peak = frames[-1]
+        label = _emotion(emotions / peak.subject / peak.session, layout)
+        chosen = _chosen(frames, policy)
+        first = frames[0]
+        if policy == "first-neutral" and label is not None and first.number == 1 and first not in chosen:
+            yield _with_points(_sample(base, first, FIRST), first, landmarks)
+        for frame in chosen:
+            sample = _with_points(_sample(base, frame, label), frame, landmarks)
+            # FACS codes were given for the last frame alone.
+            yield _with_units(sample, frame, facs) if frame is peak else sample
+
+
+def _beside(base: Path, word: str) -> Path | None:
+    """Return the folder whose name starts with `word` and that holds subjects; archives unpack nested or not."""
+    for near in (base, base.parent):
+        for folder in sorted(p for p in near.iterdir() if p.name.lower().startswith(word) and p.is_dir()):
+            for candidate in (folder, *sorted(p for p in folder.iterdir() if p.is_dir())):
+                if any(_subject.is_dir() for _subject in candidate.glob("S[0-9]*")):
+                    return candidate
+    return None
+
+
+def _emotion(folder: Path, layout: Layout) -> str | None:
+    """Return the code in a sequence's one label file, None where folder or file is not there."""
+    files = sorted(folder.glob("[!.]*_emotion.txt")) if folder.is_dir() else []
+    if not files:
+        return None
+    if len(files) > 1:
+        raise BrokenSource(
+            f"{folder} holds {len(files)} emotion files: {', '.join(f.name for f in files)}.",
+            "A sequence has one label; take out what does not belong.",
+        )
+    (number,) = _numbers(files[0], 1)
+    if not number.is_integer():
+        raise broken(files[0], 1, f"label {number}, which is no whole number")
+    return known(str(int(number)), layout, files[0], 1)
+
+
+def _numbers(path: Path, count: int | None = None) -> list[float]:
+    """Return the numbers of a file: `count` of them, or pairs. Raises BrokenSource."""
+    try:
+        numbers = [float(word) for word in path.read_text(encoding="utf-8-sig").split()]
+    except (ValueError, OSError):
+        raise broken(path, 1, "not a file of numbers") from None
+    if not all(map(math.isfinite, numbers)):
+        raise broken(path, 1, "numbers that are not finite")
+    if len(numbers) % 2 if count is None else len(numbers) != count:
+        raise broken(path, 1, f"{len(numbers)} numbers where {count or 'pairs of them'} belong")
+    return numbers
+
+
+def _with_points(sample: Sample, frame: _Frame, folder: Path | None) -> Sample:
+    path = folder and folder / frame.subject / frame.session / f"{frame.path.stem}_landmarks.txt"
+    return replace(sample, landmarks=tuple(_numbers(path, 136))) if path and path.is_file() else sample
+
+
+def _with_units(sample: Sample, frame: _Frame, folder: Path | None) -> Sample:
+    """Add action units; intensity 0 in the file means that the unit is there and its strength was not given."""
+    path = folder and folder / frame.subject / frame.session / f"{frame.path.stem}_facs.txt"
+    if not path or not path.is_file():
+        return sample
+    numbers = _numbers(path)
+    pairs = zip(numbers[::2], numbers[1::2], strict=True)
+    return replace(sample, action_units=tuple((f"AU{int(unit)}", strength or None) for unit, strength in pairs))
+
+
+def _ck48(base: Path, policy: str) -> Iterator[Sample | Skipped]:
+    """Read the class folders; classes are mixed by sequence, as in the official tree."""
+    for frames in _sequences(base, base):
+        if isinstance(frames, Skipped):
+            yield frames
+        else:
+            yield from (_sample(base, f, f.path.parent.name) for f in _chosen(frames, policy))
+
+
+def _table(path: Path, layout: Layout) -> Iterator[Sample]:
+    for row in read_pixel_table(path, "emotion", "pixels", "Usage"):
+        label = known(row.emotion or "", layout, path, row.line)
+        yield Sample(f"row_{row.index:05d}", row.pixels, native_label=label, official_split=row.split)

@@ -1,0 +1,153 @@
+"""FER2013: 35,887 faces of 48 x 48 from the ICML 2013 challenge, as a table of pixels or as class folders."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ferdata.schema import Sample
+from ferdata.source import (
+    USAGES,
+    Layout,
+    Licence,
+    Skipped,
+    Source,
+    images_below,
+    known,
+    read_pixel_table,
+    relative,
+)
+
+CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # the challenge's codes 0..6
+CODES = dict(zip("0123456", ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"), strict=True))
+FOLDERS = dict(zip(CLASSES, CODES.values(), strict=True))
+TRAIN = (3995, 436, 4097, 7215, 4830, 3171, 4965)
+VAL = (467, 56, 496, 895, 653, 415, 607)
+TEST = (491, 55, 528, 879, 594, 416, 626)
+
+
+def _counts(labels: Mapping[str, str], **splits: tuple[int, ...]) -> dict[str, dict[str, int]]:
+    return {split: dict(zip(labels, numbers, strict=True)) for split, numbers in splits.items()}
+
+
+SOURCE = Source(
+    name="fer2013",
+    title="FER2013",
+    homepage="https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge",
+    licence=Licence(
+        "Kaggle competition rules",
+        "No open licence is stated: the images come from a web search. Treat it as for research only.",
+    ),
+    citation="""@article{Goodfellow2013Challenges,
+  author  = {Goodfellow, Ian J. and Erhan, Dumitru and Carrier, Pierre Luc and Courville, Aaron and others},
+  title   = {Challenges in Representation Learning: A Report on Three Machine Learning Contests},
+  journal = {arXiv preprint arXiv:1307.0414},
+  year    = {2013}
+}""",
+    access="Anyone with a Kaggle account who accepts the competition's rules.",
+    obtain=(
+        "Sign in to Kaggle and open the competition's page (see homepage).",
+        "Accept the rules under its Data tab, then download and unpack what it offers.",
+        "Keep fer2013.csv or icml_face_data.csv; either holds all images, labels and splits.",
+    ),
+    place="data/fer2013/fer2013.csv",
+    content="35,887 grey faces of 48 x 48 pixels; anger, disgust, fear, happiness, sadness, surprise, neutral",
+    layouts=(
+        Layout(
+            "csv",
+            ("fer2013.csv",),
+            CODES,
+            _counts(CODES, train=TRAIN, val=VAL, test=TEST),
+            "PublicTest is val and PrivateTest is test, as is usual.",
+        ),
+        Layout(
+            "icml",
+            ("icml_face_data.csv",),
+            CODES,
+            _counts(CODES, train=TRAIN, val=VAL, test=TEST),
+            "PublicTest is val and PrivateTest is test, as is usual.",
+        ),
+        Layout(
+            "competition",
+            ("train.csv",),
+            CODES,
+            _counts(CODES, train=TRAIN),
+            "test.csv has no labels; icml_face_data.csv has them.",
+            header=("emotion", "pixels"),
+        ),
+        Layout(
+            "folders",
+            ("train/*/Training_*.*", "*/*/P*Test_*.*"),
+            FOLDERS,
+            _counts(FOLDERS, train=TRAIN, val=VAL, test=TEST),
+            "JPEG copies, so pixels differ from fer2013.csv. The file name's prefix gives the official split, "
+            "whichever folder the file lies in.",
+        ),
+        Layout(
+            "resplit",
+            ("images/train/angry/[0-9]*.*", "images/validation/angry/[0-9]*.*"),
+            FOLDERS,
+            _counts(
+                FOLDERS,
+                train=(3993, 436, 4103, 7164, 4938, 3205, 4982),
+                val=(960, 111, 1018, 1825, 1139, 797, 1216),
+            ),
+            "A re-split by its packer into train and validation: its numbers do not compare with results on "
+            "the official split.",
+        ),
+    ),
+)
+
+
+def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample | Skipped]:
+    """Yield the samples of whichever layout was found."""
+    del options  # it has none
+    if layout.name == "competition":
+        yield from _competition(base, layout)
+    elif layout.name == "folders":
+        yield from _folders(base)
+    elif layout.name == "resplit":
+        yield from _resplit(base)
+    else:
+        yield from _table(base / layout.marks[0], layout)
+
+
+def _table(path: Path, layout: Layout) -> Iterator[Sample]:
+    for row in read_pixel_table(path, "emotion", "pixels", "Usage"):
+        label = known(row.emotion or "", layout, path, row.line)
+        yield Sample(f"{row.index:05d}", row.pixels, native_label=label, official_split=row.split)
+
+
+def _competition(base: Path, layout: Layout) -> Iterator[Sample]:
+    """Read the competition's own pair; how test.csv falls into PublicTest and PrivateTest is not said there."""
+    path = base / "train.csv"
+    for row in read_pixel_table(path, "emotion", "pixels"):
+        label = known(row.emotion or "", layout, path, row.line)
+        yield Sample(f"train_{row.index:05d}", row.pixels, native_label=label, official_split="train")
+    if (base / "test.csv").is_file():
+        for row in read_pixel_table(base / "test.csv", "pixels"):
+            yield Sample(f"test_{row.index:05d}", row.pixels, official_split="test")
+
+
+# Some repacks add augmented copies under names of their own (`Training_1.jpg_2.jpg`).
+_ORIGINAL = re.compile(r"(Training|PublicTest|PrivateTest)_\d+\.(jpg|png)", re.IGNORECASE | re.ASCII)
+_PREFIXES = {usage.lower(): split for usage, split in USAGES.items()}
+
+
+def _folders(base: Path) -> Iterator[Sample | Skipped]:
+    # The numbers are random, and two of them occur in two classes: the class is part of the key.
+    for folder in ("train", "validation", "val", "test"):
+        for path in images_below(base / folder):
+            name = _ORIGINAL.fullmatch(path.name)
+            image, label = relative(path, base), path.parent.name
+            if name is None:
+                yield Skipped(image, "added by a repack: not one of the challenge's names")
+                continue
+            split = _PREFIXES[name[1].lower()]
+            yield Sample(f"{label}/{path.stem}", image, native_label=label, official_split=split)
+
+
+def _resplit(base: Path) -> Iterator[Sample]:
+    for folder, split in (("train", "train"), ("validation", "val")):
+        for path in images_below(base / "images" / folder):
+            image, label = relative(path, base), path.parent.name
+            yield Sample(f"{folder}/{label}/{path.stem}", image, native_label=label, official_split=split)

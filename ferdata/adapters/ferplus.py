@@ -1,0 +1,220 @@
+"""FER+: ten annotators' votes on each face of FER2013; the official folders of PNGs, or two tables joined.
+
+The names `ferNNNNNNN.png` look like row numbers and are not (they drift by up to 85 rows), so tables are joined row
+by row, and files by name. Four names stand on two rows each: those rows carry their number in the key.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ferdata.errors import BrokenSource, DatasetMissing
+from ferdata.schema import Sample
+from ferdata.source import (
+    Layout,
+    Licence,
+    Option,
+    Skipped,
+    Source,
+    broken,
+    is_image,
+    read_pixel_table,
+    read_rows,
+    read_table,
+    read_usage,
+    read_votes,
+)
+
+VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+FOLDERS = {"FER2013Train": "train", "FER2013Valid": "val", "FER2013Test": "test"}
+FOLDER_OF = {split: folder for folder, split in FOLDERS.items()}
+UNNAMED = "FER+ gives the row no image name: no usable face"
+
+SOURCE = Source(
+    name="ferplus",
+    title="FER+ (FERPlus)",
+    homepage="https://github.com/microsoft/FERPlus",
+    licence=Licence(
+        "MIT (votes); FER2013's terms (images)",
+        "The votes may be passed on under the MIT licence. The images are FER2013's: treat them as for research.",
+    ),
+    citation="""@inproceedings{BarsoumICMI2016,
+  author    = {Barsoum, Emad and Zhang, Cha and Canton Ferrer, Cristian and Zhang, Zhengyou},
+  title     = {Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution},
+  booktitle = {ACM International Conference on Multimodal Interaction (ICMI)},
+  year      = {2016}
+}""",
+    access="Anyone for the votes; the images need a Kaggle account (see fer2013).",
+    obtain=(
+        "Clone https://github.com/microsoft/FERPlus, which holds fer2013new.csv and a label.csv per split.",
+        "Obtain fer2013.csv (ferdata datasets show fer2013).",
+        "Put both tables into one folder; or run the repository's src/generate_training_data.py to write the "
+        "images as PNG files and give the folder that it filled.",
+    ),
+    place="data/ferplus/{fer2013new.csv,fer2013.csv} or data/ferplus/data/FER2013{Train,Valid,Test}/",
+    content="35,710 grey faces of 48 x 48 pixels with ten votes each; eight emotions, unknown, not a face",
+    layouts=(
+        Layout(
+            "png",
+            ("FER2013Train/label.csv",),
+            {},
+            {"train": {"all": 28558}, "val": {"all": 3579}, "test": {"all": 3573}},
+            "Labels come from the votes. label.csv and fer2013new.csv differ on 1,602 rows, most of them copies "
+            "of one picture; label.csv, which the authors' own trainer reads, is the default.",
+        ),
+        Layout(
+            "csv",
+            ("fer2013new.csv", "fer2013.csv"),
+            {},
+            {"train": {"all": 28561}, "val": {"all": 3579}, "test": {"all": 3574}},
+            "Labels come from the votes in fer2013new.csv, which differ from label.csv's on 1,602 rows.",
+        ),
+    ),
+    options=(
+        Option(
+            "votes_from",
+            "Which file's votes to take for the PNG folders; the two tables alone only have fer2013new.csv's.",
+            "label.csv",
+            ("label.csv", "fer2013new.csv"),
+        ),
+    ),
+)
+
+
+def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample | Skipped]:
+    """Yield the samples of whichever layout was found."""
+    votes_from = SOURCE.option(options, "votes_from")
+    if layout.name == "csv":
+        yield from _joined_tables(base)
+    elif votes_from == "fer2013new.csv":
+        yield from _folders_with_table(base)
+    else:
+        yield from _folders(base)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of fer2013new.csv; `name` is empty where no annotator saw a face."""
+
+    line: int
+    index: int
+    split: str
+    name: str
+    key: str
+    votes: tuple[int, ...]
+
+
+def _read_new(path: Path) -> list[_Row]:
+    rows = []
+    for index, (line, cells) in enumerate(read_table(path, "Usage", "Image name", *VOTES)):
+        name = cells["Image name"].strip()
+        votes = read_votes([cells[column] for column in VOTES], path, line)
+        split = read_usage(cells["Usage"], path, line)
+        rows.append(_Row(line, index, split, _plain(name, path, line), name, votes))
+    times = Counter(row.name for row in rows)
+    return [
+        _Row(row.line, row.index, row.split, row.name, f"{row.name}@{row.index}", row.votes)
+        if times[row.name] > 1 or not row.name
+        else row
+        for row in rows
+    ]
+
+
+def _plain(name: str, path: Path, line: int) -> str:
+    if "/" in name or "\\" in name or "\0" in name or name == "..":
+        raise broken(path, line, f"the image name {name!r}, which is a path")
+    return name
+
+
+def _skipped(row: _Row) -> Skipped:
+    return Skipped(f"row {row.index}", UNNAMED)
+
+
+def _joined_tables(base: Path) -> Iterator[Sample | Skipped]:
+    """Join votes and pixels by row order; the table of pixels has every row, or every row that has a name."""
+    path = base / "fer2013.csv"
+    rows = _read_new(base / "fer2013new.csv")
+    named = [row for row in rows if row.name]
+    with path.open("rb") as file:
+        count = sum(1 for line in file if line.strip()) - 1
+    if count not in (len(rows), len(named)):
+        raise BrokenSource(
+            f"{path} has {count:,} rows; fer2013new.csv has {len(rows):,}, of which {len(named):,} have a name.",
+            "The tables are joined row by row, so both must be whole; download fer2013.csv again.",
+        )
+    joined = rows if count == len(rows) else named
+    if joined is named:
+        yield from (_skipped(row) for row in rows if not row.name)
+    for row, pixels in zip(joined, read_pixel_table(path, "pixels", "Usage"), strict=True):
+        if pixels.split != row.split:
+            raise broken(
+                path,
+                pixels.line,
+                f"Usage means {pixels.split} where line {row.line} of fer2013new.csv means {row.split}; "
+                "the tables are not in the same order",
+            )
+        if row.name:
+            yield Sample(row.key, pixels.pixels, votes=row.votes, official_split=row.split)
+        else:
+            yield _skipped(row)
+
+
+def _listing(base: Path, folder: str) -> list[str]:
+    if not (base / folder).is_dir():
+        raise BrokenSource(
+            f"{base} has no folder {folder}.",
+            f"FER+ has {', '.join(FOLDERS)}; run its generate_training_data.py to the end.",
+        )
+    return sorted(path.name for path in (base / folder).iterdir() if is_image(path.name))
+
+
+def _folders_with_table(base: Path) -> Iterator[Sample | Skipped]:
+    """Join fer2013new.csv's rows with the files by name; a file that two rows name is yielded for both."""
+    table = next((p for p in (base / "fer2013new.csv", base.parent / "fer2013new.csv") if p.is_file()), None)
+    if table is None:
+        raise DatasetMissing(
+            f"There is no fer2013new.csv in {base} or beside it.",
+            "Copy it there from https://github.com/microsoft/FERPlus, or take --votes-from label.csv.",
+        )
+    left = {(split, name) for folder, split in FOLDERS.items() for name in _listing(base, folder)}
+    for row in _read_new(table):
+        if not row.name:
+            yield _skipped(row)
+            continue
+        left.discard((row.split, row.name))
+        image = f"{FOLDER_OF[row.split]}/{row.name}"
+        yield Sample(row.key, image, votes=row.votes, official_split=row.split)
+    for split, name in sorted(left):  # without votes they count as unlabelled
+        yield Sample(f"{split}/{name}", f"{FOLDER_OF[split]}/{name}", official_split=split)
+
+
+def _folders(base: Path) -> Iterator[Sample]:
+    """Read each folder's label.csv; a line without its file and a file without its line are both yielded."""
+    for folder, split in FOLDERS.items():
+        files = _listing(base, folder)
+        lines = _read_label_csv(base / folder / "label.csv")
+        for name in sorted({*files, *lines}):
+            box, votes = lines.get(name, (None, None))
+            # A name is in one folder only, except where a stray file makes it two.
+            key = name if name in lines else f"{split}/{name}"
+            yield Sample(key, f"{folder}/{name}", votes=votes, face_box=box, official_split=split)
+
+
+_BOX = re.compile(r"\(\s*(\d+),\s*(\d+),\s*(\d+),\s*(\d+)\s*\)", re.ASCII)
+
+
+def _read_label_csv(path: Path) -> dict[str, tuple[tuple[float, ...], tuple[int, ...]]]:
+    """Return box (x, y, width, height) and votes by image name. Raises BrokenSource with file and line."""
+    found: dict[str, tuple[tuple[float, ...], tuple[int, ...]]] = {}
+    for line, cells in read_rows(path, columns=12):
+        name = _plain(cells[0].strip(), path, line)
+        corners = _BOX.fullmatch(cells[1].strip())
+        if corners is None:
+            raise broken(path, line, f"the box {cells[1]!r} where (left, top, right, bottom) belongs")
+        if not name or name in found:
+            raise broken(path, line, f"{name} for the second time" if name else "no image name")
+        left, top, right, bottom = map(float, corners.groups())
+        found[name] = (left, top, right - left, bottom - top), read_votes(cells[2:], path, line)
+    return found
