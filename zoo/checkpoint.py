@@ -1,0 +1,104 @@
+"""`model.safetensors`: the weights, and in its metadata all that must be known to use them. Never a pickle."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_bytes
+from torch import nn
+
+from ferdata.errors import BrokenRun, FerdataError
+from ferdata.labels import Taxonomy
+from zoo.backbones import backbone, build
+from zoo.data import CROP, INTERPOLATION
+from zoo.folder import write_whole
+
+FORMAT = 1
+KEY = "ferdata"
+
+
+@dataclass(frozen=True)
+class Meta:
+    """What travels with the weights: `mean` and `std` are per channel, in 0..1; `classes` is the order of the logits.
+
+    `chosen` is the epoch and its val figures; `config` the resolved options; `fingerprint` that of the manifest.
+    """
+
+    backbone: str
+    classes: tuple[str, ...]
+    taxonomy: dict[str, Any]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    size: int
+    channels: int
+    tta: bool
+    manifest: str
+    fingerprint: str
+    chosen: dict[str, Any]
+    config: dict[str, Any]
+    crop: str = CROP
+    interpolation: str = INTERPOLATION
+    format: int = FORMAT
+
+
+def save(path: Path, net: nn.Module, meta: Meta) -> None:
+    """Write weights and metadata, whole or not at all: on a full disk the earlier one survives. Raises CannotWrite."""
+    weights = {name: t.detach().to("cpu").contiguous() for name, t in net.state_dict().items()}
+    text = json.dumps(asdict(meta), ensure_ascii=False)
+    write_whole(path, to_bytes(weights, {KEY: text, "format": "pt"}))
+
+
+def read_meta(path: Path) -> Meta:
+    """Read the metadata alone. Raises BrokenRun for a file that is damaged, a pickle, or not ours."""
+    again = "Train again, or name the model.safetensors that `ferdata train` wrote."
+    try:
+        with safe_open(path, "pt") as file:
+            raw = (file.metadata() or {}).get(KEY)
+    except (SafetensorError, OSError) as error:
+        # A pickle ends here too: it is never opened as one, since opening it would run what it carries.
+        raise BrokenRun(f"{path} is no whole safetensors file: {error}.", again) from None
+    if raw is None:
+        raise BrokenRun(f"{path} holds weights, but not a ferdata model.", again)
+    try:
+        data = json.loads(raw)
+        if data.get("format") != FORMAT:
+            raise BrokenRun(
+                f"{path} is of format {data.get('format')}; this ferdata reads {FORMAT}.", "Train it again."
+            )
+        tuples = {name: tuple(data[name]) for name in ("classes", "mean", "std")}
+        meta = Meta(**{**data, **tuples})
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BrokenRun(f"The metadata of {path} is damaged: {error}.", again) from None
+    if (meta.crop, meta.interpolation) != (CROP, INTERPOLATION):
+        raise BrokenRun(
+            f"{path} was trained on images cut by {meta.crop!r} and resized by {meta.interpolation!r}; "
+            f"this ferdata does {CROP!r} and {INTERPOLATION!r}.",
+            "Use the ferdata that trained it.",
+        )
+    return meta
+
+
+def load(path: Path) -> tuple[nn.Module, Meta]:
+    """Return the net with its weights, in eval mode and channels last, and its metadata. Raises BrokenRun."""
+    meta = read_meta(path)
+    try:
+        net = build(backbone(meta.backbone), meta.channels, len(meta.classes), meta.size)
+        with safe_open(path, "pt") as file:
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
+        net.load_state_dict(weights)
+    except (RuntimeError, SafetensorError, FerdataError) as error:
+        reason = str(error).splitlines()[0]
+        raise BrokenRun(f"The weights of {path} do not fit {meta.backbone}: {reason}", "Train again.") from None
+    return net.eval().to(memory_format=torch.channels_last), meta
+
+
+def check_classes(meta: Meta, taxonomy: Taxonomy, where: str) -> None:
+    """Raise BrokenRun unless `taxonomy` has the model's classes in the model's order."""
+    if taxonomy.classes != meta.classes:
+        raise BrokenRun(
+            f"The model's classes are {', '.join(meta.classes)}; those of {where} are {', '.join(taxonomy.classes)}.",
+            f"Merge it under the model's taxonomy: ferdata merge {where} --taxonomy {meta.taxonomy['name']}",
+        )

@@ -1,0 +1,106 @@
+"""The run folder: what lies in it, and writing a file whole or not at all."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from ferdata.errors import AlreadyExists, BrokenRun, CannotWrite
+
+
+@dataclass(frozen=True)
+class Folder:
+    """`runs/NAME/` and the files in it."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """The options, resolved: `config.toml`."""
+        return self.path / "config.toml"
+
+    @property
+    def history(self) -> Path:
+        """One line an epoch: `history.csv`."""
+        return self.path / "history.csv"
+
+    @property
+    def model(self) -> Path:
+        """The best weights on val: `model.safetensors`."""
+        return self.path / "model.safetensors"
+
+    @property
+    def report(self) -> Path:
+        """The figures on test: `report.json`."""
+        return self.path / "report.json"
+
+    @property
+    def curves(self) -> Path:
+        """Loss, scores and rate over the epochs: `curves.png`."""
+        return self.path / "curves.png"
+
+    @property
+    def confusion(self) -> Path:
+        """True against predicted class: `confusion.png`."""
+        return self.path / "confusion.png"
+
+    @property
+    def card(self) -> Path:
+        """The run in words: `card.md`."""
+        return self.path / "card.md"
+
+    @property
+    def tensorboard(self) -> Path:
+        """What TensorBoard reads."""
+        return self.path / "tensorboard"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Every file that training writes, TensorBoard's aside."""
+        return (
+            *(self.config, self.history, self.model, self.report),
+            *(self.curves, self.confusion, self.card),
+        )
+
+    def check(self, force: bool) -> None:
+        """Raise AlreadyExists or CannotWrite now, before the work."""
+        if self.path.exists() and not self.path.is_dir():
+            raise CannotWrite(f"{self.path} is a file.", "Name a folder with --out, such as runs/first.")
+        if not force and any(file.exists() for file in self.files):
+            raise AlreadyExists(
+                f"{self.path} holds a run already.", "Add --force to replace it, or choose another --out."
+            )
+        probe = self.path / f".probe.{os.getpid()}"
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            raise CannotWrite(f"Cannot write in {self.path}: {error.strerror}.", "Choose another --out.") from None
+
+    def clear(self) -> None:
+        """Remove the files of an earlier run, so that none of them is taken for the new one's."""
+        for file in (*self.files, *self.tensorboard.glob("events.out.*"), *self.path.glob(".*.part")):
+            file.unlink(missing_ok=True)
+
+    def must_exist(self) -> None:
+        """Raise BrokenRun unless there is a model in the folder."""
+        if not self.model.is_file():
+            what = "holds no model.safetensors" if self.path.is_dir() else "is no folder"
+            raise BrokenRun(f"{self.path} {what}.", "Name the folder of a run, such as runs/first, or train one.")
+
+
+def write_whole(path: Path, data: bytes | str) -> None:
+    """Write `path` whole or leave what was there: a temporary beside it, then a rename. Raises CannotWrite."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise CannotWrite(
+            f"Writing {path} failed: {error.strerror or error}.", "Free some space, or choose another --out."
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,114 @@
+"""What training refuses: a leaky manifest, splits that cannot work, wrongly scaled input, a net that has given up."""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ferdata.errors import BadOption, BrokenRun, Leak
+from zoo.data import Rows, shared
+
+# A net that answers with the class frequencies whatever it sees. The "24 %" of many lab notes is this one: FER2013's
+# majority share is 25.1 % and the entropy of its class frequencies 1.81 nats.
+SHARE_MARGIN = 0.01
+ENTROPY_MARGIN = 0.02
+CAUSES = (
+    "Known causes: pixels scaled twice (1/255 before a net that scales by itself); mean and std of other images; "
+    "a rate so high that the net died (try --lr a tenth of it) or so low that nothing moves; a net without "
+    "normalisation layers at that rate; targets shuffled against the images."
+)
+
+
+def check_splits(rows: Rows, where: dict[str, NDArray[np.intp]]) -> None:
+    """Raise BadOption unless each split has labelled rows and train has two classes or more."""
+    name = rows.manifest.path
+    split_hint = f"Split it: ferdata merge {name} -o merged.parquet --split 0.8,0.1,0.1"
+    for split, found in where.items():
+        if len(found):
+            continue
+        present = int((rows.split == split).sum())
+        reason = f"{present:,} rows are in it, none with a target" if present else "no row is in it"
+        use = {"train": "learn from", "val": "choose a checkpoint on", "test": "score at the end"}[split]
+        raise BadOption(f"{name} has no {split} split to {use}: {reason} (column {rows.split_source}).", split_hint)
+    classes = int((rows.soft[where["train"]].sum(0) > 0).sum())
+    if classes < 2:
+        raise BadOption(
+            f"The train split of {name} has one class only, so that there is nothing to tell apart.",
+            "Choose other datasets, or another taxonomy: ferdata merge --taxonomy basic7",
+        )
+
+
+def check_leak(rows: Rows, where: dict[str, NDArray[np.intp]], allow: bool) -> dict[str, int]:
+    """Return how many val and test rows have their like in train, and test rows in val.
+
+    Alike are rows of one group (same pixels, face, subject or clip) or of equal pixels. Raises Leak if train shares
+    with val or test, unless that is allowed; two held-out splits that share only make val a little less honest.
+    """
+    found = {
+        "val_in_train": shared(rows, where["train"], where["val"]),
+        "test_in_train": shared(rows, where["train"], where["test"]),
+        "test_in_val": shared(rows, where["val"], where["test"]),
+    }
+    if not allow and (found["val_in_train"] or found["test_in_train"]):
+        path = rows.manifest.path
+        raise Leak(
+            f"{found['test_in_train']:,} test and {found['val_in_train']:,} val images of {path} "
+            f"have their like in train (by group or by pixels; split as in column {rows.split_source}).",
+            f"Part them: ferdata merge {path} -o merged.parquet\nOr add --allow-leak, and the report will say so.",
+        )
+    return found
+
+
+def check_scale(images: Tensor) -> None:
+    """Raise BadOption unless normalised `images` (n, C, H, W) have about the spread that nets are initialised for."""
+    mean, std = float(images.mean()), float(images.std())
+    if math.isfinite(std) and 0.5 <= std <= 1.5 and abs(mean) <= 1.5:
+        return
+    raise BadOption(
+        f"Normalised training images have mean {mean:.2f} and standard deviation {std:.4f}, "
+        "where a net needs about 0 and 1 (0.5 to 1.5).",
+        "The pixels are scaled twice, or the mean and std are another dataset's, or the images are all but blank: "
+        "look at them with `ferdata stats`.",
+    )
+
+
+def check_loss(loss: float, epoch: int) -> None:
+    """Raise BrokenRun for a loss that is no number."""
+    if not math.isfinite(loss):
+        raise BrokenRun(
+            f"The loss became {loss} in epoch {epoch}.",
+            "Try a lower --lr (a tenth of it), or --precision 32-true. The best checkpoint so far is kept.",
+        )
+
+
+def prior(hard: Tensor, classes: int) -> dict[str, float]:
+    """Return what knowing the class frequencies alone gives: `majority_share` and `prior_entropy` in nats."""
+    share = torch.bincount(hard, minlength=classes).double() / max(len(hard), 1)
+    entropy = -(share * share.clamp(min=1e-300).log()).sum()
+    return {"majority_share": float(share.max()), "prior_entropy": float(entropy)}
+
+
+def is_prior(accuracy: float, loss: float, probabilities: NDArray[np.float32], baseline: dict[str, float]) -> bool:
+    """Say whether a net answers the same whatever it sees.
+
+    Either its accuracy and loss are those of the class frequencies, or its probabilities (n, classes) hardly differ
+    between images, which also finds it where class weights moved the frequencies.
+    """
+    as_prior = (
+        abs(accuracy - baseline["majority_share"]) <= SHARE_MARGIN
+        and abs(loss - baseline["prior_entropy"]) <= ENTROPY_MARGIN
+    )
+    return as_prior or (len(probabilities) > 1 and float(probabilities.std(0).max()) < 1e-3)
+
+
+def check_collapse(seen: list[bool], accuracy: float, loss: float, baseline: dict[str, float]) -> None:
+    """Raise BrokenRun if the net only answered with the prior in each of the last two epochs."""
+    if len(seen) >= 2 and all(seen[-2:]):
+        raise BrokenRun(
+            f"After {len(seen)} epochs the net answers the same whatever it sees: val accuracy {accuracy:.1%} and loss "
+            f"{loss:.3f}, where always saying the commonest class gives {baseline['majority_share']:.1%} "
+            f"and the class frequencies {baseline['prior_entropy']:.3f}.",
+            CAUSES,
+        )

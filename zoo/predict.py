@@ -1,0 +1,130 @@
+"""Labels for pictures: files or folders in, one prediction each out, what cannot be read named and not dropped."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ferdata import progress
+from ferdata.errors import BadOption
+from ferdata.images import UnreadableImage, decode
+from zoo import checkpoint
+from zoo.augment import as_float, normalise
+from zoo.data import prepare
+from zoo.device import resolve
+from zoo.folder import Folder
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+CHUNK = 1024  # pictures held at once
+BATCH = 256  # fixed, so that sums are formed in the same order each time
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one picture; `label` is None and `error` says why where it could not be read.
+
+    `probabilities` go from class to 0..1, in the model's class order, and sum to 1.
+    """
+
+    path: Path
+    label: str | None
+    probabilities: dict[str, float]
+    error: str | None = None
+
+    @property
+    def runner_up(self) -> str | None:
+        """The second most probable class."""
+        ranked = sorted(self.probabilities, key=self.probabilities.__getitem__, reverse=True)
+        return ranked[1] if len(ranked) > 1 else None
+
+
+def predict(
+    run: str | Path, paths: Sequence[str | Path], device: str = "auto", tta: bool | None = None
+) -> list[Prediction]:
+    """Predict for each picture in `paths`, in order; folders are searched through, in order of name.
+
+    Pictures are taken for faces already: no face is looked for. `tta` as in evaluate. Raises BrokenRun, and BadOption
+    if there is no picture at all.
+    """
+    folder = Folder(Path(run))
+    folder.must_exist()
+    device, _ = resolve(device, "32-true")
+    files = find(paths)
+    net, meta = checkpoint.load(folder.model)
+    net.to(device)
+    done: list[Prediction] = []
+    with progress.bar("Predicting", len(files), "images") as advance:
+        for start in range(0, len(files), CHUNK):
+            chunk = files[start : start + CHUNK]
+            read = [_read(path, meta.size, meta.channels) for path in chunk]
+            pixels = [r for r in read if isinstance(r, np.ndarray)]
+            rows: Iterator[NDArray[np.float32]] = iter(())
+            if pixels:
+                stack = torch.from_numpy(np.stack(pixels))
+                rows = iter(predict_all(net, stack, meta.mean, meta.std, meta.tta if tta is None else tta))
+            for path, outcome in zip(chunk, read, strict=True):
+                if isinstance(outcome, str):
+                    done.append(Prediction(path, None, {}, outcome))
+                    continue
+                p = dict(zip(meta.classes, next(rows).tolist(), strict=True))
+                done.append(Prediction(path, max(p, key=p.__getitem__), p))
+            advance(len(chunk))
+    return done
+
+
+def predict_all(
+    net: nn.Module,
+    pixels: Tensor,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    tta: bool,
+    what: str = "Scoring",
+) -> NDArray[np.float32]:
+    """Return the probabilities, float32 (n, classes), of uint8 images (n, H, W, C), in order.
+
+    With `tta` the probabilities of an image and of its mirror image are averaged. The net is left in eval mode.
+    """
+    device = next(net.parameters()).device
+    centre, spread = torch.tensor(mean, device=device), torch.tensor(std, device=device)
+    net.eval()
+    parts = []
+    with torch.inference_mode(), progress.bar(what, len(pixels), "images") as advance:
+        for batch in torch.split(pixels, BATCH):
+            x = normalise(as_float(batch.to(device)), centre, spread)
+            x = x.contiguous(memory_format=torch.channels_last)
+            p = net(x).float().softmax(1)
+            if tta:
+                p = (p + net(x.flip(3)).float().softmax(1)) / 2
+            parts.append(p.cpu())
+            advance(len(batch))
+    return torch.cat(parts).numpy()
+
+
+def find(paths: Sequence[str | Path]) -> list[Path]:
+    """Return the named files, and for a folder every picture below it, by suffix. Raises BadOption if that is none."""
+    files: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            files += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+        else:
+            files.append(path)
+    if not files:
+        raise BadOption(
+            f"There is no picture in {', '.join(map(str, paths)) or 'an empty list'}.",
+            f"Name pictures, or folders with {', '.join(SUFFIXES[:3])} files in them.",
+        )
+    return files
+
+
+def _read(path: Path, size: int, channels: int) -> NDArray[np.uint8] | str:
+    """Return uint8 (size, size, channels), or the reason why not."""
+    try:
+        return prepare(decode(path.read_bytes()), size, channels)
+    except UnreadableImage as error:
+        return str(error)
+    except OSError as error:
+        return error.strerror or str(error)
