@@ -160,7 +160,7 @@ class Fingerprint:
         self._feed(f"{name}?", pc.cast(column.is_valid(), pa.uint8()))
         if pa.types.is_struct(column.type):
             for i, f in enumerate(column.type):
-                self._add(f"{name}.{f.name}", column.field(i))
+                self._add(f"{name}.{f.name}", pc.struct_field(column, [i]))  # null where the struct is
         elif pa.types.is_list(column.type):
             lengths = pc.fill_null(pc.list_value_length(column), 0)
             self._feed(f"{name}#", pc.cast(lengths, pa.int32()))

@@ -1,7 +1,7 @@
 """What every test may ask for: pictures, manifests made of them, the command line, the real data."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def make_manifest(tmp_path: Path) -> MakeManifest:
 
 
 @pytest.fixture
-def ferdata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., "Ran"]]:
+def ferdata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., "Ran"]:
     """Return a function that runs the command line in an empty folder; exit code, stdout and stderr come back."""
     from ferdata.cli import run
 
@@ -101,7 +101,7 @@ def ferdata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
             code = run([str(a) for a in arguments])
         return Ran(code, out.getvalue(), err.getvalue())
 
-    yield call
+    return call
 
 
 class Ran:

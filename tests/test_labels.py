@@ -187,5 +187,5 @@ def test_what_the_taxonomy_leaves_out_keeps_its_label() -> None:
 
 
 def test_a_label_that_the_map_does_not_know_is_refused_with_its_count() -> None:
-    with pytest.raises(UnknownLabel, match="2 rows .* first is '7' of d"):
+    with pytest.raises(UnknownLabel, match=r"2 rows .* first is '7' of d"):
         derived(table(native_label=["3", "7", "7"]))

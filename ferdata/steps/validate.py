@@ -149,6 +149,8 @@ def _splits(table: pa.Table) -> Iterator[Failure]:
 
 def _derived(opened: Manifest, table: pa.Table) -> Iterator[Failure]:
     """The derived columns must be what the metadata's maps, policy and taxonomy make of the row."""
+    if pc.any(pc.not_equal(pc.list_value_length(table["votes"]), BY_NAME["votes"].length)).as_py():
+        return  # told already, and nothing can be derived from them
     try:
         fresh = labels.derive(table, opened.maps, opened.metadata["vote_policy"], opened.taxonomy)
     except UnknownLabel as error:

@@ -1,0 +1,103 @@
+"""Validate: each rule is tripped on purpose, and all failures are told at once."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ferdata import manifest
+from ferdata.errors import InvalidManifest
+from ferdata.schema import BY_NAME, arrow_type
+from ferdata.steps.validate import validate
+from tests.conftest import MakeManifest, make_rows, metadata_of
+
+Change = Callable[..., Path]
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Change:
+    """Return a function that writes two rows with columns replaced behind the derivation's back."""
+
+    def write(**columns: list) -> Path:
+        batch = make_rows([{"native_label": "fear"}, {"native_label": "anger"}])
+        for name, values in columns.items():
+            column = pa.array(values, arrow_type(BY_NAME[name]))
+            batch = batch.set_column(batch.schema.get_field_index(name), name, column)
+        path = tmp_path / "m.parquet"
+        manifest.write(path, [batch], metadata_of(make_rows([{}])), force=True)
+        return path
+
+    return write
+
+
+BROKEN = [
+    ({"sample_id": ["made:1", "made:1"]}, "sample_id is not unique"),
+    ({"sample_id": ["made:1", "other:2"]}, "does not begin with its dataset"),
+    ({"sample_id": ["made:1", None]}, "sample_id is null"),
+    ({"label": ["fear", "sadness"]}, "label is not what the label map"),
+    ({"label": ["fear", "happy"]}, "label is none of"),
+    ({"target": ["fear", None]}, "target is not what"),
+    ({"official_split": ["train", "validation"]}, "official_split is none of"),
+    ({"valence": [0.0, 1.5]}, "valence is outside"),
+    ({"width": [48, 0]}, "width is outside"),
+    ({"pixel_hash": ["x", "0" * 32]}, "not 32 hexadecimal"),
+    ({"votes": [None, [1, 2]]}, "votes does not hold 10"),
+    ({"votes": [None, [-1, 2, 3, 0, 0, 0, 0, 0, 0, 0]]}, "negative"),
+    ({"label_dist": [None, [0.5] * 8]}, "does not sum to 1"),
+    ({"group": [0, 0], "split": ["train", "test"]}, "two sides of the split"),
+    ({"group": [0, 1], "split": ["train", None]}, "without a split_reason"),
+    ({"image": [{"bytes": b"x", "path": None}, {"bytes": None, "path": None}]}, "neither bytes nor a path"),
+]
+
+
+def test_a_sound_manifest_passes(changed: Change) -> None:
+    assert validate(changed(), images=True) == 2
+
+
+@pytest.mark.parametrize(("columns", "message"), BROKEN, ids=[m for _, m in BROKEN])
+def test_every_rule_can_fail(changed: Change, columns: dict[str, list], message: str) -> None:
+    with pytest.raises(InvalidManifest, match=message):
+        validate(changed(**columns))
+
+
+def test_all_failures_are_told_at_once_with_their_first_rows(changed: Change) -> None:
+    path = changed(valence=[2.0, 3.0], width=[0, 48], official_split=["no", None])
+    with pytest.raises(InvalidManifest) as caught:
+        validate(path)
+    assert "breaks 3 rule(s)" in caught.value.message
+    assert "valence is outside -1..1 (2 rows, first made:0000, made:0001)" in caught.value.message
+
+
+def test_rows_changed_by_another_program_are_noticed(changed: Change) -> None:
+    path = changed()
+    table = pq.read_table(path)
+    subject = pa.array(["S1", "S2"])
+    meta = pq.ParquetFile(path).metadata.metadata
+    edited = table.set_column(table.schema.get_field_index("subject"), "subject", subject)
+    pq.write_table(edited.replace_schema_metadata({"ferdata": meta[b"ferdata"]}), path)
+    with pytest.raises(InvalidManifest, match="not those that the fingerprint"):
+        validate(path)
+
+
+def test_a_missing_column_and_a_strange_one_are_named(changed: Change) -> None:
+    path = changed()
+    meta = json.loads(pq.ParquetFile(path).metadata.metadata[b"ferdata"])
+    table = pq.read_table(path).drop_columns(["phash"]).append_column("mood", pa.array(["a", "b"]))
+    pq.write_table(table.replace_schema_metadata({"ferdata": json.dumps(meta)}), path)
+    with pytest.raises(InvalidManifest) as caught:
+        validate(path)
+    assert "'phash' is missing" in caught.value.message
+    assert "'mood' is not in the schema" in caught.value.message
+
+
+def test_an_image_that_is_another_or_gone_is_found(changed: Change, make_manifest: MakeManifest) -> None:
+    other = make_rows([{"seed": 8}]).column("image").to_pylist()[0]
+    path = changed(image=[other, {"bytes": b"broken", "path": None}])
+    with pytest.raises(InvalidManifest) as caught:
+        validate(path, images=True)
+    assert "not the one that was ingested (1 rows, first made:0000)" in caught.value.message
+    assert "missing or unreadable (1 rows, first made:0001)" in caught.value.message
+    assert validate(path) == 2  # without reading them, nothing is known
