@@ -1,0 +1,167 @@
+"""What every adapter promises, swept over all adapters and all of their layouts."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pytest
+
+from ferdata import adapters, errors
+from ferdata.labels import EMOTIONS, REASONS
+from ferdata.schema import SPLITS, Sample
+from ferdata.source import Layout, Skipped, recognise
+from tests import fakes
+
+SWEEP = sorted(fakes.layouts().items())
+IDS = [f"{dataset}-{layout}" for (dataset, layout), _ in SWEEP]
+GENERIC = {"csv", "folder"}
+
+
+def read(name: str, root: Path, **options: str | None) -> tuple[Layout, Path, list[Sample], list[Skipped]]:
+    """Do what ingest does before it opens an image."""
+    adapter = adapters.load(name)
+    found = recognise(adapter.SOURCE, root)
+    assert found is not None
+    layout, base = found
+    prepare = getattr(adapter, "prepare", None)
+    layout = prepare(base, layout, options) if prepare else layout
+    rows = list(adapter.samples(base, layout, options))
+    samples = [row for row in rows if isinstance(row, Sample)]
+    skipped = [row for row in rows if isinstance(row, Skipped)]
+    assert len(samples) + len(skipped) == len(rows)
+    return layout, base, samples, skipped
+
+
+@pytest.mark.parametrize("name", adapters.names())
+def test_a_declaration_is_complete(name):
+    source = adapters.load(name).SOURCE
+    assert source.name == name
+    assert source.title
+    assert source.access
+    assert source.place
+    assert source.content
+    assert source.licence.name
+    assert source.licence.terms.endswith(".")
+    assert source.obtain
+    assert all(step[0].isupper() for step in source.obtain)
+    assert source.layouts
+    assert all(layout.marks for layout in source.layouts)
+    assert source.generic or (source.homepage.startswith("http") and source.citation.startswith("@"))
+    assert len({layout.name for layout in source.layouts}) == len(source.layouts)
+    for option in source.options:
+        assert option.name.isidentifier()
+        assert option.help.endswith(".")
+        assert not option.choices or option.default in option.choices
+    for layout in source.layouts:
+        assert set(layout.labels.values()) <= {*EMOTIONS, *REASONS}
+        for split, counts in layout.counts.items():
+            assert split in (*SPLITS, "all")
+            assert not layout.labels or set(counts) <= {*layout.labels, "all"}
+
+
+@pytest.mark.parametrize("name", adapters.names())
+def test_every_layout_has_its_fake(name):
+    declared = [layout.name for layout in adapters.load(name).SOURCE.layouts]
+    assert sorted(declared) == sorted(layout for dataset, layout in fakes.layouts() if dataset == name)
+
+
+@pytest.mark.parametrize(("which", "write"), SWEEP, ids=IDS)
+class TestEveryLayout:
+    def test_is_found_and_counted_alike_both_ways(self, which, write, tmp_path):
+        expected = write(tmp_path)
+        layout, _, samples, skipped = read(which[0], tmp_path)
+        found = Counter((s.official_split, s.native_label) for s in samples)
+        assert layout.name == which[1]
+        assert found == expected.counts
+        assert expected.counts - found == found - expected.counts == Counter()
+        assert len(skipped) == expected.skipped
+        assert all(s.reason for s in skipped)
+        assert len({s.subject for s in samples} - {None}) == expected.subjects
+        assert len({s.sequence for s in samples} - {None}) == expected.sequences
+
+    def test_maps_every_label(self, which, write, tmp_path):
+        write(tmp_path)
+        layout, _, samples, _ = read(which[0], tmp_path)
+        assert {s.native_label for s in samples} - {None} <= set(layout.labels)
+        assert set(layout.labels.values()) <= {*EMOTIONS, *REASONS}
+
+    def test_comes_in_the_same_order_twice(self, which, write, tmp_path):
+        write(tmp_path)
+        first, second = read(which[0], tmp_path), read(which[0], tmp_path)
+        assert [s.key for s in first[2]] == [s.key for s in second[2]]
+        assert first[3] == second[3]
+
+    def test_uses_no_key_twice_and_no_image_in_two_splits(self, which, write, tmp_path):
+        write(tmp_path)
+        _, _, samples, skipped = read(which[0], tmp_path)
+        keys = [s.key for s in [*samples, *skipped]]
+        assert len(set(keys)) == len(keys)
+        splits = {}
+        for sample in samples:
+            if isinstance(sample.image, str):
+                assert splits.setdefault(sample.image, sample.official_split) == sample.official_split
+
+    def test_names_files_within_its_folder_or_gives_pixels(self, which, write, tmp_path):
+        write(tmp_path)
+        _, base, samples, _ = read(which[0], tmp_path)
+        for sample in samples:
+            if isinstance(sample.image, str):
+                path = PurePosixPath(sample.image)
+                assert not path.is_absolute()
+                assert ".." not in path.parts
+                assert "\\" not in sample.image
+                assert (base / path).is_file()
+            else:
+                assert sample.image.dtype == np.uint8
+                assert sample.image.shape == (48, 48)
+            assert sample.official_split in (None, *SPLITS)
+
+    def test_is_guessed_from_its_folder_and_no_other_is(self, which, write, tmp_path):
+        write(tmp_path)
+        guessed = adapters.looks_like(tmp_path)
+        allowed = {which[0]} - GENERIC
+        if which == ("ferplus", "csv"):
+            allowed.add("fer2013")  # it is FER2013's own table
+        assert set(guessed) == allowed
+
+    def test_opens_no_image(self, which, write, tmp_path):
+        write(tmp_path)
+        for path in tmp_path.rglob("*"):
+            if path.suffix.lower() in (".png", ".jpg", ".jpeg"):
+                path.write_bytes(b"")
+        assert read(which[0], tmp_path)[2]
+
+
+def test_listing_the_names_imports_no_adapter():
+    code = (
+        "import sys; from ferdata import adapters; print(adapters.names()); "
+        "sys.exit(any(m.startswith('ferdata.adapters.') for m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "ferplus" in done.stdout
+
+
+def test_an_adapter_loads_no_heavy_library():
+    code = (
+        "import sys; from ferdata import adapters; [adapters.load(n) for n in adapters.names()]; "
+        "sys.exit(', '.join(m for m in ('cv2', 'pandas', 'pyarrow', 'torch') if m in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""
+
+
+def test_a_name_nearly_right_is_answered_with_the_right_one():
+    with pytest.raises(errors.BadOption, match="ferplus"):
+        adapters.load("ferplu")
+
+
+def test_an_empty_folder_looks_like_nothing(tmp_path):
+    assert adapters.looks_like(tmp_path) == []
+
+
+def test_a_train_csv_of_something_else_is_not_taken_for_fer2013(tmp_path):
+    (tmp_path / "train.csv").write_text("id,price\n1,2\n")
+    assert adapters.looks_like(tmp_path) == []
