@@ -107,8 +107,13 @@ class Source:
 
 def recognise(source: Source, root: Path) -> tuple[Layout, Path] | None:
     """Return the first of the source's layouts that lies in `root` or up to two below, and its base."""
-    bases = [root, *_folders(root)]
-    bases += [inner for base in bases[1:] for inner in _folders(base)]
+    try:
+        bases = [root, *_folders(root)]
+    except PermissionError:
+        raise NotThisDataset(
+            f"No right to read the folder {root}.", "Give yourself read access to it (chmod u+rx)."
+        ) from None
+    bases += [inner for base in bases[1:] for inner in _readable_folders(base)]
     for layout in source.layouts:
         for base in bases:
             if layout.marks and all(_marked(base, mark) for mark in layout.marks) and _has_header(base, layout):
@@ -135,14 +140,16 @@ def _has_header(base: Path, layout: Layout) -> bool:
 
 
 def _folders(root: Path) -> list[Path]:
-    try:
-        with os.scandir(root) as entries:
-            names = [e.name for e in entries if not e.name.startswith((".", "__")) and e.is_dir()]
-    except PermissionError:
-        raise NotThisDataset(
-            f"No right to read the folder {root}.", "Give yourself read access to it (chmod u+rx)."
-        ) from None
+    with os.scandir(root) as entries:
+        names = [e.name for e in entries if not e.name.startswith((".", "__")) and e.is_dir()]
     return [root / name for name in sorted(names)]
+
+
+def _readable_folders(folder: Path) -> list[Path]:
+    try:
+        return _folders(folder)
+    except OSError:  # a stranger's folder, such as a disk's lost+found, is no reason to stop
+        return []
 
 
 _COMMON = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2")
@@ -273,9 +280,9 @@ class PixelRow:
 def read_pixel_table(path: Path, *needed: str) -> Iterator[PixelRow]:
     """Yield the rows of `fer2013.csv` and its kin: columns `emotion`, `pixels`, `Usage`, found by name.
 
-    `needed` are the columns that must be there. Raises BrokenSource with file and line.
+    `needed` are those that must be there besides `pixels`. Raises BrokenSource with file and line.
     """
-    for index, (line, cells) in enumerate(read_table(path, *needed)):
+    for index, (line, cells) in enumerate(read_table(path, "pixels", *needed)):
         usage = cells.get("Usage")
         yield PixelRow(
             line=line,

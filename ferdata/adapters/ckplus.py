@@ -254,6 +254,6 @@ def _ck48(base: Path, policy: str) -> Iterator[Sample | Skipped]:
 
 
 def _table(path: Path, layout: Layout) -> Iterator[Sample]:
-    for row in read_pixel_table(path, "emotion", "pixels", "Usage"):
+    for row in read_pixel_table(path, "emotion", "Usage"):
         label = known(row.emotion or "", layout, path, row.line)
         yield Sample(f"row_{row.index:05d}", row.pixels, native_label=label, official_split=row.split)

@@ -112,7 +112,7 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
 
 
 def _table(path: Path, layout: Layout) -> Iterator[Sample]:
-    for row in read_pixel_table(path, "emotion", "pixels", "Usage"):
+    for row in read_pixel_table(path, "emotion", "Usage"):
         label = known(row.emotion or "", layout, path, row.line)
         yield Sample(f"{row.index:05d}", row.pixels, native_label=label, official_split=row.split)
 
@@ -120,11 +120,11 @@ def _table(path: Path, layout: Layout) -> Iterator[Sample]:
 def _competition(base: Path, layout: Layout) -> Iterator[Sample]:
     """Read the competition's own pair; how test.csv falls into PublicTest and PrivateTest is not said there."""
     path = base / "train.csv"
-    for row in read_pixel_table(path, "emotion", "pixels"):
+    for row in read_pixel_table(path, "emotion"):
         label = known(row.emotion or "", layout, path, row.line)
         yield Sample(f"train_{row.index:05d}", row.pixels, native_label=label, official_split="train")
     if (base / "test.csv").is_file():
-        for row in read_pixel_table(base / "test.csv", "pixels"):
+        for row in read_pixel_table(base / "test.csv"):
             yield Sample(f"test_{row.index:05d}", row.pixels, official_split="test")
 
 

@@ -147,7 +147,7 @@ def _joined_tables(base: Path) -> Iterator[Sample | Skipped]:
     joined = rows if count == len(rows) else named
     if joined is named:
         yield from (_skipped(row) for row in rows if not row.name)
-    for row, pixels in zip(joined, read_pixel_table(path, "pixels", "Usage"), strict=True):
+    for row, pixels in zip(joined, read_pixel_table(path, "Usage"), strict=True):
         if pixels.split != row.split:
             raise broken(
                 path,
