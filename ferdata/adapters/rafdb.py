@@ -35,8 +35,8 @@ SOURCE = Source(
 }""",
     access="Researchers, for non-commercial use, on request to the owners.",
     obtain=(
-        "Read the terms on the homepage and ask its owners for access by e-mail, from your institution's address.",
-        "They answer with a link and a password; applicants report that this may take long.",
+        "Read the terms on the homepage and ask the owners for access by e-mail.",
+        "They answer with a link and a password; some applicants report that no answer came, so ask again.",
         "Download the basic set: EmoLabel, Annotation, and of Image at least aligned.zip.",
         "Unpack it, so that the folder holds EmoLabel/list_patition_label.txt and Image/aligned/.",
     ),

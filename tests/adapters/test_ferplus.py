@@ -135,36 +135,37 @@ def test_where_folders_and_tables_are_both_there_the_folders_are_read(tmp_path):
     assert read("ferplus", tmp_path)[0].name == "png"
 
 
-@pytest.mark.slow
-class TestRealVotes:
+@pytest.fixture(scope="module")
+def real_votes(tmp_path_factory):
     """The published tables, over empty files that stand in for the faces: no image is opened."""
+    votes = real_data() / "fer2013"
+    root = tmp_path_factory.mktemp("ferplus")
+    (root / "fer2013new.csv").symlink_to(votes / "fer2013new.csv")
+    for folder in ("FER2013Train", "FER2013Valid", "FER2013Test"):
+        (root / "data" / folder).mkdir(parents=True)
+        (root / "data" / folder / "label.csv").symlink_to(votes / f"label-{folder}.csv")
+        with (votes / f"label-{folder}.csv").open(newline="") as file:
+            for row in csv.reader(file):
+                (root / "data" / folder / row[0]).touch()
+    yield root
+    shutil.rmtree(root)
 
-    @pytest.fixture(scope="class")
-    def root(self, tmp_path_factory):
-        votes = real_data() / "fer2013"
-        root = tmp_path_factory.mktemp("ferplus")
-        (root / "fer2013new.csv").symlink_to(votes / "fer2013new.csv")
-        for folder in ("FER2013Train", "FER2013Valid", "FER2013Test"):
-            (root / "data" / folder).mkdir(parents=True)
-            (root / "data" / folder / "label.csv").symlink_to(votes / f"label-{folder}.csv")
-            with (votes / f"label-{folder}.csv").open(newline="") as file:
-                for row in csv.reader(file):
-                    (root / "data" / folder / row[0]).touch()
-        yield root
-        shutil.rmtree(root)
 
-    def test_label_csv_gives_the_published_counts(self, root):
-        layout, _, samples, skipped = read("ferplus", root)
-        counts = Counter(s.official_split for s in samples)
-        assert counts == {split: c["all"] for split, c in layout.counts.items()}
-        assert len(samples) == 35710
-        assert not skipped
+@pytest.mark.slow
+def test_the_real_label_csv_gives_the_published_counts(real_votes):
+    layout, _, samples, skipped = read("ferplus", real_votes)
+    counts = Counter(s.official_split for s in samples)
+    assert counts == {split: c["all"] for split, c in layout.counts.items()}
+    assert len(samples) == 35710
+    assert not skipped
 
-    def test_the_table_gives_every_named_row(self, root):
-        _, base, samples, skipped = read("ferplus", root, votes_from="fer2013new.csv")
-        assert len(samples) == len({s.key for s in samples}) == 35714
-        assert len(skipped) == 173
-        assert sum("@" in s.key for s in samples) == 8
-        assert all((base / s.image).exists() for s in samples)
-        odd = [s.votes for s in samples if s.key.startswith("fer0033120.png@")]
-        assert odd == [(5, 0, 0, 1, 1, 0, 0, 0, 3, 0), (0, 0, 0, 0, 0, 0, 0, 0, 0, 10)]
+
+@pytest.mark.slow
+def test_the_real_table_gives_every_named_row(real_votes):
+    _, base, samples, skipped = read("ferplus", real_votes, votes_from="fer2013new.csv")
+    assert len(samples) == len({s.key for s in samples}) == 35714
+    assert len(skipped) == 173
+    assert sum("@" in s.key for s in samples) == 8
+    assert all((base / s.image).exists() for s in samples)
+    odd = [s.votes for s in samples if s.key.startswith("fer0033120.png@")]
+    assert odd == [(5, 0, 0, 1, 1, 0, 0, 0, 3, 0), (0, 0, 0, 0, 0, 0, 0, 0, 0, 10)]
