@@ -21,7 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "show": ("show", "What a manifest holds, from where, and how it was made."),
     "validate": ("validate", "Check a manifest against every rule of the schema."),
     "stats": ("stats", "Class balance: counts, shares, imbalance, weights; with a plot."),
-    "merge": ("merge", "Manifests into one: a taxonomy, duplicates grouped, splits without leaks."),
+    "merge": ("merge", "Manifests into one: one taxonomy, splits without leaks."),
     "train": ("train", "Train a backbone on a manifest's train split, chosen on val."),
     "evaluate": ("evaluate", "Judge a trained run on a split."),
     "predict": ("predict", "Label images with a trained run."),

@@ -20,7 +20,7 @@ from zoo.train import Run, train  # noqa: E402
 LOADING = time.monotonic() - _before  # seconds that importing torch took, which --time-limit covers too
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[float]):
     """A time such as 90s, 10m, 1.5h or 600 (seconds), as seconds."""
 
     name = "time"

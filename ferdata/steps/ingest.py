@@ -54,6 +54,7 @@ class _Reject:
 
 def ingest(
     name: str,
+    /,  # so that an adapter, too, may have an option `name`
     *,
     root: Path | str | None = None,
     out: Path | str | None = None,

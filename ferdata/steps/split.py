@@ -122,10 +122,9 @@ class _Draw:
         total = np.maximum(counts.sum(axis=0), 1)
         share = np.asarray(shares)[:, None]
         lacking = share * total
-        # A side that lacks a tenth of its share lacks it as much as any other, hence the division.
-        scale = np.where(share > 0, 1 / np.maximum(share * total, 1e-9), 0)
         for g in order:
-            need = (lacking * scale * counts[g]).sum(axis=1)
+            # The side whose counts come closest to what was asked, in squares, with this group added.
+            need = (lacking * counts[g]).sum(axis=1)
             chosen = int(np.where(share[:, 0] > 0, need, -np.inf).argmax())
             lacking[chosen] -= counts[g]
             side[groups[g]] = chosen

@@ -1,0 +1,152 @@
+"""`ferdata demo`: the whole path on drawn faces. The only place that strings the steps and the zoo together."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ferdata.cli.options import json_option, option
+from ferdata.cli.output import console, print_json, table
+from ferdata.steps.draw import draw
+from ferdata.steps.ingest import ingest
+from ferdata.steps.merge import Merged, merge
+from ferdata.steps.stats import stats
+
+TRAINING = 30.0  # seconds: with the rest, about a minute on two cores
+
+
+@click.command("demo")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("demo"),
+    show_default=True,
+    help="Where it all goes; an earlier demo there is replaced.",
+)
+@option(draw, "--faces", type=int, help="How many faces to draw, about.")
+@option(draw, "--seed", type=int, help="Of the faces, the splits and the training.")
+@json_option
+def command(out: Path, faces: int, seed: int, as_json: bool) -> None:
+    """The whole path on faces it draws itself: ingest, stats, merge, train, evaluate. About a minute on a CPU.
+
+    \b
+    ferdata demo
+    ferdata demo --out /tmp/demo --seed 1
+    """  # fmt: skip
+    demo = Demo(out, quiet=as_json)
+    made = demo.manifests(faces, seed)
+    merged = demo.merged(made, seed)
+    run = demo.trained(merged.out, seed)
+    if as_json:
+        print_json({"merged": merged, "report": run.report, "run": run.path, "seconds": demo.seconds})
+    else:
+        demo.summary(merged, run)
+
+
+class Demo:
+    """One demo under way: says what it does, as the commands that do the same, and how long each took."""
+
+    def __init__(self, out: Path, quiet: bool) -> None:
+        self.out, self.quiet = out, quiet
+        self.begun = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    def manifests(self, faces: int, seed: int) -> dict[str, Path]:
+        """Draw the three trees and ingest each."""
+        with self._step("draw", f"Draw about {faces:,} faces in the trees of FER+, CK+ and RAF-DB"):
+            roots = draw(self.out / "data", faces=faces, seed=seed, force=True)
+        made = {}
+        for name, root in roots.items():
+            path = self.out / "manifests" / f"{name}.parquet"
+            with self._step("ingest", f"ferdata ingest {name} --root {root} -o {path}"):
+                got = ingest(name, root=root, out=path, force=True)
+            lost = f", {sum(got.rejected.values())} rejected" if got.rejected else ""
+            self._say(f"  {got.rows:,} rows, {got.labelled:,} with a label{lost}")
+            made[name] = path
+        return made
+
+    def merged(self, made: dict[str, Path], seed: int) -> Merged:
+        """Merge the three, and draw the balance."""
+        out = self.out / "manifests" / "merged.parquet"
+        with self._step("merge", f"ferdata merge {' '.join(map(str, made.values()))} -o {out}"):
+            merged = merge(*made.values(), out=out, seed=seed, force=True)
+        left = sum(sum(p.left_out.values()) for p in merged.parts.values())
+        self._say(
+            f"  {merged.rows:,} rows; {merged.identical} groups of identical pictures, "
+            f"{sum(merged.across.values())} of them across official splits: {left} rows gave way"
+        )
+        plot = self.out / "balance.png"
+        with self._step("stats", f"ferdata stats {out} --plot {plot}"):
+            counted = stats(out, plot=plot)
+        if not self.quiet:
+            table(
+                "Labelled rows",
+                ("split", *counted.classes),
+                [(p.part, *p.counts.values()) for p in counted.parts if p.labelled],
+            )
+        return merged
+
+    def trained(self, manifest: Path, seed: int) -> Any:
+        """Train on the merged manifest, and judge the run once more from its files."""
+        from zoo.evaluate import evaluate
+        from zoo.train import train
+
+        run = self.out / "runs" / "demo"
+        limit = f"{TRAINING:.0f}s"
+        with self._step("train", f"ferdata train --manifest {manifest} --out {run} --time-limit {limit}"):
+            finished = train(
+                manifest, out=run, time_limit=TRAINING, seed=seed, force=True, say=lambda line: self._say(f"  {line}")
+            )
+        with self._step("evaluate", f"ferdata evaluate {run}"):
+            again = evaluate(run)
+        same = again["accuracy"] == finished.report["accuracy"]
+        self._say(f"  the test figure, computed again from the files: {'the same' if same else 'NOT the same'}")
+        return finished
+
+    @contextmanager
+    def _step(self, name: str, what: str) -> Iterator[None]:
+        if not self.quiet:
+            console().print(f"[bold cyan]$[/] [bold]{what}[/]", soft_wrap=True)
+        start = time.monotonic()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
+
+    def _say(self, line: str) -> None:
+        if not self.quiet:
+            console().print(line, markup=False, soft_wrap=True)
+
+    def summary(self, merged: Merged, run: Any) -> None:
+        """Print the closing table, where the pictures are, and what to type next."""
+        report = run.report
+        click.echo()
+        low, high = report["confidence_intervals"]["accuracy"]
+        rows: list[tuple[str, str]] = [
+            ("test images", f"{report['n']:,}"),
+            ("accuracy", f"{100 * report['accuracy']:.1f} %  (95 % interval {100 * low:.1f} to {100 * high:.1f})"),
+            ("macro-F1", f"{100 * report['macro_f1']:.1f} %"),
+            ("always the largest class", f"{100 * report['baseline']['majority_share']:.1f} %"),
+            ("calibration error (ECE)", f"{report['ece']:.3f}"),
+            ("time", f"{time.monotonic() - self.begun:.0f} s ("
+             + ", ".join(f"{name} {s:.0f} s" for name, s in self.seconds.items() if s >= 0.5) + ")"),
+        ]  # fmt: skip
+        table("Drawn faces: what a small net makes of them", ("", "test, scored once"), rows, text=2)
+        for what, path in (
+            ("class balance", self.out / "balance.png"),
+            ("learning curves", run.path / "curves.png"),
+            ("confusion matrix", run.path / "confusion.png"),
+            ("model card", run.path / "card.md"),
+        ):
+            click.echo(f"{what:<18}{path}")
+        click.echo("\nThese are drawings: the figures say that the path works, and nothing about people. Next:")
+        photo = next((self.out / "data" / "rafdb").rglob("test_*.jpg"))
+        for line in (
+            f"ferdata show {merged.out}",
+            f"ferdata predict {run.path} {photo}",
+            "ferdata datasets",
+            "ferdata ingest ferplus --root path/to/FERPlus",
+        ):
+            click.echo(f"  {line}")

@@ -1,0 +1,163 @@
+"""The command line: exit codes, hints, twins of the functions, one JSON document, nothing heavy for --help."""
+
+import inspect
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+
+from ferdata.cli import COMMANDS, cli
+from ferdata.errors import FerdataError
+from tests.conftest import MakeManifest, Ran
+from tests.fakes import face, layouts, save
+
+Run = Callable[..., Ran]
+
+
+def commands() -> dict[str, click.Command]:
+    context = click.Context(cli)
+    return {name: cli.get_command(context, name) for name in COMMANDS}
+
+
+TWINS = {
+    "stats": "ferdata.steps.stats:stats",
+    "merge": "ferdata.steps.merge:merge",
+    "validate": "ferdata.steps.validate:validate",
+    "train": "zoo.train:train",
+    "evaluate": "zoo.evaluate:evaluate",
+    "predict": "zoo.predict:predict",
+}
+NOT_OPTIONS = {"manifest", "manifests", "run", "paths", "say", "roots", "options"}
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_a_command_has_the_options_of_the_function_it_is_the_twin_of(name: str) -> None:
+    import importlib
+
+    module, function = TWINS[name].split(":")
+    twin = getattr(importlib.import_module(module), function)
+    parameters = {p: d.default for p, d in inspect.signature(twin).parameters.items() if p not in NOT_OPTIONS}
+    options = {p.name: p.default for p in commands()[name].params if p.name not in NOT_OPTIONS | {"as_json", "show"}}
+    assert set(options) == set(parameters)
+    for option, default in parameters.items():
+        if default is not inspect.Parameter.empty and default is not None:
+            assert options[option] == default, option
+
+
+def test_ingest_of_each_dataset_has_the_shared_options_and_its_own() -> None:
+    from ferdata.adapters import load, names
+    from ferdata.steps.ingest import ingest
+
+    shared = {p for p, d in inspect.signature(ingest).parameters.items() if d.kind is d.KEYWORD_ONLY}
+    group = commands()["ingest"]
+    assert isinstance(group, click.Group)
+    for name in names():
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        own = {option.name for option in load(name).SOURCE.options}
+        assert {p.name for p in command.params} == shared | own | {"as_json"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(ferdata: Run, name: str) -> None:
+    ran = ferdata(name, "--help")
+    assert ran.code == 0, ran
+    assert f"ferdata {name}" in ran.out.split("Options:")[0].split("\n", 1)[1], ran
+
+
+def test_every_option_of_every_command_says_what_it_does() -> None:
+    for name, command in commands().items():
+        for parameter in command.params:
+            if isinstance(parameter, click.Option):
+                assert parameter.help, (name, parameter.name)
+
+
+def test_the_summary_of_a_command_is_not_longer_than_a_line(ferdata: Run) -> None:
+    ran = ferdata("--help")
+    assert ran.code == 0
+    for name, (_, text) in COMMANDS.items():
+        assert f"  {name}" in ran.out
+        assert text in ran.out
+
+
+def test_an_unknown_command_is_a_usage_error_that_names_the_close_ones(ferdata: Run) -> None:
+    ran = ferdata("injest")
+    assert ran.code == 2
+    assert "Did you mean ingest" in ran.err
+
+
+def test_our_errors_are_a_message_and_a_hint_on_stderr_without_traceback(ferdata: Run) -> None:
+    ran = ferdata("show", "nowhere.parquet")
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.splitlines()[0] == "Error: There is no file nowhere.parquet."
+    assert "ferdata ingest" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_dataset_that_is_not_there_exits_with_1_and_how_to_obtain_it(ferdata: Run) -> None:
+    ran = ferdata("ingest", "rafdb")
+    assert ran.code == 1
+    assert "Who may have it" in ran.err
+    assert "Where to put it: data/rafdb" in ran.err
+
+
+def test_ingest_stats_merge_validate_show_on_one_dataset(ferdata: Run, tmp_path: Path) -> None:
+    layouts()["ckplus", "ck48"](tmp_path)
+    assert ferdata("ingest", "ckplus", "--root", ".", "-o", "ck.parquet").code == 0
+    merged = ferdata("merge", "ck.parquet", "-o", "m.parquet")
+    assert merged.code == 0, merged
+    assert "30 in, 30 out" in merged.out
+    assert ferdata("validate", "m.parquet", "--images").code == 0
+    shown = ferdata("show", "m.parquet", "--columns")
+    assert "merge taxonomy=basic8" in shown.out
+    assert "ingest name=ckplus" in shown.out
+    stats = ferdata("stats", "m.parquet", "--plot", "b.png")
+    assert stats.code == 0
+    assert (tmp_path / "b.png").is_file()
+
+
+@pytest.mark.parametrize("command", ["show", "stats", "validate"])
+def test_json_is_one_document_on_stdout(ferdata: Run, make_manifest: MakeManifest, command: str) -> None:
+    ran = ferdata(command, make_manifest({"native_label": "fear"}), "--json")
+    assert ran.code == 0, ran
+    assert isinstance(json.loads(ran.out), dict)
+
+
+def test_ingest_and_merge_speak_json_too(ferdata: Run, tmp_path: Path) -> None:
+    save(tmp_path / "d" / "fear" / "a.png", face(1))
+    ran = ferdata("ingest", "folder", "--root", "d", "-o", "m.parquet", "--json")
+    assert json.loads(ran.out)["rows"] == 1, ran
+    assert json.loads(ferdata("merge", "m.parquet", "-o", "n.parquet", "--json").out)["rows"] == 1
+
+
+def test_no_line_of_a_table_ends_in_blanks(ferdata: Run, make_manifest: MakeManifest) -> None:
+    ran = ferdata("stats", make_manifest({"native_label": "fear"}))
+    assert [line for line in ran.out.splitlines() if line != line.rstrip()] == []
+
+
+def test_an_existing_output_is_refused_without_force(ferdata: Run, make_manifest: MakeManifest) -> None:
+    path = make_manifest({"native_label": "fear"})
+    assert ferdata("merge", path, "-o", "m.parquet").code == 0
+    ran = ferdata("merge", path, "-o", "m.parquet")
+    assert ran.code == 1
+    assert "--force" in ran.err
+    assert ferdata("merge", path, "-o", "m.parquet", "--force").code == 0
+
+
+def test_a_bug_of_ours_keeps_its_traceback(ferdata: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("ferdata.cli.show.show", bug)
+    with pytest.raises(ZeroDivisionError):
+        ferdata("show", "m.parquet")
+
+
+def test_every_error_of_ours_survives_the_way_between_processes() -> None:
+    import pickle
+
+    for kind in FerdataError.__subclasses__():
+        back = pickle.loads(pickle.dumps(kind("what", "do")))  # noqa: S301
+        assert (type(back), back.message, back.hint) == (kind, "what", "do")

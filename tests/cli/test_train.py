@@ -1,0 +1,84 @@
+import json
+import re
+
+import pytest
+
+from tests.zoo.conftest import shape_rows, write_shapes
+
+QUICK = ("--size", 32, "--batch", 16, "--epochs", 2, "--augment", "light", "--device", "cpu")
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory):
+    return write_shapes(tmp_path_factory.mktemp("manifest") / "shapes.parquet", shape_rows())
+
+
+def test_train_evaluate_and_predict_one_after_the_other(ferdata, drawn):
+    ran = ferdata("train", "--manifest", drawn, *QUICK)
+    assert ran.code == 0, ran
+    assert len(re.findall(r"^epoch ", ran.out, re.MULTILINE)) == 2
+    for word in ("accuracy", "macro F1", "95 % interval", "curves.png", "ferdata evaluate runs/shapes-resnet_fer"):
+        assert word in ran.out
+
+    scored = ferdata("evaluate", "runs/shapes-resnet_fer")
+    assert scored.code == 0, scored
+    assert "surprise" in scored.out
+    figure = re.compile(r"^accuracy.*$", re.MULTILINE)
+    assert figure.search(scored.out)[0] == figure.search(ran.out)[0]
+
+    predicted = ferdata("predict", "runs/shapes-resnet_fer", drawn)
+    assert predicted.code == 0, predicted
+    assert "0 labelled, 1 could not be read" in predicted.out
+    assert "not read" in predicted.err
+
+
+def test_json_is_one_document_and_epochs_go_to_stderr(ferdata, drawn):
+    ran = ferdata("train", "--manifest", drawn, *QUICK, "-o", "run", "--json", "--time-limit", "60s")
+    assert json.loads(ran.out)["n"] == 48
+    assert "epoch   1" in ran.err
+    assert json.loads(ferdata("evaluate", "run", "--json").out)["n"] == 48
+    assert json.loads(ferdata("predict", "run", "none.png", "--json").out)[0]["label"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--backbone", "resnet_ferr"), 1, "Did you mean resnet_fer"),
+        (("--time-limit", "soon"), 2, "is no time"),
+        (("--targets", "fuzzy"), 2, "soft"),
+        (("--dataset", "nowhere"), 1, "no dataset nowhere"),
+        (("--size", 16), 1, "at least 32 px"),
+    ],
+)
+def test_what_cannot_work_is_refused_with_a_word_on_what_can(ferdata, drawn, arguments, code, words):
+    ran = ferdata("train", "--manifest", drawn, *arguments)
+    assert ran.code == code
+    assert words in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_leaky_manifest_ends_with_the_merge_command(ferdata, tmp_path):
+    rows = shape_rows()
+    rows[-1]["group"] = rows[0]["group"]
+    path = write_shapes(tmp_path / "leaky.parquet", rows)
+    ran = ferdata("train", "--manifest", path, *QUICK)
+    assert ran.code == 1
+    assert f"ferdata merge {path}" in ran.err
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("10m", 600), ("1.5h", 5400), ("600", 600)])
+def test_times_are_given_as_people_write_them(text, seconds):
+    from ferdata.cli.train import Duration
+
+    assert Duration().convert(text, None, None) == seconds
+
+
+def test_every_parameter_of_train_has_an_option(ferdata):
+    import inspect
+
+    from ferdata.cli.train import command
+    from zoo.train import train
+
+    options = {parameter.name for parameter in command.params} - {"as_json"}
+    # `say` is a function; roots are named by FERDATA_ROOT_<NAME>.
+    assert options == set(inspect.signature(train).parameters) - {"say", "roots"}

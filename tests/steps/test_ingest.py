@@ -1,0 +1,262 @@
+"""Ingest: every image once, what cannot be read counted and kept by reason, nothing half-written."""
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from ferdata import images
+from ferdata.errors import AlreadyExists, BadOption, BrokenSource, DatasetMissing, NotThisDataset, UnknownLabel
+from ferdata.manifest import Manifest
+from ferdata.steps.ingest import ingest
+from ferdata.steps.validate import validate
+from tests.fakes import face, ferplus, layouts, save
+
+ALL = sorted(layouts())
+
+
+def emotions(root: Path, n: int = 6) -> Path:
+    """Lay out n faces of fear and n of joy as class folders."""
+    for i in range(n):
+        save(root / "fear" / f"{i}.png", face(i))
+        save(root / "Joy" / f"{i}.jpg", face(100 + i, colour=True))
+    return root
+
+
+def ck48(root: Path, n: int) -> list[Path]:
+    """Lay out n people, each with a happy and a surprised face, as CK+48."""
+    paths = [root / "CK+48" / word / f"S00{i}_001_0000000{i}.png" for word in ("happy", "surprise") for i in range(n)]
+    for i, path in enumerate(paths):
+        save(path.with_name(path.name.replace("_001_", f"_00{i}_")), face(i))
+    return sorted((root / "CK+48").rglob("*.png"))
+
+
+@pytest.mark.parametrize(("dataset", "layout"), ALL, ids=[f"{d}-{name}" for d, name in ALL])
+def test_every_layout_becomes_a_valid_manifest_with_the_rows_it_has(tmp_path: Path, dataset: str, layout: str) -> None:
+    root = tmp_path / dataset
+    root.mkdir()
+    expected = layouts()[dataset, layout](root)
+    done = ingest(dataset, root=root, out=tmp_path / "m.parquet")
+    table = Manifest(done.out).table("official_split", "native_label")
+    found: dict = {}
+    for row in table.to_pylist():
+        key = (row["official_split"], row["native_label"])
+        found[key] = found.get(key, 0) + 1
+    assert found == dict(expected.counts)
+    assert done.rows + sum(done.rejected.values()) == expected.rows + expected.skipped
+    assert validate(done.out, images=True) == expected.rows
+
+
+def test_paths_are_relative_to_the_root_and_the_root_to_the_manifest(tmp_path: Path) -> None:
+    emotions(tmp_path / "data" / "inner")
+    done = ingest("folder", root=tmp_path / "data", out=tmp_path / "manifests" / "m.parquet")
+    opened = Manifest(done.out)
+    assert opened.sources["folder"]["root"] == "../data"
+    paths = [row["image"]["path"] for b in opened.batches(["image"]) for row in b.to_pylist()]
+    assert all((tmp_path / "data" / p).is_file() for p in paths)
+    assert not any(Path(p).is_absolute() for p in paths)
+
+
+def test_embedding_keeps_the_files_own_bytes(tmp_path: Path) -> None:
+    root = emotions(tmp_path / "data")
+    done = ingest("folder", root=root, out=tmp_path / "m.parquet", images="embed")
+    for batch in Manifest(done.out).batches(["image"]):
+        for row in batch.to_pylist():
+            assert row["image"]["bytes"] == (root / row["image"]["path"]).read_bytes()
+
+
+def test_pixels_of_a_table_are_embedded_without_loss(tmp_path: Path) -> None:
+    ferplus.tables(tmp_path)
+    done = ingest("ferplus", root=tmp_path, out=tmp_path / "m.parquet")
+    stored = [row["image"]["bytes"] for b in Manifest(done.out).batches(["image"]) for row in b.to_pylist()]
+    kept = [i for i, (_, name, _) in enumerate(ferplus.rows()) if name]
+    assert len(stored) == len(kept)
+    for data, seed in zip(stored, kept, strict=True):
+        assert (images.decode(data) == face(seed)).all()
+
+
+def test_the_same_pictures_have_the_same_hash_from_folders_and_from_the_table(tmp_path: Path) -> None:
+    for layout in ("png", "csv"):
+        (tmp_path / layout).mkdir()
+        layouts()["ferplus", layout](tmp_path / layout)
+    hashes = []
+    for layout in ("png", "csv"):
+        done = ingest("ferplus", root=tmp_path / layout, out=tmp_path / f"{layout}.parquet")
+        rows = Manifest(done.out).table("sample_id", "pixel_hash").to_pylist()
+        hashes.append({row["sample_id"]: row["pixel_hash"] for row in rows})
+    once = [i for i in hashes[0] if "fer0000007" not in i]  # on two rows of the table, and one file
+    assert len(once) > 30
+    assert all(hashes[0][i] == hashes[1][i] for i in once)
+
+
+def test_broken_files_are_rejected_by_reason_and_the_rest_goes_on(tmp_path: Path) -> None:
+    root = emotions(tmp_path / "data")
+    (root / "fear" / "0.png").write_bytes(b"")
+    (root / "fear" / "1.png").write_bytes((root / "fear" / "1.png").read_bytes()[:200])
+    (root / "fear" / "2.png").write_text("a text with the wrong name")
+    outside = tmp_path / "secret.png"
+    save(outside, face(5))
+    (root / "fear" / "3.png").unlink()
+    (root / "fear" / "3.png").symlink_to(outside)
+    done = ingest("folder", root=root, out=tmp_path / "m.parquet")
+    assert done.rows == 8
+    assert done.rejected == {"broken image": 3, "unreadable file": 1}
+    assert done.rejects == tmp_path / "m.rejects.parquet"
+    rejects = {row["path"]: row["detail"] for row in pq.read_table(done.rejects).to_pylist()}
+    assert rejects == {
+        "fear/0.png": "empty file",
+        "fear/1.png": "cut short: no end mark",
+        "fear/2.png": "not a whole image",
+        "fear/3.png": "leads out of the root",
+    }
+    record = Manifest(done.out).metadata["lineage"][0]
+    assert record["rows_in"] == record["rows_out"] + sum(record["dropped"].values()) == 12
+
+
+def test_rejects_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:
+    root = emotions(tmp_path / "data")
+    whole = (root / "fear" / "0.png").read_bytes()
+    (root / "fear" / "0.png").write_bytes(b"")
+    rejects = ingest("folder", root=root, out=tmp_path / "m.parquet").rejects
+    assert rejects is not None
+    (root / "fear" / "0.png").write_bytes(whole)
+    assert ingest("folder", root=root, out=tmp_path / "m.parquet", force=True).rejects is None
+    assert not rejects.exists()
+
+
+def test_a_dataset_that_is_not_there_says_how_to_obtain_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FERDATA_DATA", str(tmp_path))
+    with pytest.raises(DatasetMissing) as caught:
+        ingest("rafdb")
+    for word in ("Who may have it", "How to obtain it", "Where to put it", "--root"):
+        assert word in caught.value.hint
+
+
+def test_the_root_comes_from_the_option_then_the_environment_then_the_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place, n in (("option", 1), ("variable", 2), ("data/ckplus", 3)):
+        (tmp_path / place).mkdir(parents=True)
+        ck48(tmp_path / place, n)
+    monkeypatch.chdir(tmp_path)
+    rows = [ingest("ckplus", out="a.parquet").rows]
+    monkeypatch.setenv("FERDATA_ROOT_CKPLUS", str(tmp_path / "variable"))
+    rows.append(ingest("ckplus", out="b.parquet").rows)
+    rows.append(ingest("ckplus", root="option", out="c.parquet").rows)
+    assert rows == [6, 4, 2]
+
+
+def test_another_datasets_folder_is_recognised(tmp_path: Path) -> None:
+    ck48(tmp_path, 1)
+    with pytest.raises(NotThisDataset) as caught:
+        ingest("rafdb", root=tmp_path, out=tmp_path / "m.parquet")
+    assert "This looks like ckplus" in caught.value.hint
+
+
+def test_an_empty_folder_is_refused_with_what_was_looked_for(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NotThisDataset, match="It holds: nothing"):
+        ingest("ferplus", root=tmp_path / "empty", out=tmp_path / "m.parquet")
+
+
+def test_no_such_folder_and_a_file_in_its_place_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(DatasetMissing, match="no folder"):
+        ingest("ferplus", root=tmp_path / "nowhere", out=tmp_path / "m.parquet")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadOption, match="is a file"):
+        ingest("ferplus", root=tmp_path / "file", out=tmp_path / "m.parquet")
+
+
+def test_when_no_image_can_be_read_there_is_no_manifest(tmp_path: Path) -> None:
+    for path in ck48(tmp_path / "d", 1):
+        path.write_bytes(b"")
+    with pytest.raises(BrokenSource, match="2 x broken image"):
+        ingest("ckplus", root=tmp_path / "d", out=tmp_path / "m.parquet")
+    assert [p.name for p in tmp_path.iterdir()] == ["d"]
+
+
+def test_an_unknown_class_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    save(tmp_path / "d" / "CK+48" / "boredom" / "S001_001_00000001.png", face(1))
+    ck48(tmp_path / "d", 1)
+    with pytest.raises(UnknownLabel, match="boredom"):
+        ingest("ckplus", root=tmp_path / "d", out=tmp_path / "m.parquet")
+    assert [p.name for p in tmp_path.iterdir()] == ["d"]
+
+
+def test_an_existing_manifest_is_refused_before_any_work(tmp_path: Path) -> None:
+    root = emotions(tmp_path / "data")
+    ingest("folder", root=root, out=tmp_path / "m.parquet")
+    with pytest.raises(AlreadyExists):
+        ingest("folder", root=root, out=tmp_path / "m.parquet")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"images": "both"}, "--images cannot be 'both'"),
+        ({"votes": "median"}, "--votes cannot be 'median'"),
+        ({"frames": "peak"}, "has no option 'frames'"),
+        ({"synthetic": "maybe"}, "--synthetic cannot be 'maybe'"),
+    ],
+)
+def test_an_option_that_cannot_work_is_refused(tmp_path: Path, options: dict[str, str], message: str) -> None:
+    with pytest.raises(BadOption, match=message):
+        ingest("folder", root=emotions(tmp_path / "data"), out=tmp_path / "m.parquet", **options)
+
+
+def test_class_folders_have_a_name_of_their_own(tmp_path: Path) -> None:
+    done = ingest("folder", root=emotions(tmp_path / "data"), out=tmp_path / "m.parquet", name="mine")
+    assert set(Manifest(done.out).sources) == {"mine"}
+
+
+def test_an_unknown_dataset_is_answered_with_the_close_names() -> None:
+    with pytest.raises(BadOption) as caught:
+        ingest("ferpluss")
+    assert "Did you mean ferplus" in caught.value.hint
+
+
+def test_one_worker_and_four_write_the_same(tmp_path: Path) -> None:
+    root = emotions(tmp_path / "data", n=700)
+    done = [ingest("folder", root=root, out=tmp_path / f"{n}.parquet", workers=n) for n in (1, 4)]
+    assert done[0].fingerprint == done[1].fingerprint
+    assert done[0].rows == 1400
+
+
+SLOW = """
+import sys, time
+from ferdata import images
+measure = images.measure
+def slow(image):
+    print("image", flush=True)
+    time.sleep(0.2)
+    return measure(image)
+images.measure = slow
+from ferdata.cli import run
+sys.exit(run(["ingest", "folder", "--root", sys.argv[1], "-o", sys.argv[2]]))
+"""
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+def test_an_ingest_that_is_stopped_leaves_no_manifest_and_the_next_succeeds(
+    tmp_path: Path, how: signal.Signals, code: int
+) -> None:
+    root = emotions(tmp_path / "data", n=20)
+    out = tmp_path / "out" / "m.parquet"
+    arguments = [sys.executable, "-c", SLOW, str(root), str(out)]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "image\n"
+        time.sleep(0.1)
+        process.send_signal(how)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == code, said
+    assert not out.exists()
+    if how == signal.SIGINT:
+        assert "Interrupted" in said
+        assert list(out.parent.iterdir()) == []
+    assert ingest("folder", root=root, out=out).rows == 40
+    assert [p.name for p in out.parent.iterdir()] == ["m.parquet"]
