@@ -17,7 +17,7 @@ def paint(who: Person, shown: Expression, seen: Scene, width: int = 48, height: 
     rng = np.random.default_rng(seen.seed)
     face = shape(who, shown)
     brush = _Brush(View(seen, width * OVERSAMPLED, height * OVERSAMPLED), _background(seen, width, height, rng))
-    _behind(brush, who, rng)
+    _behind(brush, who)
     _head(brush, who, face)
     for eye in face.eyes:
         _eye(brush, who, eye)
@@ -83,13 +83,13 @@ def _flat(width: int, height: int, colour: Colour) -> Image:
 def _background(seen: Scene, width: int, height: int, rng: np.random.Generator) -> Image:
     size = (width * OVERSAMPLED, height * OVERSAMPLED)
     if seen.plain:
-        return _flat(*size, (176, 178, 180))
+        return _flat(*size, (214, 215, 217))
     base = rng.uniform(50, 205) + rng.normal(0, 16, 3)
     blobs = np.clip(base + rng.normal(0, 34, (4, 4, 1)) + rng.normal(0, 9, (4, 4, 3)), 0, 255)
     return np.asarray(cv2.resize(blobs.astype(np.uint8), size, interpolation=cv2.INTER_CUBIC))
 
 
-def _behind(brush: _Brush, who: Person, rng: np.random.Generator) -> None:
+def _behind(brush: _Brush, who: Person) -> None:
     """Hair that falls behind the head, shoulders, neck, ears."""
     w = who.width
     if who.style == "long":
@@ -97,11 +97,10 @@ def _behind(brush: _Brush, who: Person, rng: np.random.Generator) -> None:
         sides = np.array([[-1.28, 0.0], [1.28, 0.0], [1.4, 1.5], [-1.4, 1.5]]) * (w, 1)
         brush.fill(sides, _shade(who.hair, 0.85), turned=False)
     if who.style == "curly":
-        for turn in np.linspace(150, 390, 13):
+        for i, turn in enumerate(np.linspace(150, 390, 13)):
             x, y = 1.05 * w * np.cos(np.deg2rad(turn)), -0.35 + 0.75 * np.sin(np.deg2rad(turn))
-            brush.fill(_ellipse(x, y, 0.27, 0.27), _shade(who.hair, rng.uniform(0.85, 1.1)), turned=False)
-    cloth = _mix((60, 70, 90), tuple(rng.uniform(30, 220, 3)), 0.6)
-    brush.fill(_ellipse(0, 1.75, 1.5, 0.62), cloth, turned=False)
+            brush.fill(_ellipse(x, y, 0.27, 0.27), _shade(who.hair, (0.9, 1.06, 0.98)[i % 3]), turned=False)
+    brush.fill(_ellipse(0, 1.75, 1.5, 0.62), who.cloth, turned=False)
     brush.fill(np.array([[-0.4, 0.5], [0.4, 0.5], [0.46, 1.35], [-0.46, 1.35]]), _shade(who.skin, 0.72), turned=False)
     for side in (-1, 1):
         brush.fill(_ellipse(side * w * 0.99, 0.02, 0.11, 0.2), _shade(who.skin, 0.86), turned=False)

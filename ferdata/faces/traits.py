@@ -48,6 +48,7 @@ HAIRS = (
     (178, 132, 76), (214, 178, 118), (146, 62, 32), (172, 170, 168),
 )  # fmt: skip
 IRISES = ((60, 38, 24), (92, 60, 34), (70, 96, 124), (84, 112, 78), (104, 110, 112))
+CLOTHS = ((58, 70, 92), (128, 60, 58), (86, 112, 96), (150, 138, 116), (96, 92, 130), (44, 46, 50))
 STYLES = ("cropped", "parted", "fringe", "long", "curly", "bald")
 
 
@@ -58,6 +59,7 @@ class Person:
     skin: Colour
     hair: Colour
     iris: Colour
+    cloth: Colour
     style: str
     width: float  # half width of the head
     jaw: float  # half width of the jaw, of `width`
@@ -117,6 +119,7 @@ def person(seed: int) -> Person:
         skin=_colour(SKINS[tone], jitter),
         hair=_colour(hair, rng.uniform(-10, 14)),
         iris=IRISES[int(rng.integers(2 if tone > 3 else len(IRISES)))],
+        cloth=_colour(CLOTHS[int(rng.integers(len(CLOTHS)))], rng.uniform(-20, 20)),
         style=style,
         width=float(rng.uniform(0.68, 0.8)),
         jaw=float(rng.uniform(0.66, 0.92)),
