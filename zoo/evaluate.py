@@ -45,7 +45,8 @@ def evaluate(
         report.check_free(out, force)
     device, _ = resolve(device, "32-true")
     net, meta = checkpoint.load(folder.model)
-    source = Manifest(Path(manifest or meta.manifest))
+    trained_on = folder.absolute(meta.manifest)
+    source = Manifest(Path(manifest or trained_on))
     checkpoint.check_classes(meta, source.taxonomy, str(source.path))
     chosen = (dataset,) if dataset else meta.config.get("datasets") if manifest is None else None
     rows = read_rows(source, chosen)
@@ -60,13 +61,13 @@ def evaluate(
     probabilities = predict_all(net.to(device), images.pixels, meta.mean, meta.std, tta)
     result = report.build(meta, rows, images, probabilities, split=split, tta=tta)
     result["protocol"]["same_manifest_as_training"] = source.fingerprint == meta.fingerprint
-    result["protocol"]["leak_check"] = leak_against_training(meta, rows, images)
+    result["protocol"]["leak_check"] = leak_against_training(meta, trained_on, rows, images)
     if save:
         write_whole(out, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     return result
 
 
-def leak_against_training(meta: Meta, rows: Rows, images: Images) -> dict[str, Any]:
+def leak_against_training(meta: Meta, trained_on: Path, rows: Rows, images: Images) -> dict[str, Any]:
     """Count the scored rows that the model saw in training, by group or by pixels, as far as that can be known.
 
     Groups are numbered per manifest, so across two manifests only pixels are compared.
@@ -77,7 +78,7 @@ def leak_against_training(meta: Meta, rows: Rows, images: Images) -> dict[str, A
         ours = ours[~np.isin(ours, images.where)] if meta.config.get("allow_leak") else ours
         return {"by": "group and pixels", "shared_with_train": shared(rows, ours, images.where)}
     try:
-        before = Manifest(Path(meta.manifest))
+        before = Manifest(trained_on)
         if before.fingerprint != meta.fingerprint:
             return {"by": "nothing: the manifest trained on has changed", "shared_with_train": None}
         seen = read_rows(before, meta.config.get("datasets"))

@@ -61,6 +61,14 @@ class Folder:
             *(self.curves, self.confusion, self.card),
         )
 
+    def relative(self, path: Path) -> str:
+        """Return `path` as seen from here, with slashes: a run and its manifest may move together."""
+        return Path(os.path.relpath(path, self.path)).as_posix()
+
+    def absolute(self, recorded: str) -> Path:
+        """Return the path that `relative` recorded."""
+        return Path(os.path.normpath(self.path / recorded))
+
     def check(self, force: bool) -> None:
         """Raise AlreadyExists or CannotWrite now, before the work."""
         if self.path.exists() and not self.path.is_dir():

@@ -33,6 +33,7 @@ class Schedule:
         self.started = self.began = clock()
         self.steps = 1
         self.reserve = FINISH
+        self.estimates: list[float] = []
 
     @property
     def elapsed(self) -> float:
@@ -49,8 +50,12 @@ class Schedule:
             )
 
     def keep(self, seconds: float) -> None:
-        """Keep `seconds` at the end for the last scoring on val and test, on top of what finishing takes."""
-        self.reserve = FINISH + seconds
+        """Keep time at the end for the last scoring, which took `seconds` as estimated now, and for finishing.
+
+        The mean of all estimates counts, with half as much again: one slow moment must not end a run at once.
+        """
+        self.estimates.append(seconds)
+        self.reserve = FINISH + 1.5 * sum(self.estimates) / len(self.estimates)
 
     def progress(self, step: int) -> float:
         """Return how far the run is after `step` steps: 0..1, where 1 is the end."""

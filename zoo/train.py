@@ -124,7 +124,7 @@ def train(
     guards.check_splits(rows, where)
     everything = np.concatenate(list(where.values()))
     config = TrainConfig(
-        manifest=str(manifest),
+        manifest=folder.relative(Path(manifest)),
         backbone=backbone,
         size=size or card.size or data.natural_size(rows, everything),
         channels=channels or (3 if pretrained or not data.all_grey(rows, everything) else 1),

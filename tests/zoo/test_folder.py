@@ -1,0 +1,50 @@
+from pathlib import Path
+
+import pytest
+
+from ferdata.errors import AlreadyExists, BrokenRun, CannotWrite
+from zoo.folder import Folder, write_whole
+
+
+def test_a_folder_that_holds_a_run_is_kept_unless_forced(tmp_path):
+    folder = Folder(tmp_path / "run")
+    folder.check(force=False)
+    folder.model.touch()
+    with pytest.raises(AlreadyExists, match="--force"):
+        folder.check(force=False)
+    folder.check(force=True)
+
+
+def test_clearing_takes_a_runs_own_files_only(tmp_path):
+    folder = Folder(tmp_path)
+    folder.model.touch()
+    (tmp_path / "notes.txt").touch()
+    folder.clear()
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_a_file_in_the_way_is_named(tmp_path):
+    (tmp_path / "run").touch()
+    with pytest.raises(CannotWrite, match="is a file"):
+        Folder(tmp_path / "run").check(force=False)
+
+
+def test_a_folder_without_a_model_is_no_run(tmp_path):
+    with pytest.raises(BrokenRun, match=r"holds no model\.safetensors"):
+        Folder(tmp_path).must_exist()
+    with pytest.raises(BrokenRun, match="is no folder"):
+        Folder(tmp_path / "nowhere").must_exist()
+
+
+def test_a_run_and_its_manifest_may_move_together(tmp_path):
+    recorded = Folder(tmp_path / "a" / "runs" / "x").relative(tmp_path / "a" / "manifests" / "m.parquet")
+    assert recorded == "../../manifests/m.parquet"
+    assert Folder(Path("/elsewhere/runs/x")).absolute(recorded) == Path("/elsewhere/manifests/m.parquet")
+
+
+def test_writing_replaces_whole_files(tmp_path):
+    write_whole(tmp_path / "f", "one")
+    write_whole(tmp_path / "f", b"two")
+    assert (tmp_path / "f").read_bytes() == b"two"
+    with pytest.raises(CannotWrite):
+        write_whole(tmp_path / "no" / "f", b"three")
