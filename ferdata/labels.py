@@ -52,6 +52,8 @@ ALIASES: Mapping[str, str] = {
     for alias in aliases
 }
 
+DERIVED_FROM = ("dataset", "native_label", "votes", "ratings", "reviewed_label")  # what `derive` reads
+
 
 @dataclass(frozen=True)
 class Taxonomy:
@@ -216,9 +218,10 @@ def derive(
 ) -> "dict[str, pa.Array]":
     """Derive `label`, `label_dist`, `label_reason` and `target` for every row of `table`.
 
-    `table` has `dataset`, `native_label`, `votes` and `reviewed_label`; `maps` takes each dataset's native labels
+    `table` has the columns of DERIVED_FROM; `maps` takes each dataset's native labels
     to an emotion or a reason. Votes, where a row has them, decide over the native label; a reviewer decides over
-    both. Raises UnknownLabel for a native label that its dataset's map does not know.
+    both. Ratings give a soft label, and no label. Raises UnknownLabel for a native label that its dataset's map
+    does not know.
     """
     import numpy as np
     import pyarrow as pa
@@ -239,6 +242,9 @@ def derive(
     decided = pc.coalesce(reviewed, label_column)
     position = pc.index_in(decided, pa.array(EMOTIONS))
     target = pa.array([classes.mapping.get(e) for e in EMOTIONS], pa.string()).take(position)
+    rated = np.flatnonzero(pc.and_(table["ratings"].is_valid(), table["votes"].is_null()).to_numpy())
+    if len(rated):
+        dist[rated] = _from_ratings(table["ratings"].combine_chunks().take(pa.array(rated)))
     has_dist = dist.any(axis=1)
     ends = np.concatenate([[0], np.cumsum(has_dist * len(EMOTIONS))]).astype(np.int32)
     soft = pa.ListArray.from_arrays(pa.array(ends), pa.array(dist[has_dist].ravel()), mask=pa.array(~has_dist))
@@ -248,6 +254,16 @@ def derive(
         "label_reason": pa.array([None] * 8 + names[8:], pa.string()).take(pick),
         "target": target,
     }
+
+
+def _from_ratings(ratings: "pa.ListArray") -> "NDArray[np.float32]":
+    """Return, as shares, how far each emotion was rated above 1, the scale's "not at all"; unrated ones get 0."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    above = pc.fill_null(ratings.flatten(), 1).to_numpy(zero_copy_only=False).reshape(-1, len(EMOTIONS)) - 1
+    above = np.maximum(above, 0)
+    return np.asarray(above / np.maximum(above.sum(axis=1, keepdims=True), 1e-9), np.float32)
 
 
 def _from_native(table: "pa.Table", maps: Mapping[str, Mapping[str, str]], names: list[str]) -> "NDArray[np.intp]":

@@ -47,6 +47,13 @@ COLUMNS = (
     Column("sharpness", "float32", "ingest", "variance of the Laplacian of the grey values in 0..1", True),
     Column("native_label", "string", "adapter", "the publisher's own label, verbatim; null where there is none"),
     Column("votes", "list<int16>", "adapter", "annotator votes: the 8 emotions, then unknown, not_a_face", length=10),
+    Column(
+        "ratings",
+        "list<float32>",
+        "adapter",
+        "mean ratings of the 8 emotions on a scale that begins at 1 (none at all); null where one was not rated",
+        length=8,
+    ),
     Column("valence", "float32", "adapter", "-1..1"),
     Column("arousal", "float32", "adapter", "-1..1"),
     Column("action_units", "list<au>", "adapter", "FACS: name and intensity (1..5 = a..e; null where not given)"),
@@ -66,7 +73,7 @@ COLUMNS = (
         "label_dist",
         "list<float32>",
         "derived",
-        "soft label over the 8 emotions in canonical order, from votes",
+        "soft label over the 8 emotions in canonical order, from votes, else from ratings",
         length=8,
     ),
     Column("label_reason", "string", "derived", "why label is null"),
@@ -85,17 +92,31 @@ SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True, slots=True)
+class Frame:
+    """One frame of a video file: `path` is POSIX, relative to the root; `index` counts from 0.
+
+    `part` is cut from it (x, y, width, height as shares of the frame, 0..1), `turn` are clockwise quarter turns.
+    """
+
+    path: str
+    index: int
+    part: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    turn: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """What an adapter says of one image; every field but the first two is a column that adapters own.
 
-    `image` is a POSIX path relative to the root, or the pixels themselves, uint8 (H, W) grey or (H, W, 3) RGB,
-    where the source is no image file. `key` is unique within the dataset.
+    `image` is a POSIX path relative to the root, a video's frame, or the pixels themselves, uint8 (H, W) grey or
+    (H, W, 3) RGB, where the source is no image file. `key` is unique within the dataset.
     """
 
     key: str
-    image: "str | NDArray[np.uint8]"
+    image: "str | Frame | NDArray[np.uint8]"
     native_label: str | None = None
     votes: tuple[int, ...] | None = None
+    ratings: tuple[float | None, ...] | None = None
     valence: float | None = None
     arousal: float | None = None
     action_units: tuple[tuple[str, float | None], ...] | None = None

@@ -153,7 +153,7 @@ def test_a_taxonomy_that_does_not_close_is_refused(tmp_path, text: str) -> None:
 
 def table(**columns: list) -> pa.Table:
     n = len(next(iter(columns.values())))
-    full = {"dataset": ["d"] * n, "native_label": [None] * n, "votes": [None] * n, "reviewed_label": [None] * n}
+    full = {name: [None] * n for name in labels.DERIVED_FROM} | {"dataset": ["d"] * n}
     return pa.table(full | columns, schema=arrow_schema(*full))
 
 
@@ -174,6 +174,13 @@ def test_votes_decide_over_the_native_label() -> None:
     out = derived(table(native_label=["3"], votes=[[0, 0, 0, 9, 0, 0, 0, 0, 1, 0]]))
     assert out["label"] == ["sadness"]
     assert out["label_dist"] == [[0, 0, 0, 1, 0, 0, 0, 0]]
+
+
+def test_ratings_give_a_soft_label_and_leave_the_label_alone() -> None:
+    ratings = [None, 4.0, 1.0, 2.0, 1.0, None, 0.5, None]
+    out = derived(table(native_label=["3", None], ratings=[ratings, ratings]))
+    assert out["label"] == ["happiness", None]
+    assert out["label_dist"] == [[0, 0.75, 0, 0.25, 0, 0, 0, 0]] * 2
 
 
 def test_a_reviewer_decides_over_both_and_the_label_stays() -> None:

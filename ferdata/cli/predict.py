@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ferdata.cli import DONE, FAILED
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import print_json, table
 from zoo.device import DEVICES
@@ -17,7 +18,7 @@ from zoo.predict import Prediction, predict
 @option(predict, "--device", type=click.Choice(DEVICES), help="Where to compute.")
 @click.option("--tta/--no-tta", default=None, help="Average with the mirror image [default: as the run did].")
 @json_option
-def command(run: Path, paths: tuple[Path, ...], as_json: bool, **given: Any) -> None:
+def command(run: Path, paths: tuple[Path, ...], as_json: bool, **given: Any) -> int:
     """Label pictures of faces, or folders of them, with a trained run.
 
     \b
@@ -25,6 +26,7 @@ def command(run: Path, paths: tuple[Path, ...], as_json: bool, **given: Any) -> 
     """  # fmt: skip
     result = predict(run, paths, **given)
     print_json(result) if as_json else report(result)
+    return DONE if any(p.label for p in result) else FAILED
 
 
 def report(result: list[Prediction]) -> None:

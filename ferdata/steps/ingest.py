@@ -20,7 +20,7 @@ from ferdata import images as pictures
 from ferdata import labels, manifest, progress, source
 from ferdata.adapters import Adapter, load, looks_like
 from ferdata.errors import BadOption, BrokenSource, DatasetMissing, NotThisDataset
-from ferdata.schema import ADAPTER_COLUMNS, Sample, arrow_schema
+from ferdata.schema import ADAPTER_COLUMNS, Frame, Sample, arrow_schema
 from ferdata.source import Layout, Skipped
 
 BATCH = 512
@@ -270,13 +270,14 @@ class _Run:
 
     def measure(self, samples: list[Sample]) -> tuple[pa.RecordBatch, list[_Reject]]:
         """Read, decode and measure the images of `samples`; return the finished rows, and what could not be read."""
+        videos = _Videos(self.root)
         kept: list[Sample] = []
         facts: list[pictures.Facts] = []
         stored: list[dict[str, bytes | str | None]] = []
         rejects: list[_Reject] = []
         for sample in samples:
             try:
-                image, storage = self._read(sample)
+                image, storage = self._read(sample, videos)
                 facts.append(pictures.measure(image))
             except (OSError, pictures.UnreadableImage) as error:
                 rejects.append(self._why(sample, error))
@@ -285,7 +286,10 @@ class _Run:
             stored.append(storage)
         return self._rows(kept, facts, stored), rejects
 
-    def _read(self, sample: Sample) -> tuple[Any, dict[str, bytes | str | None]]:
+    def _read(self, sample: Sample, videos: "_Videos") -> tuple[Any, dict[str, bytes | str | None]]:
+        if isinstance(sample.image, Frame):
+            image = videos.read(self.prefix + sample.image.path, sample.image)
+            return image, {"bytes": pictures.encode_png(image), "path": None}
         if not isinstance(sample.image, str):
             return sample.image, {"bytes": pictures.encode_png(sample.image), "path": None}
         path = self.prefix + sample.image
@@ -299,7 +303,8 @@ class _Run:
             reason, detail = "unreadable file", error.strerror or str(error)
         else:
             reason, detail = "broken image", str(error)
-        return _Reject(self._id(sample.key), self.prefix + str(sample.image), reason, detail)
+        named = sample.image.path if isinstance(sample.image, Frame) else str(sample.image)
+        return _Reject(self._id(sample.key), self.prefix + named, reason, detail)
 
     def _rows(
         self, kept: list[Sample], facts: list[pictures.Facts], stored: list[dict[str, bytes | str | None]]
@@ -323,6 +328,25 @@ class _Run:
         for derived_name, values in derived.items():
             table = table.append_column(derived_name, values)
         return table.combine_chunks().to_batches()[0] if kept else pa.RecordBatch.from_pylist([], table.schema)
+
+
+class _Videos:
+    """The video that a batch is reading from, kept open, since a clip's frames come one after another."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.path = ""
+        self.video: pictures.Video | None = None
+
+    def read(self, path: str, frame: Frame) -> Any:
+        """Return the part of the frame that is asked for, turned. Raises OSError, UnreadableImage."""
+        if path != self.path or self.video is None:
+            found = manifest.inside(self.root, path)
+            if not found.is_file():
+                raise FileNotFoundError(path)
+            self.path, self.video = path, None
+            self.video = pictures.Video(found)
+        return pictures.part(self.video.read(frame.index), frame.part, frame.turn)
 
 
 def _chunks(samples: Iterator[Sample], size: int) -> Iterator[list[Sample]]:

@@ -16,10 +16,7 @@ from ferdata.schema import SPLITS, arrow_schema
 from ferdata.steps.group import Groups, group
 from ferdata.steps.split import Split, ratios, split
 
-READ = (
-    "sample_id", "dataset", "native_label", "votes", "reviewed_label",
-    "pixel_hash", "subject", "sequence", "official_split",
-)  # fmt: skip
+READ = (*labels.DERIVED_FROM, "sample_id", "pixel_hash", "subject", "sequence", "official_split")
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def _column(by: str | None) -> str:
 def _read(manifest: Manifest, by: str, votes: str | None, classes: Taxonomy) -> pa.Table:
     names = {by, "official_split", "split", "label_reason", "label", "target", "split_reason"}
     if votes or classes.classes != manifest.taxonomy.classes or classes.mapping != manifest.taxonomy.mapping:
-        table = manifest.table(*(names | {"dataset", "native_label", "votes", "reviewed_label"}))
+        table = manifest.table(*(names | set(labels.DERIVED_FROM)))
         fresh = labels.derive(table, manifest.maps, votes or manifest.metadata["vote_policy"], classes)
         for name in ("label", "label_reason", "target"):
             table = table.set_column(table.schema.get_field_index(name), name, fresh[name])

@@ -106,7 +106,7 @@ def _ranges(table: pa.Table) -> Iterator[Failure]:
     for name, (low, high) in RANGES.items():
         outside = pc.or_(pc.less(table[name], low), pc.greater(table[name], high))
         yield from _rule(table, f"{name} is outside {low}..{high}", outside)
-    for name in ("votes", "label_dist"):
+    for name in ("votes", "ratings", "label_dist"):
         length = BY_NAME[name].length
         lengths = pc.list_value_length(table[name])
         yield from _rule(table, f"{name} does not hold {length} values", pc.not_equal(lengths, length))
