@@ -70,7 +70,8 @@ class Folder:
         return Path(os.path.normpath(self.path / recorded))
 
     def check(self, force: bool) -> None:
-        """Raise AlreadyExists or CannotWrite now, before the work."""
+        """Raise AlreadyExists or CannotWrite now, before the work; leave no empty folder behind."""
+        new = not self.path.exists()
         if self.path.exists() and not self.path.is_dir():
             raise CannotWrite(f"{self.path} is a file.", "Name a folder with --out, such as runs/first.")
         if not force and any(file.exists() for file in self.files):
@@ -82,11 +83,14 @@ class Folder:
             self.path.mkdir(parents=True, exist_ok=True)
             probe.touch()
             probe.unlink()
+            if new:
+                self.path.rmdir()
         except OSError as error:
             raise CannotWrite(f"Cannot write in {self.path}: {error.strerror}.", "Choose another --out.") from None
 
     def clear(self) -> None:
-        """Remove the files of an earlier run, so that none of them is taken for the new one's."""
+        """Make the folder, and remove an earlier run's files, so that none of them is taken for the new one's."""
+        self.path.mkdir(parents=True, exist_ok=True)
         for file in (*self.files, *self.tensorboard.glob("events.out.*"), *self.path.glob(".*.part")):
             file.unlink(missing_ok=True)
 

@@ -25,7 +25,7 @@ from zoo.config import TrainConfig
 from zoo.device import fabric, resolve
 from zoo.folder import Folder, write_whole
 from zoo.predict import predict_all
-from zoo.schedule import Schedule, one_cycle
+from zoo.schedule import WARM_UP, Schedule, one_cycle
 
 Say = Callable[[str], None]
 EPOCHS = 30  # where neither epochs nor a time limit is given
@@ -133,7 +133,7 @@ def train(
         time_limit=time_limit,
         batch=min(batch, len(where["train"])),
         optimiser=card.optimiser,
-        lr=card.lr * batch / 128 if lr is None else lr,
+        lr=card.lr * min(batch, len(where["train"])) / 128 if lr is None else lr,
         weight_decay=card.weight_decay if weight_decay is None else weight_decay,
         smoothing=smoothing,
         augment=augment,
@@ -289,7 +289,9 @@ def _validate(job: Job, state: State) -> dict[str, float]:
     confusion = np.zeros((p.shape[1], p.shape[1]), np.int64)
     np.add.at(confusion, (true, p.argmax(1)), 1)
     scores = {f"val_{name}": float(value) for name, value in metrics.headlines(confusion).items()}
-    state.collapsed.append(guards.is_prior(scores["val_accuracy"], loss, p, job.baseline))
+    # While the rate still climbs, a net without normalisation layers may rightly not have moved yet.
+    warm = state.schedule.progress(state.step) >= WARM_UP / 2
+    state.collapsed.append(warm and guards.is_prior(scores["val_accuracy"], loss, p, job.baseline))
     return {"val_loss": loss if np.isfinite(p).all() else float("nan"), **scores}
 
 

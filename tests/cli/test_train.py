@@ -3,7 +3,8 @@ import re
 
 import pytest
 
-from tests.zoo.conftest import shape_rows, write_shapes
+from ferdata.images import encode_png
+from tests.zoo.conftest import shape, shape_rows, write_shapes
 
 QUICK = ("--size", 32, "--batch", 16, "--epochs", 2, "--augment", "light", "--device", "cpu")
 
@@ -13,7 +14,7 @@ def drawn(tmp_path_factory):
     return write_shapes(tmp_path_factory.mktemp("manifest") / "shapes.parquet", shape_rows())
 
 
-def test_train_evaluate_and_predict_one_after_the_other(ferdata, drawn):
+def test_train_evaluate_and_predict_one_after_the_other(ferdata, drawn, tmp_path):
     ran = ferdata("train", "--manifest", drawn, *QUICK)
     assert ran.code == 0, ran
     assert len(re.findall(r"^epoch ", ran.out, re.MULTILINE)) == 2
@@ -26,10 +27,13 @@ def test_train_evaluate_and_predict_one_after_the_other(ferdata, drawn):
     figure = re.compile(r"^accuracy.*$", re.MULTILINE)
     assert figure.search(scored.out)[0] == figure.search(ran.out)[0]
 
-    predicted = ferdata("predict", "runs/shapes-resnet_fer", drawn)
+    picture = tmp_path / "face.png"
+    picture.write_bytes(encode_png(shape("surprise", 5000)))
+    predicted = ferdata("predict", "runs/shapes-resnet_fer", picture, drawn)
     assert predicted.code == 0, predicted
-    assert "0 labelled, 1 could not be read" in predicted.out
+    assert "1 labelled, 1 could not be read" in predicted.out
     assert "not read" in predicted.err
+    assert ferdata("predict", "runs/shapes-resnet_fer", drawn).code == 1  # nothing could be read
 
 
 def test_json_is_one_document_and_epochs_go_to_stderr(ferdata, drawn):

@@ -7,11 +7,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from ferdata import images, manifest
 from ferdata.labels import EMOTIONS
 from tests.conftest import make_rows, metadata_of
 from zoo.train import Run, train
+
+torch.set_num_threads(1)  # tests run side by side, and the nets are tiny
 
 SHAPES = ("neutral", "happiness", "surprise", "anger")
 SIZES = {"train": 128, "val": 40, "test": 48}

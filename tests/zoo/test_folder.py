@@ -9,6 +9,8 @@ from zoo.folder import Folder, write_whole
 def test_a_folder_that_holds_a_run_is_kept_unless_forced(tmp_path):
     folder = Folder(tmp_path / "run")
     folder.check(force=False)
+    assert not folder.path.exists()  # a run that is refused after this leaves nothing
+    folder.clear()
     folder.model.touch()
     with pytest.raises(AlreadyExists, match="--force"):
         folder.check(force=False)
