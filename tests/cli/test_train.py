@@ -61,6 +61,16 @@ def test_what_cannot_work_is_refused_with_a_word_on_what_can(ferdata, drawn, arg
     assert "Traceback" not in ran.err
 
 
+def test_ctrl_c_says_how_the_run_stands(ferdata, drawn, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("zoo.train._one_epoch", stop)
+    ran = ferdata("train", "--manifest", drawn, *QUICK, "-o", "run")
+    assert ran.code == 130
+    assert "not validated" in ran.err
+
+
 def test_a_leaky_manifest_ends_with_the_merge_command(ferdata, tmp_path):
     rows = shape_rows()
     rows[-1]["group"] = rows[0]["group"]
