@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from ferdata import __version__
 from ferdata.errors import AlreadyExists, CannotWrite, ImagesMissing, NotAManifest
 from ferdata.labels import Taxonomy
+from ferdata.partial import Partial
 from ferdata.schema import COLUMNS, SCHEMA_VERSION, SPLITS, arrow_schema, huggingface_features
 
 KEY = b"ferdata"
@@ -213,13 +214,18 @@ def _temporary(out: Path) -> Path:
 
 
 def write(
-    out: Path, batches: Iterable[pa.RecordBatch], metadata: Mapping[str, Any], force: bool = False
+    out: Path,
+    batches: Iterable[pa.RecordBatch],
+    metadata: Mapping[str, Any],
+    force: bool = False,
+    partial: Partial | None = None,
 ) -> dict[str, Any]:
     """Write a manifest: all of it under its final name, or nothing.
 
     `batches` have the columns of the schema (missing ones become null, order is free). `metadata` needs `sources`,
     `vote_policy`, `taxonomy` and `lineage`; rows, counts and the fingerprint are added here. `metadata` is read
-    after the last batch, so that a step may still be counting. Returns the metadata as written.
+    after the last batch, so that a step may still be counting. With `partial`, an interrupted write leaves its
+    finished rows there. Returns the metadata as written.
     """
     check_output(out, force)
     for stale in out.parent.glob(f".{out.name}.*.part"):  # what a killed run left
@@ -227,10 +233,15 @@ def write(
             stale.unlink(missing_ok=True)
     temporary = _temporary(out)
     try:
-        written = _write_rows(temporary, batches, metadata)
+        written = _write_rows(temporary, batches, metadata, partial)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(out)
+    except KeyboardInterrupt:
+        if partial is None or not _holds_rows(temporary):
+            raise
+        temporary.replace(partial.path)
+        raise KeyboardInterrupt("What was done is kept aside: the same command with --resume goes on.") from None
     except OSError as error:
         raise CannotWrite(
             f"Writing {out} failed: {error.strerror or error}.", "Free some space, or choose another --out."
@@ -238,7 +249,15 @@ def write(
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+    if partial:
+        partial.discard()
     return written
+
+
+def _holds_rows(path: Path) -> bool:
+    with contextlib.suppress(OSError, pa.ArrowException):
+        return int(pq.ParquetFile(path).metadata.num_rows) > 0
+    return False
 
 
 def _alive(part: Path) -> bool:
@@ -246,27 +265,28 @@ def _alive(part: Path) -> bool:
     return pid.isdigit() and pid != str(os.getpid()) and Path(f"/proc/{pid}").exists()
 
 
-def _write_rows(path: Path, batches: Iterable[pa.RecordBatch], metadata: Mapping[str, Any]) -> dict[str, Any]:
+def _write_rows(
+    path: Path, batches: Iterable[pa.RecordBatch], metadata: Mapping[str, Any], partial: Partial | None
+) -> dict[str, Any]:
     features = {"info": {"features": huggingface_features()}}
     schema = arrow_schema().with_metadata({"huggingface": json.dumps(features)})
     fingerprint, counts = Fingerprint(), _Counts()
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        pending: list[pa.RecordBatch] = []
-        size = 0
-        for batch in batches:
-            whole = conform(batch)
-            fingerprint.update(whole)
-            counts.update(whole)
-            for piece in _pieces(whole):
-                grown = piece.column("image").nbytes
-                rows = sum(p.num_rows for p in pending) + piece.num_rows
-                if pending and (size + grown > ROW_GROUP_BYTES or rows > ROW_GROUP_ROWS):
-                    writer.write_table(pa.Table.from_batches(pending, arrow_schema()))
-                    pending, size = [], 0
-                pending.append(piece)
-                size += grown
-        if pending:
-            writer.write_table(pa.Table.from_batches(pending, arrow_schema()))
+        groups = _RowGroups(writer)
+        try:
+            for batch in batches:
+                whole = conform(batch)
+                fingerprint.update(whole)
+                counts.update(whole)
+                groups.add(whole)
+                if partial:
+                    partial.mark()
+            groups.flush()
+        except KeyboardInterrupt:
+            if partial:
+                groups.flush()
+                writer.add_key_value_metadata(partial.state())
+            raise
         written = {
             "schema_version": SCHEMA_VERSION,
             "ferdata": __version__,
@@ -277,6 +297,31 @@ def _write_rows(path: Path, batches: Iterable[pa.RecordBatch], metadata: Mapping
         }
         writer.add_key_value_metadata({KEY.decode(): json.dumps(written, ensure_ascii=False)})
     return written
+
+
+class _RowGroups:
+    """Collects rows into row groups of at most ROW_GROUP_BYTES of image bytes."""
+
+    def __init__(self, writer: pq.ParquetWriter) -> None:
+        self.writer = writer
+        self.pending: list[pa.RecordBatch] = []
+        self.size = self.rows = 0
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take a batch in, and write out what is full."""
+        for piece in _pieces(batch):
+            grown = piece.column("image").nbytes
+            if self.size + grown > ROW_GROUP_BYTES or self.rows + piece.num_rows > ROW_GROUP_ROWS:
+                self.flush()
+            self.pending.append(piece)
+            self.size += grown
+            self.rows += piece.num_rows
+
+    def flush(self) -> None:
+        """Write what is pending as a row group."""
+        if self.pending:
+            whole, self.pending, self.size, self.rows = self.pending, [], 0, 0
+            self.writer.write_table(pa.Table.from_batches(whole, arrow_schema()))
 
 
 def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -66,6 +66,8 @@ class Layout:
     `marks` are glob patterns that all match below the layout's base folder; `labels` takes every native label
     of this layout to a canonical emotion or a reason (`ferdata.labels`); `counts` are the published ones.
     `header` names columns that the first mark's file must have, where its name (`train.csv`) says too little.
+    `names` is a regular expression that every image's file name matches in full, as published: others are copies
+    that somebody added.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Layout:
     counts: Counts = field(default_factory=dict)
     note: str = ""
     header: tuple[str, ...] = ()
+    names: str = ""
 
 
 @dataclass(frozen=True)

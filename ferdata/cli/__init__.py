@@ -92,7 +92,8 @@ def run(arguments: list[str]) -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort) as interruption:
-        said = str(interruption) or "Nothing half-written is left."
+        # Click turns a KeyboardInterrupt into an Abort without its words.
+        said = str(interruption) or str(interruption.__cause__ or "") or "Nothing half-written is left."
         click.echo(f"Interrupted. {said}", err=True)
         return INTERRUPTED
     except BrokenPipeError:  # `ferdata ... | head`

@@ -5,7 +5,7 @@ import click
 from ferdata.adapters import load, names
 from ferdata.cli.options import json_option
 from ferdata.cli.output import facts, print_json, table
-from ferdata.steps.ingest import how_to_obtain
+from ferdata.roots import how_to_obtain
 
 
 @click.group("datasets", invoke_without_command=True)

@@ -1,6 +1,6 @@
 """`ferdata ingest NAME`: one sub-command per adapter, made from its declaration when it is asked for."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from ferdata.adapters import load, names
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json, table
 from ferdata.source import Option
-from ferdata.steps.ingest import IMAGES, Ingested, ingest
+from ferdata.steps.ingest import IMAGES, UNKNOWN, Ingested, ingest
+
+MOST = 24  # differences shown
 
 
 class Datasets(click.Group):
@@ -48,17 +50,28 @@ def _command(name: str) -> click.Command:
     for own in reversed(declared.options):
         function = _own(own)(function)
     shared = (
-        option(ingest, "--root", type=click.Path(path_type=Path), help="The dataset's folder."),
+        option(
+            ingest, "--root", type=click.Path(path_type=Path),
+            help="The dataset's folder, or its archive (.zip, .tar, .tar.gz).",
+        ),
         option(
             ingest, "-o", "--out", type=click.Path(path_type=Path),
             help=f"The manifest to write [default: manifests/{name}.parquet].",
         ),
-        option(ingest, "--images", type=click.Choice(IMAGES), help="Keep paths, or the files' bytes."),
+        option(
+            ingest, "--images", type=click.Choice(IMAGES),
+            help="Keep paths, or the files' bytes [default: reference; from archives: embed].",
+        ),
         option(
             ingest, "--votes", type=click.Choice(labels.POLICIES),
             help="How annotator votes become a label; of use where there are votes.",
         ),
+        option(
+            ingest, "--unknown-labels", type=click.Choice(UNKNOWN),
+            help="Labels that the layout does not know: an error, or rows without a label.",
+        ),
         option(ingest, "--workers", type=click.IntRange(1), help="Threads [default: one per core]."),
+        option(ingest, "--resume", help="Go on where this same ingest was interrupted (Ctrl-C)."),
         option(ingest, "--force", help="Replace an existing manifest."),
     )  # fmt: skip
     for decorate in reversed(shared):
@@ -86,6 +99,7 @@ def report(result: Ingested) -> None:
             "note": result.note or None,
             "rows": f"{result.rows:,} ({result.labelled:,} labelled)",
             "no label": by_reason(result.unlabelled) or None,
+            "unknown": by_reason(result.unknown_labels) + ", kept without a label" if result.unknown_labels else None,
             "rejected": by_reason(result.rejected) or "none",
             "rejects": result.rejects,
             "manifest": result.out,
@@ -95,4 +109,20 @@ def report(result: Ingested) -> None:
     click.echo()
     splits = result.counts[result.dataset]
     table("Rows", ("split", "rows", "labelled"), [(s, c["rows"], c["labelled"]) for s, c in splits.items()])
+    release(result.differences, result.strange_count, result.strange)
     console().print(f"Next: ferdata stats {result.out}", style="dim", soft_wrap=True)
+
+
+def release(differences: Sequence[str], strange_count: int, strange: Sequence[str] = ()) -> None:
+    """Print how a dataset differs from what its publishers describe; nothing where it does not."""
+    if differences:
+        click.echo("Not the published counts:")
+        for difference in differences[:MOST]:
+            click.echo(f"  {difference}")
+        if len(differences) > MOST:
+            click.echo(f"  and {len(differences) - MOST} more: ferdata show --json")
+    if strange_count:
+        named = f", such as {', '.join(strange)}" if strange else ""
+        click.echo(f"{strange_count:,} file names that the publishers would not have given{named}: added copies?")
+    if differences or strange_count:
+        click.echo()

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ferdata.cli.ingest import release
 from ferdata.cli.options import json_option
 from ferdata.cli.output import by_reason, console, facts, print_json, table
 from ferdata.schema import COLUMNS
@@ -51,6 +52,7 @@ def report(result: Shown, columns: bool) -> None:
                 "  home": source["homepage"],
             }
         )
+        release(source.get("differences", ()), source.get("strange_names", 0))
     click.echo()
     table(
         "Rows",

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from ferdata import __version__
 from ferdata.errors import FerdataError
+from ferdata.roots import data_root, find_root, variable
 
 State = Literal["ok", "warn", "bad", "absent"]
 
@@ -199,7 +200,7 @@ def _machine() -> Iterator[Finding]:
     except OSError as error:
         remedy = "Set TMPDIR to a folder with space and rights."
         yield Finding("temporary files", "bad", f"cannot be written: {error.strerror or error}", remedy)
-    places = {"disk here": Path.cwd(), "disk of the data": _data_root()}
+    places = {"disk here": Path.cwd(), "disk of the data": data_root()}
     for name, place in places.items():
         if place.is_dir():
             yield _disk(name, place.resolve())
@@ -228,10 +229,6 @@ def _disk(name: str, place: Path) -> Finding:
     return Finding(name, "ok", what)
 
 
-def _data_root() -> Path:
-    return Path(os.environ.get("FERDATA_DATA", "data"))
-
-
 def _datasets() -> Iterator[Finding]:
     from ferdata import adapters
 
@@ -251,13 +248,15 @@ def _dataset(name: str, declared: Any) -> Finding:
     """Look where `ingest` would look."""
     from ferdata.source import recognise
 
-    variable = f"FERDATA_ROOT_{name.upper()}"
-    given = os.environ.get(variable)
-    root = Path(given) if given else _data_root() / name
-    if not root.is_dir():
-        if given:
-            return Finding(name, "bad", f"{variable} says {root}, which is no folder", f"Correct or unset {variable}.")
-        return Finding(name, "absent", f"not in {root}", f"ferdata datasets show {name}")
+    try:
+        root = find_root(declared)
+    except FerdataError:
+        if given := os.environ.get(variable(name)):
+            told = f"{variable(name)} says {given}, which is no folder"
+            return Finding(name, "bad", told, f"Correct or unset {variable(name)}.")
+        return Finding(name, "absent", f"not in {data_root() / name}", f"ferdata datasets show {name}")
+    if root.is_file():
+        return Finding(name, "ok", f"{root}, an archive")
     try:
         found = recognise(declared, root)
     except (OSError, FerdataError) as error:

@@ -1,9 +1,11 @@
 """Ingest: every image once, what cannot be read counted and kept by reason, nothing half-written."""
 
+import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -167,7 +169,7 @@ def test_no_such_folder_and_a_file_in_its_place_are_told_apart(tmp_path: Path) -
     with pytest.raises(DatasetMissing, match="no folder"):
         ingest("ferplus", root=tmp_path / "nowhere", out=tmp_path / "m.parquet")
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadOption, match="is a file"):
+    with pytest.raises(BadOption, match="neither a folder nor an archive"):
         ingest("ferplus", root=tmp_path / "file", out=tmp_path / "m.parquet")
 
 
@@ -177,6 +179,44 @@ def test_when_no_image_can_be_read_there_is_no_manifest(tmp_path: Path) -> None:
     with pytest.raises(BrokenSource, match="2 x broken image"):
         ingest("ckplus", root=tmp_path / "d", out=tmp_path / "m.parquet")
     assert [p.name for p in tmp_path.iterdir()] == ["d"]
+
+
+def test_unknown_labels_are_told_all_at_once_or_kept_without_a_label(tmp_path: Path) -> None:
+    ck48(tmp_path / "d", 2)
+    for i, word in enumerate(("boredom", "boredom", "sleep")):
+        save(tmp_path / "d" / "CK+48" / word / f"S90{i}_001_00000001.png", face(50 + i))
+    with pytest.raises(UnknownLabel, match=r"'boredom': 2 rows, first S900_001_00000001; 'sleep': 1 rows"):
+        ingest("ckplus", root=tmp_path / "d", out=tmp_path / "m.parquet")
+    done = ingest("ckplus", root=tmp_path / "d", out=tmp_path / "m.parquet", unknown_labels="keep")
+    assert (done.rows, done.labelled, done.unknown_labels) == (7, 4, {"boredom": 2, "sleep": 1})
+    table = Manifest(done.out).table("native_label", "label", "label_reason").to_pylist()
+    assert {"native_label": "sleep", "label": None, "label_reason": "other"} in table
+    assert validate(done.out) == 7
+
+
+def test_counts_that_are_not_the_published_ones_are_told_and_kept(tmp_path: Path) -> None:
+    ck48(tmp_path / "d", 2)
+    done = ingest("ckplus", root=tmp_path / "d", out=tmp_path / "m.parquet")
+    assert "'happy' in all: 2 found, 207 published (-205)" in done.differences
+    assert Manifest(done.out).sources["ckplus"]["differences"] == list(done.differences)
+    peak = ingest("ckplus", root=tmp_path / "d", out=tmp_path / "p.parquet", frames="peak")
+    assert peak.differences == ()  # the published counts are those of the default
+
+
+def test_an_archive_is_ingested_without_unpacking_it_by_hand(tmp_path: Path) -> None:
+    ck48(tmp_path / "d", 3)
+    shutil.make_archive(str(tmp_path / "ck"), "zip", tmp_path / "d")
+    with zipfile.ZipFile(tmp_path / "ck.zip", "a") as file:
+        file.writestr("../../evil.png", b"evil")
+    plain = ingest("ckplus", root=tmp_path / "d", out=tmp_path / "a.parquet")
+    packed = ingest("ckplus", root=tmp_path / "ck.zip", out=tmp_path / "b.parquet")
+    assert packed.fingerprint == plain.fingerprint
+    assert packed.rejected == {"hostile archive member": 1}
+    opened = Manifest(packed.out)
+    assert opened.sources["ckplus"]["root"] is None
+    assert validate(packed.out, images=True) == 6
+    with pytest.raises(BadOption, match="cannot be referred to"):
+        ingest("ckplus", root=tmp_path / "ck.zip", out=tmp_path / "c.parquet", images="reference")
 
 
 def test_an_unknown_class_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
@@ -257,6 +297,33 @@ def test_an_ingest_that_is_stopped_leaves_no_manifest_and_the_next_succeeds(
     assert not out.exists()
     if how == signal.SIGINT:
         assert "Interrupted" in said
-        assert list(out.parent.iterdir()) == []
     assert ingest("folder", root=root, out=out).rows == 40
     assert [p.name for p in out.parent.iterdir()] == ["m.parquet"]
+
+
+def test_an_interrupted_ingest_goes_on_with_resume_and_gives_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = emotions(tmp_path / "data", n=900)
+    (root / "fear" / "0.png").write_bytes(b"")
+    whole = ingest("folder", root=root, out=tmp_path / "whole.parquet")
+    measure, calls = images.measure, 0
+
+    def stop(image):
+        nonlocal calls
+        calls += 1
+        if calls == 1200:
+            raise KeyboardInterrupt
+        return measure(image)
+
+    monkeypatch.setattr(images, "measure", stop)
+    with pytest.raises(KeyboardInterrupt, match="--resume"):
+        ingest("folder", root=root, out=tmp_path / "m.parquet", workers=1)
+    assert sorted(p.name for p in tmp_path.iterdir() if p.name.startswith(".m")) == [".m.parquet.resume"]
+    with pytest.raises(BadOption, match="other options"):
+        ingest("folder", root=root, out=tmp_path / "m.parquet", resume=True, votes="crossentropy")
+    calls = 10_000
+    done = ingest("folder", root=root, out=tmp_path / "m.parquet", resume=True)
+    assert calls < 10_000 + 1799 - 512
+    assert (done.fingerprint, done.rows, done.rejected) == (whole.fingerprint, whole.rows, whole.rejected)
+    assert not (tmp_path / ".m.parquet.resume").exists()

@@ -1,0 +1,231 @@
+"""Samples in, measured rows out: every image read and decoded once, every row that is not there counted.
+
+Batches are measured on several threads (reading, decoding and hashing release the interpreter's lock) and come out
+in the order of the samples.
+"""
+
+import itertools
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ferdata import images as pictures
+from ferdata import labels, manifest, progress
+from ferdata.errors import BrokenSource, UnknownLabel
+from ferdata.release import strangers
+from ferdata.schema import ADAPTER_COLUMNS, Frame, Sample, arrow_schema
+from ferdata.source import Layout, Skipped
+
+BATCH = 512
+Stored = dict[str, bytes | str | None]
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row that is not in the manifest, and why; the columns of `<name>.rejects.parquet`."""
+
+    sample_id: str
+    path: str | None
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What does not change while a dataset is taken in.
+
+    `root` is where paths are relative to, `prefix` what the layout's base adds to them; `labels` grows by what is
+    unknown where `keep_unknown`.
+    """
+
+    dataset: str
+    layout: Layout
+    root: Path
+    prefix: str
+    embed: bool
+    policy: str
+    labels: dict[str, str]
+    keep_unknown: bool = False
+
+
+class Intake:
+    """One dataset on its way into a manifest; the counts are whole once `batches` has ended."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.rows = 0
+        self.rejects: list[Reject] = []
+        self.unlabelled: Counter[str] = Counter()
+        self.unknown: Counter[str] = Counter()
+        self.cells: Counter[tuple[str | None, str | None]] = Counter()
+        self.strange: list[str] = []
+        self.strange_count = 0
+        self.seen: set[str] = set()
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many rows were rejected, by reason."""
+        return dict(Counter(r.reason for r in self.rejects))
+
+    def batches(
+        self, samples: Iterable[Sample | Skipped], threads: int, done: Iterable[pa.RecordBatch] = (), skip: int = 0
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield measured rows; `done` are those of an earlier run, which the first `skip` samples became."""
+        kept = self._kept(samples)
+        waiting: deque[Future[tuple[pa.RecordBatch, list[Reject]]]] = deque()
+        name = self.setting.dataset
+        with ThreadPoolExecutor(threads) as pool, progress.bar(f"ingest {name}", unit="images") as advance:
+            try:
+                for batch in done:
+                    yield self._count((batch, []), advance)
+                for _ in itertools.islice(kept, skip):
+                    pass
+                while chunk := list(itertools.islice(kept, BATCH)):
+                    waiting.append(pool.submit(self.measure, chunk))
+                    if len(waiting) > 2 * threads:
+                        yield self._count(waiting.popleft().result(), advance)
+                while waiting:
+                    yield self._count(waiting.popleft().result(), advance)
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+    def _kept(self, samples: Iterable[Sample | Skipped]) -> Iterator[Sample]:
+        remaining = iter(samples)
+        for sample in remaining:
+            if sample.key in self.seen:
+                raise BrokenSource(
+                    f"{self.setting.dataset} names {sample.key!r} twice.",
+                    "Every image needs a name of its own; is a folder there twice, or a table's line repeated?",
+                )
+            self.seen.add(sample.key)
+            if isinstance(sample, Skipped):
+                self.rejects.append(Reject(self._id(sample.key), None, sample.reason, ""))
+                continue
+            if self._is_unknown(sample):
+                if not self.setting.keep_unknown:
+                    raise self._unknown_label(itertools.chain([sample], remaining))
+                self.unknown[str(sample.native_label)] += 1
+                self.setting.labels.setdefault(str(sample.native_label), "other")
+            yield sample
+
+    def _is_unknown(self, sample: Sample) -> bool:
+        known = sample.native_label is None or sample.native_label in self.setting.labels
+        return sample.votes is None and (not known or str(sample.native_label) in self.unknown)
+
+    def _unknown_label(self, remaining: Iterable[Sample | Skipped]) -> UnknownLabel:
+        """Count the unknown labels of what is left, so that the error tells all of them."""
+        first: dict[str, str] = {}
+        count: Counter[str] = Counter()
+        for sample in remaining:
+            if isinstance(sample, Sample) and self._is_unknown(sample):
+                label = str(sample.native_label)
+                count[label] += 1
+                first.setdefault(label, sample.key)
+        told = "; ".join(f"{label!r}: {n:,} rows, first {first[label]}" for label, n in count.most_common(8))
+        more = f" and {len(count) - 8} more" if len(count) > 8 else ""
+        name = f"{self.setting.dataset}, as {self.setting.layout.name!r},"
+        return UnknownLabel(
+            f"{name} has labels that are not known: {told}{more}.",
+            f"Known are {', '.join(self.setting.labels) or 'none'}. Is this another release? "
+            "--unknown-labels keep takes such rows in without a label.",
+        )
+
+    def _count(self, measured: tuple[pa.RecordBatch, list[Reject]], advance: progress.Advance) -> pa.RecordBatch:
+        batch, rejects = measured
+        self.rejects += rejects
+        self.rows += batch.num_rows
+        self.unlabelled.update(r for r in batch.column("label_reason").to_pylist() if r)
+        splits, natives = (batch.column(c).to_pylist() for c in ("official_split", "native_label"))
+        self.cells.update(zip(splits, natives, strict=True))
+        paths = [i["path"] for i in batch.column("image").to_pylist() if i["path"]] if self.setting.layout.names else []
+        odd = list(strangers(self.setting.layout, paths))
+        self.strange_count += len(odd)
+        self.strange += odd[: 5 - len(self.strange)]
+        advance(batch.num_rows + len(rejects))
+        return batch
+
+    def _id(self, key: str) -> str:
+        return f"{self.setting.dataset}:{key}"
+
+    def measure(self, samples: list[Sample]) -> tuple[pa.RecordBatch, list[Reject]]:
+        """Read, decode and measure the images of `samples`; return the finished rows, and what could not be read."""
+        videos = _Videos(self.setting.root)
+        kept: list[Sample] = []
+        facts: list[pictures.Facts] = []
+        stored: list[Stored] = []
+        rejects: list[Reject] = []
+        for sample in samples:
+            try:
+                image, storage = self._read(sample, videos)
+                facts.append(pictures.measure(image))
+            except (OSError, pictures.UnreadableImage) as error:
+                rejects.append(self._why(sample, error))
+                continue
+            kept.append(sample)
+            stored.append(storage)
+        return self._rows(kept, facts, stored), rejects
+
+    def _read(self, sample: Sample, videos: "_Videos") -> tuple[Any, Stored]:
+        if isinstance(sample.image, Frame):
+            image = videos.read(self.setting.prefix + sample.image.path, sample.image)
+            return image, {"bytes": pictures.encode_png(image), "path": None}
+        if not isinstance(sample.image, str):
+            return sample.image, {"bytes": pictures.encode_png(sample.image), "path": None}
+        path = self.setting.prefix + sample.image
+        data = manifest.inside(self.setting.root, path).read_bytes()
+        return pictures.decode(data), {"bytes": data if self.setting.embed else None, "path": path}
+
+    def _why(self, sample: Sample, error: Exception) -> Reject:
+        if isinstance(error, FileNotFoundError):
+            reason, detail = "missing file", ""
+        elif isinstance(error, OSError):
+            reason, detail = "unreadable file", error.strerror or str(error)
+        else:
+            reason, detail = "broken image", str(error)
+        named = sample.image.path if isinstance(sample.image, Frame) else str(sample.image)
+        return Reject(self._id(sample.key), self.setting.prefix + named, reason, detail)
+
+    def _rows(self, kept: list[Sample], facts: list[pictures.Facts], stored: list[Stored]) -> pa.RecordBatch:
+        columns: dict[str, list[Any]] = {
+            "sample_id": [self._id(s.key) for s in kept],
+            "dataset": [self.setting.dataset] * len(kept),
+            "image": stored,
+        }
+        for fact_name in pictures.Facts.__slots__:
+            columns[fact_name] = [getattr(f, fact_name) for f in facts]
+        for column in ADAPTER_COLUMNS:
+            columns[column] = [getattr(s, column) for s in kept]
+        columns["action_units"] = [
+            units and [{"au": au, "intensity": i} for au, i in units] for units in columns["action_units"]
+        ]
+        columns["reviewed_label"] = [None] * len(kept)
+        table = pa.table(columns, schema=arrow_schema(*columns))
+        maps = {self.setting.dataset: self.setting.labels}
+        derived = labels.derive(table, maps, self.setting.policy, labels.TAXONOMIES["basic8"])
+        for derived_name, values in derived.items():
+            table = table.append_column(derived_name, values)
+        return table.combine_chunks().to_batches()[0] if kept else pa.RecordBatch.from_pylist([], table.schema)
+
+
+class _Videos:
+    """The video that a batch is reading from, kept open, since a clip's frames come one after another."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.path = ""
+        self.video: pictures.Video | None = None
+
+    def read(self, path: str, frame: Frame) -> Any:
+        """Return the part of the frame that is asked for, turned. Raises OSError, UnreadableImage."""
+        if path != self.path or self.video is None:
+            found = manifest.inside(self.root, path)
+            if not found.is_file():
+                raise FileNotFoundError(path)
+            self.path, self.video = path, None
+            self.video = pictures.Video(found)
+        return pictures.part(self.video.read(frame.index), frame.part, frame.turn)

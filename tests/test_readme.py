@@ -1,0 +1,74 @@
+"""The README: every command and block in it runs, its table is the program's, its limits are kept short."""
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ferdata.cli import COMMANDS
+from ferdata.steps.draw import draw
+from tests.conftest import REPOSITORY
+
+README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def hurried(text: str) -> str:
+    """The same with less time to train: drawn faces need no ten minutes."""
+    return text.replace("--time-limit 10m", "--time-limit 20s").replace("time_limit=600", "time_limit=20")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as a reader has it: with drawn faces where the README has the datasets."""
+    folder = tmp_path_factory.mktemp("reader")
+    draw(folder / "data", faces=600)
+    return folder
+
+
+def test_the_two_commands_are_targets_of_the_makefile() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+    assert blocks("sh")[0].split("\n")[:2] == ["make demo", "make test"]
+    assert {"demo", "test"} <= targets
+
+
+@pytest.mark.slow
+def test_every_command_of_the_path_runs_word_for_word(place: Path) -> None:
+    for line in hurried(blocks("sh")[1]).splitlines():
+        program, *arguments = shlex.split(line)
+        assert program == "ferdata"
+        command = [sys.executable, "-m", "ferdata.cli", *arguments]
+        ran = subprocess.run(command, cwd=place, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, f"{line}\n{ran.stdout}\n{ran.stderr}"
+        assert ran.stdout.strip(), line
+    assert (place / "balance.png").is_file()
+
+
+@pytest.mark.slow
+def test_the_three_python_blocks_run_one_after_the_other(place: Path) -> None:
+    code = "\n".join(hurried(block) for block in blocks("python"))
+    ran = subprocess.run([sys.executable, "-c", code], cwd=place, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "test faces, macro-F1" in ran.stdout
+
+
+def test_the_three_blocks_have_no_more_than_twenty_five_lines() -> None:
+    code = [line for block in blocks("python") for line in block.splitlines() if line.strip()]
+    assert len(blocks("python")) == 3
+    assert len(code) <= 25
+
+
+def test_the_table_of_commands_is_the_programs_own() -> None:
+    rows = re.findall(r"^\| `ferdata ([a-z]+)` \| (.+) \|$", README, re.MULTILINE)
+    assert rows == [(name, text) for name, (_, text) in COMMANDS.items()]
+
+
+def test_every_file_that_the_readme_shows_is_there() -> None:
+    for path in re.findall(r"\]\(([^)]+)\)", README):
+        assert (REPOSITORY / path).exists(), path
