@@ -120,7 +120,7 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
             key,
             relative(path, base),
             native_label=_highest(rated) if by_rating and name[2] != "NE" else name[2],
-            ratings=rated and tuple(rated.get(emotion) for emotion in EMOTIONS),
+            ratings=tuple(map(rated.get, EMOTIONS)) if rated else None,
             subject=name[1],
         )
 
