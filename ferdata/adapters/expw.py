@@ -1,0 +1,111 @@
+"""ExpW: 91,793 faces in pictures found on the web, several to a picture."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ferdata.errors import BrokenSource, NotThisDataset
+from ferdata.schema import Sample
+from ferdata.source import Layout, Licence, Skipped, Source, broken, is_image, known, relative
+
+CODES = dict(zip("0123456", ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"), strict=True))
+FOLDERS = ("image/origin", "origin", "image", "images")
+COLUMNS = ("name", "face", "top", "left", "right", "bottom", "confidence", "label")
+_COUNTS = {"all": {"all": 91_793}}
+_NOTE = "No official split; labels are noisy. A row is one face, its image the whole picture: cut it by face_box."
+
+SOURCE = Source(
+    name="expw",
+    title="ExpW (Expression in-the-Wild)",
+    homepage="http://mmlab.ie.cuhk.edu.hk/projects/socialrelation/index.html",
+    licence=Licence("ExpW terms", "For research only; the pictures were found on the web and belong to others."),
+    citation="""@article{Zhang2018From,
+  author  = {Zhang, Zhanpeng and Luo, Ping and Loy, Chen Change and Tang, Xiaoou},
+  title   = {From Facial Expression Recognition to Interpersonal Relation Prediction},
+  journal = {International Journal of Computer Vision},
+  volume  = {126},
+  number  = {5},
+  pages   = {550--569},
+  year    = {2018}
+}""",
+    access="Researchers; the homepage links to the files.",
+    obtain=(
+        "Follow the link to ExpW on the homepage and read what it says of use.",
+        "Download the archive of pictures, all of its parts, and the file label.lst.",
+        "Unpack the pictures into image/ and put label.lst into label/, or beside image/.",
+    ),
+    place="data/expw/{image/,label/label.lst}",
+    content="91,793 faces in seven classes: anger, disgust, fear, happiness, sadness, surprise, neutral",
+    layouts=(
+        Layout("official", ("label/label.lst",), CODES, _COUNTS, _NOTE),
+        Layout("flat", ("label.lst",), CODES, _COUNTS, _NOTE),
+    ),
+)
+
+
+def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample | Skipped]:
+    """Yield one sample for each face that the list names; a picture that it does not name holds no labelled face.
+
+    The list's boxes are top, left, right, bottom. A face that is listed again, by its picture and number, is left
+    out, and so is one whose box has no area, since its label would pass for that of the whole picture.
+    """
+    del options  # there are none
+    path = base / layout.marks[0]
+    folder, names = _pictures(base)
+    seen: set[str] = set()
+    pictures: set[str] = set()
+    for line, cells in _read(path):
+        name = cells["name"]
+        key = f"{name}/{cells['face']}"
+        label = known(cells["label"], layout, path, line)
+        top, left, right, bottom = _box(cells, path, line)
+        pictures.add(name)
+        if key in seen:
+            yield Skipped(f"{key} (line {line})", "listed again")
+            continue
+        seen.add(key)
+        if right <= left or bottom <= top:
+            yield Skipped(key, "a face box without area")
+            continue
+        box = (left, top, right - left, bottom - top)
+        yield Sample(key, f"{relative(folder, base)}/{name}", native_label=label, face_box=box)
+    for name in sorted(names - pictures):
+        yield Skipped(name, "no labelled face")
+
+
+def _pictures(base: Path) -> tuple[Path, set[str]]:
+    """Return the folder of the pictures, and their names. Raises BrokenSource, NotThisDataset."""
+    for folder in (base / name for name in FOLDERS):
+        if folder.is_dir() and (names := {p.name for p in folder.iterdir() if is_image(p.name)}):
+            return folder, names
+    if any((base / name).is_dir() for name in ("aligned_image", "image/aligned_image")):
+        raise NotThisDataset(
+            f"{base} holds aligned faces, which the boxes of ExpW's list do not fit.",
+            "Unpack the original pictures into image/.",
+        )
+    raise BrokenSource(
+        f"There is ExpW's list in {base}, but no pictures.", "Unpack the archive of pictures into image/."
+    )
+
+
+def _read(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BrokenSource(f"Cannot read {path}: {error}.", "Download the label list again.") from None
+    for number, line in enumerate(lines, 1):
+        # The name may hold blanks; what follows it does not.
+        cells = line.rsplit(maxsplit=len(COLUMNS) - 1)
+        if not cells:
+            continue
+        row = dict(zip(COLUMNS, (cell.strip() for cell in cells), strict=False))
+        if len(cells) != len(COLUMNS) or not is_image(row["name"]) or "/" in row["name"] or "\\" in row["name"]:
+            raise broken(path, number, f"{line[:60]!r}, where {' '.join(COLUMNS)} belong")
+        yield number, row
+
+
+def _box(cells: Mapping[str, str], path: Path, line: int) -> tuple[int, int, int, int]:
+    try:
+        return int(cells["top"]), int(cells["left"]), int(cells["right"]), int(cells["bottom"])
+    except ValueError:
+        words = " ".join(cells[c] for c in COLUMNS[2:6])
+        raise broken(path, line, f"a face box of {words!r}") from None
