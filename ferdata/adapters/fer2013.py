@@ -82,18 +82,6 @@ SOURCE = Source(
             "JPEG copies, so pixels differ from fer2013.csv. The file name's prefix gives the official split, "
             "whichever folder the file lies in.",
         ),
-        Layout(
-            "resplit",
-            ("images/train/angry/[0-9]*.*", "images/validation/angry/[0-9]*.*"),
-            FOLDERS,
-            _counts(
-                FOLDERS,
-                train=(3993, 436, 4103, 7164, 4938, 3205, 4982),
-                val=(960, 111, 1018, 1825, 1139, 797, 1216),
-            ),
-            "A re-split by its packer into train and validation: its numbers do not compare with results on "
-            "the official split.",
-        ),
     ),
 )
 
@@ -105,8 +93,6 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
         yield from _competition(base, layout)
     elif layout.name == "folders":
         yield from _folders(base)
-    elif layout.name == "resplit":
-        yield from _resplit(base)
     else:
         yield from _table(base / layout.marks[0], layout)
 
@@ -130,6 +116,7 @@ def _competition(base: Path, layout: Layout) -> Iterator[Sample]:
 
 # Some repacks add augmented copies under names of their own (`Training_1.jpg_2.jpg`).
 _ORIGINAL = re.compile(r"(Training|PublicTest|PrivateTest)_\d+\.(jpg|png)", re.IGNORECASE | re.ASCII)
+_COPY = re.compile(_ORIGINAL.pattern + ".+", re.IGNORECASE | re.ASCII)
 _PREFIXES = {usage.lower(): split for usage, split in USAGES.items()}
 
 
@@ -140,14 +127,8 @@ def _folders(base: Path) -> Iterator[Sample | Skipped]:
             name = _ORIGINAL.fullmatch(path.name)
             image, label = relative(path, base), path.parent.name
             if name is None:
-                yield Skipped(image, "added by a repack: not one of the challenge's names")
+                copy = _COPY.fullmatch(path.name)
+                yield Skipped(image, "augmented copy" if copy else "not one of the challenge's names")
                 continue
             split = _PREFIXES[name[1].lower()]
             yield Sample(f"{label}/{path.stem}", image, native_label=label, official_split=split)
-
-
-def _resplit(base: Path) -> Iterator[Sample]:
-    for folder, split in (("train", "train"), ("validation", "val")):
-        for path in images_below(base / "images" / folder):
-            image, label = relative(path, base), path.parent.name
-            yield Sample(f"{folder}/{label}/{path.stem}", image, native_label=label, official_split=split)

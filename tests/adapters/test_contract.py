@@ -10,13 +10,14 @@ import pytest
 
 from ferdata import adapters, errors
 from ferdata.labels import EMOTIONS, REASONS
-from ferdata.schema import SPLITS, Sample
+from ferdata.schema import SPLITS, Frame, Sample
 from ferdata.source import Layout, Skipped, recognise
 from tests import fakes
 
 SWEEP = sorted(fakes.layouts().items())
 IDS = [f"{dataset}-{layout}" for (dataset, layout), _ in SWEEP]
-GENERIC = {"csv", "folder"}
+GENERIC = {name for name in adapters.names() if adapters.load(name).SOURCE.generic}
+PICTURES = (".png", ".jpg", ".jpeg")
 
 
 def read(name: str, root: Path, **options: str | None) -> tuple[Layout, Path, list[Sample], list[Skipped]]:
@@ -107,11 +108,12 @@ class TestEveryLayout:
         write(tmp_path)
         _, base, samples, _ = read(which[0], tmp_path)
         for sample in samples:
-            if isinstance(sample.image, str):
-                path = PurePosixPath(sample.image)
+            if isinstance(sample.image, str | Frame):
+                named = sample.image if isinstance(sample.image, str) else sample.image.path
+                path = PurePosixPath(named)
                 assert not path.is_absolute()
                 assert ".." not in path.parts
-                assert "\\" not in sample.image
+                assert "\\" not in named
                 assert (base / path).is_file()
             else:
                 assert sample.image.dtype == np.uint8
@@ -129,7 +131,7 @@ class TestEveryLayout:
     def test_opens_no_image(self, which, write, tmp_path):
         write(tmp_path)
         for path in tmp_path.rglob("*"):
-            if path.suffix.lower() in (".png", ".jpg", ".jpeg"):
+            if path.suffix.lower() in PICTURES:
                 path.write_bytes(b"")
         assert read(which[0], tmp_path)[2]
 

@@ -60,19 +60,6 @@ def folders(root: Path) -> Expected:
     return found
 
 
-def resplit(root: Path) -> Expected:
-    """images/train and images/validation, numbered without regard to the official split."""
-    found = Expected()
-    for i, (code, _) in enumerate(rows()):
-        folder, split = ("validation", "val") if i % 4 == 1 or i < 3 else ("train", "train")
-        if i == 0:
-            folder, split = "train", "train"
-        save(root / "images" / folder / CLASSES[code] / f"{i}.jpg", face(i))
-        found.counts[split, CLASSES[code]] += 1
-    litter(root / "images" / "train" / "angry")
-    return found
-
-
 def expected(names: tuple[str, ...] = tuple("0123456")) -> Expected:
     """Return the counts of `rows`."""
     found = Expected()
@@ -81,4 +68,4 @@ def expected(names: tuple[str, ...] = tuple("0123456")) -> Expected:
     return found
 
 
-LAYOUTS = {"csv": table, "icml": icml, "competition": competition, "folders": folders, "resplit": resplit}
+LAYOUTS = {"csv": table, "icml": icml, "competition": competition, "folders": folders}

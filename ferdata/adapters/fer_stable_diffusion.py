@@ -1,0 +1,86 @@
+"""The Kaggle "fer-stable-diffusion" images: faces that no one has, drawn by a generator, in folders of emotions.
+
+Of its folders, names and counts nothing is published that could be checked, so any class folders are read.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from ferdata.errors import NotThisDataset
+from ferdata.schema import Sample
+from ferdata.source import Layout, Licence, Skipped, Source, images_below, meaning, relative, split_of
+
+SOURCE = Source(
+    name="fer_stable_diffusion",
+    title="FER Stable Diffusion dataset (Kaggle), generated faces",
+    homepage="https://www.kaggle.com/datasets/mejiaescobarchris/fer-stable-diffusion-dataset",
+    licence=Licence(
+        "Kaggle dataset page",
+        "Read the terms on its page; nothing is assumed here, so treat it as for research only.",
+    ),
+    citation="""@article{MejiaEscobar2023Improving,
+  author  = {Mejia-Escobar, Christian and Cazorla, Miguel and Martinez-Martin, Ester},
+  title   = {Improving Facial Expression Recognition Through Data Preparation and Merging},
+  journal = {IEEE Access},
+  volume  = {11},
+  pages   = {71339--71360},
+  year    = {2023},
+  doi     = {10.1109/ACCESS.2023.3293728}
+}""",
+    access="Anyone with a Kaggle account.",
+    obtain=(
+        "Sign in to Kaggle, open the dataset's page (see homepage), read its terms and download the archive.",
+        "Unpack it; every image's folder must be its emotion, below train, val and test or without them.",
+    ),
+    place="data/fer_stable_diffusion/",
+    content="generated faces in folders of emotions; how many and how large is not known here",
+    layouts=(
+        Layout(
+            "folders",
+            ("*",),
+            {},
+            note="Every image is generated: none is evidence of how real faces look. A folder of another name than "
+            "an emotion's is refused, or kept without a label by --unknown-labels keep.",
+        ),
+    ),
+    generic=True,  # any folder of class folders would do, so it is never guessed from one
+)
+
+
+def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Layout:
+    """Return the layout with the emotions' folders mapped. Raises NotThisDataset where no image has a folder."""
+    del options  # it has none
+    found = {_class(path, base) for path in images_below(base)} - {None}
+    if not found:
+        raise NotThisDataset(
+            f"{base} has no images in class folders.", "Point --root at the folder that holds one folder per emotion."
+        )
+    # What is no emotion's name stays out of the map, so that it is told, and never guessed at.
+    known = {name: meaning(name, {}) for name in sorted(str(name) for name in found)}
+    return replace(layout, labels={name: emotion for name, emotion in known.items() if emotion})
+
+
+def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample | Skipped]:
+    """Yield every image as a generated one, its key its path."""
+    del layout, options  # there is one layout, and no option
+    for path in images_below(base):
+        image = relative(path, base)
+        if not image.isprintable():  # also a name in bytes that are no UTF-8, which no manifest could hold
+            yield Skipped(image.encode("unicode_escape", "surrogatepass").decode(), "a file name that is no text")
+            continue
+        splits = (split_of(part) for part in path.relative_to(base).parts[:-1])
+        yield Sample(
+            image,
+            image,
+            native_label=_class(path, base),
+            official_split=next((split for split in splits if split), None),
+            synthetic=True,
+        )
+
+
+def _class(path: Path, base: Path) -> str | None:
+    """Return the nearest folder that names an emotion, else the nearest that names no split, else None."""
+    above = path.relative_to(base).parts[-2::-1]
+    named = (part for part in above if meaning(part, {}))
+    return next(named, next((part for part in above if not split_of(part)), None))
