@@ -95,6 +95,7 @@ class Source:
     layouts: tuple[Layout, ...]
     options: tuple[Option, ...] = ()
     generic: bool = False  # reads any folder, so it is never guessed from one
+    kaggle: str = ""  # `datasets/OWNER/NAME` or `competitions/NAME`, where it is free there
 
     def option(self, options: Mapping[str, str | None], name: str) -> str | None:
         """Return the value of an option, or its default. Raises BadOption on a value that is no choice."""

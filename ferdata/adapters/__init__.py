@@ -1,9 +1,13 @@
-"""The catalogue of adapters: one file per dataset, found by its name; nothing is registered by hand."""
+"""The catalogue of adapters: one file per dataset, found by its name; nothing is registered by hand.
+
+Other packages add theirs with an entry point in the group `ferdata.adapters`; docs/plug-ins.md has an example.
+"""
 
 import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -26,24 +30,63 @@ class Adapter(Protocol):
         ...
 
 
+GROUP = "ferdata.adapters"
+
+
+def _own() -> set[str]:
+    return {module.name for module in pkgutil.iter_modules(__path__)}
+
+
+def _plugged() -> dict[str, EntryPoint]:
+    """Return the adapters of other packages; a name of ours stays ours."""
+    return {e.name: e for e in entry_points(group=GROUP) if e.name not in _own()}
+
+
 def names() -> list[str]:
     """Return the names of all adapters, sorted; none is imported."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(_own() | set(_plugged()))
 
 
 def load(name: str) -> Adapter:
-    """Import the adapter `name`. Raises BadOption, with close names, if there is none."""
-    if name not in names():
+    """Import the adapter `name`. Raises BadOption, with close names, if there is none or it is none."""
+    if name in _own():
+        return cast(Adapter, importlib.import_module(f"{__name__}.{name}"))
+    point = _plugged().get(name)
+    if point is None:
         close = difflib.get_close_matches(name, names(), cutoff=0.5)
         raise BadOption(
             f"There is no dataset {name!r}.",
             (f"Did you mean {' or '.join(close)}? " if close else "")
             + "`ferdata datasets` lists all of them; `ferdata ingest folder` and `csv` read anything else.",
         )
-    return cast(Adapter, importlib.import_module(f"{__name__}.{name}"))
+    try:
+        adapter = cast(Adapter, point.load())
+        fits = adapter.SOURCE.name == name and callable(adapter.samples)
+    except Exception as error:  # whatever another package's import may raise
+        fits, told = False, f"{type(error).__name__}: {error}"
+    else:
+        told = f"its SOURCE must be named {name!r}, and it needs a function samples"
+    if not fits:
+        raise BadOption(
+            f"The adapter {name!r} of {point.value} cannot be used: {told}.",
+            f"Mend or remove the package that brings it: pip show {point.dist.name if point.dist else point.module}",
+        )
+    return adapter
+
+
+def catalogue() -> tuple[list[Source], list[BadOption]]:
+    """Return the declarations of all adapters that can be used, and why others cannot."""
+    sources: list[Source] = []
+    broken: list[BadOption] = []
+    for name in names():
+        try:
+            sources.append(load(name).SOURCE)
+        except BadOption as error:
+            broken.append(error)
+    return sources, broken
 
 
 def looks_like(root: Path) -> list[str]:
     """Return the names of the datasets whose layout lies in `root`, but never of what reads any folder."""
-    sources = (load(name).SOURCE for name in names())
+    sources = (load(name).SOURCE for name in sorted(_own()))
     return [source.name for source in sources if not source.generic and recognise(source, root)]

@@ -1,11 +1,14 @@
 """`ferdata datasets` and `ferdata datasets show NAME`."""
 
+from pathlib import Path
+
 import click
 
-from ferdata.adapters import load, names
-from ferdata.cli.options import json_option
+from ferdata.adapters import catalogue, load
+from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json, table
 from ferdata.roots import how_to_obtain
+from ferdata.steps.get import get
 
 
 @click.group("datasets", invoke_without_command=True)
@@ -17,16 +20,29 @@ def command(context: click.Context, as_json: bool) -> None:
     \b
     ferdata datasets
     ferdata datasets show rafdb
+    ferdata datasets get kaggle_face_expression
     """
     if context.invoked_subcommand:
         return
-    sources = [load(name).SOURCE for name in names()]
+    sources, broken = catalogue()
+    for error in broken:
+        click.echo(f"{error.message} {error.hint}", err=True)
     if as_json:
         print_json(sources)
         return
-    rows = [(s.name, s.title, s.content, s.access, s.licence.name) for s in sources]
-    table("Datasets", ("name", "title", "content", "who may have it", "licence"), rows, text=5)
+    rows = [(s.name, s.content, s.access, s.licence.name) for s in sources]
+    table("Datasets", ("name", "content", "who may have it", "licence"), rows, text=4)
     click.echo("More of one: ferdata datasets show NAME")
+
+
+@command.command("get")
+@click.argument("name")
+@option(get, "-o", "--out", type=click.Path(path_type=Path), help="Where to [default: where ingest looks for it].")
+@option(get, "--force", help="Download again.")
+def fetch(name: str, out: Path | None, force: bool) -> None:
+    """Download a dataset that is free on Kaggle, with your own account (pip install 'ferdata[kaggle]')."""
+    folder = get(name, out=out, force=force)
+    click.echo(f"{name} is in {folder}\n\nNext: ferdata ingest {name} --root {folder}")
 
 
 @command.command("show")
@@ -43,8 +59,10 @@ def show(name: str, as_json: bool) -> None:
     for layout in source.layouts:
         marks = " and ".join(layout.marks) or "any"
         click.echo(f"  {layout.name}: {marks}" + (f"\n    {layout.note}" if layout.note else ""))
+    if source.kaggle:
+        click.echo(f"\nFree on Kaggle, with an account: ferdata datasets get {source.name}")
     if source.options:
         click.echo("\nOptions of `ferdata ingest`:")
-        for option in source.options:
-            click.echo(f"  --{option.name.replace('_', '-')}: {option.help}")
+        for own in source.options:
+            click.echo(f"  --{own.name.replace('_', '-')}: {own.help}")
     click.echo(f"\nCitation:\n{source.citation}")

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ferdata import labels
-from ferdata.adapters import load, names
+from ferdata.adapters import catalogue, load
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json, table
 from ferdata.source import Option
@@ -20,8 +20,8 @@ class Datasets(click.Group):
     """The adapters as commands; an unknown name is answered with the close ones."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """Return the adapters' names."""
-        return names()
+        """Return the names of the adapters that can be used."""
+        return [source.name for source in catalogue()[0]]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command:  # noqa: ARG002
         """Build the command of one adapter. Raises BadOption for a name that is none."""

@@ -41,6 +41,12 @@ def report(result: Stats) -> None:
     _counts(result)
     _shares(result)
     _weights(result)
+    for forbidden, names in (
+        ("must not be passed on", result.terms.no_redistribution),
+        ("must not be used commercially", result.terms.no_commercial_use),
+    ):
+        if names:
+            click.echo(f"Terms: {forbidden} ({', '.join(names)})")
     if result.plot:
         console().print(f"Plot: {result.plot}", soft_wrap=True)
 

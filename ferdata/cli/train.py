@@ -73,10 +73,7 @@ def command(as_json: bool, datasets: tuple[str, ...], time_limit: float | None, 
     ferdata train --manifest manifests/merged.parquet -o runs/r18 --backbone resnet18 --size 64 --epochs 20
     """  # fmt: skip
     left = None if time_limit is None else max(time_limit - LOADING, 1e-3)
-    try:
-        run = train(time_limit=left, datasets=datasets or None, say=lambda line: click.echo(line, err=as_json), **given)
-    except KeyboardInterrupt as stopped:
-        raise click.Abort(str(stopped)) from None  # Click would drop the word on how the run stands
+    run = train(time_limit=left, datasets=datasets or None, say=lambda line: click.echo(line, err=as_json), **given)
     print_json(run.report) if as_json else report(run)
 
 

@@ -232,16 +232,12 @@ def _disk(name: str, place: Path) -> Finding:
 def _datasets() -> Iterator[Finding]:
     from ferdata import adapters
 
-    for name in adapters.names():
-        try:
-            declared = adapters.load(name).SOURCE
-        except ImportError as error:
-            yield Finding(
-                name, "bad", f"its adapter cannot be imported: {error}", "pip install --force-reinstall ferdata"
-            )
-            continue
+    sources, broken = adapters.catalogue()
+    for error in broken:
+        yield Finding("adapters", "bad", error.message, error.hint)
+    for declared in sources:
         if not declared.generic:
-            yield _dataset(name, declared)
+            yield _dataset(declared.name, declared)
 
 
 def _dataset(name: str, declared: Any) -> Finding:

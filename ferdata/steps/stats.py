@@ -47,6 +47,14 @@ class Balance:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """The strictest terms of all datasets together: which of them forbid passing on, which commercial use."""
+
+    no_redistribution: tuple[str, ...]
+    no_commercial_use: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Stats:
     """Balance per part, parts being the values of column `by`."""
 
@@ -55,6 +63,7 @@ class Stats:
     policy: str
     taxonomy: str
     parts: tuple[Balance, ...]
+    terms: Terms
     plot: Path | None
 
 
@@ -89,7 +98,16 @@ def stats(
         parts.append(balance("all", table, classes))
     chart = _save_plot(Path(plot), parts, classes, column) if plot else None
     policy = votes or ", ".join(sorted({m.metadata["vote_policy"] for m in opened}))
-    return Stats(classes.classes, column, policy, classes.name, tuple(parts), chart)
+    return Stats(classes.classes, column, policy, classes.name, tuple(parts), _terms(opened), chart)
+
+
+def _terms(opened: Sequence[Manifest]) -> Terms:
+    sources = {name: source for m in opened for name, source in m.sources.items()}
+
+    def forbidding(what: str) -> tuple[str, ...]:
+        return tuple(sorted(name for name, source in sources.items() if not source[what]))
+
+    return Terms(forbidding("redistribution"), forbidding("commercial"))
 
 
 def _column(by: str | None) -> str:

@@ -75,3 +75,17 @@ def test_a_plot_that_cannot_be_written_is_our_error(make_manifest: MakeManifest,
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(CannotWrite):
         stats(make_manifest(*rows(fear=1), name="b"), plot=tmp_path / "file" / "plot.png")
+
+
+def test_the_strictest_terms_of_a_merge_are_told(make_manifest: MakeManifest, tmp_path: Path) -> None:
+    from ferdata import manifest
+    from tests.conftest import make_rows, metadata_of
+
+    batch = make_rows([{"native_label": "fear"}, {"native_label": "fear", "dataset": "strict"}])
+    data = metadata_of(batch)
+    data["sources"]["strict"] |= {"redistribution": False, "commercial": False}
+    manifest.write(tmp_path / "m.parquet", [batch], data)
+    terms = stats(tmp_path / "m.parquet").terms
+    assert (terms.no_redistribution, terms.no_commercial_use) == (("strict",), ("strict",))
+    free = stats(make_manifest(*rows(fear=1))).terms
+    assert (free.no_redistribution, free.no_commercial_use) == ((), ())
