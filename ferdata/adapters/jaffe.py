@@ -30,6 +30,11 @@ ADJECTIVES = {
 }
 TIE = "tied ratings"  # no word of the publishers'
 COUNTS = dict(zip(POSED, (30, 29, 32, 31, 30, 31, 30), strict=True))
+_MARK = "[A-Za-z][A-Za-z].[A-Za-z][A-Za-z][0-9].[0-9]*.*"
+_NOTE = (
+    "No official split: one person's pictures belong on one side, so leave one person out. The labels are what was "
+    "posed; viewers often saw something else, above all in fear."
+)
 
 SOURCE = Source(
     name="jaffe",
@@ -62,15 +67,10 @@ SOURCE = Source(
     ),
     place="data/jaffe/{README_FIRST.txt,jaffe/}",
     content="213 grey pictures, 256 x 256, of 10 women: six emotions and neutral, each rated on six adjectives",
-    layouts=(
-        Layout(
-            "official",
-            ("[A-Za-z][A-Za-z].[A-Za-z][A-Za-z][0-9].[0-9]*.*",),
-            POSED | ADJECTIVES | {TIE: "no_majority"},
-            {"all": COUNTS},
-            "No official split: one person's pictures belong on one side, so leave one person out. The labels are "
-            "what was posed; viewers often saw something else, above all in fear.",
-        ),
+    # Folders come first: where somebody sorted the pictures by person, one folder alone would pass for the set.
+    layouts=tuple(
+        Layout(name, (mark,), POSED | ADJECTIVES | {TIE: "no_majority"}, {"all": COUNTS}, _NOTE)
+        for name, mark in (("official", f"*/{_MARK}"), ("flat", _MARK))
     ),
     options=(
         Option(
@@ -94,7 +94,7 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
     header writes it (`HAP`); a picture without ratings then has none. The table lists more pictures than there are
     files, so it is joined to the files and not they to it.
     """
-    del layout  # there is one
+    del layout  # both differ in folders alone
     by_rating = SOURCE.option(options, "label_source") == "max_rating"
     table = _table(base)
     if by_rating and table is None:
@@ -133,8 +133,9 @@ def _highest(rated: Mapping[str, float] | None) -> str | None:
 
 
 def _table(base: Path) -> Path | None:
-    """Return the file of ratings, `README_FIRST.txt` or `A_README_FIRST.txt`, in the folder or beside it."""
-    near = (path for folder in (base, base.parent) for path in sorted(folder.glob("*.[Tt][Xx][Tt]")))
+    """Return the file of ratings, `README_FIRST.txt` or `A_README_FIRST.txt`, with the pictures or beside them."""
+    text = "*.[Tt][Xx][Tt]"
+    near = (p for found in (base.glob(text), base.glob(f"*/{text}"), base.parent.glob(text)) for p in sorted(found))
     return next((p for p in near if p.name.lower() in ("readme_first.txt", "a_readme_first.txt")), None)
 
 

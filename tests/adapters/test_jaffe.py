@@ -56,6 +56,17 @@ def test_without_the_table_there_are_labels_by_pose_only(tmp_path):
         read("jaffe", tmp_path, label_source="max_rating")
 
 
+@pytest.mark.parametrize("move", [lambda stem: stem, lambda stem: f"{stem[:2].upper()}/{stem}"])
+def test_pictures_sorted_by_person_are_all_read_and_the_table_among_pictures_is_found(tmp_path, move):
+    jaffe.flat(tmp_path)
+    for path in [p for p in tmp_path.iterdir() if p.name[2:3] == "."]:
+        (tmp_path / move(path.name)).parent.mkdir(exist_ok=True)
+        path.rename(tmp_path / move(path.name))
+    samples = read("jaffe", tmp_path)[2]
+    assert len(samples) == len(jaffe.names())
+    assert sum(s.ratings is not None for s in samples) == len(samples) - 1
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

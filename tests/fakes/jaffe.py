@@ -27,10 +27,10 @@ def ratings(serial: int) -> list[float]:
     return [4.5 if i == top or (serial == 2 and i == 0) else 1 + (serial + i) % 9 / 4 for i in range(6)]
 
 
-def official(root: Path, readme: str | None = "README_FIRST.txt") -> Expected:
+def official(root: Path, readme: str | None = "README_FIRST.txt", folder: str = "jaffedbase/jaffe") -> Expected:
     """jaffe/*.tiff, and the README beside it; the last picture is not in the table, one row has no picture."""
     found = Expected(subjects=len(SUBJECTS))
-    base = root / "jaffedbase" / "jaffe"
+    base = root / folder
     lines = ["JAFFE", "", "Semantic Ratings Data on 6 adjectives", "#  HAP  SAD  SUR  ANG  DIS  FEA  PIC", "-" * 40]
     listed = names()
     for i, (subject, code, serial) in enumerate(listed):
@@ -42,11 +42,18 @@ def official(root: Path, readme: str | None = "README_FIRST.txt") -> Expected:
     lines += ["219 1.00 1.00 1.00 1.00 1.00 1.00 KA-FE9", "", "Semantic Ratings Data (fear excluded)", ""]
     lines += ["#  HAP  SAD  SUR  ANG  DIS  PIC", "1  5.00  5.00  5.00  5.00  5.00  KA-NE1"]
     if readme:
-        (root / "jaffedbase" / readme).write_bytes(("\r\n".join(lines) + "\r\n").encode("mac_roman"))
+        ((base if folder == "." else base.parent) / readme).write_bytes(
+            ("\r\n".join(lines) + "\r\n").encode("mac_roman")
+        )
     save(base / "overview.png", face(999, 16))
     found.skipped += 1
     litter(base)
     return found
 
 
-LAYOUTS = {"official": official}
+def flat(root: Path) -> Expected:
+    """The pictures in the root itself, and A_README_FIRST.txt among them."""
+    return official(root, "A_README_FIRST.txt", ".")
+
+
+LAYOUTS = {"official": official, "flat": flat}
