@@ -2,7 +2,7 @@
 
 import pytest
 
-from ferdata.errors import BrokenSource, NotThisDataset, UnknownLabel
+from ferdata.errors import BadOption, BrokenSource, UnknownLabel
 from tests.adapters.test_contract import read
 from tests.fakes import face, rafdb, save
 
@@ -114,17 +114,75 @@ def test_a_line_without_its_image_comes_as_missing(tmp_path):
     assert [s.key for s in samples if not (base / s.image).exists()] == ["test_0001"]
 
 
-def test_the_compound_set_is_not_taken_for_the_basic_one(tmp_path):
-    rafdb.official(tmp_path)
-    (tmp_path / "basic").rename(tmp_path / "compound")
-    with pytest.raises(NotThisDataset, match="compound"):
+def test_the_compound_set_alone_is_read_with_keys_and_codes_of_its_own(tmp_path):
+    rafdb.compound(tmp_path)
+    for root in (tmp_path, tmp_path / "RAF", tmp_path / "RAF" / "compound"):
+        layout, base, samples, _ = read("rafdb", root)
+        assert layout.name == "official-compound"
+        assert (samples[0].key, samples[0].native_label) == ("compound/train_00001", "compound 1")
+        assert samples[0].compound_label == "happily surprised"
+        assert layout.labels["compound 1"] == "compound"
+        assert all((base / s.image).is_file() for s in samples)
+
+
+def test_both_sets_are_read_where_asked_for_and_never_collide(tmp_path):
+    rafdb.both(tmp_path)
+    found = {subset: read("rafdb", tmp_path, subset=subset)[2] for subset in ("basic", "compound", "both")}
+    assert [s.key for s in found["both"]] == [s.key for s in [*found["basic"], *found["compound"]]]
+    assert len({s.key for s in found["both"]}) == 2 * len(rafdb.names())
+    assert {s.compound_label for s in found["basic"]} == {None}
+
+
+def test_a_code_of_the_compound_set_is_refused_in_the_basic_one(tmp_path):
+    rafdb.both(tmp_path)
+    path = tmp_path / "RAF" / LIST
+    path.write_text(path.read_text().replace("train_00001.jpg 1", "train_00001.jpg 11"))
+    with pytest.raises(UnknownLabel, match=r":1: label '11'"):
         read("rafdb", tmp_path)
-    with pytest.raises(NotThisDataset, match="compound"):
-        read("rafdb", tmp_path / "compound")
+
+
+def test_the_automatic_landmarks_are_read_where_asked_for(tmp_path):
+    rafdb.official(tmp_path)
+    sample = read("rafdb", tmp_path, faces="original", landmarks="auto")[2][1]
+    assert len(sample.landmarks) == 74
+    assert sample.landmarks[:4] == (30.25, 41, 31.25, 41)
+    assert sample.gender == "female"
+    with pytest.raises(BadOption, match="original"):
+        read("rafdb", tmp_path, landmarks="auto")
+
+
+def test_automatic_landmarks_that_are_cut_short_or_not_there_are_refused(tmp_path):
+    rafdb.official(tmp_path)
+    folder = tmp_path / "basic/Annotation/auto"
+    (folder / "train_00001_auto_attri.txt").write_text("1 2\n" * 36)
+    with pytest.raises(BrokenSource, match=r"train_00001_auto_attri\.txt:36: 36 lines where 37 belong"):
+        read("rafdb", tmp_path, faces="original", landmarks="auto")
+    folder.rename(tmp_path / "x")
+    with pytest.raises(BrokenSource, match="no folder auto"):
+        read("rafdb", tmp_path, faces="original", landmarks="auto")
+
+
+def test_a_list_with_the_split_as_a_column_is_read_and_checked(tmp_path):
+    rafdb.official(tmp_path)
+    path = tmp_path / LIST
+    plain = read("rafdb", tmp_path)[2]
+    rows = [line.split() for line in path.read_text().splitlines()]
+    path.write_text("".join(f"{name}\t{name.split('_')[0]}\t{code}\n" for name, code in rows))
+    assert read("rafdb", tmp_path)[2] == plain
+    path.write_text(path.read_text().replace("train_00002.jpg\ttrain", "train_00002.jpg\ttest"))
+    with pytest.raises(BrokenSource, match=r"list_patition_label\.txt:2: train_00002\.jpg in test"):
+        read("rafdb", tmp_path)
+
+
+def test_boxes_that_lie_beside_the_annotations_are_found(tmp_path):
+    rafdb.official(tmp_path)
+    (tmp_path / "basic/Annotation/boundingbox").rename(tmp_path / "basic/boundingbox")
+    assert read("rafdb", tmp_path, faces="original")[2][1].face_box == (11.5, 20, 80, 100)
 
 
 def test_the_published_counts_add_up():
     from ferdata.adapters.rafdb import SOURCE
 
     for layout in SOURCE.layouts:
-        assert {s: sum(c.values()) for s, c in layout.counts.items()} == {"train": 12271, "test": 3068}
+        totals = {s: sum(c.values()) for s, c in layout.counts.items()}
+        assert totals == ({} if layout.name == "official-compound" else {"train": 12271, "test": 3068})

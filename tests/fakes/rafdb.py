@@ -1,4 +1,4 @@
-"""RAF-DB's basic set: the official tree with its typo, and the Kaggle repack."""
+"""RAF-DB: the official trees of the basic and the compound set with their typo, and the Kaggle repack."""
 
 from pathlib import Path
 
@@ -23,23 +23,46 @@ def expected() -> Expected:
     return found
 
 
-def official(root: Path) -> Expected:
-    """basic/ with both image folders and all annotations, tabs and blanks mixed in them."""
-    base = root / "basic"
-    manual, boxes = base / "Annotation" / "manual (1)", base / "Annotation" / "boundingbox"
-    for folder in (manual, boxes, base / "EmoLabel", base / "Image" / "aligned", base / "Image" / "original"):
+def tree(base: Path, codes: list[int], seed: int) -> None:
+    """One set with both image folders and all annotations, tabs and blanks mixed in them."""
+    notes = base / "Annotation"
+    manual, auto, boxes = notes / "manual (1)", notes / "auto", notes / "boundingbox"
+    for folder in (manual, auto, boxes, base / "EmoLabel", base / "Image" / "aligned", base / "Image" / "original"):
         folder.mkdir(parents=True)
         litter(folder)
     listed = []
-    for i, (_, stem, code) in enumerate(names()):
+    for i, ((_, stem, _), code) in enumerate(zip(names(), codes, strict=True)):
         listed.append(f"{stem}.jpg {code}")
-        save(base / "Image" / "aligned" / f"{stem}_aligned.jpg", face(i, 100, colour=True))
-        save(base / "Image" / "original" / f"{stem}.jpg", face(i, 130, colour=True))
+        save(base / "Image" / "aligned" / f"{stem}_aligned.jpg", face(seed + i, 100, colour=True))
+        save(base / "Image" / "original" / f"{stem}.jpg", face(seed + i, 130, colour=True))
         blank = "\t" if i % 2 else " "
         points = "\n".join(f"{10.5 + p}{blank}{20 + i}" for p in range(5))
         (manual / f"{stem}_manu_attri.txt").write_text(f"{points}\n{i % 3}\n{i % 3}\n{i % 5}\n\n")
+        found = "\r\n".join(f"{30.25 + p}{blank}{40 + i}" for p in range(37))
+        (auto / f"{stem}_auto_attri.txt").write_bytes(f"{found}\r\n".encode())
         (boxes / f"{stem}_boundingbox.txt").write_text(f"{10 + i}.5 20.0 {90 + i}.5 120.0 ")
     (base / "EmoLabel" / "list_patition_label.txt").write_text("\n".join(listed) + "\n")
+
+
+def official(root: Path) -> Expected:
+    """basic/ alone."""
+    tree(root / "basic", [code for _, _, code in names()], 0)
+    return expected()
+
+
+def compound(root: Path) -> Expected:
+    """compound/ alone: the same image names, codes 1 to 11."""
+    codes = [1 + i % 11 for i in range(len(names()))]
+    tree(root / "RAF" / "compound", codes, 500)
+    found = Expected()
+    found.counts.update((split, f"compound {code}") for (split, _, _), code in zip(names(), codes, strict=True))
+    return found
+
+
+def both(root: Path) -> Expected:
+    """Both sets side by side; only the basic one is read unless the other is asked for."""
+    compound(root)
+    tree(root / "RAF" / "basic", [code for _, _, code in names()], 0)
     return expected()
 
 
@@ -56,4 +79,4 @@ def kaggle(root: Path, outer: bool = True, inside: bool = True) -> Expected:
     return expected()
 
 
-LAYOUTS = {"official": official, "kaggle": kaggle}
+LAYOUTS = {"official-both": both, "official": official, "official-compound": compound, "kaggle": kaggle}
