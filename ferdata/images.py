@@ -48,6 +48,8 @@ def decode(data: bytes) -> NDArray[np.integer]:
         raise UnreadableImage("cut short: no end mark")
     if data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data[-4096:]:
         raise UnreadableImage("cut short: no end mark")
+    if _is_animated(data):
+        raise UnreadableImage("animated: which frame is the face?")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
     except cv2.error as error:
@@ -58,6 +60,15 @@ def decode(data: bytes) -> NDArray[np.integer]:
         raise UnreadableImage(f"pixels of type {image.dtype}")
     whole = cast(NDArray[np.integer], image)
     return whole if whole.ndim == 2 else cast(NDArray[np.integer], cv2.cvtColor(whole, cv2.COLOR_BGR2RGB))
+
+
+def _is_animated(data: bytes) -> bool:
+    """Return whether a GIF, PNG or WebP file holds several pictures, of which the decoder would give the first."""
+    if data.startswith(b"GIF8"):
+        return data.count(b"\x21\xf9\x04") > 1  # graphic control extensions, one a frame
+    if data.startswith(b"\x89PNG"):
+        return b"acTL" in data[:1024]
+    return data[8:16] == b"WEBPVP8X" and bool(data[20] & 2)
 
 
 def encode_png(image: NDArray[np.integer]) -> bytes:
@@ -79,11 +90,24 @@ def pixel_hash(image: NDArray[np.integer]) -> str:
 
 
 def perceptual_hash(grey: NDArray[np.uint8]) -> int:
-    """Return the 64-bit DCT hash: signs, against their median, of the lowest 8 x 8 frequencies of a 32 x 32 copy."""
+    """Return the 64-bit DCT hash: signs of the lowest 8 x 8 frequencies of a 32 x 32 copy, bit 63 first.
+
+    The constant term, which is always positive, gives its place to the next vertical frequency. Signs, rather than
+    the usual comparison with the median, because mirroring then only negates every second column: see `mirrored`.
+    """
     small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
-    low = cv2.dct(small)[:8, :8].ravel()
-    bits = np.packbits(low > np.partition(low, 32)[32])
-    return int.from_bytes(bits.tobytes(), "big")
+    frequencies = cv2.dct(small)
+    low = frequencies[:8, :8].copy()
+    low[0, 0] = frequencies[8, 0]
+    return int.from_bytes(np.packbits(low > 0).tobytes(), "big")
+
+
+ODD_COLUMNS = 0x5555555555555555  # the frequencies that change sign when left and right are swapped
+
+
+def mirrored(phash: int) -> int:
+    """Return the perceptual hash of the mirror image; exact up to the resizing of the picture."""
+    return phash ^ ODD_COLUMNS
 
 
 def as_uint8(image: NDArray[np.integer]) -> NDArray[np.uint8]:

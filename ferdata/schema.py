@@ -38,7 +38,7 @@ COLUMNS = (
         "128-bit hash of decoded pixels and shape: the identity of an image",
         True,
     ),
-    Column("phash", "uint64", "ingest", "perceptual hash (64-bit DCT)", True),
+    Column("phash", "uint64", "ingest", "perceptual hash: signs of 64 low DCT frequencies", True),
     Column("width", "int32", "ingest", "pixels, as decoded, EXIF orientation applied", True),
     Column("height", "int32", "ingest", "pixels, as decoded, EXIF orientation applied", True),
     Column("mode", "string", "ingest", "L, RGB, or L16 and RGB16 for 16-bit images", True),

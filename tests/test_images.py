@@ -1,8 +1,11 @@
 """Images: what one decode tells, what is refused, and when two files are the same picture."""
 
+from io import BytesIO
+
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from ferdata import images
 from tests.conftest import picture
@@ -72,6 +75,13 @@ def test_the_perceptual_hash_is_close_for_a_reencoded_copy_and_far_for_another_p
     assert far(pixels, picture(4, 96)) > 16
 
 
+def test_the_hash_of_the_mirror_image_needs_no_pixels() -> None:
+    for seed in range(20):
+        pixels = picture(seed, 96)
+        there = images.measure(np.ascontiguousarray(pixels[:, ::-1])).phash
+        assert (images.mirrored(images.measure(pixels).phash) ^ there).bit_count() <= 1
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp"])
 @pytest.mark.parametrize("share", [0.2, 0.6, 0.95])
 def test_a_file_that_is_cut_short_is_refused(suffix: str, share: float) -> None:
@@ -95,3 +105,31 @@ def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
     bomb = huge[:29] + zlib.crc32(huge[12:29]).to_bytes(4, "big") + huge[33:]
     with pytest.raises(images.UnreadableImage):
         images.decode(bomb)
+
+
+@pytest.mark.parametrize("suffix", ["GIF", "PNG", "WEBP"])
+def test_an_animated_image_is_refused_and_a_still_of_the_kind_is_read(suffix: str) -> None:
+    stills = [Image.fromarray(picture(seed)) for seed in (1, 2, 3)]
+    moving, still = BytesIO(), BytesIO()
+    stills[0].save(moving, suffix, save_all=True, append_images=stills[1:], duration=100)
+    stills[0].save(still, suffix)
+    assert images.decode(still.getvalue()).shape[:2] == (48, 48)
+    with pytest.raises(images.UnreadableImage, match="animated"):
+        images.decode(moving.getvalue())
+
+
+def test_cmyk_and_palette_images_are_read_as_colour() -> None:
+    colour = Image.fromarray(np.dstack([picture(seed) for seed in (1, 2, 3)]))
+    for mode, suffix in (("CMYK", "JPEG"), ("P", "PNG")):
+        file = BytesIO()
+        colour.convert(mode).save(file, suffix)
+        facts = images.measure(images.decode(file.getvalue()))
+        assert (facts.width, facts.height, facts.mode) == (48, 48, "RGB")
+
+
+def test_a_very_wide_image_is_read_and_a_huge_one_refused() -> None:
+    wide = cv2.imencode(".png", np.zeros((4, 40_000), np.uint8))[1].tobytes()
+    assert images.measure(images.decode(wide)).width == 40_000
+    huge = cv2.imencode(".png", np.zeros((9_000, 9_000), np.uint8))[1].tobytes()
+    with pytest.raises(images.UnreadableImage, match="refused by the decoder"):
+        images.decode(huge)
