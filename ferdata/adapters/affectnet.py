@@ -219,8 +219,9 @@ def _record(
 
 
 def _inside(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    return is_image(parts[-1] if parts else "") and name.isprintable() and not {"..", "/"} & set(parts)
+    """Return whether a cell is a picture's name, and one that leads nowhere else."""
+    path = PurePosixPath(name)
+    return is_image(path.name) and name.isprintable() and "\\" not in name and not {"..", "/"} & set(path.parts)
 
 
 def _floats(cells: Iterable[str]) -> tuple[float, ...]:

@@ -51,6 +51,7 @@ def test_images_unpacked_without_their_outer_folder_are_found(tmp_path):
         (affectnet.record(70, 1).replace("2/", "../"), "name"),
         (affectnet.record(70, 1).replace("2/", "/2/"), "name"),
         (affectnet.record(70, 1).replace(".jpg", ""), "name"),
+        (affectnet.record(70, 1).replace("2/", "2\\"), "name"),
         ('"\0,"', "cells"),
     ],
 )
