@@ -258,8 +258,9 @@ class _Notes:
 
     def values(self, what: str) -> list[str]:
         """Return the values of one file as text, as some copies hold them. Raises ValueError, OSError."""
-        # Never with pickle: it would run whatever a stranger put into the file.
-        array = np.load(self.folder / f"{self.stem}_{what}.npy", allow_pickle=False)
+        with (self.folder / f"{self.stem}_{what}.npy").open("rb") as file:
+            # Never with pickle: it would run whatever a stranger put into the file.
+            array = np.lib.format.read_array(file, allow_pickle=False)
         return [str(value) for value in np.ravel(array)]
 
     def number(self, what: str) -> float | None:
@@ -304,7 +305,7 @@ def _numpy(base: Path, folder: Path, split: str, layout: Layout) -> Iterator[Sam
                 landmarks=notes.points(),
                 official_split=split,
             )
-        except (ValueError, OSError, EOFError):
+        except (ValueError, OSError, EOFError, MemoryError):  # a damaged header may claim any size
             yield Skipped(key, "annotations that cannot be read")
             continue
         named = label if label is None else known(label, layout, annotations / f"{stem}_exp.npy", 1)

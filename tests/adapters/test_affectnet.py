@@ -130,6 +130,19 @@ def test_a_label_that_is_no_number_is_left_out(tmp_path, value):
     assert "val/7" in [s.key for s in read("affectnet", tmp_path)[3]]
 
 
+@pytest.mark.parametrize("what", ["exp", "val", "aro", "lnd"])
+@pytest.mark.parametrize("data", [b"", b"PK\3\4zip", b"\x93NUMPY\1\0v\0{'descr'", b"\x80\4pickle", "cut", "huge"])
+def test_a_damaged_annotation_is_left_out_and_the_rest_goes_on(tmp_path, what, data):
+    affectnet.npy(tmp_path)
+    path = tmp_path / f"AffectNet/val_set/annotations/7_{what}.npy"
+    text = "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000000,), }".ljust(117) + "\n"
+    huge = b"\x93NUMPY\1\0\x76\0" + text.encode()
+    path.write_bytes({"cut": path.read_bytes()[:-3], "huge": huge}.get(data, data))
+    _, _, samples, skipped = read("affectnet", tmp_path)
+    assert "val/7" in [s.key for s in skipped]
+    assert "val/8" in [s.key for s in samples]
+
+
 def test_a_label_of_another_release_is_refused(tmp_path):
     affectnet.npy(tmp_path)
     np.save(tmp_path / "AffectNet/val_set/annotations/7_exp.npy", np.int64(12))
