@@ -178,7 +178,11 @@ def _records(path: Path, layout: Layout) -> Iterator[Sample | Skipped]:
     No cell is quoted, so lines are split at commas; a csv reader would fall over the damaged ones. One
     distribution's validation.csv has no header.
     """
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
+    try:
+        opened = path.open(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise BrokenSource(f"Cannot read {path}: {error.strerror}.", "Check the file's rights.") from None
+    with opened as file:
         columns: tuple[str, ...] = COLUMNS
         for line, text in enumerate(file, 1):
             cells = tuple(cell.strip().strip('"') for cell in text.split(","))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ferdata.errors import DatasetMissing
+from ferdata.errors import BrokenSource, DatasetMissing
 from ferdata.labels import EMOTIONS
 from ferdata.schema import Sample
 from ferdata.source import Layout, Licence, Option, Skipped, Source, broken, images_below, relative
@@ -166,7 +166,10 @@ def _read(path: Path) -> Iterator[_Row]:
 
     The second table, a study without fear, has five ratings to a row. Raises BrokenSource on a rating that is none.
     """
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    try:
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise BrokenSource(f"Cannot read {path}: {error.strerror}.", "Check the file's rights.") from None
     for line, cells in enumerate((ls.replace(",", " ").split() for ls in text.splitlines()), 1):
         if len(cells) != 2 + len(ADJECTIVES) or not cells[0].isdecimal():
             continue

@@ -178,3 +178,17 @@ def test_the_published_counts_add_up():
     totals = {layout.name: {s: sum(c.values()) for s, c in layout.counts.items()} for layout in SOURCE.layouts}
     assert totals["npy"] == {"train": 287_651, "val": 3_999}
     assert totals["csv"] == {"train": 283_901, "val": 3_500}
+
+
+def test_a_list_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    affectnet.csv(tmp_path)
+    locked, real = tmp_path / LISTS / "validation.csv", type(tmp_path).open
+
+    def refuse(path, *args, **options):
+        if path == locked:
+            raise PermissionError(13, "Permission denied")
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(type(tmp_path), "open", refuse)
+    with pytest.raises(BrokenSource, match=f"{locked.name}: Permission denied"):
+        read("affectnet", tmp_path)

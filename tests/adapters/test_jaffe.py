@@ -101,3 +101,17 @@ def test_the_same_picture_under_two_names_is_left_out_once(tmp_path):
 
 def test_the_published_counts_add_up():
     assert sum(COUNTS.values()) == 213
+
+
+def test_a_list_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    jaffe.official(tmp_path)
+    locked, real = tmp_path / "jaffedbase/README_FIRST.txt", type(tmp_path).open
+
+    def refuse(path, *args, **options):
+        if path == locked:
+            raise PermissionError(13, "Permission denied")
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(type(tmp_path), "open", refuse)
+    with pytest.raises(BrokenSource, match=f"{locked.name}: Permission denied"):
+        read("jaffe", tmp_path)
