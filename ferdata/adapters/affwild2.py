@@ -43,7 +43,7 @@ SOURCE = Source(
     access="Academics with a permanent post; students and post-docs through their supervisor.",
     obtain=(
         "Print the agreement on the homepage; somebody with a permanent academic post has to sign it.",
-        "Send it to the address on the homepage, from the institution's own e-mail address.",
+        "Send it to Dimitrios Kollias (address on the homepage) from the institution's own e-mail address.",
         "Download the annotations and the cropped_aligned images; without the latter, the videos.",
         "Unpack them side by side; the names of the releases' folders may stay as they are.",
     ),
@@ -278,6 +278,10 @@ def _crops(base: Path) -> dict[str, Path]:
     return folders
 
 
+def _is_number(stem: str) -> bool:
+    return stem.isdecimal() and 0 < int(stem[:10]) < 1_000_000_000
+
+
 def _from_crops(base: Path, files: Mapping[str, Mapping[str, _File]], every: int) -> Iterator[Sample | Skipped]:
     crops = _crops(base)
     chosen = next(iter(files.values()))
@@ -288,7 +292,7 @@ def _from_crops(base: Path, files: Mapping[str, Mapping[str, _File]], every: int
             continue
         with os.scandir(folder) as entries:
             names = [e.name for e in entries if is_image(e.name)]
-        images = {int(stem): name for name in names if (stem := name.partition(".")[0]).isdecimal()}
+        images = {int(stem): name for name in names if _is_number(stem := name.partition(".")[0])}
         place = relative(folder, base)
         labels = _labels(files, video)
         for number in range(1, len(labels) + 1, every):
@@ -337,7 +341,7 @@ def _listed(base: Path, every: int) -> Iterator[Sample]:
             name, *cells = (cell.strip() for cell in line.split(","))
             video, slash, file = name.partition("/")
             stem = file.partition(".")[0]
-            if not slash or "/" in file or not stem.isdecimal() or len(cells) < 3 or video in ("", ".", ".."):
+            if not slash or "/" in file or not _is_number(stem) or len(cells) < 3 or video in ("", ".", ".."):
                 raise broken(path, number, f"{line[:60]!r}, where a frame and its labels belong")
             if (int(stem) - 1) % every:
                 continue

@@ -52,6 +52,7 @@ SOURCE = Source(
             "These are FER2013's images, which its packer split anew: the validation set mixes all three official "
             "parts, so results on it do not compare with FER2013's, and merged with fer2013 or ferplus it repeats "
             "every face.",
+            names=r"\d+\.jpg",
         ),
     ),
 )

@@ -55,7 +55,7 @@ SOURCE = Source(
         "Unpack it; several downloads may lie side by side, each in its own folder.",
     ),
     place="data/mmi/<download>/Sessions/<id>/",
-    content="over 2,000 videos and 500 stills of some 75 people; the labelled ones show six emotions",
+    content="over 2,000 videos and 500 stills of 50 to 75 people; the labelled ones show six emotions",
     layouts=(
         Layout(
             "downloads",
@@ -85,13 +85,13 @@ SOURCE = Source(
         Option(
             "views",
             "Which cameras: frontal, all pictures with a frontal face, also those with a mirror (dual view); "
-            "front-only, without the mirror; all, also profiles.",
+            "front-only, without the mirror; all, also view 1, which is taken to be the profile.",
             "frontal",
             ("frontal", "front-only", "all"),
         ),
         Option(
             "dual",
-            "Which half of a picture with a mirror to cut out; which one holds the frontal face differs: look first.",
+            "Which half of a picture with a mirror to cut out; which one has the frontal face is not told: look first.",
             "whole",
             tuple(PARTS),
         ),
@@ -109,7 +109,7 @@ def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> La
     """Return the layout with every emotion code beyond the six, for which no names are published, as other."""
     del options
     found = {code for folder in _folders(base, layout) for _, code in _codes(folder)}
-    beyond = sorted(code for code in found if code.isdecimal() and int(code) > len(CODES))
+    beyond = sorted(code for code in found if code.isdecimal() and int(code[:10]) > len(CODES))
     return replace(layout, labels=LABELS | dict.fromkeys(beyond, "other"))
 
 
@@ -190,7 +190,7 @@ def _units(path: Path) -> list[_Unit]:
 
 
 def _frame(text: str | None, path: Path) -> int:
-    if text is None or not text.strip().isdecimal() or int(text) < 1:
+    if text is None or not text.strip().isdecimal() or not 0 < int(text[:10]) < 1_000_000_000:
         raise BrokenSource(f"{path}: a marker at frame {text!r}.", "Frames count from 1; download the session again.")
     return int(text)
 
@@ -223,7 +223,7 @@ class _Choice:
             key = f"{folder.name}/{path.stem}"
             view = views.get(path.name, views.get(""))
             if (view == PROFILE and self.views != "all") or (view == DUAL and self.views == "front-only"):
-                yield Skipped(key, "a profile" if view == PROFILE else "a dual view")
+                yield Skipped(key, "view 1, taken to be a profile" if view == PROFILE else "a dual view")
                 continue
             # Where there is one label and one picture, their names need not agree.
             code = codes.get(path.stem) or (next(iter(codes.values())) if len(codes) == 1 else None)

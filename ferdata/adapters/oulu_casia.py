@@ -13,6 +13,7 @@ FIRST = "first frame"  # no folder of the publishers' is called neutral, so no w
 CAMERAS = ("VL", "NI")
 LIGHTS = ("Strong", "Weak", "Dark")
 PEOPLE = 80
+NAMES = r"\d{3}\.jpeg"
 COUNTS = {"all": dict.fromkeys(EMOTIONS, 3 * PEOPLE)}
 NOTE = (
     "No official split: one person's frames belong on one side. Counts are those of the last three frames, "
@@ -48,6 +49,7 @@ SOURCE = Source(
             EMOTIONS | {FIRST: "neutral"},
             COUNTS,
             NOTE + "Where whole and cut images lie side by side, --faces tells which are read.",
+            names=NAMES,
         ),
         Layout(
             "one-set",
@@ -55,6 +57,7 @@ SOURCE = Source(
             EMOTIONS | {FIRST: "neutral"},
             COUNTS,
             NOTE + "One of the sets of images alone.",
+            names=NAMES,
         ),
     ),
     options=(
@@ -123,7 +126,7 @@ def _clips(condition: Path) -> Iterator[_Clip | Skipped]:
     clips: dict[tuple[str, str], list[Path]] = {}
     for path in images_below(condition):
         inner = path.relative_to(condition).parts
-        if len(inner) == 3 and path.stem.isdecimal():
+        if len(inner) == 3 and path.stem.isdecimal() and len(path.stem) < 10:
             clips.setdefault((inner[0], inner[1]), []).append(path)
         else:
             yield Skipped("/".join((camera, light, *inner)), "not a frame of a sequence by its name")

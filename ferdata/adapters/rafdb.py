@@ -3,6 +3,7 @@
 Both sets number their images alike (`train_00001`), so the compound set's keys and codes have a prefix.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -37,6 +38,7 @@ AGES = ("0-3", "4-19", "20-39", "40-69", "70+")
 LIST = "EmoLabel/list_patition_label.txt"  # the publishers' own spelling
 BASIC, SECOND = "*[bB]asic*", "*[cC]ompound*"  # their folders, under whichever prefix
 AUTO_POINTS = 37
+NAMES = r"(train_\d{5}|test_\d{4})(_aligned)?\.jpg"
 
 SOURCE = Source(
     name="rafdb",
@@ -80,6 +82,7 @@ SOURCE = Source(
             COUNTS,
             "Official train and test; there is no validation set. The compound set lies beside the basic one: "
             "--subset both reads it too, its rows without a canonical label.",
+            names=NAMES,
         ),
         Layout(
             "official",
@@ -87,6 +90,7 @@ SOURCE = Source(
             CODES,
             COUNTS,
             "Official train and test; there is no validation set.",
+            names=NAMES,
         ),
         Layout(
             "official-compound",
@@ -95,6 +99,7 @@ SOURCE = Source(
             {},
             "The compound set alone: two emotions at once, so no row has a canonical label, and compound_label "
             "has the words. Its totals are told by one source only (3,162 train, 792 test), so nothing is compared.",
+            names=NAMES,
         ),
         Layout(
             "kaggle",
@@ -102,6 +107,7 @@ SOURCE = Source(
             CODES,
             COUNTS,
             "A repack of the aligned images, without annotations. Official train and test.",
+            names=NAMES,
         ),
     ),
     options=(
@@ -209,17 +215,20 @@ class _Tree:
 
 def _read_list(path: Path) -> Iterator[tuple[int, tuple[str, str | None, str]]]:
     """Yield line, name, split and code; one copy is told to have the split as a column between the two."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BrokenSource(f"Cannot read {path}: {error}.", "Download the label list again.") from None
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_text(path).splitlines(), 1):
         cells = line.split()
         if not cells:
             continue
         if len(cells) not in (2, 3) or "." not in cells[0]:
             raise broken(path, number, f"{line[:60]!r}, where an image name and a label belong")
         yield number, (cells[0], cells[1] if len(cells) == 3 else None, cells[-1])
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BrokenSource(f"Cannot read {path}: {error}.", "The file is damaged; download it again.") from None
 
 
 class _Annotations:
@@ -245,14 +254,14 @@ class _Annotations:
         if self.points and (path := self.points / f"{stem}_auto_attri.txt").is_file():
             sample = replace(sample, landmarks=_read_points(path))
         if self.original and self.boxes and (path := self.boxes / f"{stem}_boundingbox.txt").is_file():
-            left, top, right, bottom = _numbers(path, 1, path.read_text(encoding="utf-8-sig").split(), 4)
+            left, top, right, bottom = _numbers(path, 1, _text(path).split(), 4)
             sample = replace(sample, face_box=(left, top, right - left, bottom - top))
         return sample
 
 
 def _read_attributes(path: Path) -> tuple[tuple[float, ...], str, str, str]:
     """Return five points, gender, race and age group of a `_manu_attri.txt`: eight lines, tabs or blanks."""
-    lines = [(n, ls.split()) for n, ls in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1)]
+    lines = [(n, ls.split()) for n, ls in enumerate(_text(path).splitlines(), 1)]
     lines = [(number, cells) for number, cells in lines if cells]
     if len(lines) != 8:
         raise broken(path, lines[-1][0] if lines else 1, f"{len(lines)} lines where 8 belong")
@@ -266,7 +275,7 @@ def _read_attributes(path: Path) -> tuple[tuple[float, ...], str, str, str]:
 
 
 def _read_points(path: Path) -> tuple[float, ...]:
-    lines = [(n, line.split()) for n, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), 1)]
+    lines = [(n, line.split()) for n, line in enumerate(_text(path).splitlines(), 1)]
     lines = [(number, cells) for number, cells in lines if cells]
     if len(lines) != AUTO_POINTS:
         raise broken(path, lines[-1][0] if lines else 1, f"{len(lines)} lines where {AUTO_POINTS} belong")
@@ -278,6 +287,8 @@ def _numbers(path: Path, line: int, cells: list[str], count: int) -> tuple[float
         values = tuple(map(float, cells))
     except ValueError:
         raise broken(path, line, f"{' '.join(cells)[:60]!r}, which are no numbers") from None
+    if not all(map(math.isfinite, values)):
+        raise broken(path, line, "numbers that are not finite")
     if len(values) != count:
         raise broken(path, line, f"{len(values)} numbers where {count} belong")
     return values

@@ -149,10 +149,13 @@ def test_a_video_in_two_sets_is_refused(tmp_path):
         read("affwild2", tmp_path)
 
 
-def test_a_list_that_points_elsewhere_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    "name", ["../00001.jpg", "10-60-1280x720/99999999999.jpg", "10-60-1280x720/a.jpg", "a/b/1.jpg"]
+)
+def test_a_list_that_points_elsewhere_is_refused(tmp_path, name):
     affwild2.lists(tmp_path)
     path = tmp_path / "5th_ABAW_Annotations/MTL_Challenge/training_set_annotations.txt"
-    path.write_text(path.read_text().replace("10-60-1280x720/00001.jpg", "../00001.jpg"))
+    path.write_text(path.read_text().replace("10-60-1280x720/00001.jpg", name))
     with pytest.raises(BrokenSource, match=r"training_set_annotations\.txt:2"):
         read("affwild2", tmp_path)
 

@@ -3,6 +3,7 @@
 import pytest
 
 from ferdata.errors import BadOption, BrokenSource, UnknownLabel
+from ferdata.steps.ingest import ingest
 from tests.adapters.test_contract import read
 from tests.fakes import face, rafdb, save
 
@@ -82,6 +83,7 @@ def test_a_damaged_line_of_the_list_is_refused_with_its_number(tmp_path, line, e
         ("1 2\n" * 5 + "0\n0\n", ":7: 7 lines where 8 belong"),
         ("1 2\n" * 5 + "3\n0\n0\n", ":6: '3', where a code from 0 to 2 belongs"),
         ("1 2\n" * 4 + "1\n0\n0\n0\n", ":5: 1 numbers where 2 belong"),
+        ("1 nan\n" + "1 2\n" * 4 + "0\n0\n0\n", ":1: numbers that are not finite"),
         ("1 x\n" + "1 2\n" * 4 + "0\n0\n0\n", ":1: '1 x', which are no numbers"),
     ],
 )
@@ -131,6 +133,20 @@ def test_both_sets_are_read_where_asked_for_and_never_collide(tmp_path):
     assert [s.key for s in found["both"]] == [s.key for s in [*found["basic"], *found["compound"]]]
     assert len({s.key for s in found["both"]}) == 2 * len(rafdb.names())
     assert {s.compound_label for s in found["basic"]} == {None}
+
+
+def test_a_compound_row_has_no_label_and_says_why(tmp_path):
+    rafdb.both(tmp_path / "data")
+    done = ingest("rafdb", root=tmp_path / "data", out=tmp_path / "m.parquet", subset="both")
+    assert dict(done.unlabelled) == {"compound": len(rafdb.names())}
+    assert done.labelled == len(rafdb.names())
+
+
+def test_an_annotation_that_is_no_text_is_refused(tmp_path):
+    rafdb.official(tmp_path)
+    (tmp_path / "basic/Annotation/boundingbox/train_00001_boundingbox.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BrokenSource, match=r"Cannot read .*train_00001_boundingbox\.txt"):
+        read("rafdb", tmp_path, faces="original")
 
 
 def test_a_code_of_the_compound_set_is_refused_in_the_basic_one(tmp_path):
