@@ -1,7 +1,8 @@
 """`ferdata demo`: the whole path on drawn faces. The only place that strings the steps and the zoo together."""
 
+import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,7 @@ class Demo:
         run = self.out / "runs" / "demo"
         limit = f"{TRAINING:.0f}s"
         with self._step("train", f"ferdata train --manifest {manifest} --out {run} --time-limit {limit}"):
-            finished = train(
-                manifest, out=run, time_limit=TRAINING, seed=seed, force=True, say=lambda line: self._say(f"  {line}")
-            )
+            finished = train(manifest, out=run, time_limit=TRAINING, seed=seed, force=True, say=self._some())
         with self._step("evaluate", f"ferdata evaluate {run}"):
             again = evaluate(run)
         same = again["accuracy"] == finished.report["accuracy"]
@@ -114,6 +113,17 @@ class Demo:
         start = time.monotonic()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
+
+    def _some(self) -> Callable[[str], None]:
+        """Return a `say` that prints the first epoch and every tenth: there are dozens, and each takes a moment."""
+        count = itertools.count(1)
+
+        def say(line: str) -> None:
+            epoch = next(count)
+            if epoch == 1 or epoch % 10 == 0:
+                self._say(f"  {line}")
+
+        return say
 
     def _say(self, line: str) -> None:
         if not self.quiet:
