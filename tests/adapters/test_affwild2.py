@@ -1,8 +1,10 @@
 """Aff-Wild2: lines joined to frames, sentinels, two people in one video, lists, whole and cut videos."""
 
+import random
+
 import pytest
 
-from ferdata.errors import BrokenSource, DatasetMissing, NotThisDataset
+from ferdata.errors import BrokenSource, DatasetMissing, FerdataError, NotThisDataset
 from ferdata.schema import Frame
 from ferdata.steps.ingest import ingest
 from tests.adapters.test_contract import read
@@ -182,3 +184,23 @@ def test_a_release_beside_crops_of_an_older_name_is_found(tmp_path):
     affwild2.annotations(tmp_path / "6th_ABAW_Annotations")
     save(tmp_path / "crops_aligned" / "333" / "00002.jpg", face(1))
     assert list(by_key(tmp_path)) == ["333/00002"]
+
+
+def test_whatever_is_done_to_a_file_no_other_error_than_the_houses_own_comes_out(tmp_path):
+    affwild2.frames(tmp_path)
+    rng = random.Random(0)
+    files = sorted(path for path in tmp_path.rglob("*.txt") if path.is_file())
+    outcomes = set()
+    for _ in range(80):
+        path = rng.choice(files)
+        whole = path.read_bytes()
+        at = rng.randrange(len(whole) + 1)
+        junk = rng.choice((b"\xff", b",", b"\n", b"-1", b"nan", b"\0", b"1e999", b"7"))
+        path.write_bytes(whole[:at] + junk + (whole[at + rng.randrange(4) :] if rng.random() < 0.8 else b""))
+        try:
+            read("affwild2", tmp_path)
+            outcomes.add("read")
+        except FerdataError:
+            outcomes.add("refused")
+        path.write_bytes(whole)
+    assert outcomes == {"read", "refused"}

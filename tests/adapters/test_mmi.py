@@ -1,8 +1,10 @@
 """MMI: which frame of a video, from which view, under which label; hostile XML and damaged videos."""
 
+import random
+
 import pytest
 
-from ferdata.errors import BrokenSource, UnknownLabel
+from ferdata.errors import BrokenSource, FerdataError, UnknownLabel
 from ferdata.schema import Frame
 from ferdata.steps.ingest import ingest
 from tests.adapters.test_contract import read
@@ -144,3 +146,23 @@ def test_a_cut_video_costs_its_own_frames_and_an_empty_one_is_counted(tmp_path):
     lost = done.rejected.get("broken image", 0) + done.rejected["a video that cannot be read"]
     assert lost == 2
     assert done.rows == 6
+
+
+def test_whatever_is_done_to_a_file_no_other_error_than_the_houses_own_comes_out(tmp_path):
+    mmi.one(tmp_path)
+    rng = random.Random(0)
+    files = sorted(path for path in tmp_path.rglob("*.xml") if path.is_file())
+    outcomes = set()
+    for _ in range(80):
+        path = rng.choice(files)
+        whole = path.read_bytes()
+        at = rng.randrange(len(whole) + 1)
+        junk = rng.choice((b"\xff", b"<", b"&x;", b"\0", b"<!DOCTYPE a>", b"9" * 20, b"-"))
+        path.write_bytes(whole[:at] + junk + (whole[at + rng.randrange(4) :] if rng.random() < 0.8 else b""))
+        try:
+            read("mmi", tmp_path)
+            outcomes.add("read")
+        except FerdataError:
+            outcomes.add("refused")
+        path.write_bytes(whole)
+    assert outcomes == {"read", "refused"}
