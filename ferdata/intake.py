@@ -22,6 +22,7 @@ from ferdata.schema import ADAPTER_COLUMNS, Frame, Sample, arrow_schema
 from ferdata.source import Layout, Skipped
 
 BATCH = 512
+MOST_FRAMES = 4096  # of one clip in a batch, so that memory stays bounded
 Stored = dict[str, bytes | str | None]
 
 
@@ -85,7 +86,7 @@ class Intake:
                     yield self._count((batch, []), advance)
                 for _ in itertools.islice(kept, skip):
                     pass
-                while chunk := list(itertools.islice(kept, BATCH)):
+                for chunk in _chunks(kept):
                     waiting.append(pool.submit(self.measure, chunk))
                     if len(waiting) > 2 * threads:
                         yield self._count(waiting.popleft().result(), advance)
@@ -210,6 +211,23 @@ class Intake:
         for derived_name, values in derived.items():
             table = table.append_column(derived_name, values)
         return table.combine_chunks().to_batches()[0] if kept else pa.RecordBatch.from_pylist([], table.schema)
+
+
+def _chunks(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
+    """Cut the samples into batches; a clip's frames stay together, since reading one means reading all before it."""
+    chunk: list[Sample] = []
+    for sample in samples:
+        full = len(chunk) >= BATCH
+        if full and not (_video(sample) and _video(sample) == _video(chunk[-1]) and len(chunk) < MOST_FRAMES):
+            yield chunk
+            chunk = []
+        chunk.append(sample)
+    if chunk:
+        yield chunk
+
+
+def _video(sample: Sample) -> str:
+    return sample.image.path if isinstance(sample.image, Frame) else ""
 
 
 class _Videos:

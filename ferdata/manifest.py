@@ -126,6 +126,15 @@ class Manifest:
             ) from None
 
 
+def moved_root(opened: Manifest, name: str, out: Path) -> str | None:
+    """Return the root of a manifest's source as a manifest at `out` records it; None where all is embedded."""
+    root = opened.sources[name].get("root")
+    if root is None:
+        return None
+    absolute = (opened.path.parent / root).resolve()
+    return Path(os.path.relpath(absolute, out.parent.resolve())).as_posix()
+
+
 def inside(root: Path, relative: str) -> Path:
     """Return `root / relative`. Raises PermissionError if that leads out of `root`, by `..` or by a link."""
     folder, _, name = relative.rpartition("/")

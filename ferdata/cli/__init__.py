@@ -22,6 +22,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "validate": ("validate", "Check a manifest against every rule of the schema."),
     "stats": ("stats", "Class balance: counts, shares, imbalance, weights; with a plot."),
     "merge": ("merge", "Manifests into one: one taxonomy, splits without leaks."),
+    "recipe": ("recipe", "Everything of a manifest but the pixels, to pass on."),
+    "rehydrate": ("rehydrate", "A recipe's manifest, rebuilt on your own copy."),
     "train": ("train", "Train a backbone on a manifest's train split, chosen on val."),
     "evaluate": ("evaluate", "Judge a trained run on a split."),
     "predict": ("predict", "Label images with a trained run."),

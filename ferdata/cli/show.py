@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.markup import escape
+from rich.tree import Tree
 
 from ferdata.cli.ingest import release
 from ferdata.cli.options import json_option
@@ -60,8 +62,7 @@ def report(result: Shown, columns: bool) -> None:
         [(d, s, c["rows"], c["labelled"]) for d, splits in result.counts.items() for s, c in splits.items()],
         text=2,
     )
-    click.echo("How it was made")
-    _lineage(result.lineage, 1)
+    console().print(_lineage(result.lineage), soft_wrap=True)
     if columns:
         click.echo()
         table(
@@ -77,13 +78,23 @@ def _allowed(yes: bool) -> str:
     return "allowed" if yes else "not allowed"
 
 
-def _lineage(steps: Sequence[Mapping[str, Any]], depth: int) -> None:
+def _lineage(steps: Sequence[Mapping[str, Any]]) -> Tree:
+    """Return the steps as a tree, the last one on top, what it was made of below."""
+    top = Tree("How it was made", guide_style="dim")
     for step in steps:
-        options = " ".join(f"{k}={v}" for k, v in step["options"].items() if v is not None)
-        click.echo(f"{'  ' * depth}{step['step']} {options} -> {step['rows_out']:,} rows")
-        for word, counts in (("dropped", step.get("dropped")), ("without split", step.get("without_split"))):
-            if counts:
-                click.echo(f"{'  ' * (depth + 1)}{word}: {by_reason(counts)}")
-        for source in step["inputs"]:
-            click.echo(f"{'  ' * (depth + 1)}from {source['name']} ({source['fingerprint'][:12]})")
-            _lineage(source["lineage"], depth + 2)
+        _branch(top, step)
+    return top
+
+
+def _branch(tree: Tree, step: Mapping[str, Any]) -> None:
+    options = " ".join(f"{k}={v}" for k, v in step["options"].items() if v is not None)
+    what = f"{step['step']} {step.get('adapter', '')}".strip()
+    made = f"{what} {options} -> {step['rows_out']:,} rows (ferdata {step['ferdata']})"
+    branch = tree.add(escape(made))
+    for word, counts in (("dropped", step.get("dropped")), ("without split", step.get("without_split"))):
+        if counts:
+            branch.add(escape(f"{word}: {by_reason(counts)}"))
+    for source in step["inputs"]:
+        inner = branch.add(escape(f"{source['name']}, {source['rows']:,} rows, fingerprint {source['fingerprint']}"))
+        for earlier in source["lineage"]:
+            _branch(inner, earlier)

@@ -215,11 +215,13 @@ class _Job:
         described["differences"] = [str(d) for d in differences]
         described["strange_names"] = intake.strange_count
         described["labels"] = self.setting.labels
-        options = {"name": self.adapter.SOURCE.name, "votes": self.setting.policy, **self.options}
-        options["images"] = "embed" if self.setting.embed else "reference"
+        images = "embed" if self.setting.embed else "reference"
+        options = {"votes": self.setting.policy, "images": images, **self.options}
         record = manifest.step_record(
             "ingest",
             options,
+            adapter=self.adapter.SOURCE.name,
+            dataset=self.setting.dataset,
             rows_in=intake.rows + len(intake.rejects),
             rows_out=intake.rows,
             dropped=intake.reasons,

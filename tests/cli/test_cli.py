@@ -25,11 +25,13 @@ TWINS = {
     "stats": "ferdata.steps.stats:stats",
     "merge": "ferdata.steps.merge:merge",
     "validate": "ferdata.steps.validate:validate",
+    "recipe": "ferdata.steps.recipe:recipe",
+    "rehydrate": "ferdata.steps.rehydrate:rehydrate",
     "train": "zoo.train:train",
     "evaluate": "zoo.evaluate:evaluate",
     "predict": "zoo.predict:predict",
 }
-NOT_OPTIONS = {"manifest", "manifests", "run", "paths", "say", "roots", "options"}
+NOT_OPTIONS = {"manifest", "recipe", "manifests", "run", "paths", "say", "roots", "options"}
 
 
 @pytest.mark.parametrize("name", TWINS)
@@ -112,7 +114,7 @@ def test_ingest_stats_merge_validate_show_on_one_dataset(ferdata: Run, tmp_path:
     assert ferdata("validate", "m.parquet", "--images").code == 0
     shown = ferdata("show", "m.parquet", "--columns")
     assert "merge taxonomy=basic8" in shown.out
-    assert "ingest name=ckplus" in shown.out
+    assert "ingest ckplus votes=majority" in shown.out
     stats = ferdata("stats", "m.parquet", "--plot", "b.png")
     assert stats.code == 0
     assert (tmp_path / "b.png").is_file()

@@ -1,0 +1,35 @@
+"""`ferdata recipe M -o recipe.json`."""
+
+from pathlib import Path
+
+import click
+
+from ferdata.cli.options import json_option, option
+from ferdata.cli.output import console, facts, print_json
+from ferdata.steps.recipe import recipe
+
+
+@click.command("recipe")
+@click.argument("manifest", type=click.Path(path_type=Path))
+@option(recipe, "-o", "--out", type=click.Path(path_type=Path), help="The file to write, such as recipe.json.")
+@option(recipe, "--force", help="Replace an existing file.")
+@json_option
+def command(manifest: Path, out: Path, force: bool, as_json: bool) -> None:
+    """Everything of a manifest but the pixels, to pass on: ids, hashes, labels, splits, decisions.
+
+    \b
+    ferdata recipe manifests/merged.parquet -o recipe.json
+    """
+    result = recipe(manifest, out=out, force=force)
+    if as_json:
+        print_json(result)
+        return
+    facts(
+        {
+            "recipe": result.out,
+            "rows": result.rows,
+            "datasets": ", ".join(result.datasets),
+            "fingerprint": result.fingerprint,
+        }
+    )
+    console().print(f"\nOn another copy: ferdata rehydrate {result.out} -o again.parquet", style="dim", soft_wrap=True)

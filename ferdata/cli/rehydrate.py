@@ -1,0 +1,41 @@
+"""`ferdata rehydrate recipe.json -o OUT`."""
+
+from pathlib import Path
+
+import click
+
+from ferdata.cli.options import json_option, option
+from ferdata.cli.output import console, facts, print_json, table
+from ferdata.steps.rehydrate import Rehydrated, rehydrate
+
+
+@click.command("rehydrate")
+@click.argument("recipe", type=click.Path(path_type=Path))
+@option(rehydrate, "-o", "--out", type=click.Path(path_type=Path), help="The manifest to write.")
+@option(rehydrate, "--root", multiple=True, metavar="NAME=DIR", help="Where a dataset is; may be repeated.")
+@option(rehydrate, "--workers", type=click.IntRange(1), help="Threads [default: one per core].")
+@option(rehydrate, "--force", help="Replace an existing manifest.")
+@json_option
+def command(recipe: Path, out: Path, root: tuple[str, ...], workers: int | None, force: bool, as_json: bool) -> None:
+    """Rebuild a recipe's manifest on your own copy of its datasets, and say what matched.
+
+    \b
+    ferdata rehydrate recipe.json --root ferplus=~/data/FERPlus --root ckplus=~/data/CK+48 -o merged.parquet
+    """
+    result = rehydrate(recipe, out=out, root=root, workers=workers, force=force)
+    print_json(result) if as_json else report(result)
+
+
+def report(result: Rehydrated) -> None:
+    """Print what matched, and whether the manifest is the recipe's to the last row."""
+    facts({"manifest": result.out, "rows": result.rows, "fingerprint": result.fingerprint})
+    click.echo()
+    columns = ("dataset", "same pixels", "same name only", "missing here", "only here", "another label")
+    rows = [(name, m.pixels, m.names, m.missing, m.extra, m.relabelled) for name, m in result.datasets.items()]
+    table("Rows", columns, rows)
+    for name, m in result.datasets.items():
+        if m.missing:
+            click.echo(f"{name}: missing here, first {', '.join(m.first_missing)}")
+    same = "It is the recipe's manifest, row for row." if result.same else "It is not the recipe's manifest, see above."
+    click.echo(same)
+    console().print(f"\nNext: ferdata train --manifest {result.out}", style="dim", soft_wrap=True)

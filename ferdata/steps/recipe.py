@@ -1,0 +1,67 @@
+"""Recipe: everything of a manifest but the pixels, as a file that may be passed on where the pictures may not."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ferdata.errors import CannotWrite
+from ferdata.manifest import Manifest, check_output
+
+FORMAT = "ferdata recipe 1"
+# Who a row is, and what was decided about it. Votes and other publishers' annotations stay with their publishers.
+ROWS = (
+    "sample_id",
+    "pixel_hash",
+    "label",
+    "target",
+    "group",
+    "split",
+    "fold",
+    "split_reason",
+    "reviewed_label",
+    "review",
+)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What `recipe` wrote."""
+
+    out: Path
+    rows: int
+    fingerprint: str
+    datasets: tuple[str, ...]
+
+
+def recipe(manifest: Path | str, *, out: Path | str, force: bool = False) -> Recipe:
+    """Write ids, pixel hashes, labels, splits and decisions of a manifest, and how it was made, to `out` (JSON).
+
+    Roots, paths and pixels are left out. `rehydrate` rebuilds the manifest from it on another copy of the datasets.
+    Raises NotAManifest, AlreadyExists, CannotWrite.
+    """
+    opened, target = Manifest(Path(manifest)), Path(out)
+    check_output(target, force, [opened.path])
+    sources = {name: {k: v for k, v in s.items() if k != "root"} for name, s in opened.sources.items()}
+    table = opened.table(*ROWS)
+    document: Mapping[str, Any] = {
+        "format": FORMAT,
+        "fingerprint": opened.fingerprint,
+        "vote_policy": opened.metadata["vote_policy"],
+        "taxonomy": opened.metadata["taxonomy"],
+        "sources": sources,
+        "lineage": opened.metadata["lineage"],
+        "rows": {name: table[name].to_pylist() for name in ROWS},
+    }
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(document, file, ensure_ascii=False, separators=(",", ":"))
+        temporary.replace(target)
+    except OSError as error:
+        raise CannotWrite(f"Writing {target} failed: {error.strerror}.", "Choose another --out.") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return Recipe(target, opened.rows, opened.fingerprint, tuple(sources))

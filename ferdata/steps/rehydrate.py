@@ -1,0 +1,193 @@
+"""Rehydrate: a recipe and one's own copy of the datasets in, the manifest that the recipe was made of out."""
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ferdata import labels, manifest
+from ferdata.errors import BadOption, BrokenSource
+from ferdata.labels import Taxonomy
+from ferdata.manifest import Manifest
+from ferdata.schema import arrow_schema
+from ferdata.steps.ingest import ingest
+from ferdata.steps.recipe import FORMAT, ROWS
+
+DECIDED = ("group", "split", "fold", "split_reason", "reviewed_label", "review")
+
+
+@dataclass(frozen=True)
+class Matched:
+    """What became of one dataset's rows: `pixels` are the same picture, `names` the same id with other pixels.
+
+    `missing` stand in the recipe only (the first in `first_missing`), `extra` in this copy only, and are left out;
+    `relabelled` have another label here than in the recipe.
+    """
+
+    pixels: int
+    names: int
+    missing: int
+    first_missing: tuple[str, ...]
+    extra: int
+    relabelled: int
+
+
+@dataclass(frozen=True)
+class Rehydrated:
+    """What `rehydrate` did; `same` says that every row is exactly that of the recipe's manifest."""
+
+    out: Path
+    rows: int
+    datasets: Mapping[str, Matched]
+    fingerprint: str
+    same: bool
+
+
+def rehydrate(
+    recipe: Path | str, *, out: Path | str, root: Sequence[str] = (), workers: int | None = None, force: bool = False
+) -> Rehydrated:
+    """Rebuild the manifest of a recipe on this machine's copy of its datasets, and report what matched.
+
+    `root` are `NAME=DIR` for datasets that are not where `ingest` looks. Each dataset is ingested as the recipe
+    says; rows are matched by their pixels, then by their id; group, split and decisions come from the recipe, labels
+    from this copy's own annotations. Raises BrokenSource for what is no recipe, BadOption, and what ingest raises.
+    """
+    document, target = _read(Path(recipe)), Path(out)
+    manifest.check_output(target, force, [Path(recipe)])
+    roots = _roots(root, document["sources"])
+    wanted = pa.table({name: document["rows"][name] for name in ROWS}, schema=arrow_schema(*ROWS))
+    with tempfile.TemporaryDirectory(prefix=".rehydrate-", dir=target.parent) as folder:
+        copies = []
+        for record in _ingests(document["lineage"]):
+            own = {k: v for k, v in record["options"].items() if k not in ("images", "votes")}
+            name, path = record["dataset"], Path(folder) / f"{record['dataset']}.parquet"
+            place = roots.get(name)
+            ingest(record["adapter"], root=place, out=path, workers=workers, unknown_labels="keep", **own)
+            copies.append(Manifest(path))
+        return _join(document, wanted, copies, target, force)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    again = "Make one with `ferdata recipe M -o recipe.json`."
+    try:
+        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        if document["format"] != FORMAT or set(document["rows"]) != set(ROWS):
+            raise ValueError("another format")
+    except OSError as error:
+        raise BadOption(f"Cannot read {path}: {error.strerror}.", "Check the path.") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise BrokenSource(f"{path} is no recipe of this ferdata ({error}).", again) from None
+    return document
+
+
+def _roots(given: Sequence[str], sources: Mapping[str, Any]) -> dict[str, str]:
+    roots = dict(pair.partition("=")[::2] for pair in given)
+    for name, place in roots.items():
+        if name not in sources or not place:
+            raise BadOption(
+                f"--root {name}={place} is of no use here.",
+                f"Use --root NAME=DIR with one of {', '.join(sources)}.",
+            )
+    return roots
+
+
+def _ingests(lineage: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Yield every ingest that went into a manifest, in the order of its rows."""
+    for step in lineage:
+        if step["step"] == "ingest":
+            yield step
+        for source in step["inputs"]:
+            yield from _ingests(source["lineage"])
+
+
+def _join(
+    document: Mapping[str, Any], wanted: pa.Table, copies: Sequence[Manifest], target: Path, force: bool
+) -> Rehydrated:
+    """Write the copies' rows that the recipe has, with the recipe's decisions, in the copies' order."""
+    found = pa.concat_tables([m.table("sample_id", "dataset", "pixel_hash") for m in copies])
+    at = _positions(wanted, found)
+    kept = np.flatnonzero(at >= 0)
+    decided = {name: wanted[name].combine_chunks().take(pa.array(at[kept])) for name in DECIDED}
+    classes = Taxonomy.from_dict(document["taxonomy"])
+    reading = pa.concat_tables([m.table(*labels.DERIVED_FROM) for m in copies]).take(pa.array(kept))
+    column = reading.schema.get_field_index("reviewed_label")
+    reading = reading.set_column(column, "reviewed_label", decided["reviewed_label"])
+    maps = {name: known for m in copies for name, known in m.maps.items()}
+    columns = decided | labels.derive(reading, maps, document["vote_policy"], classes)
+    matched = _report(wanted, found, at, columns["label"])
+    roots = {name: manifest.moved_root(m, name, target) for m in copies for name in m.sources}
+    metadata = {
+        "sources": {name: source | {"root": roots[name]} for name, source in document["sources"].items()},
+        "vote_policy": document["vote_policy"],
+        "taxonomy": document["taxonomy"],
+        "lineage": document["lineage"],
+    }
+    written = manifest.write(target, _rows(copies, kept, columns), metadata, force)
+    same = written["fingerprint"] == document["fingerprint"]
+    return Rehydrated(target, len(kept), matched, written["fingerprint"], same)
+
+
+def _positions(wanted: pa.Table, found: pa.Table) -> NDArray[np.int64]:
+    """Return, for each found row, the row of the recipe that it is, or -1: by id and pixels, by id, by pixels."""
+    ids = pc.index_in(found["sample_id"], wanted["sample_id"].combine_chunks())
+    at: NDArray[np.int64] = pc.fill_null(ids, -1).to_numpy().astype(np.int64)
+    taken = np.zeros(wanted.num_rows, bool)
+    taken[at[at >= 0]] = True
+    # Renamed pictures: each goes to a row of the recipe with its pixels that nobody has claimed.
+    free: dict[str, list[int]] = {}
+    for row in np.flatnonzero(~taken)[::-1]:
+        free.setdefault(wanted["pixel_hash"][int(row)].as_py(), []).append(int(row))
+    for row in np.flatnonzero(at < 0) if free else ():
+        if waiting := free.get(found["pixel_hash"][int(row)].as_py()):
+            at[row] = waiting.pop()
+    return at
+
+
+def _report(wanted: pa.Table, found: pa.Table, at: NDArray[np.int64], fresh: pa.Array) -> dict[str, Matched]:
+    """Count, per dataset, what matched and how."""
+    kept = np.flatnonzero(at >= 0)
+    same_pixels = np.zeros(len(at), bool)
+    theirs = wanted["pixel_hash"].take(pa.array(at[kept]))
+    same_pixels[kept] = pc.equal(found["pixel_hash"].take(pa.array(kept)), theirs).to_numpy()
+    before = wanted["label"].take(pa.array(at[kept])).combine_chunks()
+    relabelled = np.zeros(len(at), bool)
+    relabelled[kept] = pc.not_equal(pc.fill_null(before, ""), pc.fill_null(fresh, "")).to_numpy(zero_copy_only=False)
+    owner = np.array([str(i).partition(":")[0] for i in wanted["sample_id"].to_pylist()])
+    lost = np.ones(wanted.num_rows, bool)
+    lost[at[kept]] = False
+    here = np.array(found["dataset"].to_pylist())
+    matched = {}
+    for name in dict.fromkeys([*owner.tolist(), *here.tolist()]):
+        mine, missing = here == name, np.flatnonzero(lost & (owner == name))
+        matched[name] = Matched(
+            pixels=int((mine & same_pixels).sum()),
+            names=int((mine & (at >= 0) & ~same_pixels).sum()),
+            missing=len(missing),
+            first_missing=tuple(wanted["sample_id"].take(pa.array(missing[:5])).to_pylist()),
+            extra=int((mine & (at < 0)).sum()),
+            relabelled=int((mine & relabelled).sum()),
+        )
+    return matched
+
+
+def _rows(
+    copies: Sequence[Manifest], kept: NDArray[np.intp], columns: Mapping[str, pa.Array]
+) -> Iterator[pa.RecordBatch]:
+    """Stream the kept rows of the copies with the new columns."""
+    begin = done = 0
+    for m in copies:
+        for batch in m.batches():
+            low, high = np.searchsorted(kept, (begin, begin + batch.num_rows))
+            mine = pa.Table.from_batches([batch]).take(pa.array(kept[low:high] - begin))
+            for name, column in columns.items():
+                piece = column.slice(done, high - low)
+                mine = mine.set_column(mine.schema.get_field_index(name), name, piece)
+            begin, done = begin + batch.num_rows, done + int(high - low)
+            yield from mine.combine_chunks().to_batches()

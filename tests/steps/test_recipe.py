@@ -1,0 +1,87 @@
+"""Recipe and rehydrate: the same manifest on another copy, and a true report where the copy differs."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ferdata.errors import BadOption, BrokenSource
+from ferdata.manifest import Manifest
+from ferdata.steps.ingest import ingest
+from ferdata.steps.merge import merge
+from ferdata.steps.recipe import recipe
+from ferdata.steps.rehydrate import rehydrate
+from ferdata.steps.validate import validate
+from tests.fakes import face, layouts, save
+
+
+@pytest.fixture
+def merged(tmp_path: Path) -> Path:
+    """A merge of two datasets, one with options of its own; theirs lie in tmp_path/a and tmp_path/b."""
+    layouts()["ferplus", "png"](made(tmp_path / "a"))
+    layouts()["ckplus", "ck48"](made(tmp_path / "b"))
+    one = ingest("ferplus", root=tmp_path / "a", out=tmp_path / "one.parquet")
+    two = ingest("ckplus", root=tmp_path / "b", out=tmp_path / "two.parquet", frames="peak")
+    return merge(one.out, two.out, out=tmp_path / "merged.parquet", taxonomy="basic7").out
+
+
+def made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
+def copied(tmp_path: Path) -> list[str]:
+    for name in "ab":
+        shutil.copytree(tmp_path / name, tmp_path / "copy" / name)
+    return [f"ferplus={tmp_path}/copy/a", f"ckplus={tmp_path}/copy/b"]
+
+
+def test_another_copy_gives_the_same_manifest(tmp_path: Path, merged: Path) -> None:
+    written = recipe(merged, out=tmp_path / "recipe.json")
+    assert str(tmp_path) not in written.out.read_text()
+    done = rehydrate(written.out, out=tmp_path / "again.parquet", root=copied(tmp_path))
+    assert done.same
+    assert done.fingerprint == Manifest(merged).fingerprint
+    assert all((m.names, m.missing, m.extra, m.relabelled) == (0, 0, 0, 0) for m in done.datasets.values())
+    assert validate(done.out, images=True) == done.rows
+    assert "copy" in str(Manifest(done.out).roots()["ferplus"])
+
+
+def test_a_recipe_holds_no_pixels_no_votes_and_no_paths(tmp_path: Path, merged: Path) -> None:
+    document = json.loads(recipe(merged, out=tmp_path / "recipe.json").out.read_text())
+    assert "image" not in document["rows"]
+    assert "votes" not in document["rows"]
+    assert all("root" not in source for source in document["sources"].values())
+
+
+def test_what_is_missing_changed_or_new_in_the_copy_is_reported(tmp_path: Path, merged: Path) -> None:
+    written = recipe(merged, out=tmp_path / "recipe.json").out
+    roots = copied(tmp_path)
+    paths = [i["image"]["path"] for b in Manifest(tmp_path / "two.parquet").batches(["image"]) for i in b.to_pylist()]
+    changed, gone = (tmp_path / "copy" / "b" / path for path in paths[:2])
+    gone.unlink()
+    save(changed, face(999))
+    save(changed.with_name("S900_001_00000001.png"), face(77))
+    done = rehydrate(written, out=tmp_path / "again.parquet", root=roots)
+    found = done.datasets["ckplus"]
+    # The peak of the clip that lost its last frame is now the frame before it: a stranger to the recipe.
+    assert (found.pixels, found.names, found.missing) == (len(paths) - 2, 1, 1)
+    assert found.first_missing == (f"ckplus:{gone.stem}",)
+    assert found.extra == 2
+    assert not done.same
+    assert done.datasets["ferplus"].missing == 0
+    assert validate(done.out, images=True) == done.rows
+
+
+def test_a_root_for_a_dataset_that_the_recipe_has_not_is_refused(tmp_path: Path, merged: Path) -> None:
+    written = recipe(merged, out=tmp_path / "recipe.json").out
+    with pytest.raises(BadOption, match="jaffe"):
+        rehydrate(written, out=tmp_path / "again.parquet", root=["jaffe=/x"])
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"format": "other"}', "[1]"])
+def test_what_is_no_recipe_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "recipe.json").write_text(text)
+    with pytest.raises(BrokenSource, match="no recipe"):
+        rehydrate(tmp_path / "recipe.json", out=tmp_path / "again.parquet")
