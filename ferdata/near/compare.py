@@ -4,7 +4,6 @@ What is the same after re-encoding, resizing, blur and light is the middle band 
 compared. Thresholds were measured on FER+ and CK+ (`benchmarks/results/`): see SAME.
 """
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -24,8 +23,11 @@ EDGE = 2  # pixels around the small copy that are not compared: what is beyond t
 # pairs of different people of CK+ within 14 bits, which share studio, light and pose, and were laid over each
 # other as well as can be, none passes 0.95 and 0.2 % pass 0.94; nearest copies (blur of 2 pixels in 48) begin at 0.94.
 SAME = 0.94
-HOPELESS = 0.5  # below it, laying one over the other was never seen to help
+HOPELESS = (
+    0.6  # of copies within 10 bits, the most cropped (an eighth) begin at 0.63 before they are laid over each other
+)
 MOST_STRETCH, SCALES = 1.12, (0.8, 1.25)  # a copy is turned, moved and scaled, but hardly stretched; a stranger is
+CLIPPED = 0.005  # of the pixels: fewer black or white ones change nothing
 STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4)
 AT_ONCE = 4096  # pairs
 
@@ -118,8 +120,8 @@ def level(
     black, white = np.maximum(clipped_a, clipped_b)
     levelled = []
     for small in (a.astype(np.float32), b.astype(np.float32)):
-        low, high = np.quantile(small, [black, 1 - white]) if black + white < 0.9 else (0, 255)
-        small = np.clip(small, low, high)
+        if CLIPPED < black + white < 0.9:
+            small = np.clip(small, *np.quantile(small, [black, 1 - white]))
         levelled.append((small - small.mean()) / max(float(small.std()), 1e-3))
     return levelled[0], levelled[1]
 
@@ -129,10 +131,11 @@ def laid_over(a: Floats, b: Floats) -> float:
     (fine_a, band_a), (fine_b, band_b) = band(a), band(b)
     inside = np.zeros((SIDE, SIDE), np.float32)
     inside[EDGE:-EDGE, EDGE:-EDGE] = 1
+    everywhere = np.ones((SIDE, SIDE), np.uint8)
     straight = _where(band_a, band_b, inside)
     warp = np.eye(2, 3, dtype=np.float32)
     try:
-        cv2.findTransformECC(fine_a, fine_b, warp, cv2.MOTION_AFFINE, STEPS, None, 3)
+        cv2.findTransformECC(fine_a, fine_b, warp, cv2.MOTION_AFFINE, STEPS, everywhere, 3)
     except cv2.error:  # it does not converge: the pictures have nothing in common
         return straight
     sizes = np.linalg.svd(warp[:, :2].astype(np.float64))[1]

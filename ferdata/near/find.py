@@ -1,7 +1,9 @@
 """Find near duplicates: candidates by hash, their pictures read once each, confirmed by what they show."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -17,10 +19,14 @@ from ferdata.near.search import Hashes, pairs_within
 
 RADIUS = 10  # bits: re-encoded copies differ by 3 and less, a crop or blur of a twentieth by 5, strangers by 20 to 40
 ROUNDS = 8  # pictures of one hash that are not the same picture, before the rest of them are left alone
+CLOSE = 3  # bits: what re-encoding and resizing change
+FLIPS = (0, images.ODD_COLUMNS)
 THREADS = 2
 # Copies of each picture that `thorough` hashes as well: (degrees, share cut off). Each finds what lies around it, up
 # to 2 degrees and 4 % away, so together they reach turns of 14 degrees and crops of a fifth.
 VARIANTS = ((-12, 0.0), (-8, 0.0), (-4, 0.0), (4, 0.0), (8, 0.0), (12, 0.0), (0, 0.07), (0, 0.12), (0, 0.17))
+
+_Batch = tuple[Manifest, list[dict[str, Any]], Mapping[str, Path | None]]
 
 
 def find(manifests: Sequence[Manifest], table: pa.Table, *, thorough: bool = False, radius: int = RADIUS) -> Pairs:
@@ -34,22 +40,51 @@ def find(manifests: Sequence[Manifest], table: pa.Table, *, thorough: bool = Fal
     rows = _first_rows(table["pixel_hash"])
     hashes = table["phash"].combine_chunks().take(pa.array(rows)).to_numpy().astype(np.uint64)
     distinct, kind = np.unique(hashes, return_inverse=True)
-    straight, mirrored = (pairs_within(distinct, radius, flip=flip) for flip in (0, images.ODD_COLUMNS))
-    members = np.bincount(kind, minlength=len(distinct))
-    wanted = members > 1
-    for pairs in (straight, mirrored):
+    near = [pairs_within(distinct, radius, flip=flip) for flip in FLIPS]
+    wanted = np.bincount(kind, minlength=len(distinct)) > 1
+    for pairs in near:
         wanted[pairs.ravel()] = True
     chosen = np.flatnonzero(np.ones(len(rows), bool) if thorough else wanted[kind])
     small, variants = _read(manifests, rows[chosen], thorough)
-    kind = kind[chosen]
-    found, leaders = _within_kinds(small, kind)
-    for pairs, mirror in ((straight, False), (mirrored, True)):
-        found.append(_across_kinds(small, leaders, kind, len(distinct), pairs, mirror))
+    hashes, kind = hashes[chosen], kind[chosen]
+    joined = _Joined(len(chosen))
+    leaders = _within_kinds(small, kind, joined)
+    across = [_across_kinds(leaders, kind, len(distinct), pairs) for pairs in near]
+    # Copies that are hardly changed come first: what joins them need not be compared with each of them again.
+    for least, most in ((0, CLOSE), (CLOSE + 1, radius)):
+        for flip, pairs in zip(FLIPS, across, strict=True):
+            bits = np.bitwise_count(hashes[pairs[:, 0]] ^ hashes[pairs[:, 1]] ^ np.uint64(flip))
+            joined.compare(small, small, pairs[(bits >= least) & (bits <= most)], bool(flip))
     if thorough:
-        found += _turned(small, variants, hashes[chosen], radius)
-    pairs = rows[chosen[np.concatenate(found)]]
+        _turned(small, variants, hashes, radius, joined)
+    pairs = rows[chosen[np.concatenate([*joined.found, np.zeros((0, 2), np.int64)])]]
     pairs.sort(axis=1)
     return np.unique(pairs, axis=0)
+
+
+class _Joined:
+    """What was confirmed so far, and which pictures are one by that."""
+
+    def __init__(self, n: int) -> None:
+        self.found: list[Pairs] = []
+        self.component: NDArray[np.integer] = np.arange(n)
+
+    def compare(self, first: Small, second: Small, pairs: Pairs, mirror: bool) -> NDArray[np.bool_]:
+        """Confirm `pairs` of pictures not joined yet, once for two sets of joined ones; return which are the same."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        sets = np.sort(self.component[pairs], axis=1)
+        _, at = np.unique(sets, axis=0, return_index=True)
+        new = np.sort(at[sets[at, 0] != sets[at, 1]])
+        same = np.zeros(len(pairs), bool)
+        same[new] = confirm(first, second, pairs[new], np.full(len(new), mirror))
+        self.found.append(pairs[same])
+        n = len(self.component)
+        every = np.concatenate(self.found)
+        graph = coo_array((np.ones(len(every), np.int8), (every[:, 0], every[:, 1])), shape=(n, n))
+        self.component = np.asarray(connected_components(graph, directed=False)[1])
+        return same
 
 
 def _first_rows(column: pa.ChunkedArray) -> Pairs:
@@ -65,30 +100,40 @@ def _read(manifests: Sequence[Manifest], rows: NDArray[np.int64], thorough: bool
     small = Small.empty(len(rows))
     hashes = np.zeros((len(rows), len(VARIANTS) if thorough else 0), np.uint64)
 
-    def take(at: int, m: Manifest, row: dict[str, Any], roots: Any) -> None:
-        try:
-            picture = grey(images.decode(m.read_image(row, roots)))
-        except images.UnreadableImage as error:
-            raise BrokenSource(
-                f"{row['sample_id']} cannot be read any more: {error}.", "Ingest its dataset again."
-            ) from None
-        small.put(at, picture)
-        for k in range(hashes.shape[1]):
-            hashes[at, k] = images.perceptual_hash(variant(picture, *VARIANTS[k]))
+    def take(at: int, batch: _Batch) -> int:
+        m, some, roots = batch
+        for row in some:
+            picture = _picture(m, row, roots)
+            small.put(at, picture)
+            for k in range(hashes.shape[1]):
+                hashes[at, k] = images.perceptual_hash(variant(picture, *VARIANTS[k]))
+            at += 1
+        return len(some)
 
     with ThreadPoolExecutor(THREADS) as pool, progress.bar("look", len(rows), "images") as advance:
         at = 0
-        for m, batch, roots in _batches(manifests, rows):
-            jobs = [pool.submit(take, at + k, m, row, roots) for k, row in enumerate(batch)]
-            for job in jobs:
-                job.result()
-            at += len(batch)
-            advance(len(batch))
+        going: deque[Future[int]] = deque()
+        for batch in _batches(manifests, rows):
+            going.append(pool.submit(take, at, batch))
+            at += len(batch[1])
+            while len(going) > 2 * THREADS:  # no more rows are in memory than are being worked on
+                advance(going.popleft().result())
+        for job in going:
+            advance(job.result())
     return small, hashes
 
 
-def _batches(manifests: Sequence[Manifest], rows: NDArray[np.int64]) -> Iterator[tuple[Manifest, list[Any], Any]]:
-    """Yield, manifest by manifest, a few hundred of `rows` as Python values; other row groups are not read."""
+def _picture(m: Manifest, row: dict[str, Any], roots: Mapping[str, Path | None]) -> NDArray[np.uint8]:
+    try:
+        return grey(images.decode(m.read_image(row, roots)))
+    except images.UnreadableImage as error:
+        raise BrokenSource(
+            f"{row['sample_id']} cannot be read any more: {error}.", "Ingest its dataset again."
+        ) from None
+
+
+def _batches(manifests: Sequence[Manifest], rows: NDArray[np.int64]) -> Iterator[_Batch]:
+    """Yield, manifest by manifest, a hundred or so of `rows` as Python values; other row groups are not read."""
     start = 0
     for m in manifests:
         roots = m.roots()
@@ -98,8 +143,8 @@ def _batches(manifests: Sequence[Manifest], rows: NDArray[np.int64]) -> Iterator
             start += n
             if len(here):
                 group = m.file.read_row_group(g, columns=["sample_id", "dataset", "image"])
-                for at in range(0, len(here), 512):
-                    yield m, group.take(pa.array(here[at : at + 512])).to_pylist(), roots
+                for at in range(0, len(here), 128):
+                    yield m, group.take(pa.array(here[at : at + 128])).to_pylist(), roots
 
 
 def variant(picture: NDArray[np.uint8], degrees: float, cut: float) -> NDArray[np.uint8]:
@@ -112,13 +157,11 @@ def variant(picture: NDArray[np.uint8], degrees: float, cut: float) -> NDArray[n
     return cv2.warpAffine(picture, matrix, (width, height)).astype(np.uint8, copy=False)
 
 
-def _within_kinds(small: Small, kind: NDArray[np.int64]) -> tuple[list[Pairs], NDArray[np.int64]]:
+def _within_kinds(small: Small, kind: NDArray[np.int64], joined: _Joined) -> NDArray[np.int64]:
     """Compare pictures of one hash with the first of them, what is left with the first of that, and so on.
 
-    So many copies of one picture cost one comparison each. Returns the confirmed pairs, and which pictures are
-    first of their kind or like none before.
+    So many copies of one picture cost one comparison each. Returns which pictures are like none before them.
     """
-    found: list[Pairs] = [np.zeros((0, 2), np.int64)]
     leaders = []
     left = np.arange(len(kind))
     for _ in range(ROUNDS):
@@ -129,16 +172,12 @@ def _within_kinds(small: Small, kind: NDArray[np.int64]) -> tuple[list[Pairs], N
         pairs = pairs[pairs[:, 0] != pairs[:, 1]]
         if not len(pairs):
             break
-        same = confirm(small, small, pairs, np.zeros(len(pairs), bool))
-        found.append(pairs[same])
-        left = pairs[~same, 1]
-    return found, np.sort(np.concatenate(leaders))
+        left = pairs[~joined.compare(small, small, pairs, False), 1]
+    return np.sort(np.concatenate(leaders))
 
 
-def _across_kinds(
-    small: Small, leaders: NDArray[np.int64], kind: NDArray[np.int64], kinds: int, near: Pairs, mirror: bool
-) -> Pairs:
-    """Compare the leaders of kinds whose hashes are near; return the confirmed pairs."""
+def _across_kinds(leaders: NDArray[np.int64], kind: NDArray[np.int64], kinds: int, near: Pairs) -> Pairs:
+    """Return the pairs of leaders of those kinds whose hashes are near."""
     leaders = leaders[np.argsort(kind[leaders], kind="stable")]
     count = np.bincount(kind[leaders], minlength=kinds)
     start = np.cumsum(count) - count
@@ -148,21 +187,16 @@ def _across_kinds(
     nth = np.arange(len(which)) - np.repeat(np.cumsum(times) - times, times)
     i = leaders[start[a[which]] + nth // count[b[which]]]
     j = leaders[start[b[which]] + nth % count[b[which]]]
-    pairs = np.stack([i, j], axis=1)
-    return pairs[confirm(small, small, pairs, np.full(len(pairs), mirror))]
+    return np.stack([i, j], axis=1)
 
 
-def _turned(small: Small, variants: NDArray[np.uint64], hashes: Hashes, radius: int) -> list[Pairs]:
-    """Compare turned and cropped copies of every picture with every picture; return the confirmed pairs."""
-    found = []
+def _turned(small: Small, variants: Hashes, hashes: Hashes, radius: int, joined: _Joined) -> None:
+    """Compare turned and cropped copies of every picture with every picture."""
     for k, (degrees, cut) in enumerate(VARIANTS):
         turned = Small.empty(len(hashes))
-        for flip in (0, images.ODD_COLUMNS):
+        for flip in FLIPS:
             pairs = pairs_within(variants[:, k], radius, against=hashes, flip=flip)
-            pairs = pairs[pairs[:, 0] != pairs[:, 1]]
             for i in np.unique(pairs[:, 0]):
                 if not turned.grey[i].any():
                     turned.put(i, variant(small.grey[i].astype(np.uint8), degrees, cut))
-            mirror = np.full(len(pairs), bool(flip))
-            found.append(pairs[confirm(turned, small, pairs, mirror)])
-    return found
+            joined.compare(turned, small, pairs, bool(flip))

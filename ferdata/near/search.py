@@ -93,9 +93,9 @@ def _table(hashes: Hashes, chunk: int) -> _Table:
     starts = np.concatenate([[0], np.cumsum(blocks)])
     before = np.concatenate([[0], np.cumsum(count)[:-1]])
     sorted_key = key[order]
-    ids = np.full(int(starts[-1]) * LANES, -1)
-    ids[starts[sorted_key] * LANES + np.arange(len(order)) - before[sorted_key]] = order
-    ids = ids.reshape(-1, LANES)
+    places = np.full(int(starts[-1]) * LANES, -1)
+    places[starts[sorted_key] * LANES + np.arange(len(order)) - before[sorted_key]] = order
+    ids = places.reshape(-1, LANES)
     lanes = hashes[ids]  # the empty lanes hold some hash or other; their hits are told by the -1
     return _Table(starts, np.ascontiguousarray(lanes.T), ids, np.repeat(np.arange(1 << BITS), blocks))
 
