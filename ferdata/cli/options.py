@@ -16,7 +16,9 @@ def option(function: Callable[..., Any], *names: str, **attributes: Any) -> Deco
     default = inspect.signature(function).parameters[parameter].default
     if default is inspect.Parameter.empty:
         attributes["required"] = True
-    elif default is not None and default != () and default is not False:
+    elif default == ():
+        attributes["default"] = default
+    elif default is not None and default is not False:
         attributes |= {"default": default, "show_default": True}
     elif default is False:
         attributes |= {"is_flag": True, "default": False} if "/" not in names[-1] else {"default": False}
