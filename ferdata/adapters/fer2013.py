@@ -51,6 +51,7 @@ SOURCE = Source(
     ),
     place="data/fer2013/fer2013.csv",
     content="35,887 grey faces of 48 x 48 pixels; anger, disgust, fear, happiness, sadness, surprise, neutral",
+    kaggle="competitions/challenges-in-representation-learning-facial-expression-recognition-challenge",
     layouts=(
         Layout(
             "csv",

@@ -35,6 +35,7 @@ SOURCE = Source(
     ),
     place="data/fer_stable_diffusion/",
     content="generated faces in folders of emotions; how many and how large is not known here",
+    kaggle="datasets/mejiaescobarchris/fer-stable-diffusion-dataset",
     layouts=(
         Layout(
             "folders",

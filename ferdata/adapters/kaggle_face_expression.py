@@ -43,6 +43,7 @@ SOURCE = Source(
     ),
     place="data/kaggle_face_expression/images/{train,validation}/",
     content="35,887 grey faces of 48 x 48 pixels in seven classes: FER2013's own, in a packer's split",
+    kaggle="datasets/jonathanoheix/face-expression-recognition-dataset",
     layouts=(
         Layout(
             "images",
