@@ -5,5 +5,6 @@ and what it does not, is measured by `ferdata group --self-test` on one's own pi
 """
 
 from ferdata.near.find import find
+from ferdata.near.trial import Found, Trial, trial
 
-__all__ = ["find"]
+__all__ = ["Found", "Trial", "find", "trial"]

@@ -49,6 +49,18 @@ class Small:
         shape = (n, SIDE, SIDE)
         return cls(np.zeros(shape, np.float16), np.zeros(shape, np.float16), np.zeros((n, 2), np.float32))
 
+    def of(self, chosen: NDArray[np.int64]) -> "Small":
+        """Return the pictures numbered `chosen`."""
+        return Small(self.grey[chosen], self.band[chosen], self.clipped[chosen])
+
+    def and_(self, other: "Small") -> "Small":
+        """Return these pictures and, after them, the others."""
+        return Small(
+            np.concatenate([self.grey, other.grey]),
+            np.concatenate([self.band, other.band]),
+            np.concatenate([self.clipped, other.clipped]),
+        )
+
     def put(self, at: int, image: NDArray[np.uint8]) -> None:
         """Store the picture `image`, uint8 (H, W) grey, as number `at`."""
         small = cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)

@@ -1,7 +1,7 @@
 """Find near duplicates: candidates by hash, their pictures read once each, confirmed by what they show."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,26 +26,37 @@ THREADS = 2
 # to 2 degrees and 4 % away, so together they reach turns of 14 degrees and crops of a fifth.
 VARIANTS = ((-12, 0.0), (-8, 0.0), (-4, 0.0), (4, 0.0), (8, 0.0), (12, 0.0), (0, 0.07), (0, 0.12), (0, 0.17))
 
+Read = Callable[[NDArray[np.int64]], tuple[Small, Hashes]]
 _Batch = tuple[Manifest, list[dict[str, Any]], Mapping[str, Path | None]]
 
 
-def find(manifests: Sequence[Manifest], table: pa.Table, *, thorough: bool = False, radius: int = RADIUS) -> Pairs:
+def find(manifests: Sequence[Manifest], table: pa.Table, *, thorough: bool = False) -> Pairs:
     """Return the row pairs of `table` that show one picture in different pixels, int64 (n, 2), i < j, sorted.
 
     `table` has `phash`, uint64, and `pixel_hash`; its rows are those of `manifests`, one after the other. Rows with
-    equal pixels are compared once, by the first of them; the pairs connect what belongs together, they do not list
+    equal pixels are looked at once, by the first of them; the pairs connect what belongs together, they do not list
     every pair of a group. Only candidates are decoded; `thorough` decodes and turns every picture. Raises
     ImagesMissing, and BrokenSource for an image that was readable at ingest and is not now.
     """
     rows = _first_rows(table["pixel_hash"])
     hashes = table["phash"].combine_chunks().take(pa.array(rows)).to_numpy().astype(np.uint64)
+    pairs = rows[connect(hashes, lambda chosen: _read(manifests, rows[chosen], thorough), thorough=thorough)]
+    return np.unique(np.sort(pairs, axis=1), axis=0)
+
+
+def connect(hashes: Hashes, read: Read, *, thorough: bool = False, radius: int = RADIUS) -> Pairs:
+    """Return the pairs of pictures that connect what is one picture, int64 (n, 2); `hashes` is uint64 (pictures).
+
+    `read` is called once, with the numbers of the pictures to look at, rising; it returns their small copies and,
+    if `thorough`, the hashes of their variants, uint64 (pictures, VARIANTS).
+    """
     distinct, kind = np.unique(hashes, return_inverse=True)
     near = [pairs_within(distinct, radius, flip=flip) for flip in FLIPS]
     wanted = np.bincount(kind, minlength=len(distinct)) > 1
     for pairs in near:
         wanted[pairs.ravel()] = True
-    chosen = np.flatnonzero(np.ones(len(rows), bool) if thorough else wanted[kind])
-    small, variants = _read(manifests, rows[chosen], thorough)
+    chosen = np.flatnonzero(np.ones(len(hashes), bool) if thorough else wanted[kind])
+    small, variants = read(chosen)
     hashes, kind = hashes[chosen], kind[chosen]
     joined = _Joined(len(chosen))
     leaders = _within_kinds(small, kind, joined)
@@ -57,9 +68,7 @@ def find(manifests: Sequence[Manifest], table: pa.Table, *, thorough: bool = Fal
             joined.compare(small, small, pairs[(bits >= least) & (bits <= most)], bool(flip))
     if thorough:
         _turned(small, variants, hashes, radius, joined)
-    pairs = rows[chosen[np.concatenate([*joined.found, np.zeros((0, 2), np.int64)])]]
-    pairs.sort(axis=1)
-    return np.unique(pairs, axis=0)
+    return np.asarray(chosen[np.concatenate([*joined.found, np.zeros((0, 2), np.int64)])], np.int64)
 
 
 class _Joined:
@@ -103,10 +112,10 @@ def _read(manifests: Sequence[Manifest], rows: NDArray[np.int64], thorough: bool
     def take(at: int, batch: _Batch) -> int:
         m, some, roots = batch
         for row in some:
-            picture = _picture(m, row, roots)
+            picture = read_grey(m, row, roots)
             small.put(at, picture)
-            for k in range(hashes.shape[1]):
-                hashes[at, k] = images.perceptual_hash(variant(picture, *VARIANTS[k]))
+            if thorough:
+                hashes[at] = variant_hashes(picture)
             at += 1
         return len(some)
 
@@ -123,7 +132,8 @@ def _read(manifests: Sequence[Manifest], rows: NDArray[np.int64], thorough: bool
     return small, hashes
 
 
-def _picture(m: Manifest, row: dict[str, Any], roots: Mapping[str, Path | None]) -> NDArray[np.uint8]:
+def read_grey(m: Manifest, row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> NDArray[np.uint8]:
+    """Return the picture of `row`, uint8 (H, W) grey. Raises ImagesMissing or BrokenSource."""
     try:
         return grey(images.decode(m.read_image(row, roots)))
     except images.UnreadableImage as error:
@@ -155,6 +165,11 @@ def variant(picture: NDArray[np.uint8], degrees: float, cut: float) -> NDArray[n
     height, width = picture.shape
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1 / (1 - cut))
     return cv2.warpAffine(picture, matrix, (width, height)).astype(np.uint8, copy=False)
+
+
+def variant_hashes(picture: NDArray[np.uint8]) -> Hashes:
+    """Return the perceptual hash of each of VARIANTS, uint64."""
+    return np.array([images.perceptual_hash(variant(picture, *v)) for v in VARIANTS], np.uint64)
 
 
 def _within_kinds(small: Small, kind: NDArray[np.int64], joined: _Joined) -> NDArray[np.int64]:
