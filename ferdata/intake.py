@@ -22,6 +22,7 @@ from ferdata.schema import ADAPTER_COLUMNS, Frame, Sample, arrow_schema
 from ferdata.source import Layout, Skipped
 
 BATCH = 512
+AHEAD = 250_000  # samples looked at before the first is read, about 100 MB
 MOST_FRAMES = 4096  # of one clip in a batch, so that memory stays bounded
 Stored = dict[str, bytes | str | None]
 
@@ -77,10 +78,10 @@ class Intake:
         self, samples: Iterable[Sample | Skipped], threads: int, done: Iterable[pa.RecordBatch] = (), skip: int = 0
     ) -> Iterator[pa.RecordBatch]:
         """Yield measured rows; `done` are those of an earlier run, which the first `skip` samples became."""
-        kept = self._kept(samples)
+        kept, total = self._ahead(self._kept(samples))
         waiting: deque[Future[tuple[pa.RecordBatch, list[Reject]]]] = deque()
         name = self.setting.dataset
-        with ThreadPoolExecutor(threads) as pool, progress.bar(f"ingest {name}", unit="images") as advance:
+        with ThreadPoolExecutor(threads) as pool, progress.bar(f"ingest {name}", total, "images") as advance:
             try:
                 for batch in done:
                     yield self._count((batch, []), advance)
@@ -94,6 +95,20 @@ class Intake:
                     yield self._count(waiting.popleft().result(), advance)
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
+
+    def _ahead(self, samples: Iterator[Sample]) -> tuple[Iterator[Sample], int | None]:
+        """Look ahead, so that a bar knows its end and a strange label stops the ingest before any image is read.
+
+        Samples that carry pixels, and more than AHEAD others, would not fit into memory: then the published number
+        is the best guess, if there is one.
+        """
+        begun: list[Sample] = []
+        for sample in samples:
+            begun.append(sample)
+            if len(begun) >= AHEAD or not isinstance(sample.image, str | Frame):
+                published = sum(sum(counts.values()) for counts in self.setting.layout.counts.values())
+                return itertools.chain(begun, samples), max(published, len(begun)) if published else None
+        return iter(begun), len(begun)
 
     def _kept(self, samples: Iterable[Sample | Skipped]) -> Iterator[Sample]:
         remaining = iter(samples)
