@@ -77,6 +77,7 @@ COLUMNS = (
         length=8,
     ),
     Column("label_reason", "string", "derived", "why label is null"),
+    Column("picture", "int64", "group", "same picture: equal pixels, or a near copy; whose labels can conflict"),
     Column("group", "int64", "group", "same pixels, subject or clip: never on two sides of a split"),
     Column("split", "string", "split", "train, val or test"),
     Column("fold", "int16", "split", "0..K-1, where folds were asked for"),

@@ -1,13 +1,25 @@
 """`ferdata merge M... -o OUT`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ferdata import labels
+from ferdata.cli import conflicts, sides
 from ferdata.cli.options import json_option, option
-from ferdata.cli.output import console, facts, print_json, table
+from ferdata.cli.output import by_reason, console, facts, print_json
+from ferdata.steps.group import BY
 from ferdata.steps.merge import Merged, merge
+
+
+def words(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str, ...]:
+    """Return the words between the commas; a usage error names those that there are."""
+    given = value if isinstance(value, tuple) else tuple(str(value).split(","))
+    for word in given:
+        if word not in BY:
+            raise click.BadParameter(f"{word!r} is none of {', '.join(BY)}.", ctx, param)
+    return given
 
 
 @click.command("merge")
@@ -20,35 +32,22 @@ from ferdata.steps.merge import Merged, merge
     help=f"{', '.join(labels.TAXONOMIES)}, basic7:contempt=anger, or a TOML file.",
 )
 @option(merge, "--votes", type=click.Choice(labels.POLICIES), help="Vote policy [default: that of the inputs].")
-@option(merge, "--split", metavar="official|A,B,C", help="Keep official splits, or draw train,val,test shares.")
-@option(merge, "--seed", type=int, help="Of the drawn splits.")
+@option(merge, "--by", type=click.UNPROCESSED, callback=words, metavar="WORDS", help="What makes rows one group.")
+@option(merge, "--thorough", help="Decode every image: rotated and cropped copies are found too.")
+@option(merge, "--most", type=float, metavar="SHARE", help="Refuse a group with more of the rows than this.")
+@sides.side_options(merge)
 @option(merge, "--force", help="Replace an existing manifest.")
 @json_option
-def command(
-    manifests: tuple[Path, ...],
-    out: Path,
-    taxonomy: str,
-    votes: str | None,
-    split: str,
-    seed: int,
-    force: bool,
-    as_json: bool,
-) -> None:
+def command(manifests: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     """Merge manifests: one taxonomy, duplicates grouped, splits without leaks.
 
     \b
     ferdata merge manifests/ferplus.parquet manifests/ckplus.parquet -o manifests/merged.parquet
-    ferdata merge manifests/ckplus.parquet --split 0.7,0.15,0.15 -o ck.parquet
-    """  # fmt: skip
-    result = merge(*manifests, out=out, taxonomy=taxonomy, votes=votes, split=split, seed=seed, force=force)
+    ferdata merge manifests/ckplus.parquet --split 0.7,0.15,0.15 --folds 10 -o ck.parquet
+    ferdata merge manifests/*.parquet --conflicts first:ferplus,fer2013 --cap happiness=5000 -o m.parquet
+    """
+    result = merge(*manifests, **given)
     print_json(result) if as_json else report(result)
-
-
-REASONS = {
-    "group_in_test": "same picture, subject or clip in test",
-    "group_in_val": "same picture, subject or clip in val",
-    "val_from_train": "drawn from train, as the dataset has no val",
-}
 
 
 def report(result: Merged) -> None:
@@ -59,8 +58,12 @@ def report(result: Merged) -> None:
             "manifest": result.out,
             "rows": f"{result.rows:,} in, {result.rows:,} out",
             "taxonomy": f"{result.taxonomy}, votes by {result.votes}",
+            "left out": f"{by_reason(result.left_out)}: no class in {result.taxonomy}, so no target"
+            if result.left_out
+            else None,
             "groups": f"{result.groups:,}; the largest has {result.largest:,} rows ({result.largest_of})",
             "identical": f"{result.identical:,} groups of identical pictures, {result.images:,} images in them",
+            "near": f"{result.near:,} pairs show one picture in other pixels" if result.near else None,
             "leaks found": f"{sum(result.across.values()):,} of them across official splits ({across})"
             if across
             else "none across official splits",
@@ -68,15 +71,7 @@ def report(result: Merged) -> None:
         }
     )
     click.echo()
-    rows: list[tuple[str | int, ...]] = [
-        (name, p.rows, p.labelled, p.train, p.val, p.test, sum(p.left_out.values())) for name, p in result.parts.items()
-    ]
-    rows.append(("all", *(sum(int(row[i]) for row in rows) for i in range(1, 7))))
-    table("Rows", ("dataset", "rows", "labelled", "train", "val", "test", "no split"), rows)
-    for name, part in result.parts.items():
-        for reasons, verb in ((part.left_out, "have no split"), (part.moved, "are in val")):
-            for reason, n in reasons.items():
-                click.echo(f"{name}: {n:,} rows {verb}: {REASONS.get(reason, reason)}")
-        if part.official_test and part.test == part.official_test:
-            click.echo(f"{name}: the official test is whole ({part.test:,} rows)")
-    console().print(f"\nNext: ferdata train --manifest {result.out}", style="dim", soft_wrap=True)
+    sides.report(result.decided)
+    conflicts.report(result.conflicts, cells=False)
+    said = f"\nNext: ferdata train --manifest {result.out}"
+    console().print(said, style="dim", soft_wrap=True)

@@ -1,13 +1,21 @@
 """`ferdata stats M...`."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ferdata import labels
+from ferdata.balance import Balance, Drift
+from ferdata.cli import conflicts as disputes
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, print_json, table
-from ferdata.steps.stats import Balance, Stats, stats
+from ferdata.cli.typeset import FORMATS, latex, markdown
+from ferdata.steps.stats import Stats, stats
+
+Show = Callable[..., None]
+SHOWN = 12  # drifts, the largest first; --json has all of them
 
 
 @click.command("stats")
@@ -15,32 +23,46 @@ from ferdata.steps.stats import Balance, Stats, stats
 @option(stats, "--by", metavar="COLUMN", help="Part the rows by this column [default: split].")
 @option(stats, "--votes", type=click.Choice(labels.POLICIES), help="Count as under another vote policy.")
 @option(stats, "--taxonomy", metavar="NAME|FILE", help="Count as under another taxonomy.")
+@option(stats, "--conflicts", help="One picture, several labels: who says what against whom.")
 @option(stats, "--plot", type=click.Path(path_type=Path), help="Draw the balance: PNG, SVG or PDF.")
+@click.option(
+    "--format",
+    "show",
+    type=click.Choice(FORMATS),
+    default=FORMATS[0],
+    show_default=True,
+    help="Of the tables: for people, or for a text.",
+)
 @json_option
-def command(
-    manifests: tuple[Path, ...],
-    by: str | None,
-    votes: str | None,
-    taxonomy: str | None,
-    plot: Path | None,
-    as_json: bool,
-) -> None:
-    """Class balance: counts, shares, imbalance, weights.
+def command(manifests: tuple[Path, ...], show: str, as_json: bool, **given: Any) -> None:
+    """Class balance: counts, shares, imbalance, weights, drift between splits and datasets.
 
     \b
     ferdata stats manifests/ferplus.parquet
     ferdata stats manifests/merged.parquet --by dataset --plot balance.png
     ferdata stats manifests/ferplus.parquet --votes crossentropy
+    ferdata stats manifests/merged.parquet --conflicts
+    ferdata stats manifests/merged.parquet --format latex > balance.tex
     """
-    result = stats(*manifests, by=by, votes=votes, taxonomy=taxonomy, plot=plot)
-    print_json(result) if as_json else report(result)
+    result = stats(*manifests, **given)
+    print_json(result) if as_json else report(result, show)
 
 
-def report(result: Stats) -> None:
-    """Print the balance of each part, what has no label and why, and the weights for training."""
-    _counts(result)
-    _shares(result)
-    _weights(result)
+def report(result: Stats, show: str = FORMATS[0]) -> None:
+    """Print the balance of each part, what has no label and why, the weights for training, drift and conflicts.
+
+    As Markdown or LaTeX only the tables are printed, so that the output is a piece of a text.
+    """
+    printer: Show = {"markdown": _printed(markdown), "latex": _printed(latex)}.get(show, table)
+    _counts(result, printer)
+    _shares(result, printer)
+    _weights(result, printer)
+    _drift("Drift between parts", result.drift, printer)
+    _drift("Drift between datasets", result.dataset_drift, printer)
+    if result.conflicts:
+        disputes.report(result.conflicts, printer=printer, words=show == FORMATS[0])
+    if show != FORMATS[0]:
+        return
     for forbidden, names in (
         ("must not be passed on", result.terms.no_redistribution),
         ("must not be used commercially", result.terms.no_commercial_use),
@@ -51,25 +73,31 @@ def report(result: Stats) -> None:
         console().print(f"Plot: {result.plot}", soft_wrap=True)
 
 
-def _counts(result: Stats) -> None:
+def _printed(typeset: Callable[..., str]) -> Show:
+    def show(*parts: Any, **more: Any) -> None:
+        click.echo(typeset(*parts, **more))
+
+    return show
+
+
+def _counts(result: Stats, show: Show) -> None:
     rows = [(p.part, p.rows, p.labelled, *p.counts.values(), by_reason(p.unlabelled) or "-") for p in result.parts]
-    table(
+    show(
         f"Rows by {result.by} (taxonomy {result.taxonomy}, votes {result.policy})",
         (result.by, "rows", "labelled", *result.classes, "without a class"),
         rows,
     )
 
 
-def _shares(result: Stats) -> None:
-    def share(part: Balance, count: float) -> str:
-        return f"{100 * count / part.labelled:.1f}" if part.labelled else "-"
+def _shares(result: Stats, show: Show) -> None:
+    def share(part: Balance) -> list[str]:
+        return [f"{100 * s:.1f}" if part.labelled else "-" for s in part.shares.values()]
 
     rows = [
-        (p.part, *(share(p, n) for n in p.counts.values()), _decimal(p.imbalance, 1), _decimal(p.entropy, 3),
-         _decimal(p.prior_entropy, 3))
+        (p.part, *share(p), _decimal(p.imbalance, 1), _decimal(p.entropy, 3), _decimal(p.prior_entropy, 3))
         for p in result.parts
-    ]  # fmt: skip
-    table(
+    ]
+    show(
         "Shares in percent",
         (result.by, *result.classes, "max/min", "entropy", "prior loss"),
         rows,
@@ -78,13 +106,44 @@ def _shares(result: Stats) -> None:
     )
 
 
-def _weights(result: Stats) -> None:
+def _weights(result: Stats, show: Show) -> None:
     chosen = next((p for p in result.parts if p.part == "train"), result.parts[-1])
     rows = [
-        (name, *(_decimal(w, 2) for w in weights.values()))
-        for name, weights in (("balanced", chosen.weights), ("effective", chosen.effective))
+        ("effective number", *(f"{n:,.0f}" for n in chosen.effective_number.values())),
+        *((scheme, *(_decimal(w, 2) for w in weights.values())) for scheme, weights in chosen.weights.items()),
     ]
-    table(f"Class weights for {chosen.part}", ("scheme", *result.classes), rows)
+    show(
+        f"Class weights for {chosen.part}",
+        ("scheme", *result.classes),
+        rows,
+        caption="effective number: what the rows are worth, each adding less than the one before; its inverse is the "
+        "scheme effective.",
+    )
+
+
+def _drift(title: str, found: Sequence[Drift], show: Show) -> None:
+    if not found:
+        return
+    largest = sorted(found, key=lambda d: -(d.jensen_shannon or 0))[:SHOWN]
+    rows = [
+        (d.first, d.second, _decimal(d.jensen_shannon, 4), _decimal(d.chi_square, 1), d.freedom, _p(d)) for d in largest
+    ]
+    few = "; p?: some expected count is below 5" if any(d.small for d in largest) else ""
+    show(
+        title + (f", the largest {SHOWN} of {len(found):,}" if len(found) > SHOWN else ""),
+        ("one", "other", "JS bits", "chi-square", "df", "p"),
+        rows,
+        caption="JS: Jensen-Shannon divergence of the class shares, 0 the same, 1 disjoint. chi-square: both drawn "
+        f"from one distribution? Many rows make any difference significant, so look at JS{few}.",
+        text=2,
+    )
+
+
+def _p(found: Drift) -> str:
+    if found.p is None:
+        return "-"
+    value = f"{found.p:.3f}" if found.p >= 0.001 else "<0.001"
+    return value + ("?" if found.small else "")
 
 
 def _decimal(value: float | None, places: int) -> str:

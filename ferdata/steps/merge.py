@@ -1,54 +1,52 @@
 """Merge: manifests into one, under one taxonomy and one vote policy, duplicates grouped, splits without leaks."""
 
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ferdata import labels, manifest, progress
+from ferdata import conflicts as disputes
+from ferdata import labels, manifest
+from ferdata.conflicts import Conflicts
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
-from ferdata.schema import SPLITS, arrow_schema
-from ferdata.steps.group import Groups, group
-from ferdata.steps.split import Split, ratios, split
+from ferdata.sides import READ as PLACED_BY
+from ferdata.sides import Rules, place
+from ferdata.steps.group import BY, MOST, group, near_pairs
+from ferdata.steps.split import Decided, Part, check, columns, counted, decide, options, rewritten
 
-READ = (*labels.DERIVED_FROM, "sample_id", "pixel_hash", "subject", "sequence", "official_split")
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one dataset gave: rows, rows with a class, rows on each side, and why others stand on none."""
-
-    rows: int
-    labelled: int
-    train: int
-    val: int
-    test: int
-    official_test: int
-    left_out: Mapping[str, int]
-    moved: Mapping[str, int]
+READ = (*{*labels.DERIVED_FROM, *PLACED_BY, "pixel_hash", "phash", "sequence", "frame"} - {"target"},)
 
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge did; `across` counts identical pictures that stood in several official splits."""
+    """What a merge did; `across` counts identical pictures that stood in several official splits.
+
+    `left_out` counts the rows whose emotion the taxonomy has no class for.
+    """
 
     out: Path
     rows: int
     taxonomy: str
+    left_out: Mapping[str, int]
     votes: str
-    parts: Mapping[str, Part]
     groups: int
     largest: int
     largest_of: str
     identical: int
     images: int
+    near: int
     across: Mapping[str, int]
+    conflicts: Conflicts
+    decided: Decided
     fingerprint: str
+
+    @property
+    def parts(self) -> Mapping[str, Part]:
+        """What each dataset gave."""
+        return self.decided.parts
 
 
 def merge(
@@ -56,47 +54,80 @@ def merge(
     out: Path | str,
     taxonomy: str = "basic8",
     votes: str | None = None,
-    split: str = "official",
-    seed: int = 0,
+    by: Sequence[str] = BY,
+    thorough: bool = False,
+    most: float = MOST,
+    split: str = Rules.split,
+    folds: str | int | None = Rules.folds,
+    conflicts: str = Rules.conflicts,
+    cap: Sequence[str] = Rules.cap,
+    max_synthetic: float | None = Rules.max_synthetic,
+    synthetic_anywhere: bool = Rules.synthetic_anywhere,
+    frozen: Path | str | None = Rules.frozen,
+    freeze: Path | str | None = None,
+    seed: int = Rules.seed,
     force: bool = False,
 ) -> Merged:
     """Merge manifests into `out`; the inputs are not changed, and every row of theirs is in it.
 
-    `taxonomy` names the classes; `votes` the policy (default: the inputs' own, if they agree). `split` is `official`
-    or train, val and test shares (`0.8,0.1,0.1`), drawn with `seed`. A row that would leak gets no split, and its
-    reason stands in `split_reason`. Raises BadOption, NotAManifest, AlreadyExists, CannotWrite, UnknownLabel.
+    `taxonomy` names the classes; `votes` the policy (default: the inputs' own, if they agree). `by` says what makes
+    rows one group; the others are those of `ferdata.steps.split.split`. A row that would leak gets no split, and its
+    reason stands in `split_reason`. Raises BadOption, NotAManifest, AlreadyExists, CannotWrite, UnknownLabel,
+    ImagesMissing (near duplicates are confirmed by their pixels).
     """
-    target = Path(out)
+    target, kept = Path(out), Path(freeze) if freeze else None
     if not manifests:
         raise BadOption("No manifest was named.", "ferdata merge manifests/ferplus.parquet -o merged.parquet")
-    manifest.check_output(target, force, [Path(m) for m in manifests])
-    classes, shares = labels.taxonomy(taxonomy), ratios(split)
     opened = [Manifest(Path(m)) for m in manifests]
+    rules = Rules(
+        split, None if folds is None else str(folds), conflicts, tuple(cap), max_synthetic, synthetic_anywhere,
+        Path(frozen) if frozen else None, seed,
+    )  # fmt: skip
+    check(rules, target, kept, force, opened)
+    classes = labels.taxonomy(taxonomy)
     _no_dataset_twice(opened)
     table = pa.concat_tables([m.table(*READ) for m in opened])
+    _no_id_twice(table["sample_id"])
     policy = votes or _agreed_policy(opened)
-    maps = {name: known for m in opened for name, known in m.maps.items()}
-    fresh = labels.derive(table, maps, policy, classes)
+    fresh = labels.derive(table, {name: known for m in opened for name, known in m.maps.items()}, policy, classes)
     table = table.append_column("target", fresh["target"])
-    grouped = group(table)
-    sides = _split(table, grouped, shares, seed)
-    parts = _parts(table, sides)
+    disputes.parse(conflicts, table["dataset"].unique().to_pylist())
+    pairs = near_pairs(opened, table, thorough=thorough) if "near" in by else None
+    grouped = group(table, by=tuple(by), pairs=pairs, most=most)
+    picture = disputes.pictures(table, pairs)
+    disputed = disputes.conflicts(table, picture)
+    placed = place(table, grouped.group, picture, rules, classes.classes)
+    decided = decide(table, placed, rules, classes.classes, kept)
+    asked = {"taxonomy": taxonomy, "votes": policy, "by": ",".join(by), "thorough": thorough, "most": most}
     metadata = {
-        "sources": {name: s for m in opened for name, s in _sources(m, target).items()},
+        "sources": {n: s | {"root": manifest.moved_root(m, n, target)} for m in opened for n, s in m.sources.items()},
         "vote_policy": policy,
         "taxonomy": classes.as_dict(),
-        "lineage": [_record(opened, grouped, parts, taxonomy=taxonomy, votes=policy, split=split, seed=seed)],
+        "lineage": [
+            manifest.step_record(
+                "merge",
+                asked | options(rules),
+                opened,
+                **counted(table.num_rows, decided),
+                groups=grouped.count,
+                identical=grouped.identical,
+                across=grouped.across,
+                conflicts=disputed.as_dict(),
+            )
+        ],
     }
-    columns = fresh | {"group": pa.array(grouped.group), "split": sides.names, "split_reason": sides.reason}
-    written = manifest.write(target, _rewritten(opened, columns), metadata, force)
+    new = fresh | {"group": pa.array(grouped.group), "picture": pa.array(picture)} | columns(placed)
+    written = manifest.write(target, rewritten(opened, new, "merge"), metadata, force)
     return Merged(
-        target, table.num_rows, classes.name, policy, parts, grouped.count, grouped.largest, grouped.largest_of,
-        grouped.identical, grouped.images, grouped.across, written["fingerprint"],
+        target, table.num_rows, classes.name, _left_out(fresh), policy, grouped.count, grouped.largest,
+        grouped.largest_of, grouped.identical, grouped.images, 0 if pairs is None else len(pairs), grouped.across,
+        disputed, decided, written["fingerprint"],
     )  # fmt: skip
 
 
-def _split(table: pa.Table, grouped: Groups, shares: tuple[float, float, float] | None, seed: int) -> Split:
-    return split(table, grouped.group, shares, seed)  # `merge` has an option of this name
+def _left_out(fresh: Mapping[str, pa.Array]) -> dict[str, int]:
+    lost = fresh["label"].filter(pc.and_(fresh["label"].is_valid(), fresh["target"].is_null()))
+    return {str(r["values"]): int(r["counts"]) for r in lost.value_counts().to_pylist()}
 
 
 def _no_dataset_twice(opened: Sequence[Manifest]) -> None:
@@ -112,6 +143,17 @@ def _no_dataset_twice(opened: Sequence[Manifest]) -> None:
             seen[name] = m.path
 
 
+def _no_id_twice(ids: pa.ChunkedArray) -> None:
+    """Raise BadOption if two rows have one id: a manifest that was put together by hand."""
+    if pc.count_distinct(ids).as_py() < len(ids):
+        counts = ids.value_counts()
+        twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+        raise BadOption(
+            f"{len(twice):,} ids stand in several rows, first {twice[0]}.",
+            "Find the manifest with `ferdata validate`, and make it again from its source.",
+        )
+
+
 def _agreed_policy(opened: Sequence[Manifest]) -> str:
     """Return the vote policy of the inputs that have votes at all; the others have no say."""
     voting = [m for m in opened if m.table("votes")["votes"].null_count < m.rows]
@@ -120,76 +162,3 @@ def _agreed_policy(opened: Sequence[Manifest]) -> str:
         said = ", ".join(f"{path}: {policy}" for policy, path in policies.items())
         raise BadOption(f"The manifests turn votes into labels differently ({said}).", "Choose one with --votes.")
     return str(next(iter(policies)))
-
-
-def _sources(m: Manifest, out: Path) -> dict[str, dict[str, Any]]:
-    """Return the input's sources, their roots now relative to `out`."""
-    moved = {}
-    for name, source in m.sources.items():
-        root = source.get("root")
-        if root is not None:
-            absolute = (m.path.parent / root).resolve()
-            root = Path(os.path.relpath(absolute, out.parent.resolve())).as_posix()
-        moved[name] = source | {"root": root}
-    return moved
-
-
-def _record(
-    opened: Sequence[Manifest], grouped: Groups, parts: Mapping[str, Part], **options: str | int
-) -> dict[str, Any]:
-    left_out: dict[str, int] = {}
-    for part in parts.values():
-        for reason, n in part.left_out.items():
-            left_out[reason] = left_out.get(reason, 0) + n
-    rows = sum(m.rows for m in opened)
-    return manifest.step_record(
-        "merge",
-        options,
-        opened,
-        rows_in=rows,
-        rows_out=rows,
-        without_split=left_out,
-        groups=grouped.count,
-        identical=grouped.identical,
-        across=grouped.across,
-    )
-
-
-def _parts(table: pa.Table, sides: Split) -> dict[str, Part]:
-    """Count, per dataset, what stands where and why."""
-    whole = table.append_column("split", sides.names).append_column("why", sides.reason)
-    parts = {}
-    for name in table["dataset"].unique().to_pylist():
-        rows = whole.filter(pc.equal(whole["dataset"], name))
-        on = {s: pc.sum(pc.equal(rows["split"], s)).as_py() or 0 for s in SPLITS}
-        placed = rows["split"].is_valid()
-        parts[name] = Part(
-            rows=rows.num_rows,
-            labelled=rows.num_rows - rows["target"].null_count,
-            official_test=pc.sum(pc.equal(rows["official_split"], "test")).as_py() or 0,
-            left_out=_tally(rows["why"].filter(pc.invert(placed))),
-            moved=_tally(rows["why"].filter(placed).drop_null()),
-            **on,
-        )
-    return parts
-
-
-def _tally(reasons: pa.ChunkedArray) -> dict[str, int]:
-    return {str(r["values"]): int(r["counts"]) for r in reasons.value_counts().to_pylist()}
-
-
-def _rewritten(opened: Sequence[Manifest], columns: Mapping[str, pa.Array]) -> Iterator[pa.RecordBatch]:
-    """Stream the inputs' rows, with the new columns in place of the old."""
-    at = 0
-    schema = arrow_schema()
-    with progress.bar("merge", sum(m.rows for m in opened)) as advance:
-        for m in opened:
-            for batch in m.batches():
-                new = {name: column.slice(at, batch.num_rows) for name, column in columns.items()}
-                arrays = [
-                    new.get(f.name, batch.column(f.name) if f.name in batch.schema.names else None) for f in schema
-                ]
-                kept = [(f, a) for f, a in zip(schema, arrays, strict=True) if a is not None]
-                yield pa.RecordBatch.from_arrays([a for _, a in kept], schema=pa.schema([f for f, _ in kept]))
-                at += batch.num_rows
-                advance(batch.num_rows)

@@ -1,133 +1,220 @@
-"""Split: which rows train, choose and judge a model; a group is never torn, and the official test stays whole."""
+"""Split: which rows train, choose and judge a model, and folds; decided anew on a manifest that has its groups."""
 
-import hashlib
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ferdata import frozen as lists
+from ferdata import manifest as files
+from ferdata import progress
+from ferdata.conflicts import pictures
 from ferdata.errors import BadOption
-from ferdata.schema import SPLITS
+from ferdata.manifest import Manifest
+from ferdata.schema import SPLITS, arrow_schema
+from ferdata.sides import READ, Placed, Rules, Side, folds, place, sides
 
-TRAIN, VAL, TEST, NONE = 0, 1, 2, -1
-RATIOS = (0.8, 0.1, 0.1)
 Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Split:
-    """The split of a table: int8 codes into SPLITS (-1: none), why a row differs from its official one, counts."""
+class Part:
+    """What one dataset gave: rows, rows with a class, rows on each side, and why others stand on none."""
 
-    split: NDArray[np.int8]
-    reason: pa.Array
-    reasons: dict[str, int]
-
-    @property
-    def names(self) -> pa.Array:
-        """The `split` column."""
-        code = pa.array(np.where(self.split < 0, len(SPLITS), self.split).astype(np.int32))
-        return pa.array([*SPLITS, None], pa.string()).take(code)
-
-
-def ratios(spec: str) -> tuple[float, float, float] | None:
-    """Return train, val and test shares of `0.8,0.1,0.1`, or None for `official`. Raises BadOption."""
-    if spec == "official":
-        return None
-    try:
-        shares = tuple(float(part) for part in spec.split(","))
-    except ValueError:
-        shares = ()
-    if len(shares) != 3 or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
-        raise BadOption(
-            f"--split cannot be {spec!r}.", "Use `official`, or three shares that add up to 1: 0.8,0.1,0.1."
-        )
-    return shares[0], shares[1], shares[2]
+    rows: int
+    labelled: int
+    train: int
+    val: int
+    test: int
+    official_test: int
+    left_out: Mapping[str, int]
+    moved: Mapping[str, int]
 
 
-def split(table: pa.Table, group: Ints, shares: tuple[float, float, float] | None, seed: int = 0) -> Split:
-    """Assign every row a side; `shares` None keeps the official splits.
+@dataclass(frozen=True)
+class Listed:
+    """How a frozen list fits: ids that no row has, rows that it does not know, the first few of each by name."""
 
-    `table` has `sample_id`, `dataset`, `official_split` and `target`. Under `official`: a group that reaches into
-    test gives up its val and train rows (`group_in_test`), one that reaches into val its train rows; datasets
-    without a split get 0.8, 0.1, 0.1; of datasets with a train but no val, a tenth of train becomes val
-    (`val_from_train`), since a model has to be chosen on something that is not test. With `shares`, official
-    splits are passed over. Groups are drawn by a hash of their first id, class by class: adding a dataset does not
-    move another's rows.
+    missing: int
+    missing_first: tuple[str, ...]
+    new: int
+    new_first: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Decided:
+    """The sides of a manifest: per dataset, per side, per fold; `no_fold` rows stand in none of the folds."""
+
+    parts: Mapping[str, Part]
+    sides: tuple[Side, ...]
+    folds: tuple[Side, ...]
+    no_fold: int
+    people: int
+    listed: Listed | None
+    freeze: Path | None
+
+
+@dataclass(frozen=True)
+class Parted:
+    """What a split did."""
+
+    out: Path
+    rows: int
+    groups: int
+    decided: Decided
+    fingerprint: str
+
+
+def split(
+    manifest: Path | str,
+    *,
+    out: Path | str,
+    split: str = Rules.split,
+    folds: str | int | None = Rules.folds,
+    conflicts: str = Rules.conflicts,
+    cap: Sequence[str] = Rules.cap,
+    max_synthetic: float | None = Rules.max_synthetic,
+    synthetic_anywhere: bool = Rules.synthetic_anywhere,
+    frozen: Path | str | None = Rules.frozen,
+    freeze: Path | str | None = None,
+    seed: int = Rules.seed,
+    force: bool = False,
+) -> Parted:
+    """Split a merged manifest anew, into `out`: every row is in it, and groups are kept as they are.
+
+    `split` is `official`, or train, val and test shares (`0.8,0.1,0.1`). `folds` fills the column `fold` beside it:
+    a number K, or `loso` for one fold per person; a cross-validation reads `fold`, anything else `split`, and a row
+    without a fold takes no part in the former. `conflicts` says which rows lose where one picture has several labels
+    (`keep`, `drop`, `majority`, `first:a,b`), `cap` thins train (`disgust=500`, `dataset:ferplus=10000`), and
+    `max_synthetic` bounds the share of generated faces in it; they stay out of val and test unless
+    `synthetic_anywhere`. `frozen` reads sides and folds from a list of ids, `freeze` writes one. Raises BadOption,
+    NotAManifest, AlreadyExists, CannotWrite.
     """
-    n = table.num_rows
-    official = pc.fill_null(pc.index_in(table["official_split"], pa.array(SPLITS)), NONE).to_numpy()
-    wanted = np.full(n, NONE) if shares else official.astype(np.int64)
-    side = np.full(int(group.max()) + 1 if n else 0, NONE)
-    np.maximum.at(side, group, wanted)
-    why = np.zeros(n, np.int8)  # 0 as asked, 1 group_in_test, 2 group_in_val, 3 val_from_train
-    undecided = side[group] == NONE
-    draw = _Draw(table, group, seed)
-    for dataset in draw.datasets:
-        free = undecided & draw.of(dataset)
-        draw.assign(side, free, shares or RATIOS)
-    if shares is None:
-        for dataset in draw.datasets:
-            rows = draw.of(dataset)
-            if (wanted[rows] == TRAIN).any() and not (wanted[rows] == VAL).any():
-                why[_carve(draw, side, group, rows)] = 3
-    final = side[group]
-    gave_way = (wanted != final) & (final > TRAIN) & (why != 3) & ~undecided
-    why[gave_way] = np.where(final[gave_way] == TEST, 1, 2)
-    reason = pa.array([None, "group_in_test", "group_in_val", "val_from_train"]).take(pa.array(why))
-    counted = Counter(r for r in reason.to_pylist() if r)
-    return Split(np.where(gave_way, NONE, final).astype(np.int8), reason, dict(counted))
+    opened, target = Manifest(Path(manifest)), Path(out)
+    rules = Rules(
+        split, _text(folds), conflicts, tuple(cap), max_synthetic, synthetic_anywhere, _path(frozen), seed
+    )  # fmt: skip
+    check(rules, target, _path(freeze), force, [opened])
+    table = opened.table(*READ, "pixel_hash", "group", "picture")
+    if table["group"].null_count:
+        raise BadOption(
+            f"{opened.path} has no groups.", f"Make them first: ferdata merge {opened.path} -o merged.parquet"
+        )
+    known = table["picture"].null_count == 0
+    picture = table["picture"].to_numpy() if known else pictures(table)
+    _, group = np.unique(table["group"].to_numpy(), return_inverse=True)
+    classes = opened.taxonomy.classes
+    placed = place(table, group, picture, rules, classes)
+    decided = decide(table, placed, rules, classes, _path(freeze))
+    metadata = {
+        "sources": {n: s | {"root": files.moved_root(opened, n, target)} for n, s in opened.sources.items()},
+        "vote_policy": opened.metadata["vote_policy"],
+        "taxonomy": opened.metadata["taxonomy"],
+        "lineage": [files.step_record("split", options(rules), [opened], **counted(opened.rows, decided))],
+    }
+    written = files.write(target, rewritten([opened], columns(placed), "split"), metadata, force)
+    return Parted(target, opened.rows, int(group.max(initial=-1)) + 1, decided, written["fingerprint"])
 
 
-def _carve(draw: "_Draw", side: Ints, group: Ints, rows: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Turn a tenth of the train groups that lie wholly in `rows` into val; return the rows that moved."""
-    outside = np.zeros(len(side), bool)
-    outside[group[~rows]] = True
-    free = rows & (side[group] == TRAIN) & ~outside[group]
-    side[group[free]] = NONE
-    draw.assign(side, free, (0.9, 0.1, 0.0))
-    return np.flatnonzero(free & (side[group] == VAL))
+def _text(folds: str | int | None) -> str | None:
+    return None if folds is None else str(folds)
 
 
-class _Draw:
-    """Draws groups into sides, class by class, in an order that only their own ids decide."""
+def _path(path: Path | str | None) -> Path | None:
+    return None if path is None else Path(path)
 
-    def __init__(self, table: pa.Table, group: Ints, seed: int) -> None:
-        self.group, self.seed = group, seed
-        self.ids = table["sample_id"]
-        coded = table["dataset"].combine_chunks().dictionary_encode()
-        self.datasets = coded.dictionary.to_pylist()
-        self.code = coded.indices.to_numpy()
-        target = table["target"].combine_chunks().dictionary_encode()
-        self.label = pc.fill_null(target.indices, len(target.dictionary)).to_numpy()
-        self.classes = len(target.dictionary) + 1  # the last: rows without a class
 
-    def of(self, dataset: str) -> NDArray[np.bool_]:
-        """Return which rows belong to `dataset`."""
-        return np.asarray(self.code == self.datasets.index(dataset))
+def check(rules: Rules, out: Path, freeze: Path | None, force: bool, inputs: Sequence[Manifest]) -> None:
+    """Raise now what can be told before the work: BadOption, AlreadyExists, CannotWrite."""
+    rules.check()
+    files.check_output(out, force, [m.path for m in inputs])
+    if freeze:
+        if freeze.resolve() == out.resolve() or freeze.resolve() in {m.path.resolve() for m in inputs}:
+            raise BadOption(f"--freeze names a manifest, {freeze}.", "Name a file of its own: --freeze ids.csv")
+        lists.check(freeze, force)
 
-    def assign(self, side: Ints, rows: NDArray[np.bool_], shares: Sequence[float]) -> None:
-        """Give every group among `rows` that has no side yet the one that most lacks its classes."""
-        at = np.flatnonzero(rows & (side[self.group] == NONE))
-        if not len(at):
-            return
-        groups, first, local = np.unique(self.group[at], return_index=True, return_inverse=True)
-        counts = np.zeros((len(groups), self.classes))
-        np.add.at(counts, (local, self.label[at]), 1)
-        smallest = self.ids.take(pa.array(at[first])).to_pylist()
-        order = sorted(range(len(groups)), key=lambda g: (-counts[g].sum(), self._hash(smallest[g])))
-        total = np.maximum(counts.sum(axis=0), 1)
-        share = np.asarray(shares)[:, None]
-        lacking = share * total
-        for g in order:
-            # The side whose counts come closest to what was asked, in squares, with this group added.
-            need = (lacking * counts[g]).sum(axis=1)
-            chosen = int(np.where(share[:, 0] > 0, need, -np.inf).argmax())
-            lacking[chosen] -= counts[g]
-            side[groups[g]] = chosen
 
-    def _hash(self, sample_id: str) -> bytes:
-        return hashlib.blake2b(f"{self.seed}:{sample_id}".encode(), digest_size=8).digest()
+def options(rules: Rules) -> dict[str, Any]:
+    """Return the rules as the lineage keeps them: a list by its name, since its folder is this machine's own."""
+    plain = asdict(rules)
+    plain["cap"] = ",".join(rules.cap) or None
+    plain["frozen"] = rules.frozen.name if rules.frozen else None
+    return plain
+
+
+def columns(placed: Placed) -> dict[str, pa.Array]:
+    """Return the columns that a split owns."""
+    return {"split": placed.names, "split_reason": placed.reason, "fold": placed.folds}
+
+
+def decide(table: pa.Table, placed: Placed, rules: Rules, classes: Sequence[str], freeze: Path | None) -> Decided:
+    """Count what `placed` means for `table`, and write the list of ids if `freeze` names one. Raises CannotWrite."""
+    if freeze:
+        lists.write(freeze, table["sample_id"], placed.names, placed.folds)
+    held = pa.array(placed.fold >= 0)
+    person = pc.binary_join_element_wise(table["dataset"], table["subject"], "\n").filter(held)
+    fit = placed.lists
+    return Decided(
+        parts=_parts(table, placed),
+        sides=sides(table, classes, placed, rules),
+        folds=folds(table, classes, placed),
+        no_fold=int((placed.fold < 0).sum()),
+        people=len(person.drop_null().unique()),
+        listed=Listed(fit.missing, fit.missing_first, fit.new, fit.new_first) if fit else None,
+        freeze=freeze,
+    )
+
+
+def counted(rows: int, decided: Decided) -> dict[str, Any]:
+    """Return what the lineage keeps of a decision."""
+    left_out: dict[str, int] = {}
+    for part in decided.parts.values():
+        for reason, n in part.left_out.items():
+            left_out[reason] = left_out.get(reason, 0) + n
+    more = {"folds": len(decided.folds), "without_fold": decided.no_fold} if decided.folds else {}
+    return {"rows_in": rows, "rows_out": rows, "without_split": left_out, **more}
+
+
+def _parts(table: pa.Table, placed: Placed) -> dict[str, Part]:
+    """Count, per dataset, what stands where and why."""
+    whole = table.append_column("split", placed.names).append_column("why", placed.reason)
+    parts = {}
+    for name in table["dataset"].unique().to_pylist():
+        rows = whole.filter(pc.equal(whole["dataset"], name))
+        on = {s: pc.sum(pc.equal(rows["split"], s)).as_py() or 0 for s in SPLITS}
+        stands = rows["split"].is_valid()
+        parts[name] = Part(
+            rows=rows.num_rows,
+            labelled=rows.num_rows - rows["target"].null_count,
+            official_test=pc.sum(pc.equal(rows["official_split"], "test")).as_py() or 0,
+            left_out=_tally(rows["why"].filter(pc.invert(stands))),
+            moved=_tally(rows["why"].filter(stands).drop_null()),
+            **on,
+        )
+    return parts
+
+
+def _tally(reasons: pa.ChunkedArray) -> dict[str, int]:
+    return {str(r["values"]): int(r["counts"]) for r in reasons.value_counts().to_pylist()}
+
+
+def rewritten(opened: Sequence[Manifest], new: Mapping[str, pa.Array], what: str) -> Iterator[pa.RecordBatch]:
+    """Stream the rows of manifests, one after the other, with the columns `new` in place of their own."""
+    at = 0
+    schema = arrow_schema()
+    with progress.bar(what, sum(m.rows for m in opened)) as advance:
+        for m in opened:
+            for batch in m.batches():
+                fresh = {name: column.slice(at, batch.num_rows) for name, column in new.items()}
+                arrays = [
+                    fresh.get(f.name, batch.column(f.name) if f.name in batch.schema.names else None) for f in schema
+                ]
+                kept = [(f, a) for f, a in zip(schema, arrays, strict=True) if a is not None]
+                yield pa.RecordBatch.from_arrays([a for _, a in kept], schema=pa.schema([f for f, _ in kept]))
+                at += batch.num_rows
+                advance(batch.num_rows)

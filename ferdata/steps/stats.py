@@ -12,6 +12,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata import labels
+from ferdata.balance import Balance, Drift, balance, class_counts, drifts
+from ferdata.conflicts import Conflicts, pictures
+from ferdata.conflicts import conflicts as count_conflicts
 from ferdata.errors import BadOption, CannotWrite
 from ferdata.labels import Taxonomy
 from ferdata.manifest import Manifest
@@ -19,31 +22,6 @@ from ferdata.schema import BY_NAME, SPLITS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-BETA = 0.999  # of the effective number of samples
-
-
-@dataclass(frozen=True)
-class Balance:
-    """The classes of one part of a manifest (a split, say); arrays of counts and weights are in class order.
-
-    `imbalance` is the largest class over the smallest present one. `entropy` is normalised: 1 = all equal.
-    `majority_share` and `prior_entropy` (nats) are the accuracy and the loss of a model that only knows the counts.
-    `weights` (balanced, N / (K n_c)) and `effective` ((1 - b) / (1 - b^n), normalised to mean 1; Cui et al. 2019,
-    arXiv 1901.05555, b = 0.999) are 0 for absent classes.
-    """
-
-    part: str
-    rows: int
-    labelled: int
-    counts: dict[str, int]
-    unlabelled: dict[str, int]
-    imbalance: float | None
-    entropy: float | None
-    majority_share: float | None
-    prior_entropy: float | None
-    weights: dict[str, float]
-    effective: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -56,13 +34,19 @@ class Terms:
 
 @dataclass(frozen=True)
 class Stats:
-    """Balance per part, parts being the values of column `by`."""
+    """Balance per part, parts being the values of column `by`; and how far parts, and datasets, differ in classes.
+
+    `drift` holds every pair of parts, `dataset_drift` every pair of datasets. `conflicts` is None unless asked for.
+    """
 
     classes: tuple[str, ...]
     by: str
     policy: str
     taxonomy: str
     parts: tuple[Balance, ...]
+    drift: tuple[Drift, ...]
+    dataset_drift: tuple[Drift, ...]
+    conflicts: Conflicts | None
     terms: Terms
     plot: Path | None
 
@@ -72,13 +56,15 @@ def stats(
     by: str | None = None,
     votes: str | None = None,
     taxonomy: str | None = None,
+    conflicts: bool = False,
     plot: Path | str | None = None,
 ) -> Stats:
     """Count the classes of one or more manifests, by the values of a column, and in all.
 
     `by` defaults to `split` (the official split where none was made). `votes` and `taxonomy` derive the labels
-    anew under another policy or other classes; nothing is written but `plot` (PNG, SVG or PDF). Raises BadOption,
-    NotAManifest, CannotWrite.
+    anew under another policy or other classes. `conflicts` also counts who says what of one picture against whom:
+    the pictures are those that a merge found, or, of several manifests or unmerged ones, equal pixels. Nothing is
+    written but `plot` (PNG, SVG or PDF). Raises BadOption, NotAManifest, CannotWrite.
     """
     if not manifests:
         raise BadOption("No manifest was named.", "ferdata stats manifests/ferplus.parquet")
@@ -87,18 +73,48 @@ def stats(
     if any(m.taxonomy.classes != classes.classes for m in opened) and not taxonomy:
         raise BadOption("The manifests have different taxonomies.", "Choose one with --taxonomy, such as basic7.")
     column = _column(by)
-    tables = [_read(m, column, votes, classes) for m in opened]
-    table = pa.concat_tables(tables)
+    more = {"pixel_hash", "picture"} if conflicts else set()
+    table = pa.concat_tables([_read(m, {column, "dataset", *more}, votes, classes) for m in opened])
     part = _part(table, column)
-    order = [s for s in SPLITS if s in part.unique().to_pylist()]
-    values = order + sorted(v for v in part.unique().to_pylist() if v not in (*SPLITS, "none"))
-    values += ["none"] * ("none" in part.unique().to_pylist())
+    values = _in_order(part.unique().to_pylist(), column)
     parts = [balance(value, table.filter(pc.equal(part, value)), classes) for value in values]
+    counts = {p.part: np.array(list(p.counts.values())) for p in parts if p.part != "none"}
     if len(parts) > 1:
         parts.append(balance("all", table, classes))
-    chart = _save_plot(Path(plot), parts, classes, column) if plot else None
-    policy = votes or ", ".join(sorted({m.metadata["vote_policy"] for m in opened}))
-    return Stats(classes.classes, column, policy, classes.name, tuple(parts), _terms(opened), chart)
+    return Stats(
+        classes=classes.classes,
+        by=column,
+        policy=votes or ", ".join(sorted({m.metadata["vote_policy"] for m in opened})),
+        taxonomy=classes.name,
+        parts=tuple(parts),
+        drift=drifts(counts),
+        dataset_drift=() if column == "dataset" else _dataset_drift(table, classes),
+        conflicts=count_conflicts(table, _pictures(table, len(opened) == 1)) if conflicts else None,
+        terms=_terms(opened),
+        plot=_save_plot(Path(plot), parts, classes, column) if plot else None,
+    )
+
+
+def _in_order(values: Sequence[str], by: str) -> list[str]:
+    """Return the parts in the order of the splits, of the folds' numbers, or of the alphabet; `none` last."""
+    places = {name: i for i, name in enumerate(SPLITS)}
+
+    def key(value: str) -> tuple[bool, int, int, str]:
+        number = int(value) if BY_NAME[by].type.startswith("int") and value != "none" else 0
+        return value == "none", places.get(value, len(SPLITS)), number, value
+
+    return sorted(values, key=key)
+
+
+def _dataset_drift(table: pa.Table, classes: Taxonomy) -> tuple[Drift, ...]:
+    names = sorted(table["dataset"].unique().to_pylist())
+    one = {name: table.filter(pc.equal(table["dataset"], name))["target"] for name in names}
+    return drifts({name: class_counts(target, classes.classes) for name, target in one.items()})
+
+
+def _pictures(table: pa.Table, alone: bool) -> NDArray[np.int64]:
+    known = alone and table["picture"].null_count == 0
+    return np.asarray(table["picture"].to_numpy()) if known else pictures(table)
 
 
 def _terms(opened: Sequence[Manifest]) -> Terms:
@@ -117,8 +133,8 @@ def _column(by: str | None) -> str:
     return by or "split"
 
 
-def _read(manifest: Manifest, by: str, votes: str | None, classes: Taxonomy) -> pa.Table:
-    names = {by, "official_split", "split", "label_reason", "label", "target", "split_reason"}
+def _read(manifest: Manifest, more: set[str], votes: str | None, classes: Taxonomy) -> pa.Table:
+    names = more | {"official_split", "split", "label_reason", "label", "target", "split_reason"}
     if votes or classes.classes != manifest.taxonomy.classes or classes.mapping != manifest.taxonomy.mapping:
         table = manifest.table(*(names | set(labels.DERIVED_FROM)))
         fresh = labels.derive(table, manifest.maps, votes or manifest.metadata["vote_policy"], classes)
@@ -133,48 +149,6 @@ def _part(table: pa.Table, by: str) -> pa.ChunkedArray:
     if by == "split" and column.null_count == len(column):
         column = table["official_split"]
     return pc.fill_null(pc.cast(column, pa.string()), "none")
-
-
-def balance(part: str, table: pa.Table, classes: Taxonomy) -> Balance:
-    """Return the class balance of `table`, which has `target`, `label` and `label_reason`."""
-    target = table["target"]
-    position = pc.index_in(target, pa.array(classes.classes)).drop_null()
-    counts = np.bincount(position.to_numpy(), minlength=len(classes.classes))
-    reason = pc.coalesce(table["label_reason"], pa.scalar("not in taxonomy"))
-    missing = reason.filter(target.is_null()).value_counts().to_pylist()
-    total = int(counts.sum())
-    present = counts[counts > 0]
-    share = present / max(total, 1)
-    prior = float(-(share * np.log(share)).sum())
-    return Balance(
-        part=part,
-        rows=table.num_rows,
-        labelled=total,
-        counts={c: int(n) for c, n in zip(classes.classes, counts, strict=True)},
-        unlabelled={str(m["values"]): int(m["counts"]) for m in sorted(missing, key=lambda m: -m["counts"])},
-        imbalance=float(present.max() / present.min()) if total else None,
-        entropy=prior / float(np.log(len(counts))) if total and len(counts) > 1 else None,
-        majority_share=float(share.max()) if total else None,
-        prior_entropy=prior if total else None,
-        weights=_named(classes, balanced_weights(counts)),
-        effective=_named(classes, effective_weights(counts)),
-    )
-
-
-def _named(classes: Taxonomy, values: NDArray[np.float64]) -> dict[str, float]:
-    return dict(zip(classes.classes, values.tolist(), strict=True))
-
-
-def balanced_weights(counts: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Return N / (K n_c) over the K classes that are present, 0 for the others."""
-    present = counts > 0
-    return np.where(present, counts.sum() / (max(present.sum(), 1) * np.maximum(counts, 1)), 0.0)
-
-
-def effective_weights(counts: NDArray[np.integer], beta: float = BETA) -> NDArray[np.float64]:
-    """Return the inverse effective number of samples, normalised to mean 1 over the classes that are present."""
-    weights = np.where(counts > 0, (1 - beta) / (1 - beta ** np.maximum(counts, 1)), 0.0)
-    return weights / max(float(weights.sum()), 1e-12) * max(int((counts > 0).sum()), 1)
 
 
 def _save_plot(path: Path, parts: Sequence[Balance], classes: Taxonomy, by: str) -> Path:

@@ -12,6 +12,7 @@ from ferdata import labels, progress
 from ferdata.errors import FerdataError, InvalidManifest, UnknownLabel
 from ferdata.manifest import Fingerprint, Manifest, conform
 from ferdata.schema import BY_NAME, COLUMNS, SPLITS, arrow_schema
+from ferdata.sides import REASONS
 
 SHOWN = 5
 
@@ -99,6 +100,7 @@ RANGES = {
     "label_quality": (0, 1),
     "fold": (0, 1 << 14),
     "group": (0, 1 << 62),
+    "picture": (0, 1 << 62),
 }
 
 
@@ -125,6 +127,7 @@ def _words(table: pa.Table) -> Iterator[Failure]:
         ("label_reason", labels.REASONS),
         ("official_split", SPLITS),
         ("split", SPLITS),
+        ("split_reason", [why for why in REASONS if why]),
         ("mode", ("L", "RGB", "L16", "RGB16")),
     ):
         known = pc.is_in(table[name], pa.array(allowed, pa.string()))
@@ -142,6 +145,14 @@ def _splits(table: pa.Table) -> Iterator[Failure]:
         table,
         "a group stands on two sides of the split",
         pc.and_(pc.is_in(table["group"], torn), table["split"].is_valid()),
+    )
+    folds = table.filter(pc.and_(table["fold"].is_valid(), table["group"].is_valid()))
+    kept = folds.group_by("group").aggregate([("fold", "count_distinct")])
+    apart = kept.filter(pc.greater(kept["fold_count_distinct"], 1))["group"]
+    yield from _rule(
+        table,
+        "a group stands in two folds",
+        pc.and_(pc.is_in(table["group"], apart), table["fold"].is_valid()),
     )
     unexplained = pc.and_(pc.and_(table["group"].is_valid(), table["split"].is_null()), table["split_reason"].is_null())
     yield from _rule(table, "split is null without a split_reason", unexplained)

@@ -98,3 +98,118 @@ def test_a_killed_merge_leaves_no_manifest_and_the_next_succeeds(make_manifest: 
     assert not out.exists()
     assert merge(a, out=out).rows == 300
     assert [p.name for p in out.parent.iterdir()] == ["m.parquet"]
+
+
+COPIES = (
+    {"native_label": "fear", "official_split": "train", "seed": 1},
+    {"native_label": "fear", "official_split": "train", "seed": 2},
+    {"native_label": "fear", "official_split": "val", "seed": 3},
+    {"native_label": "anger", "dataset": "b", "official_split": "train", "seed": 1},
+    {"native_label": "fear", "dataset": "b", "official_split": "train", "seed": 2},
+    {"native_label": "anger", "dataset": "b", "official_split": "val", "seed": 9},
+)
+
+
+def test_conflicts_are_told_and_kept_and_decide_who_trains(make_manifest: MakeManifest, tmp_path: Path) -> None:
+    path = make_manifest(*COPIES)
+    merged = merge(path, out=tmp_path / "keep.parquet")
+    assert (merged.conflicts.copied, merged.conflicts.pictures, merged.conflicts.rows) == (2, 1, 2)
+    kept = Manifest(merged.out).metadata["lineage"][-1]["conflicts"]
+    assert kept["between"][0] | {"first": "b", "second": "made", "pictures": 2, "agreement": 0.5} == kept["between"][0]
+    for rule, lost in (
+        ("keep", []),
+        ("drop", [0, 3]),
+        ("majority", [0, 3]),
+        ("first:b,made", [0]),
+        ("first:made", [3]),
+    ):
+        out = tmp_path / f"{rule[:7].replace(':', '-')}.parquet"
+        rows = (
+            Manifest(merge(path, out=out, conflicts=rule, force=True).out)
+            .table("label", "target", "split", "split_reason", "picture")
+            .to_pylist()
+        )
+        assert [i for i, r in enumerate(rows) if r["split_reason"] == "conflict"] == lost
+        assert [i for i, r in enumerate(rows) if r["split"] is None] == lost
+        assert [r["target"] for r in rows] == ["fear", "fear", "fear", "anger", "fear", "anger"]  # never overwritten
+        assert [r["picture"] for r in rows] == [0, 1, 2, 0, 1, 3]
+        assert validate(out) == 6
+
+
+def test_a_rule_that_names_a_dataset_that_is_not_here_is_refused(make_manifest: MakeManifest, tmp_path: Path) -> None:
+    with pytest.raises(BadOption, match="there is no rafdb here"):
+        merge(make_manifest(*COPIES), out=tmp_path / "m.parquet", conflicts="first:rafdb,b")
+
+
+def test_what_the_taxonomy_leaves_out_is_counted_and_stays(make_manifest: MakeManifest, tmp_path: Path) -> None:
+    rows = [{"native_label": label} for label in ("contempt", "contempt", "surprise", "fear")]
+    merged = merge(make_manifest(*rows), out=tmp_path / "m.parquet", taxonomy="valence3")
+    assert merged.left_out == {"surprise": 1}
+    merged = merge(make_manifest(*rows, name="n"), out=tmp_path / "o.parquet", taxonomy="basic7")
+    assert (merged.left_out, merged.rows) == ({"contempt": 2}, 4)
+
+
+def test_a_manifest_of_another_schema_version_is_refused(
+    make_manifest: MakeManifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = make_manifest({"native_label": "fear"}, name="new")
+    monkeypatch.setattr("ferdata.manifest.SCHEMA_VERSION", 0)
+    old = make_manifest({"native_label": "fear", "dataset": "b"}, name="old")
+    monkeypatch.undo()
+    with pytest.raises(NotAManifest, match=r"old\.parquet has schema version 0") as told:
+        merge(new, old, out=tmp_path / "m.parquet")
+    assert "Ingest the dataset again" in told.value.hint
+    assert not (tmp_path / "m.parquet").exists()
+
+
+def test_an_id_in_two_rows_is_refused(tmp_path: Path) -> None:
+    from ferdata import manifest
+    from tests.conftest import make_rows, metadata_of
+
+    batch = make_rows([{"native_label": "fear", "sample_id": "made:same"}] * 2)
+    manifest.write(tmp_path / "a.parquet", [batch], metadata_of(batch))
+    with pytest.raises(BadOption, match="1 ids stand in several rows, first made:same"):
+        merge(tmp_path / "a.parquet", out=tmp_path / "m.parquet")
+
+
+def test_images_that_moved_are_told_with_the_way_to_point_at_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from ferdata.errors import ImagesMissing
+    from ferdata.steps.ingest import ingest
+    from tests.fakes import face, save
+
+    save(tmp_path / "d" / "fear" / "a.png", face(1))
+    save(tmp_path / "d" / "fear" / "b.jpg", face(1))
+    made = ingest("folder", root=tmp_path / "d", out=tmp_path / "a.parquet").out
+    (tmp_path / "d").rename(tmp_path / "elsewhere")
+    with pytest.raises(ImagesMissing) as told:
+        merge(made, out=tmp_path / "m.parquet")
+    assert "FERDATA_ROOT_FOLDER" in told.value.hint
+    assert merge(made, out=tmp_path / "exact.parquet", by=("pixels", "subject", "sequence")).rows == 2  # needs none
+    monkeypatch.setenv("FERDATA_ROOT_FOLDER", str(tmp_path / "elsewhere"))
+    assert merge(made, out=tmp_path / "m.parquet").near == 1
+
+
+def test_of_two_merges_at_once_into_one_file_one_wins_whole(make_manifest: MakeManifest, tmp_path: Path) -> None:
+    inputs = [make_manifest(*[{"native_label": e, "seed": i} for i in range(200)], name=e) for e in ("fear", "anger")]
+    out = tmp_path / "out" / "m.parquet"
+    command = "import sys; from ferdata.steps.merge import merge; merge(sys.argv[1], out=sys.argv[2], force=True)"
+    running = [subprocess.Popen([sys.executable, "-c", command, str(m), str(out)]) for m in inputs]
+    assert [process.wait() for process in running] == [0, 0]
+    assert validate(out, images=True) == 200
+    assert len(set(Manifest(out).table("label")["label"].to_pylist())) == 1
+    assert [p.name for p in out.parent.iterdir()] == ["m.parquet"]
+
+
+def test_caps_and_generated_faces_are_counted_by_reason(make_manifest: MakeManifest, tmp_path: Path) -> None:
+    rows = [{"native_label": "fear", "official_split": "train", "synthetic": i < 30} for i in range(60)]
+    ends = [{"native_label": "fear", "official_split": s, "synthetic": True} for s in ("val", "test")]
+    val = {"native_label": "fear", "official_split": "val"}
+    path = make_manifest(*rows, *ends, val)
+    merged = merge(path, out=tmp_path / "m.parquet", cap=["fear=50"], max_synthetic=0.25)
+    part = merged.parts["made"]
+    assert part.left_out["synthetic"] == 2
+    assert part.left_out["capped"] == 10
+    assert (part.train, part.val, part.test) == (50 - part.left_out["synthetic_capped"], 1, 0)
+    assert validate(merged.out) == 63

@@ -1,108 +1,120 @@
-"""Split: no group on two sides, the official test whole, shares met class by class, rows that never move."""
+"""Split, the step: a merged manifest decided anew; nothing else in it changes, and a frozen list gives it back."""
 
-import numpy as np
-import pyarrow as pa
+from pathlib import Path
+
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from ferdata.errors import BadOption
-from ferdata.schema import SPLITS, arrow_schema
-from ferdata.steps.split import ratios, split
+from ferdata.errors import AlreadyExists, BadOption
+from ferdata.manifest import Manifest
+from ferdata.schema import COLUMNS
+from ferdata.steps.merge import merge
+from ferdata.steps.split import split
+from ferdata.steps.validate import validate
+from tests.conftest import MakeManifest
 
-COLUMNS = ("sample_id", "dataset", "official_split", "target")
-
-
-def table(*rows: tuple) -> pa.Table:
-    """Make a table of (dataset, official split, target)."""
-    full = [dict(zip(COLUMNS, (f"{r[0]}:{i:05}", *r), strict=True)) for i, r in enumerate(rows)]
-    return pa.Table.from_pylist(full, schema=arrow_schema(*COLUMNS))
+DECIDED = ("split", "split_reason", "fold")
 
 
-def sides(rows: list[tuple], group: list[int], shares: tuple | None = None, seed: int = 0) -> tuple[list, list]:
-    made = split(table(*rows), np.array(group, np.int64), shares, seed)
-    return made.names.to_pylist(), made.reason.to_pylist()
+@pytest.fixture
+def merged(make_manifest: MakeManifest, tmp_path: Path) -> Path:
+    """Twelve people of five pictures each, and three pictures of nobody."""
+    rows = [{"native_label": ("fear", "anger")[i % 2], "subject": f"p{i // 5}"} for i in range(60)]
+    path = make_manifest(*rows, *[{"native_label": "fear"}] * 3)
+    return merge(path, out=tmp_path / "merged.parquet", by=("pixels", "subject", "sequence")).out
 
 
-def test_official_splits_are_kept() -> None:
-    rows = [("a", s, "fear") for s in SPLITS]
-    assert sides(rows, [0, 1, 2]) == (list(SPLITS), [None] * 3)
+def columns(path: Path, *names: str) -> list[dict]:
+    return Manifest(path).table(*names).to_pylist()
 
 
-def test_train_and_val_give_way_to_test_and_say_so() -> None:
-    rows = [("a", "train", "fear"), ("a", "val", "fear"), ("a", "test", "fear"), ("a", "val", "anger")]
-    names, why = sides(rows, [0, 0, 0, 1])
-    assert names == [None, None, "test", "val"]
-    assert why == ["group_in_test", "group_in_test", None, None]
+def test_only_the_columns_of_a_split_change(merged: Path, tmp_path: Path) -> None:
+    parted = split(merged, out=tmp_path / "s.parquet", split="0.5,0.25,0.25", folds=4, seed=3)
+    assert validate(parted.out, images=True) == parted.rows == 63
+    others = [c.name for c in COLUMNS if c.name not in (*DECIDED, "image")]
+    assert columns(parted.out, *others) == columns(merged, *others)
+    assert columns(parted.out, *DECIDED) != columns(merged, *DECIDED)
 
 
-def test_train_gives_way_to_val() -> None:
-    rows = [("a", "train", "fear"), ("a", "val", "fear"), ("a", "test", "anger")]
-    assert sides(rows, [0, 0, 1]) == ([None, "val", "test"], ["group_in_val", None, None])
+@pytest.mark.parametrize("folds", [2, 5, 12, "loso"])
+def test_no_person_is_in_two_folds_or_on_two_sides(merged: Path, tmp_path: Path, folds: int | str) -> None:
+    parted = split(merged, out=tmp_path / "s.parquet", split="0.5,0.25,0.25", folds=folds)
+    where: dict = {}
+    for row in columns(parted.out, "subject", "split", "fold"):
+        if row["subject"]:
+            where.setdefault(row["subject"], set()).add((row["split"], row["fold"]))
+    assert {len(places) for places in where.values()} == {1}
+    assert len(parted.decided.folds) == (12 if folds == "loso" else folds)
+    assert (parted.decided.people, parted.decided.no_fold) == (12, 3 if folds == "loso" else 0)
+    assert sum(f.rows for f in parted.decided.folds) == 63 - parted.decided.no_fold
 
 
-def test_a_row_without_a_split_does_not_join_another_datasets_test() -> None:
-    rows = [("a", "test", "fear"), ("a", "val", "fear"), ("b", None, "fear")]
-    names, why = sides(rows, [0, 1, 0])
-    assert (names[2], why[2]) == (None, "group_in_test")
+def test_more_folds_than_groups_are_refused_before_anything_is_written(merged: Path, tmp_path: Path) -> None:
+    with pytest.raises(BadOption, match="15 groups"):
+        split(merged, out=tmp_path / "s.parquet", folds=16)
+    assert not (tmp_path / "s.parquet").exists()
 
 
-def test_a_dataset_without_a_val_gets_one_from_train() -> None:
-    rows = [("a", "train", "fear")] * 90 + [("a", "test", "fear")] * 10
-    names, why = sides(rows, list(range(100)))
-    assert (names.count("train"), names.count("val"), names.count("test")) == (81, 9, 10)
-    assert why.count("val_from_train") == 9
+def test_a_frozen_list_gives_the_same_split_again(merged: Path, tmp_path: Path) -> None:
+    ids = tmp_path / "lists" / "ids.csv"
+    first = split(merged, out=tmp_path / "a.parquet", split="0.6,0.2,0.2", folds=3, seed=5, freeze=ids)
+    again = split(merged, out=tmp_path / "b.parquet", frozen=ids)
+    assert columns(again.out, "split", "fold") == columns(first.out, "split", "fold")
+    assert again.decided.listed is not None
+    assert (again.decided.listed.missing, again.decided.listed.new) == (0, 0)
+    assert again.decided.sides[0].rows == first.decided.sides[0].rows
+    assert validate(again.out) == 63
 
 
-def test_a_dataset_with_a_val_keeps_its_train_whole() -> None:
-    rows = [("a", "train", "fear")] * 90 + [("a", "val", "fear")] * 10
-    names, _ = sides(rows, list(range(100)))
-    assert (names.count("train"), names.count("val")) == (90, 10)
+def test_a_list_that_leaks_gives_way_and_what_it_does_not_name_has_no_split(merged: Path, tmp_path: Path) -> None:
+    ids = [row["sample_id"] for row in columns(merged, "sample_id")]
+    lines = ["sample_id,split,fold", f"{ids[0]},train,0", f"{ids[1]},test,1", f"{ids[5]},,", f"{ids[10]},val,1"]
+    (tmp_path / "ids.csv").write_text("\n".join([*lines, "gone:1,test,0"]) + "\n")
+    parted = split(merged, out=tmp_path / "s.parquet", frozen=tmp_path / "ids.csv")
+    rows = columns(parted.out, *DECIDED)
+    assert [rows[i]["split_reason"] for i in (0, 1, 2, 5, 10)] == [
+        "group_in_test", None, "not_in_list", "left_out_by_list", None,
+    ]  # fmt: skip
+    assert [rows[i]["fold"] for i in (0, 1, 2, 10)] == [0, None, None, 1]  # one person, one fold
+    listed = parted.decided.listed
+    assert listed is not None
+    assert (listed.missing, listed.missing_first, listed.new) == (1, ("gone:1",), 59)
+    assert validate(parted.out) == 63
 
 
-def test_shares_are_met_class_by_class() -> None:
-    rows = [("a", None, "fear")] * 50 + [("a", None, "anger")] * 200
-    names, _ = sides(rows, list(range(250)), (0.8, 0.1, 0.1))
-    for label, n in (("fear", 50), ("anger", 200)):
-        mine = [s for s, r in zip(names, rows, strict=True) if r[2] == label]
-        assert [mine.count(s) for s in SPLITS] == [0.8 * n, 0.1 * n, 0.1 * n]
+def test_an_unmerged_manifest_has_no_groups_to_keep(make_manifest: MakeManifest, tmp_path: Path) -> None:
+    with pytest.raises(BadOption, match="has no groups"):
+        split(make_manifest({"native_label": "fear"}), out=tmp_path / "s.parquet")
 
 
-def test_another_dataset_does_not_move_a_row() -> None:
-    mine = [("a", None, label) for label in ("fear", "anger") * 40]
-    others = [("b", None, "fear")] * 37
-    alone, _ = sides(mine, list(range(80)), (0.6, 0.2, 0.2))
-    together, _ = sides(mine + others, list(range(117)), (0.6, 0.2, 0.2))
-    assert together[:80] == alone
+def test_outputs_that_are_inputs_or_there_already_are_refused(merged: Path, tmp_path: Path) -> None:
+    before = merged.read_bytes()
+    with pytest.raises(AlreadyExists, match="is an input"):
+        split(merged, out=merged, force=True)
+    for taken in (merged, tmp_path / "s.parquet"):
+        with pytest.raises(BadOption, match="--freeze names a manifest"):
+            split(merged, out=tmp_path / "s.parquet", freeze=taken, force=True)
+    (tmp_path / "ids.csv").write_text("mine")
+    with pytest.raises(AlreadyExists, match=r"ids\.csv"):
+        split(merged, out=tmp_path / "s.parquet", freeze=tmp_path / "ids.csv")
+    assert (merged.read_bytes(), (tmp_path / "ids.csv").read_text()) == (before, "mine")
+    assert not (tmp_path / "s.parquet").exists()
 
 
-def test_another_seed_is_another_draw() -> None:
-    rows = [("a", None, "fear")] * 100
-    drawn = [sides(rows, list(range(100)), (0.5, 0.25, 0.25), seed)[0] for seed in (0, 0, 1)]
-    assert drawn[0] == drawn[1] != drawn[2]
+def test_the_lineage_says_what_was_asked_and_of_what(merged: Path, tmp_path: Path) -> None:
+    parted = split(merged, out=tmp_path / "deep" / "s.parquet", folds=3, cap=["fear=4"])
+    (record,) = Manifest(parted.out).metadata["lineage"]
+    assert (record["step"], record["options"]["folds"], record["options"]["cap"]) == ("split", "3", "fear=4")
+    assert record["inputs"][0]["fingerprint"] == Manifest(merged).fingerprint
+    assert record["without_split"]["capped"] == parted.decided.parts["made"].left_out["capped"]
 
 
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from("ab"), st.sampled_from([None, *SPLITS]), st.sampled_from(["fear", None]), st.integers(0, 9)
-        ),
-        max_size=60,
-    )
-)
-def test_no_group_is_torn_and_every_absence_has_its_reason(rows: list[tuple]) -> None:
-    numbered = {g: i for i, g in enumerate(dict.fromkeys(r[3] for r in rows))}
-    group = [numbered[r[3]] for r in rows]
-    names, why = sides([r[:3] for r in rows], group)
-    for g in set(group):
-        assert len({s for s, h in zip(names, group, strict=True) if h == g and s}) <= 1
-    for row, name, reason in zip(rows, names, why, strict=True):
-        assert name or reason
-        if row[1] == "test":
-            assert name == "test"
-
-
-@pytest.mark.parametrize("spec", ["0.8,0.1", "0.8,0.1,0.2", "a,b,c", "1.2,-0.1,-0.1", "", "0.5"])
-def test_shares_that_do_not_add_up_are_refused(spec: str) -> None:
-    with pytest.raises(BadOption):
-        ratios(spec)
+def test_the_command_prints_folds_and_how_far_each_side_is_from_what_was_asked(ferdata, merged: Path) -> None:
+    ran = ferdata("split", merged, "--split", "0.5,0.25,0.25", "--folds", "3", "-o", "s.parquet", "--freeze", "i.csv")
+    assert ran.code == 0, ran
+    assert "% got  % asked" in ran.out
+    assert "Folds (12 people in them; 0 rows in none)" in ran.out
+    again = ferdata("split", merged, "--frozen", "i.csv", "-o", "t.parquet")
+    assert "Frozen list: 0 ids of the list are not here" in again.out, again
+    refused = ferdata("split", merged, "--folds", "99", "-o", "u.parquet")
+    assert (refused.code, refused.out) == (1, "")
+    assert "Use --folds with a number up to 15" in refused.err

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ferdata.errors import BadOption, CannotWrite
-from ferdata.steps.stats import balanced_weights, effective_weights, stats
+from ferdata.steps.stats import stats
 from tests.conftest import MakeManifest
 
 
@@ -42,16 +42,54 @@ def test_what_the_taxonomy_leaves_out_is_counted_as_such(make_manifest: MakeMani
     assert part.unlabelled == {"not in taxonomy": 2}
 
 
-def test_balanced_weights_make_every_class_weigh_the_same() -> None:
-    counts = np.array([10, 40, 0])
-    assert (balanced_weights(counts) * counts).tolist() == [25, 25, 0]
+def test_drift_between_splits_and_between_datasets_is_told(make_manifest: MakeManifest) -> None:
+    path = make_manifest(
+        *rows(fear=6, anger=6),
+        *[{"native_label": "fear", "official_split": "test", "dataset": "b"}] * 4,
+        {"native_label": "fear"},
+    )
+    result = stats(path)
+    (between,) = result.drift  # rows without a split are no part
+    assert (between.first, between.second) == ("train", "test")
+    assert between.jensen_shannon is not None
+    assert between.jensen_shannon > 0.2
+    assert between.small
+    (datasets,) = result.dataset_drift
+    assert (datasets.first, datasets.second) == ("b", "made")
+    assert stats(path, by="dataset").dataset_drift == ()
 
 
-def test_effective_weights_follow_their_formula() -> None:
-    counts = np.array([10, 1000])
-    raw = 0.001 / (1 - 0.999**counts)
-    assert effective_weights(counts) == pytest.approx(raw / raw.mean())
-    assert effective_weights(np.array([5, 0])).tolist() == [1, 0]
+def test_conflicts_are_those_of_equal_pixels_or_of_the_merge(make_manifest: MakeManifest, tmp_path: Path) -> None:
+    from ferdata.steps.merge import merge
+
+    path = make_manifest({"native_label": "fear", "seed": 1}, {"native_label": "anger", "seed": 1, "dataset": "b"})
+    assert stats(path).conflicts is None
+    for manifest in (path, merge(path, out=tmp_path / "m.parquet").out):
+        found = stats(manifest, conflicts=True).conflicts
+        assert found is not None
+        assert (found.pictures, found.between[0].cells) == (1, (("anger", "fear", 1),))
+
+
+def test_folds_are_parts_in_the_order_of_their_numbers(make_manifest: MakeManifest) -> None:
+    path = make_manifest(*[{"native_label": "fear", "fold": i} for i in (10, 2, 0)], {"native_label": "fear"})
+    assert [p.part for p in stats(path, by="fold").parts] == ["0", "2", "10", "none", "all"]
+
+
+@pytest.mark.parametrize(("style", "begins"), [("markdown", "**Rows by split"), ("latex", "\\begin{table}")])
+def test_tables_for_a_text_hold_every_count_and_nothing_else(
+    ferdata, make_manifest: MakeManifest, style: str, begins: str
+) -> None:
+    path = make_manifest(*rows(fear=6, anger=2), {"native_label": "fear", "official_split": "test"})
+    ran = ferdata("stats", path, "--format", style, "--conflicts")
+    assert ran.code == 0, ran
+    assert ran.out.startswith(begins)
+    assert "Terms" not in ran.out
+    if style == "latex":
+        assert ran.out.count("\\begin{tabular}") == ran.out.count("\\end{table}") >= 4
+        assert "max/min" in ran.out
+        assert "_" not in ran.out.replace("\\_", "")
+    else:
+        assert "| train | 8 | 8 | 0 | 0 | 0 | 0 | 2 | 0 | 6 | 0 | - |" in ran.out
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])

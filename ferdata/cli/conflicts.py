@@ -1,0 +1,51 @@
+"""How conflicting labels are told: a line per pair of datasets, and who says what against whom."""
+
+from collections.abc import Callable
+
+import click
+
+from ferdata.cli.output import table
+from ferdata.conflicts import Against, Conflicts
+
+
+def report(found: Conflicts, *, cells: bool = True, printer: Callable[..., None] = table, words: bool = True) -> None:
+    """Print the agreement of each pair of datasets and, with `cells`, a table of labels for each."""
+    if words:
+        click.echo(
+            f"{found.copied:,} pictures stand in two or more labelled rows; {found.pictures:,} of them under several "
+            f"labels ({found.rows:,} rows)\n"
+        )
+    if not found.between:
+        return
+    rows = [
+        (a.first, a.second, a.pictures, _percent(a.agreement), _percent(a.on_shared), _disagreement(a))
+        for a in found.between
+    ]
+    printer(
+        "One picture, two labels",
+        ("dataset", "against", "pictures", "% agree", "% on shared", "most often against each other"),
+        rows,
+        caption="% on shared: among the classes that both datasets use here. A dataset against itself: its copies.",
+        text=2,
+    )
+    for against in found.between if cells else ():
+        _cells(against, printer)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f}"
+
+
+def _disagreement(against: Against) -> str:
+    worst = max((c for c in against.cells if c[0] != c[1]), key=lambda c: c[2], default=None)
+    return f"{worst[0]} / {worst[1]} ({worst[2]:,})" if worst else "-"
+
+
+def _cells(against: Against, printer: Callable[..., None]) -> None:
+    said = {(a, b): n for a, b, n in against.cells}
+    columns = sorted({b for _, b in said})
+    printer(
+        f"Pictures by label: {against.first} (rows) against {against.second} (columns)",
+        (against.first, *columns),
+        [(row, *(said.get((row, column), 0) for column in columns)) for row in sorted({a for a, _ in said})],
+    )

@@ -1,0 +1,58 @@
+"""Tables for a thesis: Markdown, or LaTeX with booktabs rules."""
+
+from collections.abc import Sequence
+from typing import Any
+
+FORMATS = ("text", "markdown", "latex")
+SPECIAL = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
+    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+}  # fmt: skip
+
+
+def markdown(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "", text: int = 1
+) -> str:
+    """Return a Markdown table; the first `text` columns are words, the others numbers."""
+
+    def line(cells: Sequence[Any]) -> str:
+        return "| " + " | ".join(_cell(c).replace("|", "\\|") for c in cells) + " |"
+
+    rule = "|" + "|".join("---" if i < text else "---:" for i in range(len(columns))) + "|"
+    parts = [f"**{title}**\n", line(columns), rule, *map(line, rows), f"\n{caption}" if caption else ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def latex(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "", text: int = 1) -> str:
+    """Return a LaTeX table, for a document that loads the package booktabs."""
+
+    def line(cells: Sequence[Any]) -> str:
+        return " & ".join(escaped(_cell(c)) for c in cells) + r" \\"
+
+    shape = "".join("l" if i < text else "r" for i in range(len(columns)))
+    said = escaped(f"{title}. {caption}".strip())
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{said}}}",
+            rf"\begin{{tabular}}{{{shape}}}",
+            r"\toprule",
+            line(columns),
+            r"\midrule",
+            *map(line, rows),
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def escaped(words: str) -> str:
+    """Return `words` with everything that LaTeX would read as a command made plain."""
+    return "".join(SPECIAL.get(c, c) for c in words)
+
+
+def _cell(value: Any) -> str:
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,202 @@
+"""Conflicts: one picture under several labels. Who says what against whom, and which rows lose."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ferdata.errors import BadOption
+
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+RULES = "keep, drop, majority, or first: and datasets in order (first:ferplus,fer2013)"
+
+
+@dataclass(frozen=True)
+class Against:
+    """What two datasets say of the pictures that both label; of one dataset and itself, its copies.
+
+    `cells` counts pictures by (label of `first`, label of `second`); where a dataset says two things of a picture,
+    each counts. `agreement` is the share of equal labels, `on_shared` the same among the classes that both use.
+    """
+
+    first: str
+    second: str
+    pictures: int
+    agreement: float
+    on_shared: float | None
+    cells: tuple[tuple[str, str, int], ...]
+
+
+@dataclass(frozen=True)
+class Conflicts:
+    """The pictures that stand in two or more labelled rows, those of them under several labels, and who says what."""
+
+    copied: int
+    pictures: int
+    rows: int
+    between: tuple[Against, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the form that a manifest's lineage keeps: without the cells, which follow from the rows."""
+        between = [{k: v for k, v in vars(a).items() if k != "cells"} for a in self.between]
+        return {"copied": self.copied, "pictures": self.pictures, "rows": self.rows, "between": between}
+
+
+def pictures(table: pa.Table, near: Ints | None = None) -> Ints:
+    """Return which rows are one picture, numbered by first appearance: equal pixels, or joined by a near pair.
+
+    `near`, int64 (n, 2), holds the two rows of each pair; `table` has `pixel_hash` and, for near pairs, `dataset`,
+    `subject`, `sequence` and `frame`. What one dataset itself tells apart, by person, clip or frame, is not one
+    picture, however alike: a person's frown and sneer may be near copies to a hash. A subject or clip joins groups,
+    never pictures.
+    """
+    code = table["pixel_hash"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    if near is None or not len(near):
+        return np.asarray(code)  # dictionaries are numbered by first appearance
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    near = near[~_told_apart(table, near)]
+    n = int(code.max()) + 1
+    graph = coo_array((np.ones(len(near), np.int8), (code[near[:, 0]], code[near[:, 1]])), shape=(n, n))
+    _, component = connected_components(graph, directed=False)
+    joined = component[code]
+    _, appeared, inverse = np.unique(joined, return_index=True, return_inverse=True)
+    rank = np.empty(len(appeared), np.int64)
+    rank[np.argsort(appeared)] = np.arange(len(appeared))
+    return rank[inverse]
+
+
+def _told_apart(table: pa.Table, near: Ints) -> Mask:
+    one, other = table.take(pa.array(near[:, 0])), table.take(pa.array(near[:, 1]))
+    apart = np.zeros(len(near), np.bool_)
+    for column in ("subject", "sequence", "frame"):
+        apart |= pc.fill_null(pc.not_equal(one[column], other[column]), False).to_numpy()
+    return np.asarray(apart & pc.equal(one["dataset"], other["dataset"]).to_numpy())
+
+
+def conflicts(table: pa.Table, picture: Ints) -> Conflicts:
+    """Count who says what against whom; `table` has `dataset` and `target`, and rows without a target say nothing."""
+    said = _said(table, picture)
+    per = said.group_by("p").aggregate([("c", "count_distinct"), ("n", "sum")])
+    several = per.filter(pc.greater(per["c_count_distinct"], 1))
+    return Conflicts(
+        copied=pc.sum(pc.greater(per["n_sum"], 1)).as_py() or 0,
+        pictures=several.num_rows,
+        rows=pc.sum(several["n_sum"]).as_py() or 0,
+        between=_between(said),
+    )
+
+
+def _said(table: pa.Table, picture: Ints) -> pa.Table:
+    """Return what is said of each picture in two or more labelled rows: picture, dataset, class, rows."""
+    rows = pa.table({"p": picture, "d": table["dataset"], "c": table["target"]})
+    rows = rows.filter(rows["c"].is_valid())
+    number = np.bincount(rows["p"].to_numpy()) if rows.num_rows else np.zeros(1, np.int64)
+    rows = rows.filter(pa.array(number[rows["p"].to_numpy()] > 1, pa.bool_()))
+    return rows.group_by(["p", "d", "c"]).aggregate([([], "count_all")]).rename_columns(["p", "d", "c", "n"])
+
+
+def _between(said: pa.Table) -> tuple[Against, ...]:
+    # Of one dataset against itself only a picture that it holds twice says anything.
+    own = said.join(said.group_by(["p", "d"]).aggregate([("n", "sum")]), ["p", "d"])
+    both = own.join(own, "p", right_suffix="_2", join_type="inner")
+    same = pc.equal(both["d"], both["d_2"])
+    twice = pc.greater(both["n_sum"], 1)
+    # One label of a dataset stands against itself only where all the copies carry it; of two, each pair counts once.
+    whole = pc.and_(pc.equal(both["c"], both["c_2"]), pc.equal(both["n"], both["n_sum"]))
+    itself = pc.and_(pc.and_(same, twice), pc.or_(whole, pc.less(both["c"], both["c_2"])))
+    both = both.filter(pc.or_(itself, pc.less(both["d"], both["d_2"])))
+    cells = both.group_by(["d", "d_2", "c", "c_2"]).aggregate([([], "count_all")])
+    held = both.group_by(["d", "d_2"]).aggregate([("p", "count_distinct")]).to_pylist()
+    found: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
+    for cell in cells.to_pylist():
+        found.setdefault((cell["d"], cell["d_2"]), []).append((cell["c"], cell["c_2"], cell["count_all"]))
+    number = {(h["d"], h["d_2"]): int(h["p_count_distinct"]) for h in held}
+    return tuple(_against(*pair, number[pair], sorted(cells)) for pair, cells in sorted(found.items()))
+
+
+def _against(first: str, second: str, pictures: int, cells: list[tuple[str, str, int]]) -> Against:
+    shared = {a for a, _, _ in cells} & {b for _, b, _ in cells}
+
+    def agreement(of: list[tuple[str, str, int]]) -> float | None:
+        total = sum(n for _, _, n in of)
+        return sum(n for a, b, n in of if a == b) / total if total else None
+
+    on_shared = agreement([c for c in cells if c[0] in shared and c[1] in shared])
+    return Against(first, second, pictures, agreement(cells) or 0.0, on_shared, tuple(cells))
+
+
+def parse(rule: str, datasets: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """Return the rule and, of `first:`, the datasets in their order. Raises BadOption."""
+    word, _, rest = rule.partition(":")
+    named = tuple(name for name in rest.split(",") if name)
+    strangers = [name for name in named if name not in datasets]
+    if word not in ("keep", "drop", "majority", "first") or (word == "first") != bool(named) or strangers:
+        raise BadOption(
+            f"--conflicts cannot be {rule!r}" + (f": there is no {strangers[0]} here." if strangers else "."),
+            f"Use {RULES}. Datasets here: {', '.join(datasets)}.",
+        )
+    return word, named
+
+
+def losers(table: pa.Table, picture: Ints, rule: str) -> Mask:
+    """Return the rows whose label loses; `table` has `dataset`, `target` and `official_split`.
+
+    `drop`: every row of a picture under several labels. `majority`: rows that do not carry the picture's most frequent
+    label, each dataset having one vote, shared among its rows, so that a publisher's own copies do not outvote
+    another's; `first:a,b`: rows that contradict the first of these datasets that labels the picture. A draw, or a
+    first dataset that contradicts itself, is settled by nobody: all rows lose. No picture of an official test
+    leaves it: a row there loses only where a row that wins stands in that test too, since a test without its
+    doubtful faces is easier than the published one. Labels are not changed. Raises BadOption.
+    """
+    word, named = parse(rule, table["dataset"].unique().to_pylist())
+    lost = np.zeros(table.num_rows, np.bool_)
+    if word == "keep" or not table.num_rows:
+        return lost
+    said = _said(table, picture)
+    per = said.group_by("p").aggregate([("c", "count_distinct")])
+    torn = per.filter(pc.greater(per["c_count_distinct"], 1))["p"].to_numpy()
+    winner = np.full(int(picture.max()) + 1, -1, np.int64)  # the code of the class that won, -1 where none did
+    classes = table["target"].unique().drop_null().sort()
+    said = said.filter(pc.is_in(said["p"], pa.array(torn)))
+    if word != "drop":
+        _elect(winner, said, classes, table["dataset"].unique().to_pylist() if word == "majority" else named, word)
+    contested = np.zeros(len(winner), np.bool_)
+    contested[torn] = True
+    code = pc.fill_null(pc.index_in(table["target"], classes), -1).to_numpy()
+    lost = contested[picture] & (code >= 0) & (code != winner[picture])
+    won = contested[picture] & (code >= 0) & ~lost
+    in_test = pc.fill_null(pc.equal(table["official_split"], "test"), False).to_numpy()
+    replaced = np.zeros(len(winner), np.bool_)
+    replaced[picture[won & in_test]] = True
+    return np.asarray(lost & ~(in_test & ~replaced[picture]))
+
+
+def _elect(winner: Ints, said: pa.Table, classes: pa.Array, order: Sequence[str], word: str) -> None:
+    """Write the class that wins each picture into `winner`; a draw leaves -1."""
+    picture = said["p"].to_numpy()
+    label = pc.index_in(said["c"], classes).to_numpy()
+    owner = pc.fill_null(pc.index_in(said["d"], pa.array(order, pa.string())), len(order)).to_numpy()
+    rows = said["n"].to_numpy()
+    if not len(picture):
+        return
+    _, local = np.unique(picture, return_inverse=True)
+    ballots = np.zeros((int(local.max()) + 1, len(classes)))
+    if word == "majority":
+        votes = np.zeros((len(ballots), len(order)))
+        np.add.at(votes, (local, owner), rows)
+        np.add.at(ballots, (local, label), rows / votes[local, owner])
+    else:
+        best = np.full(len(ballots), len(order))
+        np.minimum.at(best, local, owner)
+        heard = (owner == best[local]) & (owner < len(order))
+        np.add.at(ballots, (local[heard], label[heard]), 1.0)
+    top = ballots.max(axis=1, keepdims=True)
+    clear = ((ballots > top - 1e-9).sum(axis=1) == 1) & (top[:, 0] > 0)
+    winner[np.unique(picture)[clear]] = ballots[clear].argmax(axis=1)
