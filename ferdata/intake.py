@@ -106,7 +106,8 @@ class Intake:
         for sample in samples:
             begun.append(sample)
             if len(begun) >= AHEAD or not isinstance(sample.image, str | Frame):
-                published = sum(sum(counts.values()) for counts in self.setting.layout.counts.values())
+                counts = self.setting.layout.counts.values()
+                published = sum(each.get("all") or sum(each.values()) for each in counts)
                 return itertools.chain(begun, samples), max(published, len(begun)) if published else None
         return iter(begun), len(begun)
 
