@@ -21,7 +21,8 @@ class Against:
     """What two datasets say of the pictures that both label; of one dataset and itself, its copies.
 
     `cells` counts pictures by (label of `first`, label of `second`); where a dataset says two things of a picture,
-    each counts. `agreement` is the share of equal labels, `on_shared` the same among the classes that both use.
+    each counts. `agreement` is how often a row of each, drawn at random from those of a picture, agree, every picture
+    counting once; `on_shared` is the same among the classes that both use.
     """
 
     first: str
@@ -103,33 +104,41 @@ def _said(table: pa.Table, picture: Ints) -> pa.Table:
 
 
 def _between(said: pa.Table) -> tuple[Against, ...]:
-    # Of one dataset against itself only a picture that it holds twice says anything.
     own = said.join(said.group_by(["p", "d"]).aggregate([("n", "sum")]), ["p", "d"])
     both = own.join(own, "p", right_suffix="_2", join_type="inner")
-    same = pc.equal(both["d"], both["d_2"])
-    twice = pc.greater(both["n_sum"], 1)
-    # One label of a dataset stands against itself only where all the copies carry it; of two, each pair counts once.
-    whole = pc.and_(pc.equal(both["c"], both["c_2"]), pc.equal(both["n"], both["n_sum"]))
-    itself = pc.and_(pc.and_(same, twice), pc.or_(whole, pc.less(both["c"], both["c_2"])))
+    same, alike = pc.equal(both["d"], both["d_2"]), pc.equal(both["c"], both["c_2"])
+    # Of one dataset against itself two different rows are compared, and each two of its labels once.
+    itself = pc.and_(same, pc.or_(pc.and_(alike, pc.greater(both["n"], 1)), pc.less(both["c"], both["c_2"])))
     both = both.filter(pc.or_(itself, pc.less(both["d"], both["d_2"])))
-    cells = both.group_by(["d", "d_2", "c", "c_2"]).aggregate([([], "count_all")])
+    cells = both.append_column("w", pa.array(_weight(both)))
+    cells = cells.group_by(["d", "d_2", "c", "c_2"]).aggregate([([], "count_all"), ("w", "sum")])
     held = both.group_by(["d", "d_2"]).aggregate([("p", "count_distinct")]).to_pylist()
-    found: dict[tuple[str, str], list[tuple[str, str, int]]] = {}
+    found: dict[tuple[str, str], list[tuple[str, str, int, float]]] = {}
     for cell in cells.to_pylist():
-        found.setdefault((cell["d"], cell["d_2"]), []).append((cell["c"], cell["c_2"], cell["count_all"]))
+        row = (cell["c"], cell["c_2"], int(cell["count_all"]), float(cell["w_sum"]))
+        found.setdefault((cell["d"], cell["d_2"]), []).append(row)
     number = {(h["d"], h["d_2"]): int(h["p_count_distinct"]) for h in held}
     return tuple(_against(*pair, number[pair], sorted(cells)) for pair, cells in sorted(found.items()))
 
 
-def _against(first: str, second: str, pictures: int, cells: list[tuple[str, str, int]]) -> Against:
-    shared = {a for a, _, _ in cells} & {b for _, b, _ in cells}
+def _weight(both: pa.Table) -> NDArray[np.float64]:
+    """Return how likely a row of the one and a row of the other, drawn from a picture's, carry these two labels."""
+    same = pc.equal(both["d"], both["d_2"]).to_numpy()
+    alike = pc.equal(both["c"], both["c_2"]).to_numpy()
+    n, m, of, of_m = (both[name].to_numpy().astype(np.float64) for name in ("n", "n_2", "n_sum", "n_sum_2"))
+    others = np.where(same, np.where(alike, n - 1, 2 * m), m)
+    return np.asarray(n * others / (of * np.where(same, np.maximum(of - 1, 1), of_m)))
 
-    def agreement(of: list[tuple[str, str, int]]) -> float | None:
-        total = sum(n for _, _, n in of)
-        return sum(n for a, b, n in of if a == b) / total if total else None
+
+def _against(first: str, second: str, pictures: int, cells: list[tuple[str, str, int, float]]) -> Against:
+    shared = {c[0] for c in cells} & {c[1] for c in cells} if first != second else {c for x in cells for c in x[:2]}
+
+    def agreement(of: list[tuple[str, str, int, float]]) -> float | None:
+        total = sum(c[3] for c in of)
+        return round(sum(c[3] for c in of if c[0] == c[1]) / total, 9) if total else None  # whatever the order of sums
 
     on_shared = agreement([c for c in cells if c[0] in shared and c[1] in shared])
-    return Against(first, second, pictures, agreement(cells) or 0.0, on_shared, tuple(cells))
+    return Against(first, second, pictures, agreement(cells) or 0.0, on_shared, tuple(c[:3] for c in cells))
 
 
 def parse(rule: str, datasets: Sequence[str]) -> tuple[str, tuple[str, ...]]:

@@ -17,6 +17,7 @@ ROWS = (
     "pixel_hash",
     "label",
     "target",
+    "picture",
     "group",
     "split",
     "fold",

@@ -20,7 +20,7 @@ from ferdata.schema import arrow_schema
 from ferdata.steps.ingest import ingest
 from ferdata.steps.recipe import FORMAT, ROWS
 
-DECIDED = ("group", "split", "fold", "split_reason", "reviewed_label", "review")
+DECIDED = ("picture", "group", "split", "fold", "split_reason", "reviewed_label", "review")
 
 
 @dataclass(frozen=True)
