@@ -22,10 +22,13 @@ ROUNDS = 8  # pictures of one hash that are not the same picture, before the res
 CLOSE = 3  # bits: what re-encoding and resizing change
 FLIPS = (0, images.ODD_COLUMNS)
 THREADS = 2
-# Copies of each picture that `thorough` hashes as well: (degrees, share cut off). Each finds what lies around it, up
-# to 2 degrees and 4 % away, so together they reach turns of 14 degrees and crops of a fifth.
-VARIANTS = ((-12, 0.0), (-8, 0.0), (-4, 0.0), (4, 0.0), (8, 0.0), (12, 0.0), (0, 0.07), (0, 0.12), (0, 0.17))
-
+# Copies of each picture that `thorough` hashes as well: degrees; share cut off; where the rest lies, -1 to 1 across
+# and down. Each finds what lies around it, up to 2 degrees and 4 % away: turns of 14 degrees, crops of a fifth.
+VARIANTS = (
+    *((degrees, 0.0, 0, 0) for degrees in (-12, -8, -4, 4, 8, 12)),
+    *((0, cut, 0, 0) for cut in (0.07, 0.12, 0.17)),
+    *((0, 0.08, x, y) for x in (-1, 1) for y in (-1, 1)),
+)
 Read = Callable[[NDArray[np.int64]], tuple[Small, Hashes]]
 _Batch = tuple[Manifest, list[dict[str, Any]], Mapping[str, Path | None]]
 
@@ -157,13 +160,19 @@ def _batches(manifests: Sequence[Manifest], rows: NDArray[np.int64]) -> Iterator
                     yield m, group.take(pa.array(here[at : at + 128])).to_pylist(), roots
 
 
-def variant(picture: NDArray[np.uint8], degrees: float, cut: float) -> NDArray[np.uint8]:
-    """Return the picture turned, or without the share `cut` of its width and height, at its own size or 64 pixels."""
+def variant(picture: NDArray[np.uint8], degrees: float, cut: float, x: float, y: float) -> NDArray[np.uint8]:
+    """Return the picture turned, or with the share `cut` of its width and height cut off, as one of VARIANTS.
+
+    It is uint8 (H, W), at most 64 pixels wide and high: the hash looks at 32.
+    """
     side = 64
     if max(picture.shape) > side:
         picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     height, width = picture.shape
-    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1 / (1 - cut))
+    centre = (width - 1) / 2, (height - 1) / 2
+    matrix = np.asarray(cv2.getRotationMatrix2D(centre, degrees, 1 / (1 - cut)), np.float64)
+    # What is cut off lies on the other side of where the rest lies.
+    matrix[:, 2] -= np.array([x * width, y * height]) * cut / 2 / (1 - cut)
     return cv2.warpAffine(picture, matrix, (width, height)).astype(np.uint8, copy=False)
 
 
@@ -207,11 +216,11 @@ def _across_kinds(leaders: NDArray[np.int64], kind: NDArray[np.int64], kinds: in
 
 def _turned(small: Small, variants: Hashes, hashes: Hashes, radius: int, joined: _Joined) -> None:
     """Compare turned and cropped copies of every picture with every picture."""
-    for k, (degrees, cut) in enumerate(VARIANTS):
+    for k, how in enumerate(VARIANTS):
         turned = Small.empty(len(hashes))
         for flip in FLIPS:
             pairs = pairs_within(variants[:, k], radius, against=hashes, flip=flip)
             for i in np.unique(pairs[:, 0]):
                 if not turned.grey[i].any():
-                    turned.put(i, variant(small.grey[i].astype(np.uint8), degrees, cut))
+                    turned.put(i, variant(small.grey[i].astype(np.uint8), *how))
             joined.compare(turned, small, pairs, bool(flip))
