@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ferdata.lot import Lots, lots, lowest, shared_out
+from ferdata.lot import SIDES, Lots, lots, lowest, shared_out
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -22,10 +22,10 @@ class Allotment:
     `table` has `sample_id`, `dataset` and `target`; `group` numbers its rows' groups from 0.
     """
 
-    def __init__(self, table: pa.Table, group: Ints, seed: int) -> None:
+    def __init__(self, table: pa.Table, group: Ints, seed: int, use: int = SIDES) -> None:
         self.group = group
         self.count = int(group.max()) + 1 if len(group) else 0
-        self.lot = lots(table["sample_id"], seed)
+        self.lot = lots(table["sample_id"], seed, use)
         coded = table["dataset"].combine_chunks().dictionary_encode()
         self.datasets: list[str] = coded.dictionary.to_pylist()
         self.code = coded.indices.to_numpy()

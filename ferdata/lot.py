@@ -10,15 +10,20 @@ Lots = NDArray[np.uint64]
 CHUNK = 1 << 20  # rows hashed at once: what bounds the memory
 
 
-def lots(ids: pa.ChunkedArray | pa.Array, seed: int) -> Lots:
-    """Return one number per id; another seed gives another order.
+SIDES, THIN, FOLDS = 0, 1, 2  # what lots are drawn for
+
+
+def lots(ids: pa.ChunkedArray | pa.Array, seed: int, use: int = SIDES) -> Lots:
+    """Return one number per id; another seed gives another order, and so does another `use`.
+
+    Who was drawn into train must not be the one who is thinned last, or stand in the first fold.
 
     FNV-1a over the bytes (Fowler, Noll, Vo: draft-eastlake-fnv), then SplitMix64's finaliser (Steele et al. 2014,
     doi 10.1145/2660193.2660195) with the seed, all of it over whole columns: ten million ids take seconds.
     """
     chunks = ids.chunks if isinstance(ids, pa.ChunkedArray) else [ids]
     pieces = [_fnv(c.slice(at, CHUNK)) for c in chunks for at in range(0, len(c), CHUNK)]
-    return _mixed(np.concatenate(pieces) if pieces else np.empty(0, np.uint64), seed)
+    return _mixed(np.concatenate(pieces) if pieces else np.empty(0, np.uint64), seed, use)
 
 
 def _fnv(ids: pa.Array) -> Lots:
@@ -32,9 +37,9 @@ def _fnv(ids: pa.Array) -> Lots:
     return number
 
 
-def _mixed(number: Lots, seed: int) -> Lots:
+def _mixed(number: Lots, seed: int, use: int) -> Lots:
     # Two rounds, so that seeds 0 and 1 are not neighbours of each other.
-    for step in (np.uint64(seed & 0xFFFFFFFFFFFFFFFF), np.uint64(0x9E3779B97F4A7C15)):
+    for step in (np.uint64(seed & 0xFFFFFFFFFFFFFFFF), np.uint64(0x9E3779B97F4A7C15 * (use + 1) & 0xFFFFFFFFFFFFFFFF)):
         number = number + step
         number = (number ^ (number >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
         number = (number ^ (number >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

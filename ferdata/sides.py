@@ -14,6 +14,7 @@ from ferdata.allot import Allotment
 from ferdata.balance import jensen_shannon
 from ferdata.errors import BadOption
 from ferdata.frozen import Frozen
+from ferdata.lot import FOLDS, THIN, lots
 from ferdata.schema import SPLITS
 
 TRAIN, VAL, TEST, NONE = 0, 1, 2, -1
@@ -147,12 +148,9 @@ def place(table: pa.Table, group: Ints, picture: Ints, rules: Rules, classes: Se
     final = side[group]
     way = (wanted != final) & (final > TRAIN) & (why == 0) & ~undecided
     why[way] = np.where(final[way] == TEST, 1, 2)
-    train = (final == TRAIN) & (why == 0)
-    why[thin.capped(table, group, draw.lot, train, caps)] = REASONS.index("capped")
-    extra = thin.too_synthetic(table, group, draw.lot, train & (why == 0), rules.max_synthetic)
-    why[extra] = REASONS.index("synthetic_capped")
+    _thin(table, group, rules, caps, final == TRAIN, why)
     gone = (why > 0) & (why != MOVED)
-    fold = lists.fold if lists else _folds(table, draw, why < TAKEN_OUT, made, fold_count(rules.folds))
+    fold = lists.fold if lists else _folds(table, group, why < TAKEN_OUT, made, rules)
     if lists:
         fold = _untorn(fold, group)
     return Placed(np.where(gone, NONE, final).astype(np.int8), fold.astype(np.int16), why, lists)
@@ -199,15 +197,28 @@ def _carve(draw: Allotment, side: Ints, rows: Mask) -> NDArray[np.intp]:
     return np.flatnonzero(free & (side[draw.group] == VAL))
 
 
-def _folds(table: pa.Table, draw: Allotment, part: Mask, made: Mask, count: int | None) -> Ints:
+def _thin(
+    table: pa.Table, group: Ints, rules: Rules, caps: Sequence[thin.Cap], train: Mask, why: NDArray[np.int8]
+) -> None:
+    """Write why the train rows that are too many have no split."""
+    if not caps and rules.max_synthetic is None:
+        return
+    lot = lots(table["sample_id"], rules.seed, THIN)
+    why[thin.capped(table, group, lot, train & (why == 0), caps)] = REASONS.index("capped")
+    extra = thin.too_synthetic(table, group, lot, train & (why == 0), rules.max_synthetic)
+    why[extra] = REASONS.index("synthetic_capped")
+
+
+def _folds(table: pa.Table, group: Ints, part: Mask, made: Mask, rules: Rules) -> Ints:
     """Return each row's fold: whole groups, class by class; what was taken out or is generated has none.
 
     A row without a fold takes no part: it is neither trained on nor judged, so that it can leak into nothing. With
-    `count` 0 each person is a fold, and rows that name nobody have none. Raises BadOption.
+    `loso` each person is a fold, and rows that name nobody have none. Raises BadOption.
     """
-    fold = np.full(len(part), NONE)
+    count = fold_count(rules.folds)
     if count is None:
-        return fold
+        return np.full(len(part), NONE)
+    draw = Allotment(table, group, rules.seed, FOLDS)
     part = part & ~made
     named = table["subject"].is_valid().to_numpy()
     if count == 0:

@@ -306,3 +306,10 @@ def test_a_share_of_generated_faces_that_is_none_is_refused(most: float) -> None
 def test_a_frozen_list_and_rules_of_ones_own_exclude_each_other() -> None:
     with pytest.raises(BadOption, match="--frozen brings"):
         Rules(frozen=Path("ids.csv"), split="0.8,0.1,0.1").check()
+
+
+def test_folds_do_not_follow_the_split_or_who_was_thinned() -> None:
+    rows = [("a", None, "fear")] * 1000
+    made = placed(rows, list(range(1000)), split="0.5,0.25,0.25", folds="2", cap=("fear=250",))
+    for side in (0, 1, 2):
+        assert 0.4 < made.fold[made.split == side].mean() < 0.6
