@@ -1,0 +1,105 @@
+"""`ferdata group M [-o OUT]`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from ferdata.cli import DONE, FINDINGS
+from ferdata.cli.merge import words
+from ferdata.cli.options import json_option, option
+from ferdata.cli.output import console, facts, print_json, table
+from ferdata.near import Trial
+from ferdata.steps.group import Grouped, regroup, self_test
+
+
+@click.command("group")
+@click.argument("manifest", type=click.Path(path_type=Path))
+@option(regroup, "-o", "--out", type=click.Path(path_type=Path), help="The manifest to write; without it, report only.")
+@option(regroup, "--by", type=click.UNPROCESSED, callback=words, metavar="WORDS", help="What makes rows one group.")
+@option(regroup, "--thorough", help="Look at every picture, for turns to 14 degrees and crops to a fifth too.")
+@option(regroup, "--most", type=click.FloatRange(0, 1), help="The largest share of the rows that a group may have.")
+@click.option(
+    "--self-test",
+    "planted",
+    is_flag=True,
+    help="Plant copies of every kind, and count which are found; writes nothing.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the self-test's sample.")
+@option(regroup, "--force", help="Replace an existing manifest.")
+@json_option
+def command(
+    manifest: Path,
+    out: Path | None,
+    by: tuple[str, ...],
+    thorough: bool,
+    most: float,
+    planted: bool,
+    seed: int,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Group rows that show the same picture, person or clip.
+
+    Exits with 3 if a group stands on several sides of the manifest's own split.
+
+    \b
+    ferdata group manifests/ferplus.parquet
+    ferdata group manifests/ferplus.parquet --by pixels,near -o grouped.parquet
+    ferdata group manifests/ferplus.parquet --self-test
+    """  # fmt: skip
+    if planted:
+        return tested(manifest, thorough, seed, as_json)
+    result = regroup(manifest, out=out, by=by, thorough=thorough, most=most, force=force)
+    print_json(result) if as_json else report(result)
+    return FINDINGS if result.sides else DONE
+
+
+def tested(manifest: Path, thorough: bool, seed: int, as_json: bool) -> int:
+    """Run the self-test and print it."""
+    outcome = self_test(manifest, thorough=thorough, seed=seed)
+    if as_json:
+        print_json(outcome)
+    else:
+        report_trial(outcome)
+    return DONE
+
+
+def report(result: Grouped) -> None:
+    """Print how many groups there are, the largest, and those that stand on several sides."""
+    facts(
+        {
+            "rows": result.rows,
+            "grouped by": ", ".join(result.by),
+            "groups": f"{result.groups:,}; the largest has {result.largest:,} rows ({result.largest_of})",
+            "identical": f"{result.identical:,} groups of identical pictures, {result.images:,} images in them",
+            "  across official splits": _sides(result.across),
+            "near duplicates": f"{result.near:,} pairs of rows" if "near" in result.by else None,
+            "groups across official splits": _sides(result.groups_across),
+            "groups across this manifest's split": _sides(result.sides) if result.sides else None,
+            "manifest": result.out,
+            "fingerprint": result.fingerprint,
+        }
+    )
+    if result.sides:
+        click.echo("\nThese groups leak: merge again, and what gives way is counted.")
+    elif result.out:
+        console().print(f"\nNext: ferdata split {result.out}", style="dim", soft_wrap=True)
+
+
+def _sides(across: Mapping[str, int]) -> str:
+    return f"{sum(across.values()):,} ({', '.join(f'{n:,} {s}' for s, n in across.items())})" if across else "none"
+
+
+def report_trial(outcome: Trial) -> None:
+    """Print, for each kind of copy, how many were planted and found, and what was wrongly put beside them."""
+    level = "thorough" if outcome.thorough else "candidates by hash; --thorough finds more"
+    table(
+        f"Planted among {outcome.pictures:,} pictures ({level})",
+        ("copy", "planted", "found", "recall %", "wrong", "precision %"),
+        [
+            (k.kind, k.planted, k.found, f"{100 * k.recall:.1f}", k.wrong, f"{100 * k.precision:.2f}")
+            for k in outcome.kinds
+        ],
+        caption="wrong: rows put beside a copy that were not beside the copied picture before.",
+    )
