@@ -62,7 +62,7 @@ def pictures(table: pa.Table, near: Ints | None = None) -> Ints:
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    near = near[~_told_apart(table, near)]
+    near = near[~told_apart(table, near)]
     n = int(code.max()) + 1
     graph = coo_array((np.ones(len(near), np.int8), (code[near[:, 0]], code[near[:, 1]])), shape=(n, n))
     _, component = connected_components(graph, directed=False)
@@ -73,10 +73,11 @@ def pictures(table: pa.Table, near: Ints | None = None) -> Ints:
     return rank[inverse]
 
 
-def _told_apart(table: pa.Table, near: Ints) -> Mask:
+def told_apart(table: pa.Table, near: Ints, by: Sequence[str] = ("subject", "sequence", "frame")) -> Mask:
+    """Return which pairs are of one dataset that gives them two persons (clips, frames): alike, yet not the same."""
     one, other = table.take(pa.array(near[:, 0])), table.take(pa.array(near[:, 1]))
     apart = np.zeros(len(near), np.bool_)
-    for column in ("subject", "sequence", "frame"):
+    for column in by:
         apart |= pc.fill_null(pc.not_equal(one[column], other[column]), False).to_numpy()
     return np.asarray(apart & pc.equal(one["dataset"], other["dataset"]).to_numpy())
 

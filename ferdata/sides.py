@@ -58,6 +58,11 @@ class Rules:
                 "Leave out --split, --folds, --conflicts, --cap, --max-synthetic and --synthetic-anywhere.",
             )
 
+    def check_names(self, classes: Sequence[str], datasets: Sequence[str]) -> None:
+        """Raise BadOption for a class or a dataset that is not there: before pictures are compared."""
+        conflicts.parse(self.conflicts, datasets)
+        thin.parse_caps(self.cap, classes, datasets)
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -228,7 +233,8 @@ def _folds(table: pa.Table, group: Ints, part: Mask, made: Mask, rules: Rules) -
         part = part & people[draw.group]
     groups = np.unique(draw.group[part])
     if len(groups) < (count or 2) or len(groups) > MOST_FOLDS * (count == 0) + (count > 0) * len(groups):
-        who = "people" if named[part].all() and len(groups) else "groups (pictures, people, clips)"
+        persons = pc.binary_join_element_wise(table["dataset"], table["subject"], "\n").filter(pa.array(part)).unique()
+        who = "people" if len(persons.drop_null()) == len(groups) else "groups (people, clips, copies of a picture)"
         raise BadOption(
             f"{len(groups):,} {who} cannot make {f'{count:,} folds' if count else 'folds of one person each'}.",
             f"Use --folds with a number up to {len(groups)}."

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ferdata.conflicts import conflicts, losers, parse, pictures
+from ferdata.conflicts import conflicts, losers, parse, pictures, told_apart
 from ferdata.errors import BadOption
 from ferdata.schema import arrow_schema
 
@@ -122,3 +122,19 @@ def test_no_picture_leaves_an_official_test() -> None:
 def test_rules_that_are_none_are_refused(rule: str) -> None:
     with pytest.raises(BadOption, match="--conflicts cannot be"):
         parse(rule, ["a", "b"])
+
+
+def test_two_people_of_one_dataset_are_told_apart_and_of_two_datasets_are_not() -> None:
+    columns = ("dataset", "subject", "sequence", "frame")
+    rows = [
+        ("a", "p", "1", None),
+        ("a", "q", "1", None),
+        ("b", "p", "1", None),
+        ("a", "p", "2", None),
+        ("a", None, "1", 3),
+    ]
+    whole = pa.Table.from_pylist([dict(zip(columns, r, strict=True)) for r in rows], schema=arrow_schema(*columns))
+    pairs = np.array([[0, 1], [0, 2], [0, 3], [1, 4]])
+    assert told_apart(whole, pairs, ("subject",)).tolist() == [True, False, False, False]
+    assert told_apart(whole, pairs).tolist() == [True, False, True, False]
+    assert told_apart(whole, pairs[:0]).tolist() == []

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,10 +15,10 @@ from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.sides import READ as PLACED_BY
 from ferdata.sides import Rules, place
-from ferdata.steps.group import BY, MOST, group, near_pairs
+from ferdata.steps.group import BY, MOST, Pairs, group, near_pairs
 from ferdata.steps.split import Decided, Part, check, columns, counted, decide, options, rewritten
 
-READ = (*{*labels.DERIVED_FROM, *PLACED_BY, "pixel_hash", "phash", "sequence", "frame"} - {"target"},)
+READ = tuple(sorted({*labels.DERIVED_FROM, *PLACED_BY, "pixel_hash", "phash", "sequence", "frame"} - {"target"}))
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,8 @@ def merge(
     policy = votes or _agreed_policy(opened)
     fresh = labels.derive(table, {name: known for m in opened for name, known in m.maps.items()}, policy, classes)
     table = table.append_column("target", fresh["target"])
-    disputes.parse(conflicts, table["dataset"].unique().to_pylist())
-    pairs = near_pairs(opened, table, thorough=thorough) if "near" in by else None
+    rules.check_names(classes.classes, table["dataset"].unique().to_pylist())
+    pairs = _near(opened, table, thorough) if "near" in by else None
     grouped = group(table, by=tuple(by), pairs=pairs, most=most)
     picture = disputes.pictures(table, pairs)
     disputed = disputes.conflicts(table, picture)
@@ -118,11 +119,18 @@ def merge(
     }
     new = fresh | {"group": pa.array(grouped.group), "picture": pa.array(picture)} | columns(placed)
     written = manifest.write(target, rewritten(opened, new, "merge"), metadata, force)
+    near = 0 if pairs is None else len(pairs)
     return Merged(
         target, table.num_rows, classes.name, _left_out(fresh), policy, grouped.count, grouped.largest,
-        grouped.largest_of, grouped.identical, grouped.images, 0 if pairs is None else len(pairs), grouped.across,
-        disputed, decided, written["fingerprint"],
+        grouped.largest_of, grouped.identical, grouped.images, near, grouped.across, disputed, decided,
+        written["fingerprint"],
     )  # fmt: skip
+
+
+def _near(opened: Sequence[Manifest], table: pa.Table, thorough: bool) -> Pairs:
+    """Return the near pairs, but for two people of one dataset: alike, yet two folds where each person is one."""
+    pairs = near_pairs(opened, table, thorough=thorough)
+    return np.asarray(pairs[~disputes.told_apart(table, pairs, ("subject",))])
 
 
 def _left_out(fresh: Mapping[str, pa.Array]) -> dict[str, int]:
