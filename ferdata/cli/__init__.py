@@ -23,7 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "stats": ("stats", "Class balance: counts, shares, imbalance, weights; with a plot."),
     "group": ("group", "Which rows show the same picture, person or clip."),
     "merge": ("merge", "Manifests into one: one taxonomy, splits without leaks."),
-    "split": ("split", "A merged manifest split anew: shares, folds, people, a frozen list."),
+    "split": ("split", "A merged manifest split anew: shares, folds, a frozen list."),
     "recipe": ("recipe", "Everything of a manifest but the pixels, to pass on."),
     "rehydrate": ("rehydrate", "A recipe's manifest, rebuilt on your own copy."),
     "train": ("train", "Train a backbone on a manifest's train split, chosen on val."),
