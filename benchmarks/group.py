@@ -2,6 +2,7 @@
 
     python benchmarks/group.py --manifest manifests/ferplus.parquet [--pictures 10000] [--thorough]
     python benchmarks/group.py --hashes 1000000
+    python benchmarks/group.py --same manifests/ferplus.parquet manifests/fer2013.parquet rows.csv
 
 Copies of every kind of `ferdata.near.plant` are planted, each of another picture, so that no copy leads to another.
 Both sides start from a folder of files: ours is `ingest` and `group`, theirs `encode_images` and `find_duplicates`,
@@ -10,6 +11,7 @@ the PyTorch that it imports from this one.
 """
 
 import argparse
+import csv
 import json
 import site
 import subprocess
@@ -143,6 +145,58 @@ def compare(manifest: Path, pictures: int, copies: int, thorough: bool, place: P
         print(f"| {kind} | {' | '.join(f'{100 * r[0][kind]:.0f}' for r in recalls.values())} | |")
 
 
+def agreement(ferplus: Path, kaggle: Path, rows: Path, thorough: bool) -> None:
+    """Join FER+ with FER2013 as Kaggle's JPG folder, and judge by the row of fer2013.csv in the file names."""
+    import pyarrow as pa
+
+    from ferdata.manifest import Manifest
+    from ferdata.near.compare import EDGE, SAME, SIDE, _correlation, _flat
+    from ferdata.near.find import _read
+    from ferdata.near.search import pairs_within
+    from ferdata.steps.group import READ, group, near_pairs
+
+    opened = [Manifest(ferplus), Manifest(kaggle)]
+    table = pa.concat_tables([m.table(*READ) for m in opened])
+    with rows.open(newline="") as file:
+        row_of = {r["image_name"]: int(r["row"]) for r in csv.DictReader(file)}
+    names = [Path(i.split(":", 1)[1]).name for i in table["sample_id"].to_pylist()]
+    row = np.array([row_of[n] if n in row_of else int(Path(n).stem.rsplit("_", 1)[1]) for n in names])
+    n = opened[0].rows
+    alone = group(table.slice(0, n))
+    print(f"FER+ alone: {alone.identical} identical groups, {alone.images} images, {alone.across}")
+    begin = time.perf_counter()
+    pairs = near_pairs(opened, table, thorough=thorough)
+    found = group(table, pairs=pairs)
+    print(
+        f"joined in {time.perf_counter() - begin:.1f} s: {len(pairs):,} pairs, the largest group {found.largest} rows"
+    )
+    other = {r: k for k, r in enumerate(row[n:], n)}
+    both = [(k, other[row[k]]) for k in range(n) if row[k] in other]
+    print(f"in one group with their copy: {np.mean([found.group[a] == found.group[b] for a, b in both]):.4%}")
+    # Rows with the pixels of one another are the same picture under two rows.
+    twin = dict(zip(row[:n].tolist(), group(table.slice(0, n), by=("pixels",)).group.tolist(), strict=True))
+    same = np.array([twin.get(r, -r - 1) for r in row.tolist()])
+    cross = pairs[(pairs[:, 0] < n) & (pairs[:, 1] >= n)]
+    different = int((same[cross[:, 0]] != same[cross[:, 1]]).sum())
+    print(f"pairs across: {len(cross):,}; of them {different:,} ({different / len(cross):.2%}) join different rows")
+    # Of all that was confirmed, the most similar one: is it the picture itself, or FER2013's other crop of it?
+    small, _ = _read(opened, np.arange(table.num_rows), False)
+    hashes = table["phash"].combine_chunks().to_numpy()
+    near = pairs_within(hashes[n:], 10, against=hashes[:n]) + np.array([n, 0])
+    inner = slice(EDGE, SIDE - EDGE)
+    score = np.concatenate(
+        [
+            _correlation(_flat(small.band[a][:, inner, inner]), _flat(small.band[b][:, inner, inner]))
+            for a, b in (near[k : k + 4096].T for k in range(0, len(near), 4096))
+        ]
+    )
+    order = np.lexsort((-score, near[:, 0]))
+    _, first = np.unique(near[order, 0], return_index=True)
+    best = order[first][score[order[first]] >= SAME]
+    wrong = int((same[near[best, 0]] != same[near[best, 1]]).sum())
+    print(f"most similar picture of FER+: {len(best):,} matched, {wrong} wrong ({wrong / len(best):.3%})")
+
+
 def hashes(n: int) -> None:
     """Time the search for all pairs within 10 bits among `n` random hashes."""
     import resource
@@ -165,9 +219,12 @@ if __name__ == "__main__":
     parser.add_argument("--copies", type=int, default=100, help="of each kind")
     parser.add_argument("--thorough", action="store_true")
     parser.add_argument("--hashes", type=int)
+    parser.add_argument("--same", type=Path, nargs=3, metavar=("FERPLUS", "KAGGLE", "ROWS_CSV"))
     parser.add_argument("--peer", type=Path, default=Path(tempfile.gettempdir()) / "ferdata-imagededup")
     given = parser.parse_args()
     if given.hashes:
         hashes(given.hashes)
+    if given.same:
+        agreement(*given.same, given.thorough)
     if given.manifest:
         compare(given.manifest, given.pictures, given.copies, given.thorough, given.peer)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from ferdata import images, manifest, near
 from ferdata.errors import BadOption, ImagesMissing
 from ferdata.manifest import Manifest
-from ferdata.near.compare import SAME, Small, confirm, grey, laid_over, level
+from ferdata.near.compare import SAME, SAME_OF_TWO_PEOPLE, Small, confirm, grey, laid_over, level
 from ferdata.near.find import VARIANTS, connect, variant, variant_hashes
 from ferdata.near.plant import KINDS
 from ferdata.near.search import pairs_within
@@ -127,6 +127,21 @@ def test_different_pictures_are_not_the_same_and_flat_ones_are_like_nothing() ->
         small.put(k, each)
     pairs = np.array([[0, 1], [0, 2], [2, 3]])
     assert not confirm(small, small, pairs, np.zeros(3, bool)).any()
+
+
+def test_what_a_publisher_gives_to_two_people_has_to_be_more_alike() -> None:
+    whole = detailed(5)
+    alike = cv2.GaussianBlur(whole, (0, 0), 2.5)
+    small = Small.empty(2)
+    small.put(0, whole)
+    small.put(1, alike)
+    a, b = level(small.grey[0], small.grey[1], small.clipped[0], small.clipped[1])
+    assert SAME <= laid_over(a, b) < SAME_OF_TWO_PEOPLE
+    hashes = np.array([images.perceptual_hash(whole), images.perceptual_hash(alike)], np.uint64)
+    read = partial(chosen_of, small, np.zeros((2, 0), np.uint64))
+    for people, found in (([0, 1], 0), ([0, 0], 1), ([0, -1], 1)):
+        assert len(connect(hashes, read, np.stack([[0, 0], people], 1))) == found
+    assert len(connect(hashes, read, np.array([[0, 0], [1, 1]]))) == 1  # two datasets name people independently
 
 
 def test_a_picture_cut_off_at_white_is_levelled_before_it_is_compared() -> None:

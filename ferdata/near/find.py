@@ -36,22 +36,27 @@ _Batch = tuple[Manifest, list[dict[str, Any]], Mapping[str, Path | None]]
 def find(manifests: Sequence[Manifest], table: pa.Table, *, thorough: bool = False) -> Pairs:
     """Return the row pairs of `table` that show one picture in different pixels, int64 (n, 2), i < j, sorted.
 
-    `table` has `phash`, uint64, and `pixel_hash`; its rows are those of `manifests`, one after the other. Rows with
+    `table` has `phash`, uint64, and `pixel_hash`; its rows are those of `manifests`, one after the other. With
+    `dataset` and `subject` in it, pictures that a publisher gives to two people have to be more alike. Rows with
     equal pixels are looked at once, by the first of them; the pairs connect what belongs together, they do not list
     every pair of a group. Only candidates are decoded; `thorough` decodes and turns every picture. Raises
     ImagesMissing, and BrokenSource for an image that was readable at ingest and is not now.
     """
     rows = _first_rows(table["pixel_hash"])
     hashes = table["phash"].combine_chunks().take(pa.array(rows)).to_numpy().astype(np.uint64)
-    pairs = rows[connect(hashes, lambda chosen: _read(manifests, rows[chosen], thorough), thorough=thorough)]
+    people = _people(table)[rows]
+    pairs = rows[connect(hashes, lambda chosen: _read(manifests, rows[chosen], thorough), people, thorough=thorough)]
     return np.unique(np.sort(pairs, axis=1), axis=0)
 
 
-def connect(hashes: Hashes, read: Read, *, thorough: bool = False, radius: int = RADIUS) -> Pairs:
+def connect(
+    hashes: Hashes, read: Read, people: Pairs | None = None, *, thorough: bool = False, radius: int = RADIUS
+) -> Pairs:
     """Return the pairs of pictures that connect what is one picture, int64 (n, 2); `hashes` is uint64 (pictures).
 
     `read` is called once, with the numbers of the pictures to look at, rising; it returns their small copies and,
-    if `thorough`, the hashes of their variants, uint64 (pictures, VARIANTS).
+    if `thorough`, the hashes of their variants, uint64 (pictures, VARIANTS). `people`, int64 (pictures, 2), are
+    numbers of dataset and person, -1 where nobody is named.
     """
     distinct, kind = np.unique(hashes, return_inverse=True)
     near = [pairs_within(distinct, radius, flip=flip) for flip in FLIPS]
@@ -61,7 +66,7 @@ def connect(hashes: Hashes, read: Read, *, thorough: bool = False, radius: int =
     chosen = np.flatnonzero(np.ones(len(hashes), bool) if thorough else wanted[kind])
     small, variants = read(chosen)
     hashes, kind = hashes[chosen], kind[chosen]
-    joined = _Joined(len(chosen))
+    joined = _Joined(len(chosen), None if people is None else people[chosen])
     leaders = _within_kinds(small, kind, joined)
     across = [_across_kinds(leaders, kind, len(distinct), pairs) for pairs in near]
     # Copies that are hardly changed come first: what joins them need not be compared with each of them again.
@@ -77,7 +82,8 @@ def connect(hashes: Hashes, read: Read, *, thorough: bool = False, radius: int =
 class _Joined:
     """What was confirmed so far, and which pictures are one by that."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, people: Pairs | None) -> None:
+        self.people = np.full((n, 2), -1) if people is None else people
         self.found: list[Pairs] = []
         self.component: NDArray[np.integer] = np.arange(n)
 
@@ -90,13 +96,27 @@ class _Joined:
         _, at = np.unique(sets, axis=0, return_index=True)
         new = np.sort(at[sets[at, 0] != sets[at, 1]])
         same = np.zeros(len(pairs), bool)
-        same[new] = confirm(first, second, pairs[new], np.full(len(new), mirror))
+        one, other = self.people[pairs[new, 0]], self.people[pairs[new, 1]]
+        apart = (one[:, 0] == other[:, 0]) & (one[:, 1] != other[:, 1]) & (one[:, 1] >= 0) & (other[:, 1] >= 0)
+        same[new] = confirm(first, second, pairs[new], np.full(len(new), mirror), apart)
         self.found.append(pairs[same])
         n = len(self.component)
         every = np.concatenate(self.found)
         graph = coo_array((np.ones(len(every), np.int8), (every[:, 0], every[:, 1])), shape=(n, n))
         self.component = np.asarray(connected_components(graph, directed=False)[1])
         return same
+
+
+def _people(table: pa.Table) -> Pairs:
+    """Return, for each row, numbers of its dataset and its person; -1 where there is none."""
+    names = table.column_names
+    columns = [
+        table[name].combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy()
+        if name in names
+        else np.full(table.num_rows, -1)
+        for name in ("dataset", "subject")
+    ]
+    return np.stack(columns, axis=1).astype(np.int64)
 
 
 def _first_rows(column: pa.ChunkedArray) -> Pairs:
