@@ -49,6 +49,9 @@ BROKEN = [
     ({"label_dist": [None, [0.5] * 8]}, "does not sum to 1"),
     ({"group": [0, 0], "split": ["train", "test"]}, "two sides of the split"),
     ({"group": [0, 1], "split": ["train", None]}, "without a split_reason"),
+    ({"group": [0, 0], "fold": [0, 1]}, "stands in two folds"),
+    ({"split_reason": ["capped", "because"]}, "split_reason is none of"),
+    ({"picture": [0, -1]}, "picture is outside"),
     ({"image": [{"bytes": b"x", "path": None}, {"bytes": None, "path": None}]}, "neither bytes nor a path"),
 ]
 
