@@ -48,15 +48,19 @@ class Conflicts:
         return {"copied": self.copied, "pictures": self.pictures, "rows": self.rows, "between": between}
 
 
+TOLD_BY = ("dataset", "pixel_hash", "face_box")  # what `pictures` reads; near pairs need the next three as well
+APART_BY = ("subject", "sequence", "frame")
+
+
 def pictures(table: pa.Table, near: Ints | None = None) -> Ints:
     """Return which rows are one picture, numbered by first appearance: equal pixels, or joined by a near pair.
 
-    `near`, int64 (n, 2), holds the two rows of each pair; `table` has `pixel_hash` and, for near pairs, `dataset`,
-    `subject`, `sequence` and `frame`. What one dataset itself tells apart, by person, clip or frame, is not one
-    picture, however alike: a person's frown and sneer may be near copies to a hash. A subject or clip joins groups,
-    never pictures.
+    `near`, int64 (n, 2), holds the two rows of each pair; `table` has TOLD_BY and, for near pairs, APART_BY.
+    `face_box` tells the faces of one photograph apart. What one dataset itself tells apart, by person, clip or
+    frame, is not one picture, however alike: a person's frown and sneer may be near copies to a hash. A subject or
+    clip joins groups, never pictures.
     """
-    code = table["pixel_hash"].combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    code = _faces(table).combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
     if near is None or not len(near):
         return np.asarray(code)  # dictionaries are numbered by first appearance
     from scipy.sparse import coo_array
@@ -73,7 +77,31 @@ def pictures(table: pa.Table, near: Ints | None = None) -> Ints:
     return rank[inverse]
 
 
-def told_apart(table: pa.Table, near: Ints, by: Sequence[str] = ("subject", "sequence", "frame")) -> Mask:
+def _faces(table: pa.Table) -> pa.ChunkedArray:
+    """Return `pixel_hash`, with the box behind it where one dataset has several boxes in one photograph."""
+    hashes, boxes = table["pixel_hash"], table["face_box"]
+    boxed = boxes.is_valid()
+    if not pc.any(boxed).as_py():
+        return hashes
+    photograph = pc.binary_join_element_wise(table["dataset"], hashes, " ")
+    counts = photograph.value_counts()
+    repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+    rows = np.flatnonzero(pc.and_(boxed, pc.is_in(photograph, repeated)).to_numpy())
+    told: dict[str, set[str]] = {}
+    words = [",".join(map(str, box)) for box in boxes.take(pa.array(rows)).to_pylist()]
+    names = photograph.take(pa.array(rows)).to_pylist()
+    for name, word in zip(names, words, strict=True):
+        told.setdefault(name, set()).add(word)
+    mask = np.zeros(table.num_rows, np.bool_)
+    several = np.array([len(told[name]) > 1 for name in names], np.bool_)
+    mask[rows[several]] = True
+    keyed = [f"{name} {word}" for name, word, many in zip(names, words, several, strict=True) if many]
+    return pa.chunked_array(
+        [pc.replace_with_mask(hashes.combine_chunks(), pa.array(mask), pa.array(keyed, pa.string()))]
+    )
+
+
+def told_apart(table: pa.Table, near: Ints, by: Sequence[str] = APART_BY) -> Mask:
     """Return which pairs are of one dataset that gives them two persons (clips, frames): alike, yet not the same."""
     one, other = table.take(pa.array(near[:, 0])), table.take(pa.array(near[:, 1]))
     apart = np.zeros(len(near), np.bool_)

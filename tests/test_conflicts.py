@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ferdata.conflicts import conflicts, losers, parse, pictures, told_apart
+from ferdata.conflicts import APART_BY, TOLD_BY, conflicts, losers, parse, pictures, told_apart
 from ferdata.errors import BadOption
 from ferdata.schema import arrow_schema
 
@@ -23,17 +23,30 @@ def lost(rule: str, *rows: tuple) -> list[bool]:
 
 
 def test_equal_pixels_and_near_pairs_are_one_picture_by_chains() -> None:
-    columns = ("pixel_hash", "dataset", "subject", "sequence", "frame")
-    rows = [dict(zip(columns, (h, "a", None, None, None), strict=True)) for h in "xyxzw"]
+    columns = (*TOLD_BY, *APART_BY)
+    rows = [{"dataset": "a", "pixel_hash": h} for h in "xyxzw"]
     whole = pa.Table.from_pylist(rows, schema=arrow_schema(*columns))
     assert pictures(whole).tolist() == [0, 1, 0, 2, 3]
     assert pictures(whole, np.array([[1, 3], [3, 0]])).tolist() == [0, 0, 0, 0, 1]
     assert pictures(whole, np.zeros((0, 2), np.int64)).tolist() == [0, 1, 0, 2, 3]
 
 
+def test_the_faces_of_one_photograph_are_several_pictures_but_only_where_a_dataset_boxes_them() -> None:
+    left, right = [0.0, 0.0, 9.0, 9.0], [20.0, 0.0, 9.0, 9.0]
+    rows = [
+        {"dataset": d, "pixel_hash": h, "face_box": box}
+        for d, h, box in (
+            ("expw", "x", left), ("expw", "x", right), ("expw", "x", left),
+            ("ferplus", "y", left), ("fer2013", "y", None), ("ferplus", "y", left),
+        )
+    ]  # fmt: skip
+    whole = pa.Table.from_pylist(rows, schema=arrow_schema(*TOLD_BY))
+    assert pictures(whole).tolist() == [0, 1, 0, 2, 2, 2]
+
+
 @pytest.mark.parametrize("column", ["subject", "sequence", "frame"])
 def test_what_a_dataset_tells_apart_itself_is_not_one_picture(column: str) -> None:
-    columns = ("pixel_hash", "dataset", "subject", "sequence", "frame")
+    columns = (*TOLD_BY, *APART_BY)
     rows = [
         {"pixel_hash": h, "dataset": d, column: v if column == "frame" else str(v)}
         for h, d, v in (("x", "a", 1), ("y", "a", 2), ("z", "b", 2))

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from ferdata import manifest
 from ferdata.errors import AlreadyExists, CannotWrite, ImagesMissing, NotAManifest
+from ferdata.fingerprint import Fingerprint
 from ferdata.schema import COLUMNS, arrow_schema
 from tests.conftest import MakeManifest, make_rows, metadata_of
 
@@ -52,7 +53,7 @@ def test_the_fingerprint_does_not_depend_on_how_rows_are_cut(sizes: list[int]) -
             for i in range(sum(sizes))
         ]
     )
-    whole, cut = manifest.Fingerprint(), manifest.Fingerprint()
+    whole, cut = Fingerprint(), Fingerprint()
     whole.update(batch)
     at = 0
     for size in sizes:
@@ -63,7 +64,7 @@ def test_the_fingerprint_does_not_depend_on_how_rows_are_cut(sizes: list[int]) -
 
 def test_any_changed_value_changes_the_fingerprint() -> None:
     def fingerprint(**row: object) -> str:
-        hashed = manifest.Fingerprint()
+        hashed = Fingerprint()
         hashed.update(make_rows([{"native_label": "fear", "seed": 0} | row]))
         return hashed.hexdigest()
 

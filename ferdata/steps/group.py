@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from ferdata import manifest as manifests
 from ferdata import near, progress
+from ferdata.conflicts import pictures
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.near import Trial
 from ferdata.schema import SPLITS
 
 BY = ("pixels", "near", "subject", "sequence")
-READ = ("sample_id", "dataset", "pixel_hash", "phash", "subject", "sequence", "official_split")
+READ = (
+    "sample_id", "dataset", "pixel_hash", "phash", "subject", "sequence", "frame", "face_box", "official_split",
+)  # fmt: skip
 MOST = 0.2  # JAFFE's most photographed person has a tenth of its rows; twice that is no person any more
 FEW = 100  # rows: in smaller groups a share says nothing
 SHOWN = 12  # links of a chain
@@ -115,7 +118,7 @@ def regroup(
             "lineage": [record],
         }
         # Which rows are one picture, whoever the person: their labels can contradict each other.
-        picture = group(table, by=("pixels", "near"), pairs=pairs, most=1).group
+        picture = pictures(table, pairs)
         new = {"group": found.group, "picture": picture}
         written = manifests.write(target, _with_columns(opened, new), metadata, force)["fingerprint"]
     return Grouped(

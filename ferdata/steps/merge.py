@@ -18,7 +18,9 @@ from ferdata.sides import Rules, place
 from ferdata.steps.group import BY, MOST, Pairs, group, near_pairs
 from ferdata.steps.split import Decided, Part, check, columns, counted, decide, options, rewritten
 
-READ = tuple(sorted({*labels.DERIVED_FROM, *PLACED_BY, "pixel_hash", "phash", "sequence", "frame"} - {"target"}))
+READ = tuple(
+    sorted({*labels.DERIVED_FROM, *PLACED_BY, "pixel_hash", "phash", "sequence", "frame", "face_box"} - {"target"})
+)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ferdata import frozen as lists
 from ferdata import manifest as files
 from ferdata import progress
-from ferdata.conflicts import pictures
+from ferdata.conflicts import TOLD_BY, pictures
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.schema import SPLITS, arrow_schema
@@ -100,7 +100,7 @@ def split(
         split, _text(folds), conflicts, tuple(cap), max_synthetic, synthetic_anywhere, _path(frozen), seed
     )  # fmt: skip
     check(rules, target, _path(freeze), force, [opened])
-    table = opened.table(*READ, "pixel_hash", "group", "picture")
+    table = opened.table(*{*READ, *TOLD_BY, "group", "picture"})
     if table["group"].null_count:
         raise BadOption(
             f"{opened.path} has no groups.", f"Make them first: ferdata merge {opened.path} -o merged.parquet"

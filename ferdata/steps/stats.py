@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ferdata import labels
 from ferdata.balance import Balance, Drift, balance, class_counts, drifts
-from ferdata.conflicts import Conflicts, pictures
+from ferdata.conflicts import TOLD_BY, Conflicts, pictures
 from ferdata.conflicts import conflicts as count_conflicts
 from ferdata.errors import BadOption, CannotWrite
 from ferdata.labels import Taxonomy
@@ -73,7 +73,7 @@ def stats(
     if any(m.taxonomy.classes != classes.classes for m in opened) and not taxonomy:
         raise BadOption("The manifests have different taxonomies.", "Choose one with --taxonomy, such as basic7.")
     column = _column(by)
-    more = {"pixel_hash", "picture"} if conflicts else set()
+    more = {*TOLD_BY, "picture"} if conflicts else set()
     table = pa.concat_tables([_read(m, {column, "dataset", *more}, votes, classes) for m in opened])
     part = _part(table, column)
     values = _in_order(part.unique().to_pylist(), column)

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from ferdata import labels, progress
 from ferdata.errors import FerdataError, InvalidManifest, UnknownLabel
-from ferdata.manifest import Fingerprint, Manifest, conform
+from ferdata.fingerprint import Fingerprint
+from ferdata.manifest import Manifest, conform
 from ferdata.schema import BY_NAME, COLUMNS, SPLITS, arrow_schema
 from ferdata.sides import REASONS
 
@@ -154,6 +155,8 @@ def _splits(table: pa.Table) -> Iterator[Failure]:
         "a group stands in two folds",
         pc.and_(pc.is_in(table["group"], apart), table["fold"].is_valid()),
     )
+    if not len(placed):
+        return  # grouped, but not split yet
     unexplained = pc.and_(pc.and_(table["group"].is_valid(), table["split"].is_null()), table["split_reason"].is_null())
     yield from _rule(table, "split is null without a split_reason", unexplained)
 

@@ -1,0 +1,51 @@
+"""The fingerprint of a manifest's rows: equal content, equal fingerprint, on any machine."""
+
+import hashlib
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+class Fingerprint:
+    """A hash of columns that does not depend on how rows are cut into batches, nor on how Parquet stores them."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, Any] = {}
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        """Add the rows of `batch`; `image` is passed over, since `pixel_hash` stands for it."""
+        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+            if name != "image":
+                self._add(name, column)
+
+    def _add(self, name: str, column: pa.Array) -> None:
+        self._feed(f"{name}?", pc.cast(column.is_valid(), pa.uint8()))
+        if pa.types.is_struct(column.type):
+            for i, f in enumerate(column.type):
+                self._add(f"{name}.{f.name}", pc.struct_field(column, [i]))  # null where the struct is
+        elif pa.types.is_list(column.type):
+            lengths = pc.fill_null(pc.list_value_length(column), 0)
+            self._feed(f"{name}#", pc.cast(lengths, pa.int32()))
+            self._add(f"{name}[]", column.drop_null().flatten())
+        elif pa.types.is_string(column.type):
+            text = pc.cast(pc.fill_null(column, ""), pa.binary())
+            self._feed(f"{name}#", pc.cast(pc.binary_length(text), pa.int64()))
+            whole = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(text)], pa.int32()), text), b"")
+            self._hash(name).update(whole[0].as_py())
+        else:
+            plain = pc.cast(column, pa.uint8()) if pa.types.is_boolean(column.type) else column
+            self._feed(name, pc.fill_null(plain, pa.scalar(0, plain.type)))
+
+    def _feed(self, name: str, column: pa.Array) -> None:
+        self._hash(name).update(column.to_numpy(zero_copy_only=False).tobytes())
+
+    def _hash(self, name: str) -> Any:
+        return self.parts.setdefault(name, hashlib.blake2b(digest_size=16))
+
+    def hexdigest(self) -> str:
+        """Return the fingerprint of all rows so far."""
+        whole = hashlib.blake2b(digest_size=16)
+        for name in sorted(self.parts):
+            whole.update(name.encode() + self.parts[name].digest())
+        return whole.hexdigest()
