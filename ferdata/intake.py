@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ferdata import images as pictures
 from ferdata import labels, manifest, progress
@@ -22,6 +23,7 @@ from ferdata.schema import ADAPTER_COLUMNS, Frame, Sample, arrow_schema
 from ferdata.source import Layout, Skipped
 
 BATCH = 512
+NAMED = 5  # rows told by name
 AHEAD = 250_000  # samples looked at before the first is read, about 100 MB
 MOST_FRAMES = 4096  # of one clip in a batch, so that memory stays bounded
 Stored = dict[str, bytes | str | None]
@@ -63,11 +65,22 @@ class Intake:
         self.rows = 0
         self.rejects: list[Reject] = []
         self.unlabelled: Counter[str] = Counter()
+        self.first_unlabelled: list[str] = []
         self.unknown: Counter[str] = Counter()
         self.cells: Counter[tuple[str | None, str | None]] = Counter()
         self.strange: list[str] = []
         self.strange_count = 0
         self.seen: set[str] = set()
+
+    @property
+    def named(self) -> dict[str, list[str]]:
+        """The first few rows of each reason for which a row was rejected or came without a label at all."""
+        first: dict[str, list[str]] = {"unlabelled": self.first_unlabelled} if self.first_unlabelled else {}
+        for reject in self.rejects:
+            names = first.setdefault(reject.reason, [])
+            if len(names) < NAMED:
+                names.append(reject.sample_id)
+        return first
 
     @property
     def reasons(self) -> dict[str, int]:
@@ -156,13 +169,17 @@ class Intake:
         batch, rejects = measured
         self.rejects += rejects
         self.rows += batch.num_rows
-        self.unlabelled.update(r for r in batch.column("label_reason").to_pylist() if r)
+        reasons = batch.column("label_reason")
+        self.unlabelled.update(r for r in reasons.to_pylist() if r)
+        if len(self.first_unlabelled) < NAMED:
+            without = batch.column("sample_id").filter(pc.equal(reasons, "unlabelled")).slice(0, NAMED)
+            self.first_unlabelled += without.to_pylist()[: NAMED - len(self.first_unlabelled)]
         splits, natives = (batch.column(c).to_pylist() for c in ("official_split", "native_label"))
         self.cells.update(zip(splits, natives, strict=True))
         paths = [i["path"] for i in batch.column("image").to_pylist() if i["path"]] if self.setting.layout.names else []
         odd = list(strangers(self.setting.layout, paths))
         self.strange_count += len(odd)
-        self.strange += odd[: 5 - len(self.strange)]
+        self.strange += odd[: NAMED - len(self.strange)]
         advance(batch.num_rows + len(rejects))
         return batch
 

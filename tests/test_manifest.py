@@ -18,7 +18,7 @@ from ferdata import manifest
 from ferdata.errors import AlreadyExists, CannotWrite, ImagesMissing, NotAManifest
 from ferdata.fingerprint import Fingerprint
 from ferdata.schema import COLUMNS, arrow_schema
-from tests.conftest import MakeManifest, make_rows, metadata_of
+from tests.conftest import REPOSITORY, MakeManifest, make_rows, metadata_of
 
 
 def test_what_is_written_is_read_back(make_manifest: MakeManifest) -> None:
@@ -116,12 +116,30 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         manifest.check_output(blocked / "m.parquet")
 
 
-def test_a_full_disk_is_our_error_and_leaves_nothing() -> None:
-    batch = make_rows([{"native_label": "fear"}])
-    if not Path("/dev/full").exists():
-        pytest.skip("this system has no /dev/full")
-    with pytest.raises(CannotWrite):
-        manifest.write(Path("/dev/full/m.parquet"), [batch], metadata_of(batch))
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+from ferdata import manifest
+from ferdata.errors import CannotWrite
+from tests.conftest import make_rows, metadata_of
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+batch = make_rows([{"native_label": "fear"}] * 60)
+resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000))
+try:
+    manifest.write(Path(sys.argv[1]), [batch] * 20, metadata_of(batch))
+except CannotWrite as error:
+    print(error)
+"""
+
+
+def test_a_disk_that_fills_is_our_error_and_leaves_nothing(tmp_path: Path) -> None:
+    """A limit on the size of files fails a write in the middle, as a full disk does."""
+    command = [sys.executable, "-c", FULL, str(tmp_path / "m.parquet")]
+    ran = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "m.parquet failed" in ran.stdout
+    assert "Free some space" in ran.stdout
+    assert list(tmp_path.iterdir()) == []
 
 
 KILLED = """

@@ -1,6 +1,6 @@
 """`ferdata ingest NAME`: one sub-command per adapter, made from its declaration when it is asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,9 +98,9 @@ def report(result: Ingested) -> None:
             "dataset": f"{result.dataset}, as {result.release}",
             "note": result.note or None,
             "rows": f"{result.rows:,} ({result.labelled:,} labelled)",
-            "no label": by_reason(result.unlabelled) or None,
+            "no label": _told(result.unlabelled, result.named) or None,
             "unknown": by_reason(result.unknown_labels) + ", kept without a label" if result.unknown_labels else None,
-            "rejected": by_reason(result.rejected) or "none",
+            "rejected": _told(result.rejected, result.named) or "none",
             "rejects": result.rejects,
             "manifest": result.out,
             "fingerprint": result.fingerprint,
@@ -111,6 +111,14 @@ def report(result: Ingested) -> None:
     table("Rows", ("split", "rows", "labelled"), [(s, c["rows"], c["labelled"]) for s, c in splits.items()])
     release(result.differences, result.strange_count, result.strange)
     console().print(f"Next: ferdata stats {result.out}", style="dim", soft_wrap=True)
+
+
+def _told(counts: Mapping[str, int], named: Mapping[str, Sequence[str]]) -> str:
+    """Return the counts by reason, and a line with the first rows of those that can be told by name."""
+    lines = [by_reason(counts)] if counts else []
+    lines += [f"{reason}: {', '.join(named[reason])}{' ...' if n > len(named[reason]) else ''}"
+              for reason, n in counts.items() if reason in named]  # fmt: skip
+    return "\n".join(lines)
 
 
 def release(differences: Sequence[str], strange_count: int, strange: Sequence[str] = ()) -> None:

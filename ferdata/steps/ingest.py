@@ -27,7 +27,8 @@ class Ingested:
     """What an ingest did: `rows` written to `out`, every row that is not there by reason, and which release it is.
 
     `differences` are the counts that are not the published ones, `strange` the first of the `strange_count` file
-    names that the publishers would not have given, `unknown_labels` what was kept without a label.
+    names that the publishers would not have given, `unknown_labels` what was kept without a label, `named` the first
+    rows of each reason.
     """
 
     out: Path
@@ -40,6 +41,7 @@ class Ingested:
     unknown_labels: Mapping[str, int]
     rejected: Mapping[str, int]
     rejects: Path | None
+    named: Mapping[str, list[str]]
     differences: tuple[str, ...]
     strange: tuple[str, ...]
     strange_count: int
@@ -159,9 +161,14 @@ class _Job:
         partial = Partial(self.target, self._same())
         if not resume:
             partial.discard()
-        written = manifest.write(
-            self.target, self._batches(intake, threads, metadata, partial), metadata, force, partial
-        )
+        new = not self._rejects.exists()
+        batches = self._batches(intake, threads, metadata, partial)
+        try:
+            written = manifest.write(self.target, batches, metadata, force, partial)
+        except BaseException:
+            if new:  # they belong to a manifest that is not there
+                self._rejects.unlink(missing_ok=True)
+            raise
         return Ingested(
             out=self.target,
             dataset=self.setting.dataset,
@@ -173,6 +180,7 @@ class _Job:
             unknown_labels=dict(intake.unknown),
             rejected=intake.reasons,
             rejects=self._rejects if intake.rejects else None,
+            named=intake.named,
             differences=tuple(described["differences"]),
             strange=tuple(intake.strange),
             strange_count=intake.strange_count,

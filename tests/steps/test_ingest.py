@@ -115,6 +115,8 @@ def test_broken_files_are_rejected_by_reason_and_the_rest_goes_on(tmp_path: Path
         "fear/2.png": "not a whole image",
         "fear/3.png": "leads out of the root",
     }
+    assert done.named["unreadable file"] == ["folder:fear/3.png"]
+    assert len(done.named["broken image"]) == 3
     record = Manifest(done.out).metadata["lineage"][0]
     assert record["rows_in"] == record["rows_out"] + sum(record["dropped"].values()) == 12
 
