@@ -18,7 +18,7 @@ publishers' pages and from copies that were counted; what is not certain is said
 
 def page(source: Source) -> str:
     """Return the page of one dataset as Markdown."""
-    allowed = {True: "allowed", False: "not allowed"}
+    allowed = {True: "allowed", False: "not allowed", None: "not known"}
     steps = "\n".join(f"{i}. {step}" for i, step in enumerate(source.obtain, 1)) or "Say where it is with `--root`."
     parts = [
         f"# {source.title}",

@@ -152,6 +152,7 @@ def _unpack(archive: Path, place: Path) -> list[Hostile]:
 def _unpack_zip(archive: Path, whole: zipfile.ZipFile, place: Path) -> list[Hostile]:
     members = [i for i in whole.infolist() if not i.is_dir()]
     hostile: list[Hostile] = []
+    seen: set[str] = set()
     target = _target(archive, place, [i.filename for i in members])
     with progress.bar(f"unpack {archive.name}", len(members), "files") as advance:
         for info in members:
@@ -160,6 +161,9 @@ def _unpack_zip(archive: Path, whole: zipfile.ZipFile, place: Path) -> list[Host
                 why = "a link"
             elif _swollen(info.compress_size, info.file_size):
                 why = f"swells to {info.file_size / 1e9:.1f} GB"
+            elif info.filename in seen:
+                why = "a second member of that name"
+            seen.add(info.filename)
             if why:
                 hostile.append(Hostile(f"{archive.name}/{info.filename}", why))
             else:

@@ -64,7 +64,7 @@ def balance(part: str, table: pa.Table, classes: Taxonomy) -> Balance:
     total = int(counts.sum())
     present = counts[counts > 0]
     share = present / max(total, 1)
-    prior = float(-(share * np.log(share)).sum())
+    prior = max(float(-(share * np.log(share)).sum()), 0.0)  # not -0.0 for a single class
 
     def named(values: NDArray[np.float64]) -> dict[str, float]:
         return dict(zip(classes.classes, values.tolist(), strict=True))

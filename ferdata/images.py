@@ -4,16 +4,17 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 # A face image has no business being larger; the limit stops decompression bombs, and must stand before the import.
-os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(1 << 26))
+MOST_PIXELS = 1 << 26
+os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))
 os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # the caller reports what cannot be read
 
-import cv2
+import cv2  # noqa: E402
 
 cv2.setNumThreads(1)  # images are small and the work is spread over processes
 
@@ -53,7 +54,9 @@ def decode(data: bytes) -> NDArray[np.integer]:
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
     except cv2.error as error:
-        raise UnreadableImage(f"refused by the decoder: {error.err}") from None
+        large = "PIXELS" in error.err or "WIDTH" in error.err or "HEIGHT" in error.err
+        why = f"larger than {MOST_PIXELS:,} pixels" if large else error.err
+        raise UnreadableImage(f"refused by the decoder: {why}") from None
     if image is None:
         raise UnreadableImage("not a whole image")
     if image.dtype not in (np.uint8, np.uint16):
@@ -63,12 +66,39 @@ def decode(data: bytes) -> NDArray[np.integer]:
 
 
 def _is_animated(data: bytes) -> bool:
-    """Return whether a GIF, PNG or WebP file holds several pictures, of which the decoder would give the first."""
+    """Return whether a GIF, PNG, WebP or TIFF holds several pictures, of which the decoder would give the first."""
     if data.startswith(b"GIF8"):
-        return data.count(b"\x21\xf9\x04") > 1  # graphic control extensions, one a frame
+        return _gif_pictures(data) > 1
     if data.startswith(b"\x89PNG"):
         return b"acTL" in data[:1024]
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
+        at = int.from_bytes(data[4:8], order)
+        entries = int.from_bytes(data[at : at + 2], order)
+        end = at + 2 + 12 * entries  # of the first page's directory; then where the next one is, or 0
+        return int.from_bytes(data[end : end + 4], order) != 0
     return data[8:16] == b"WEBPVP8X" and bool(data[20] & 2)
+
+
+def _gif_pictures(data: bytes) -> int:
+    """Return how many pictures a GIF holds, by walking its blocks (GIF89a specification); no more than two count."""
+
+    def colours(flags: int) -> int:
+        return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
+
+    found, at = 0, 13 + colours(data[10]) if len(data) > 13 else 0
+    while 0 < at < len(data) and found < 2:
+        if data[at] == 0x2C and at + 10 < len(data):
+            found += 1
+            at += 11 + colours(data[at + 9])
+        elif data[at] == 0x21:
+            at += 2
+        else:
+            break
+        while at < len(data) and data[at]:
+            at += 1 + data[at]
+        at += 1
+    return found
 
 
 def encode_png(image: NDArray[np.integer]) -> bytes:

@@ -4,6 +4,7 @@ Batches are measured on several threads (reading, decoding and hashing release t
 in the order of the samples.
 """
 
+import errno
 import itertools
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
@@ -16,8 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ferdata import images as pictures
-from ferdata import labels, manifest, progress
+from ferdata import labels, progress
 from ferdata.errors import BrokenSource, UnknownLabel
+from ferdata.paths import inside, must_be_file, read_inside
 from ferdata.release import strangers
 from ferdata.schema import ADAPTER_COLUMNS, Frame, Sample, arrow_schema
 from ferdata.source import Layout, Skipped
@@ -211,12 +213,14 @@ class Intake:
         if not isinstance(sample.image, str):
             return sample.image, {"bytes": pictures.encode_png(sample.image), "path": None}
         path = self.setting.prefix + sample.image
-        data = manifest.inside(self.setting.root, path).read_bytes()
+        data = read_inside(self.setting.root, path)
         return pictures.decode(data), {"bytes": data if self.setting.embed else None, "path": path}
 
     def _why(self, sample: Sample, error: Exception) -> Reject:
         if isinstance(error, FileNotFoundError):
             reason, detail = "missing file", ""
+        elif isinstance(error, PermissionError) and error.errno == errno.EPERM:
+            reason, detail = "outside the root", str(error.strerror)
         elif isinstance(error, OSError):
             reason, detail = "unreadable file", error.strerror or str(error)
         else:
@@ -274,9 +278,8 @@ class _Videos:
     def read(self, path: str, frame: Frame) -> Any:
         """Return the part of the frame that is asked for, turned. Raises OSError, UnreadableImage."""
         if path != self.path or self.video is None:
-            found = manifest.inside(self.root, path)
-            if not found.is_file():
-                raise FileNotFoundError(path)
+            found = inside(self.root, path)
+            must_be_file(found)
             self.path, self.video = path, None
             self.video = pictures.Video(found)
         return pictures.part(self.video.read(frame.index), frame.part, frame.turn)

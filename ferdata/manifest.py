@@ -5,12 +5,12 @@ policy, taxonomy, lineage, counts, fingerprint) and `huggingface` (features, so 
 """
 
 import contextlib
-import errno
+import itertools
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ferdata.errors import AlreadyExists, CannotWrite, ImagesMissing, NotAManife
 from ferdata.fingerprint import Fingerprint
 from ferdata.labels import Taxonomy
 from ferdata.partial import Partial
+from ferdata.paths import must_be_file, read_inside
 from ferdata.schema import COLUMNS, SCHEMA_VERSION, SPLITS, arrow_schema, huggingface_features
 
 KEY = b"ferdata"
@@ -38,6 +39,7 @@ class Manifest:
         self.path = path
         again = "Make it with `ferdata ingest` or `ferdata merge`."
         try:
+            must_be_file(path)
             self.file = pq.ParquetFile(path, memory_map=True)
         except FileNotFoundError:
             raise NotAManifest(f"There is no file {path}.", again) from None
@@ -45,7 +47,10 @@ class Manifest:
             raise NotAManifest(f"{path} is not a Parquet file ({str(error).splitlines()[0]}).", again) from None
         raw = (self.file.metadata.metadata or {}).get(KEY)
         if raw is None:
-            raise NotAManifest(f"{path} is a Parquet file, but no ferdata manifest.", again)
+            raise NotAManifest(
+                f"{path} is a Parquet file, but no ferdata manifest.",
+                f"{again} A manifest that another program has saved (pandas, say) has lost what ferdata keeps in it.",
+            )
         try:
             self.metadata: dict[str, Any] = json.loads(raw)
         except ValueError:
@@ -118,7 +123,7 @@ class Manifest:
         try:
             if root is None:
                 raise FileNotFoundError
-            return inside(root, image["path"]).read_bytes()
+            return read_inside(root, image["path"])
         except OSError:
             raise ImagesMissing(
                 f"The image {image['path']} of {dataset} is not below {root}.",
@@ -135,31 +140,13 @@ def moved_root(opened: Manifest, name: str, out: Path) -> str | None:
     return Path(os.path.relpath(absolute, out.parent.resolve())).as_posix()
 
 
-def inside(root: Path, relative: str) -> Path:
-    """Return `root / relative`. Raises PermissionError if that leads out of `root`, by `..` or by a link."""
-    folder, _, name = relative.rpartition("/")
-    parent = _folder_inside(root, folder)
-    path = parent / name
-    if name in ("", "..") or (path.is_symlink() and not path.resolve().is_relative_to(root.resolve())):
-        raise PermissionError(errno.EPERM, "leads out of the root", relative)
-    return path
-
-
-@lru_cache(maxsize=4096)
-def _folder_inside(root: Path, relative: str) -> Path:
-    whole = root.resolve()
-    folder = (whole / relative).resolve()
-    if not folder.is_relative_to(whole):
-        raise PermissionError(errno.EPERM, "leads out of the root", relative)
-    return folder
-
-
 def check_output(out: Path, force: bool = False, inputs: Iterable[Path] = ()) -> None:
     """Raise AlreadyExists or CannotWrite now, before the work, if `out` could not be written at its end."""
     if any(out.resolve() == path.resolve() for path in inputs):
         raise AlreadyExists(f"{out} is an input, and inputs are never modified.", "Choose another --out.")
-    if out.is_dir():
-        raise CannotWrite(f"{out} is a folder.", "Name a file with --out, such as manifests/merged.parquet.")
+    if out.exists() and not out.is_file():
+        what = "a folder" if out.is_dir() else "no regular file"
+        raise CannotWrite(f"{out} is {what}.", "Name a file with --out, such as manifests/merged.parquet.")
     if out.exists() and not force:
         raise AlreadyExists(f"{out} is there already.", "Add --force to replace it, or choose another --out.")
     try:
@@ -174,8 +161,11 @@ def check_output(out: Path, force: bool = False, inputs: Iterable[Path] = ()) ->
         ) from None
 
 
+_serial = itertools.count()  # threads of one process may write side by side
+
+
 def _temporary(out: Path) -> Path:
-    return out.with_name(f".{out.name}.{os.getpid()}.part")
+    return out.with_name(f".{out.name}.{os.getpid()}-{next(_serial)}.part")
 
 
 def write(
@@ -201,7 +191,7 @@ def write(
         written = _write_rows(temporary, batches, metadata, partial)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        temporary.replace(out)
+        _publish(temporary, out, force)
     except KeyboardInterrupt:
         if partial is None or not _holds_rows(temporary):
             raise
@@ -219,6 +209,22 @@ def write(
     return written
 
 
+def _publish(temporary: Path, out: Path, force: bool) -> None:
+    """Give a finished file its name; without `force`, one that another run has written meanwhile is kept."""
+    if not force:
+        try:
+            os.link(temporary, out)
+            return
+        except FileExistsError:
+            raise AlreadyExists(
+                f"{out} has been written by another run meanwhile.",
+                "Add --force to replace it, or choose another --out.",
+            ) from None
+        except OSError:  # a disk without hard links
+            pass
+    temporary.replace(out)
+
+
 def _holds_rows(path: Path) -> bool:
     with contextlib.suppress(OSError, pa.ArrowException):
         return int(pq.ParquetFile(path).metadata.num_rows) > 0
@@ -226,8 +232,12 @@ def _holds_rows(path: Path) -> bool:
 
 
 def _alive(part: Path) -> bool:
-    pid = part.suffixes[-2][1:]
-    return pid.isdigit() and pid != str(os.getpid()) and Path(f"/proc/{pid}").exists()
+    """Return whether the process that writes `part` (its number is in the name) still runs."""
+    try:
+        # A number may have gone to a thread of another process, which /proc/NUMBER shows but does not list.
+        return part.suffixes[-2][1:].partition("-")[0] in os.listdir("/proc")  # noqa: PTH208
+    except OSError:
+        return time.time() - part.stat().st_mtime < 24 * 3600  # no /proc here: what is older is nobody's
 
 
 def _write_rows(

@@ -54,7 +54,7 @@ def how_to_obtain(declared: Source) -> str:
         (
             f"Who may have it: {declared.access}",
             f"Licence: {declared.licence.name}. {declared.licence.terms}",
-            f"Homepage: {declared.homepage}",
+            f"Homepage: {declared.homepage or 'none'}",
             "How to obtain it:",
             *steps,
             f"Where to put it: {declared.place}",

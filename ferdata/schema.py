@@ -3,6 +3,7 @@
 Also `Sample`, the row that an adapter yields: the columns that adapters own, and where the image is.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SCHEMA_VERSION = 1
+
+
+_COMMON = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2")
+IMAGE_SUFFIXES = frozenset((*_COMMON, ".pgm", ".ppm", ".pbm", ".pnm"))
+
+
+def is_image(name: str) -> bool:
+    """Return whether a file of that name is to be read as an image; macOS leftovers (`._a.png`) are not."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, UnknownLabel
 from ferdata.labels import ALIASES, EMOTIONS, REASONS
+from ferdata.schema import IMAGE_SUFFIXES as IMAGE_SUFFIXES
+from ferdata.schema import is_image as is_image
 
 # native label -> count, per official split, under the default options. The split "all" counts the rows of every
 # split and of none; the label "all" counts every row, where no more than a total is published.
@@ -41,12 +43,12 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Licence:
-    """Under which terms a dataset is had; `redistribution` and `commercial` say what is allowed."""
+    """Under which terms a dataset is had; `redistribution` and `commercial` say what is allowed; None: not known."""
 
     name: str
     terms: str
-    redistribution: bool = False
-    commercial: bool = False
+    redistribution: bool | None = False
+    commercial: bool | None = False
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,10 @@ def recognise(source: Source, root: Path) -> tuple[Layout, Path] | None:
 
 
 def _marked(base: Path, mark: str) -> bool:
-    return any(True for _ in base.glob(mark))
+    try:
+        return any(True for _ in base.glob(mark))
+    except OSError:  # a folder in there that may not be read
+        return False
 
 
 def _has_header(base: Path, layout: Layout) -> bool:
@@ -154,15 +159,6 @@ def _readable_folders(folder: Path) -> list[Path]:
         return _folders(folder)
     except OSError:  # a stranger's folder, such as a disk's lost+found, is no reason to stop
         return []
-
-
-_COMMON = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2")
-IMAGE_SUFFIXES = frozenset((*_COMMON, ".pgm", ".ppm", ".pbm", ".pnm"))
-
-
-def is_image(name: str) -> bool:
-    """Return whether a file of that name is to be read as an image; macOS leftovers (`._a.png`) are not."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122
 
 
 def images_below(folder: Path) -> list[Path]:
@@ -207,7 +203,11 @@ def read_rows(path: Path, columns: int | None = None, delimiter: str = ",") -> I
     except csv.Error as error:
         raise broken(path, reader.line_num, f"not csv ({error})") from None
     except OSError as error:
-        raise BrokenSource(f"Cannot read {path}: {error.strerror}.", "Check the file's rights.") from None
+        rights = isinstance(error, PermissionError)
+        raise BrokenSource(
+            f"Cannot read {path}: {error.strerror}.",
+            "Give yourself read access to it (chmod u+r)." if rights else "Is the dataset complete? Download it again.",
+        ) from None
 
 
 def read_table(path: Path, *needed: str, delimiter: str = ",") -> Iterator[tuple[int, dict[str, str]]]:
@@ -222,7 +222,8 @@ def read_table(path: Path, *needed: str, delimiter: str = ",") -> Iterator[tuple
         raise BrokenSource(
             f"{path}:{number}: no column {', '.join(map(repr, missing))}; the first line reads "
             f"{','.join(header)[:80]!r}.",
-            f"The file needs a header line with {', '.join(needed)}. Has the header been cut off?",
+            f"The file needs a header line with {', '.join(needed)}, and {delimiter!r} between cells. "
+            "Has the header been cut off?",
         )
     for line, row in rows:
         if len(row) != len(header):
@@ -340,6 +341,8 @@ def read_votes(cells: list[str], path: Path, line: int) -> tuple[int, ...]:
         raise broken(path, line, f"votes that are missing or no whole numbers ({','.join(cells)})") from None
     if len(votes) != 10:
         raise broken(path, line, f"{len(votes)} votes where 10 belong")
+    if sum(votes) > 10:
+        raise broken(path, line, f"{sum(votes):,} votes of ten people")
     if min(votes) < 0:
         raise broken(path, line, f"a negative vote ({min(votes)})")
     return votes

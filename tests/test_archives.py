@@ -107,6 +107,16 @@ def test_links_in_a_tar_are_left_out(tmp_path: Path) -> None:
         assert [h.name for h in opened.hostile] == ["x.tar/set/soft", "x.tar/set/hard", "x.tar/set/pipe"]
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_second_member_of_the_same_name_is_counted(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as file:
+        for data in (b"one", b"two"):
+            file.writestr("set/a.txt", data)
+    with archives.opened(tmp_path / "x.zip") as opened:
+        assert files(opened.folder) == {"set/a.txt": b"one"}
+        assert [h.why for h in opened.hostile] == ["a second member of that name"]
+
+
 def test_a_link_in_a_zip_is_left_out(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as file:
         info = zipfile.ZipInfo("set/link")

@@ -107,7 +107,7 @@ def test_a_bomb_is_refused_before_it_is_unpacked() -> None:
         images.decode(bomb)
 
 
-@pytest.mark.parametrize("suffix", ["GIF", "PNG", "WEBP"])
+@pytest.mark.parametrize("suffix", ["GIF", "PNG", "WEBP", "TIFF"])
 def test_an_animated_image_is_refused_and_a_still_of_the_kind_is_read(suffix: str) -> None:
     stills = [Image.fromarray(picture(seed)) for seed in (1, 2, 3)]
     moving, still = BytesIO(), BytesIO()

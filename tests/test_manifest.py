@@ -116,6 +116,33 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         manifest.check_output(blocked / "m.parquet")
 
 
+def test_a_device_or_a_folder_is_no_output(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.parquet")
+    with pytest.raises(CannotWrite, match="no regular file"):
+        manifest.check_output(tmp_path / "pipe.parquet", force=True)
+    with pytest.raises(CannotWrite, match="is a folder"):
+        manifest.check_output(tmp_path, force=True)
+
+
+def test_a_pipe_is_no_manifest_and_is_not_waited_on(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.parquet")
+    with pytest.raises(NotAManifest):
+        manifest.Manifest(tmp_path / "pipe.parquet")
+
+
+def test_of_two_runs_into_one_output_the_second_is_refused(tmp_path: Path) -> None:
+    batch = make_rows([{"native_label": "fear"}])
+
+    def rows():
+        yield batch
+        manifest.write(tmp_path / "m.parquet", [batch], metadata_of(batch) | {"by": "the other"}, force=True)
+
+    with pytest.raises(AlreadyExists, match="meanwhile"):
+        manifest.write(tmp_path / "m.parquet", rows(), metadata_of(batch))
+    assert manifest.Manifest(tmp_path / "m.parquet").metadata["by"] == "the other"
+    assert [p.name for p in tmp_path.iterdir()] == ["m.parquet"]
+
+
 FULL = """
 import resource, signal, sys
 from pathlib import Path

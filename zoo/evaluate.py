@@ -58,6 +58,7 @@ def evaluate(
     tta = meta.tta if tta is None else tta
     probabilities = predict_all(net.to(device), images.pixels, meta.mean, meta.std, tta)
     result = report.build(meta, rows, images, probabilities, split=split, tta=tta)
+    result["protocol"]["run_finished"] = folder.report.exists()
     result["protocol"]["same_manifest_as_training"] = source.fingerprint == meta.fingerprint
     result["protocol"]["leak_check"] = leak_against_training(meta, trained_on, rows, images)
     if save:

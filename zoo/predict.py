@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from ferdata import progress
 from ferdata.errors import BadOption
 from ferdata.images import UnreadableImage, decode
+from ferdata.paths import must_be_file
+from ferdata.schema import IMAGE_SUFFIXES, is_image
 from zoo import checkpoint
 from zoo.augment import as_float, normalise
 from zoo.data import prepare
 from zoo.device import resolve
 from zoo.folder import Folder
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
 CHUNK = 1024  # pictures held at once
 BATCH = 256  # fixed, so that sums are formed in the same order each time
 
@@ -109,13 +110,13 @@ def find(paths: Sequence[str | Path]) -> list[Path]:
     files: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            files += sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            files += sorted(p for p in path.rglob("*") if is_image(p.name) and p.is_file())
         else:
             files.append(path)
     if not files:
         raise BadOption(
             f"There is no picture in {', '.join(map(str, paths)) or 'an empty list'}.",
-            f"Name pictures, or folders with {', '.join(SUFFIXES[:3])} files in them.",
+            f"Name pictures, or folders with pictures in them ({', '.join(sorted(IMAGE_SUFFIXES))}).",
         )
     return files
 
@@ -123,6 +124,7 @@ def find(paths: Sequence[str | Path]) -> list[Path]:
 def _read(path: Path, size: int, channels: int) -> NDArray[np.uint8] | str:
     """Return uint8 (size, size, channels), or the reason why not."""
     try:
+        must_be_file(path)
         return prepare(decode(path.read_bytes()), size, channels)
     except UnreadableImage as error:
         return str(error)

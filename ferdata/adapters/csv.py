@@ -26,7 +26,9 @@ SOURCE = Source(
     name="csv",
     title="A table of images and labels",
     homepage="",
-    licence=Licence("not stated", "Nothing is known of these images' terms; find out before you pass them on."),
+    licence=Licence(
+        "not stated", "Nothing is known of these images' terms; find out before you pass them on.", None, None
+    ),
     citation="",
     access="Whoever has the images.",
     obtain=(

@@ -24,7 +24,9 @@ SOURCE = Source(
     name="folder",
     title="Class folders",
     homepage="",
-    licence=Licence("not stated", "Nothing is known of these images' terms; find out before you pass them on."),
+    licence=Licence(
+        "not stated", "Nothing is known of these images' terms; find out before you pass them on.", None, None
+    ),
     citation="",
     access="Whoever has the images.",
     obtain=(

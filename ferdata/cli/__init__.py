@@ -1,5 +1,6 @@
 """The command line: parse, call one step, print. Each command is a file; it is imported when it is asked for."""
 
+import errno
 import importlib
 import os
 import sys
@@ -87,6 +88,7 @@ def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; errors go to stderr as a message and a hint."""
     try:
         code = cli.main(arguments, prog_name="ferdata", standalone_mode=False)
+        sys.stdout.flush()
         return code if isinstance(code, int) else DONE
     except FerdataError as error:
         click.secho(f"Error: {error.message}", fg="red", err=True)
@@ -103,3 +105,9 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:  # `ferdata ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        click.echo("Error: nothing more can be written: the disk is full.\nFree some space.", err=True)
+        return FAILED

@@ -39,9 +39,13 @@ def command(context: click.Context, as_json: bool) -> None:
 @click.argument("name")
 @option(get, "-o", "--out", type=click.Path(path_type=Path), help="Where to [default: where ingest looks for it].")
 @option(get, "--force", help="Download again.")
-def fetch(name: str, out: Path | None, force: bool) -> None:
+@json_option
+def fetch(name: str, out: Path | None, force: bool, as_json: bool) -> None:
     """Download a dataset that is free on Kaggle, with your own account (pip install 'ferdata[kaggle]')."""
     folder = get(name, out=out, force=force)
+    if as_json:
+        print_json({"dataset": name, "folder": folder})
+        return
     click.echo(f"{name} is in {folder}\n\nNext: ferdata ingest {name} --root {folder}")
 
 
@@ -54,7 +58,7 @@ def show(name: str, as_json: bool) -> None:
     if as_json:
         print_json(source)
         return
-    facts({source.name: source.title, "content": source.content, "home": source.homepage})
+    facts({source.name: source.title, "content": source.content})
     click.echo(f"\n{how_to_obtain(source)}\n\nLayouts known:")
     for layout in source.layouts:
         marks = " and ".join(layout.marks) or "any"
@@ -65,4 +69,5 @@ def show(name: str, as_json: bool) -> None:
         click.echo("\nOptions of `ferdata ingest`:")
         for own in source.options:
             click.echo(f"  --{own.name.replace('_', '-')}: {own.help}")
-    click.echo(f"\nCitation:\n{source.citation}")
+    if source.citation:
+        click.echo(f"\nCitation:\n{source.citation}")

@@ -43,6 +43,9 @@ def report(run: Path, r: dict[str, Any]) -> None:
             "run": run,
             "manifest": f"{protocol['manifest']} ({protocol['fingerprint'][:8]}), split {protocol['split']} "
             f"by {protocol['split_source']}",
+            "note": None
+            if protocol["run_finished"]
+            else "this run was interrupted before its end: not its final weights",
             "manifest now": None if protocol["same_manifest_as_training"] else "not the one trained on",
             "seen in training": "not known" if shared is None else f"{shared:,} of {r['n']:,} images",
         }

@@ -97,6 +97,7 @@ def report(result: Ingested) -> None:
         {
             "dataset": f"{result.dataset}, as {result.release}",
             "note": result.note or None,
+            "read from": result.base,
             "rows": f"{result.rows:,} ({result.labelled:,} labelled)",
             "no label": _told(result.unlabelled, result.named) or None,
             "unknown": by_reason(result.unknown_labels) + ", kept without a label" if result.unknown_labels else None,

@@ -44,7 +44,7 @@ def command(manifests: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     \b
     ferdata merge manifests/ferplus.parquet manifests/ckplus.parquet -o manifests/merged.parquet
     ferdata merge manifests/ckplus.parquet --split 0.7,0.15,0.15 --folds 10 -o ck.parquet
-    ferdata merge manifests/*.parquet --conflicts first:ferplus,fer2013 --cap happiness=5000 -o m.parquet
+    ferdata merge ferplus.parquet fer2013.parquet --conflicts first:ferplus,fer2013 --cap happiness=5000 -o m.parquet
     """
     result = merge(*manifests, **given)
     print_json(result) if as_json else report(result)
@@ -64,7 +64,7 @@ def report(result: Merged) -> None:
             "groups": f"{result.groups:,}; the largest has {result.largest:,} rows ({result.largest_of})",
             "identical": f"{result.identical:,} groups of identical pictures, {result.images:,} images in them",
             "near": f"{result.near:,} pairs show one picture in other pixels" if result.near else None,
-            "leaks found": f"{sum(result.across.values()):,} of them across official splits ({across})"
+            "leaks found": f"{sum(result.across.values()):,} of the identical groups across official splits ({across})"
             if across
             else "none across official splits",
             "fingerprint": result.fingerprint,

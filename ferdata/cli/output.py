@@ -70,7 +70,12 @@ def cell(value: Any) -> str:
         return f"{value:.3f}"
     from rich.markup import escape
 
-    return escape(str(value))
+    return escape(printable(str(value)))
+
+
+def printable(text: str) -> str:
+    """Return `text` with what a terminal would obey (escapes, newlines in a name) written out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def facts(pairs: Mapping[str, Any]) -> None:

@@ -74,8 +74,8 @@ def report(result: Shown, columns: bool) -> None:
     console().print(f"\nNext: ferdata stats {result.manifest}", style="dim", soft_wrap=True)
 
 
-def _allowed(yes: bool) -> str:
-    return "allowed" if yes else "not allowed"
+def _allowed(yes: bool | None) -> str:
+    return {True: "allowed", False: "not allowed", None: "not known"}[yes]
 
 
 def _lineage(steps: Sequence[Mapping[str, Any]]) -> Tree:

@@ -113,7 +113,7 @@ def _weights(result: Stats, show: Show) -> None:
         *((scheme, *(_decimal(w, 2) for w in weights.values())) for scheme, weights in chosen.weights.items()),
     ]
     show(
-        f"Class weights for {chosen.part}",
+        "Class weights" + (f" for {chosen.part}" if chosen.part == "train" else ""),
         ("scheme", *result.classes),
         rows,
         caption="effective number: what the rows are worth, each adding less than the one before; its inverse is the "

@@ -30,7 +30,10 @@ class Duration(click.ParamType[float]):
         found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([smh]?)", str(value).strip())
         if found is None:
             self.fail(f"{value!r} is no time; give one such as 90s, 10m or 1.5h.", param, ctx)
-        return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+        seconds = float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+        if not seconds:
+            self.fail("no time at all; give one such as 90s, 10m or 1.5h.", param, ctx)
+        return seconds
 
 
 @click.command("train")

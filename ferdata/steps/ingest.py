@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Ingested:
     dataset: str
     release: str
     note: str
+    base: Path
     rows: int
     labelled: int
     unlabelled: Mapping[str, int]
@@ -120,6 +121,11 @@ def _recognise(adapter: Adapter, root: Path, place: Path, options: Mapping[str, 
         others = looks_like(root)
         holds = ", ".join(sorted(p.name for p in root.iterdir())[:6]) or "nothing"
         looked_for = "; ".join(" and ".join(layout.marks) for layout in adapter.SOURCE.layouts if layout.marks)
+        if adapter.SOURCE.generic:
+            looked_for = {
+                "csv": "a table, such as labels.csv with a header line, beside the images that it names",
+            }.get(adapter.SOURCE.name, "folders named after classes with images in them, such as happy/1.png")
+            raise NotThisDataset(f"{place} holds nothing to read. It holds: {holds}.", f"Looked for {looked_for}.")
         raise NotThisDataset(
             f"{place} holds no layout of {adapter.SOURCE.name} that is known. It holds: {holds}.",
             f"This looks like {' or '.join(others)}: ferdata ingest {others[0]} --root {place}"
@@ -174,6 +180,7 @@ class _Job:
             dataset=self.setting.dataset,
             release=self.setting.layout.name,
             note=self.setting.layout.note,
+            base=self.place if self.opened.unpacked else self.base,
             rows=intake.rows,
             labelled=intake.rows - sum(intake.unlabelled.values()),
             unlabelled=dict(intake.unlabelled),
@@ -205,7 +212,10 @@ class _Job:
         earlier, skip = partial.read()
         intake.rejects += [Reject(**reject) for reject in partial.rejects]
         partial.rejects_now = lambda: [asdict(r) for r in intake.rejects if r.path and r.reason in _MEASURED]
-        samples = self.adapter.samples(self.base, self.setting.layout, self.options)
+        layout = self.setting.layout
+        if self.setting.keep_unknown:
+            layout = replace(layout, labels=_AnyLabel(layout.labels))
+        samples = self.adapter.samples(self.base, layout, self.options)
         yield from intake.batches(samples, threads, earlier, skip)
         if not intake.rows:
             reasons = ", ".join(f"{n} x {reason}" for reason, n in intake.reasons.items()) or "it is empty"
@@ -241,7 +251,19 @@ class _Job:
         return self.target.with_name(self.target.name.removesuffix(".parquet") + ".rejects.parquet")
 
 
-_MEASURED = ("missing file", "unreadable file", "broken image")  # the rejects that an interrupted run keeps
+class _AnyLabel(dict[str, str]):
+    """A map that adapters find every label in: those that it lacks are counted on their way in."""
+
+    def __contains__(self, label: object) -> bool:
+        return True
+
+
+_MEASURED = (
+    "missing file",
+    "unreadable file",
+    "outside the root",
+    "broken image",
+)  # the rejects that an interrupted run keeps
 
 
 def _relative_root(root: Path, out: Path) -> str:

@@ -141,6 +141,8 @@ def _left_out(fresh: Mapping[str, pa.Array]) -> dict[str, int]:
 
 
 def _no_dataset_twice(opened: Sequence[Manifest]) -> None:
+    if not sum(m.rows for m in opened):
+        raise BadOption("The manifests have no rows.", "Ingest the datasets again.")
     seen: dict[str, Path] = {}
     for m in opened:
         for name in m.sources:

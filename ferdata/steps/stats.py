@@ -69,6 +69,8 @@ def stats(
     if not manifests:
         raise BadOption("No manifest was named.", "ferdata stats manifests/ferplus.parquet")
     opened = [Manifest(Path(m)) for m in manifests]
+    if not sum(m.rows for m in opened):
+        raise BadOption(f"There is no row in {', '.join(str(m.path) for m in opened)}.", "Ingest or merge it again.")
     classes = labels.taxonomy(taxonomy) if taxonomy else opened[0].taxonomy
     if any(m.taxonomy.classes != classes.classes for m in opened) and not taxonomy:
         raise BadOption("The manifests have different taxonomies.", "Choose one with --taxonomy, such as basic7.")
@@ -121,7 +123,7 @@ def _terms(opened: Sequence[Manifest]) -> Terms:
     sources = {name: source for m in opened for name, source in m.sources.items()}
 
     def forbidding(what: str) -> tuple[str, ...]:
-        return tuple(sorted(name for name, source in sources.items() if not source[what]))
+        return tuple(sorted(name for name, source in sources.items() if source[what] is False))
 
     return Terms(forbidding("redistribution"), forbidding("commercial"))
 

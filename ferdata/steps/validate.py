@@ -177,10 +177,15 @@ def _derived(opened: Manifest, table: pa.Table) -> Iterator[Failure]:
 
 
 def _storage(opened: Manifest) -> Iterator[Failure]:
-    nowhere = 0
+    nowhere = outside = 0
     for batch in opened.batches(["image"]):
         image = batch.column("image")
         nowhere += pc.sum(pc.and_(image.field("bytes").is_null(), image.field("path").is_null())).as_py() or 0
+        path = image.field("path")
+        leads_out = pc.match_substring_regex(path, r"^/|^[A-Za-z]:|\\|(^|/)\.\.(/|$)")
+        outside += pc.sum(leads_out).as_py() or 0
+    if outside:
+        yield Failure("an image's path leads out of its root", outside, ())
     if nowhere:
         yield Failure("image has neither bytes nor a path", nowhere, ())
 
@@ -213,7 +218,7 @@ def _pictures(opened: Manifest) -> Iterator[Failure]:
                     gone.append(row["sample_id"])
             advance(batch.num_rows)
     for rule, ids in (
-        ("the image is missing or unreadable", gone),
+        ("the image is missing or unreadable; FERDATA_ROOT_<NAME> says where a dataset is now", gone),
         ("the image is not the one that was ingested", changed),
     ):
         if ids:

@@ -140,6 +140,13 @@ def test_no_line_of_a_table_ends_in_blanks(ferdata: Run, make_manifest: MakeMani
     assert [line for line in ran.out.splitlines() if line != line.rstrip()] == []
 
 
+def test_names_that_a_terminal_would_obey_are_written_out() -> None:
+    from ferdata.cli.output import cell
+
+    assert cell("a\nb\x1b[31m.png") == "a\\nb\\x1b[31m.png"
+    assert cell("zufällig 😀") == "zufällig 😀"
+
+
 def test_an_existing_output_is_refused_without_force(ferdata: Run, make_manifest: MakeManifest) -> None:
     path = make_manifest({"native_label": "fear"})
     assert ferdata("merge", path, "-o", "m.parquet").code == 0

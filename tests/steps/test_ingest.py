@@ -1,5 +1,6 @@
 """Ingest: every image once, what cannot be read counted and kept by reason, nothing half-written."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -106,7 +107,7 @@ def test_broken_files_are_rejected_by_reason_and_the_rest_goes_on(tmp_path: Path
     (root / "fear" / "3.png").symlink_to(outside)
     done = ingest("folder", root=root, out=tmp_path / "m.parquet")
     assert done.rows == 8
-    assert done.rejected == {"broken image": 3, "unreadable file": 1}
+    assert done.rejected == {"broken image": 3, "outside the root": 1}
     assert done.rejects == tmp_path / "m.rejects.parquet"
     rejects = {row["path"]: row["detail"] for row in pq.read_table(done.rejects).to_pylist()}
     assert rejects == {
@@ -115,10 +116,29 @@ def test_broken_files_are_rejected_by_reason_and_the_rest_goes_on(tmp_path: Path
         "fear/2.png": "not a whole image",
         "fear/3.png": "leads out of the root",
     }
-    assert done.named["unreadable file"] == ["folder:fear/3.png"]
+    assert done.named["outside the root"] == ["folder:fear/3.png"]
     assert len(done.named["broken image"]) == 3
     record = Manifest(done.out).metadata["lineage"][0]
     assert record["rows_in"] == record["rows_out"] + sum(record["dropped"].values()) == 12
+
+
+def test_a_pipe_among_the_pictures_is_rejected_and_not_waited_on(tmp_path: Path) -> None:
+    root = emotions(tmp_path / "data")
+    os.mkfifo(root / "fear" / "pipe.png")
+    done = ingest("folder", root=root, out=tmp_path / "m.parquet")
+    assert (done.rows, done.rejected) == (12, {"unreadable file": 1})
+
+
+def test_unknown_labels_of_a_table_are_kept_too(tmp_path: Path) -> None:
+    layouts()["fer2013", "csv"](tmp_path)
+    (path,) = tmp_path.rglob("fer2013.csv")
+    lines = path.read_text().splitlines()
+    lines[3] = "7" + lines[3][1:]
+    path.write_text("\n".join(lines))
+    with pytest.raises(UnknownLabel, match=r"fer2013\.csv:4"):
+        ingest("fer2013", root=tmp_path, out=tmp_path / "m.parquet")
+    done = ingest("fer2013", root=tmp_path, out=tmp_path / "m.parquet", unknown_labels="keep")
+    assert done.unknown_labels == {"7": 1}
 
 
 def test_rejects_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:

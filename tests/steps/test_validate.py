@@ -52,6 +52,7 @@ BROKEN = [
     ({"group": [0, 0], "fold": [0, 1]}, "stands in two folds"),
     ({"split_reason": ["capped", "because"]}, "split_reason is none of"),
     ({"picture": [0, -1]}, "picture is outside"),
+    ({"image": [{"bytes": None, "path": "../x.png"}, {"bytes": None, "path": "a/b..png"}]}, "leads out of its root"),
     ({"image": [{"bytes": b"x", "path": None}, {"bytes": None, "path": None}]}, "neither bytes nor a path"),
 ]
 
@@ -102,5 +103,5 @@ def test_an_image_that_is_another_or_gone_is_found(changed: Change, make_manifes
     with pytest.raises(InvalidManifest) as caught:
         validate(path, images=True)
     assert "not the one that was ingested (1 rows, first made:0000)" in caught.value.message
-    assert "missing or unreadable (1 rows, first made:0001)" in caught.value.message
+    assert "says where a dataset is now (1 rows, first made:0001)" in caught.value.message
     assert validate(path) == 2  # without reading them, nothing is known
