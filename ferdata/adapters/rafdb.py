@@ -10,7 +10,19 @@ from pathlib import Path
 
 from ferdata.errors import BadOption, BrokenSource
 from ferdata.schema import Sample
-from ferdata.source import Layout, Licence, Option, Source, broken, images_below, is_image, known, read_table, relative
+from ferdata.source import (
+    Layout,
+    Licence,
+    Option,
+    Skipped,
+    Source,
+    broken,
+    images_below,
+    is_image,
+    known,
+    read_table,
+    relative,
+)  # fmt: skip
 
 CODES = dict(zip("1234567", ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"), strict=True))
 COMPOUND = (
@@ -141,7 +153,7 @@ def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> La
     return layout
 
 
-def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample]:
+def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample | Skipped]:
     """Yield the samples of whichever layout was found."""
     original = SOURCE.option(options, "faces") == "original"
     auto = SOURCE.option(options, "landmarks") == "auto"
@@ -178,7 +190,7 @@ class _Tree:
     original: bool
     auto: bool
 
-    def samples(self, layout: Layout) -> Iterator[Sample]:
+    def samples(self, layout: Layout) -> Iterator[Sample | Skipped]:
         """Read the list of labels; an image that the list does not name is yielded without a label."""
         images = self._images()
         ending = "" if self.original else "_aligned"
@@ -294,7 +306,7 @@ def _numbers(path: Path, line: int, cells: list[str], count: int) -> tuple[float
     return values
 
 
-def _kaggle(base: Path, layout: Layout) -> Iterator[Sample]:
+def _kaggle(base: Path, layout: Layout) -> Iterator[Sample | Skipped]:
     """Read the class folders; the tables beside them, where they are, must say the same of every image."""
     for split in COUNTS:
         table = next(
@@ -305,10 +317,9 @@ def _kaggle(base: Path, layout: Layout) -> Iterator[Sample]:
             label = path.parent.name
             if table:
                 line, code = rows.pop(path.name, (0, ""))
-                if not line:
-                    raise BrokenSource(
-                        f"{path} has no line in {table}.", "Is it a copy that somebody added? Take it out."
-                    )
+                if not line:  # the best-known repack has augmented copies, of test images too, in train
+                    yield Skipped(relative(path, base), f"no line in {table.name}: an added copy?")
+                    continue
                 if code != label:
                     raise broken(table, line, f"label {code} for {path.name}, which lies in folder {label}")
             key = path.stem.removesuffix("_aligned")

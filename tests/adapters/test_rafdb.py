@@ -102,11 +102,15 @@ def test_a_table_that_contradicts_its_folder_is_refused_with_the_line(tmp_path):
         read("rafdb", tmp_path)
 
 
-def test_an_image_without_a_line_in_the_table_is_refused(tmp_path):
+def test_an_added_copy_without_a_line_in_the_table_is_left_out_and_counted(tmp_path):
     rafdb.kaggle(tmp_path)
+    _, _, before, _ = read("rafdb", tmp_path)
     save(tmp_path / "DATASET/train/3/train_00001_aligned_flipped.jpg", face(1))
-    with pytest.raises(BrokenSource, match="has no line in"):
-        read("rafdb", tmp_path)
+    _, _, samples, skipped = read("rafdb", tmp_path)
+    assert len(samples) == len(before)
+    assert [(s.key, s.reason) for s in skipped] == [
+        ("train/3/train_00001_aligned_flipped.jpg", "no line in train_labels.csv: an added copy?")
+    ]
 
 
 def test_a_line_without_its_image_comes_as_missing(tmp_path):
