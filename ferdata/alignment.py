@@ -22,7 +22,7 @@ ARCFACE: Points = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]]
 )
 ARCFACE_SIDE = 112
-TEMPLATES = ("arcface", "box")
+TEMPLATES = ("arcface", "eyes", "box")
 RESAMPLING = "area to the next whole fraction, then bilinear, black outside"
 NO_FACE, SEVERAL = "no_face", "several_faces"
 
@@ -31,7 +31,9 @@ NO_FACE, SEVERAL = "no_face", "several_faces"
 class Aim:
     """What a crop is to be: `size` pixels square, `margin` more on every side (a share of the crop without it).
 
-    `template` is `arcface` (five points, turned upright; a box where there are no points) or `box` (never turned).
+    `template` is `arcface` (all five points, turned upright), `eyes` (the same places, but only the eyes and the nose
+    tip count: with the mouth counted, the wider it is open, the smaller the face is drawn), or `box` (never turned).
+    Where there are no points, every template is a box.
     """
 
     size: int = 112
@@ -86,7 +88,7 @@ def align(image: NDArray[np.integer], aim: Aim, detector: Detector, published: P
         pixels = warp(image, transform, aim.size)
         return Crop(pixels, transform, detector.name, len(faces), None, published.box, None, NO_FACE)
     five = None if face.landmarks is None else five_points(face.landmarks)
-    upright = aim.template == "arcface" and five is not None
+    upright = aim.template != "box" and five is not None
     transform = to_template(cast(Points, five), aim) if upright else to_box(face.box, aim)
     # A published box has said already which of several faces is meant.
     issue = SEVERAL if len(faces) > 1 and published.box is None else None
@@ -98,7 +100,7 @@ def _told(published: Published, aim: Aim) -> tuple[Points, Box | None] | None:
     """Return the transform that the published annotations give, and the face's box; None where they give none."""
     points, box = published.landmarks, published.box
     five = None if points is None else five_points(points)
-    if aim.template == "arcface" and five is not None:
+    if aim.template != "box" and five is not None:
         return to_template(five, aim), box
     if box is not None and box[2] >= 1 and box[3] >= 1:
         return to_box(box, aim), box
@@ -139,7 +141,8 @@ def template_points(aim: Aim) -> Points:
 
 def to_template(five: Points, aim: Aim) -> Points:
     """Return the transform, float64 (2, 3), that brings five points onto the template."""
-    return similarity(five, template_points(aim))
+    used = slice(3) if aim.template == "eyes" else slice(5)
+    return similarity(five[used], template_points(aim)[used])
 
 
 def similarity(source: Points, target: Points) -> Points:

@@ -72,6 +72,17 @@ def test_a_drawn_face_comes_to_lie_the_same_however_it_was_turned_and_scaled(
     assert np.abs(crops[0][inner] - crops[1][inner]).mean() < 8
 
 
+def test_an_open_mouth_shrinks_a_face_on_the_arcface_template_but_not_on_the_eyes() -> None:
+    spans = {}
+    for template in ("arcface", "eyes"):
+        for mouth in (0, 12):
+            five = ARCFACE + np.array([[0, 0], [0, 0], [0, 0], [0, mouth], [0, mouth]])
+            placed = alignment.apply(alignment.to_template(five, Aim(template=template)), five)
+            spans[template, mouth] = placed[1, 0] - placed[0, 0]
+    assert spans["arcface", 12] < spans["arcface", 0] - 2
+    assert abs(spans["eyes", 12] - spans["eyes", 0]) < 1e-6
+
+
 def test_the_drawn_pupils_are_where_the_transform_says_within_a_pixel() -> None:
     seen = replace(STRAIGHT, roll=20.0)
     image = np.zeros((300, 400), np.uint8)

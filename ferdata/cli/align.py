@@ -31,7 +31,7 @@ MEANING = {
 @option(align, "--margin", type=float, help="More on every side, as a share of the crop: 0.1.")
 @option(
     align, "--template", type=click.Choice(TEMPLATES),
-    help="arcface: upright, on five points (a box where there are none). box: never turned.",
+    help="arcface: upright, on five points. eyes: on eyes and nose alone, the mouth may move. box: never turned.",
 )  # fmt: skip
 @option(align, "--workers", type=click.IntRange(1), help="Threads [default: one per core].")
 @option(align, "--resume", help="Go on where this same align was interrupted (Ctrl-C).")

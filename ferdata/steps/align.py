@@ -62,11 +62,12 @@ def align(
 
     `detector` is `published` (the dataset's landmarks, else its box, else YuNet where its model file is at hand, else
     Haar), `haar` or `yunet` (always that one). `model` is YuNet's file (else FERDATA_YUNET, else the cached one).
-    `template` is `arcface` (upright, on five points; a box where there are none) or `box` (never turned); `size` the
-    crop's side in pixels, `margin` more on every side, as a share. Rows without a face, or with several, keep an
-    issue. `face_box` and `landmarks` become the crop's; `pixel_hash` stays the source's. `resume` goes on where the
-    same align was interrupted. Raises NotAManifest, BadOption, MissingModel, ImagesMissing, InvalidManifest,
-    AlreadyExists, CannotWrite.
+    `template` is `arcface` (upright, on five points), `eyes` (on eyes and nose alone, so that an open mouth does not
+    shrink the face) or `box` (never turned; also what is cut where there are no points). `size` is the crop's side in
+    pixels, `margin` more on every side, as a share. Rows without a face, or with several, keep an issue. `face_box`
+    and `landmarks` become the crop's; `pixel_hash` stays the source's, since decisions hang on it. `resume` goes on
+    where the same align was interrupted. Raises NotAManifest, BadOption, MissingModel, ImagesMissing,
+    InvalidManifest, AlreadyExists, CannotWrite.
     """
     opened, target = Manifest(Path(manifest)), Path(out)
     aim = _aim(size, margin, template)
