@@ -221,7 +221,7 @@ def _aligned(cutter: _Cutter, threads: int, partial: Partial) -> Iterator[pa.Rec
             while waiting:
                 yield _next(waiting, advance)
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 def _next(waiting: deque[Future[pa.RecordBatch]], advance: progress.Advance) -> pa.RecordBatch:
