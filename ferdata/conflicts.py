@@ -48,7 +48,12 @@ class Conflicts:
         return {"copied": self.copied, "pictures": self.pictures, "rows": self.rows, "between": between}
 
 
-TOLD_BY = ("dataset", "pixel_hash", "face_box")  # what `pictures` reads; near pairs need the next three as well
+TOLD_BY = (
+    "dataset",
+    "pixel_hash",
+    "face_box",
+    "alignment",
+)  # what `pictures` reads; near pairs need the next three as well
 APART_BY = ("subject", "sequence", "frame")
 
 
@@ -79,7 +84,9 @@ def pictures(table: pa.Table, near: Ints | None = None) -> Ints:
 
 def _faces(table: pa.Table) -> pa.ChunkedArray:
     """Return `pixel_hash`, with the box behind it where one dataset has several boxes in one photograph."""
-    hashes, boxes = table["pixel_hash"], table["face_box"]
+    hashes = table["pixel_hash"]
+    # After align `face_box` is the crop's, alike for all faces of a photograph; the source's tells them apart.
+    boxes = pc.coalesce(pc.struct_field(table["alignment"], "box"), table["face_box"])
     boxed = boxes.is_valid()
     if not pc.any(boxed).as_py():
         return hashes

@@ -88,9 +88,13 @@ class Manifest:
         return {name: dict(source["labels"]) for name, source in self.sources.items()}
 
     def table(self, *columns: str) -> pa.Table:
-        """Read the named columns, or all but `image`, into memory."""
+        """Read the named columns, or all but `image`, into memory; one that the file lacks is null."""
         names = columns or tuple(c.name for c in COLUMNS if c.name != "image")
-        return self.file.read(columns=list(names)).cast(arrow_schema(*names))
+        read = self.file.read(columns=list(names))
+        for field in arrow_schema(*names):  # written before the schema had the column
+            if field.name not in read.schema.names:
+                read = read.append_column(field, pa.nulls(self.rows, field.type))
+        return read.select(list(names)).cast(arrow_schema(*names))
 
     def batches(self, columns: Sequence[str] | None = None, rows: int = 4096) -> Iterator[pa.RecordBatch]:
         """Stream the named columns (all of them by default) in batches of at most `rows`."""
@@ -129,6 +133,12 @@ class Manifest:
                 f"The image {image['path']} of {dataset} is not below {root}.",
                 f"Say where the dataset is now: FERDATA_ROOT_{dataset.upper()}=/path/to/it",
             ) from None
+
+
+def stored_hash(row: Mapping[str, Any]) -> str:
+    """Return the hash that the pixels of `row`'s image must have: the crop's own where it was aligned."""
+    aligned = row.get("alignment")
+    return str(aligned["pixel_hash"] if aligned else row["pixel_hash"])
 
 
 def moved_root(opened: Manifest, name: str, out: Path) -> str | None:

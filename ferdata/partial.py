@@ -34,7 +34,7 @@ class Partial:
         state = json.loads((file.metadata.metadata or {}).get(KEY.encode(), b"{}"))
         if state.get("same") != json.loads(json.dumps(self.same)):
             raise BadOption(
-                f"{self.path} was left by an ingest of another folder or with other options.",
+                f"{self.path} was left by another run: of another input, or with other options.",
                 "Leave out --resume to begin anew; that removes it.",
             )
         self.rejects = state["rejects"]

@@ -45,7 +45,7 @@ COLUMNS = (
         "pixel_hash",
         "string",
         "ingest",
-        "128-bit hash of decoded pixels and shape: the identity of an image",
+        "128-bit hash of decoded pixels and shape, as ingested: the identity of an image, before and after align",
         True,
     ),
     Column("phash", "uint64", "ingest", "perceptual hash: signs of 64 low DCT frequencies", True),
@@ -74,8 +74,9 @@ COLUMNS = (
     Column("age", "string", "adapter", "where published"),
     Column("gender", "string", "adapter", "where published"),
     Column("ethnicity", "string", "adapter", "where published"),
-    Column("face_box", "list<float32>", "adapter, align", "x, y, width, height in pixels"),
-    Column("landmarks", "list<float32>", "adapter, align", "x1, y1, x2, y2, ... in pixels"),
+    Column("face_box", "list<float32>", "adapter, align", "x, y, width, height in pixels of the image as it is here"),
+    Column("landmarks", "list<float32>", "adapter, align", "x1, y1, x2, y2, ... in pixels of the image as it is here"),
+    Column("alignment", "alignment", "align", "null: not aligned; else how the image was cut, see ALIGNMENT"),
     Column("official_split", "string", "adapter", "train, val or test, as published"),
     Column("synthetic", "bool", "adapter", "generated, not photographed", True),
     Column("label", "string", "derived", "canonical emotion, from native_label or votes"),
@@ -92,12 +93,22 @@ COLUMNS = (
     Column("split", "string", "split", "train, val or test"),
     Column("fold", "int16", "split", "0..K-1, where folds were asked for"),
     Column("split_reason", "string", "split", "why split is null, or is not the official one"),
-    Column("issues", "list<string>", "audit", "names of findings"),
+    Column("issues", "list<string>", "align, audit", "names of findings"),
     Column("label_quality", "float32", "audit", "0..1, low = suspect"),
     Column("reviewed_label", "string", "review", "a person's decision"),
     Column("review", "review", "review", "by whom, when, note, status"),
     Column("target", "string", "derived", "what training reads: the class under the taxonomy"),
 )
+# The fields of `alignment`, in the coordinates of the picture as ingested, and what they mean.
+ALIGNMENT: Mapping[str, tuple[str, str]] = {
+    "detector": ("string", "who told where the face is: published, haar, yunet"),
+    "score": ("float32", "the detector's, on its own scale"),
+    "faces": ("int32", "how many it found"),
+    "box": ("list<float32>", "x, y, width, height of the face that was taken"),
+    "landmarks": ("list<float32>", "x1, y1, ... of that face; null where only a box was known"),
+    "transform": ("list<float32>", "six numbers, two rows of three: from the source's pixels to the crop's"),
+    "pixel_hash": ("string", "as the column, but of the crop's own pixels"),
+}
 BY_NAME: Mapping[str, Column] = {c.name: c for c in COLUMNS}
 SPLITS = ("train", "val", "test")
 
@@ -149,8 +160,14 @@ ADAPTER_COLUMNS = tuple(f.name for f in fields(Sample))[2:]
 
 def arrow_type(column: Column) -> "pa.DataType":
     """Return the Arrow type of `column`."""
+    return _arrow_type(column.type)
+
+
+def _arrow_type(kind: str) -> "pa.DataType":
     import pyarrow as pa
 
+    if kind == "alignment":
+        return pa.struct([(name, _arrow_type(inner)) for name, (inner, _) in ALIGNMENT.items()])
     types: dict[str, Any] = {
         "image": pa.struct([("bytes", pa.binary()), ("path", pa.string())]),  # HF `Image` storage
         "list<int16>": pa.list_(pa.int16()),
@@ -159,7 +176,7 @@ def arrow_type(column: Column) -> "pa.DataType":
         "list<au>": pa.list_(pa.struct([("au", pa.string()), ("intensity", pa.float32())])),
         "review": pa.struct([(name, pa.string()) for name in ("by", "at", "note", "status")]),
     }
-    return types.get(column.type) or pa.type_for_alias(column.type)
+    return types.get(kind) or pa.type_for_alias(kind)
 
 
 def arrow_schema(*names: str) -> "pa.Schema":
@@ -177,6 +194,8 @@ def huggingface_features() -> dict[str, Any]:
     def feature(kind: str) -> Any:
         if kind in value:
             return {"dtype": kind, "_type": "Value"}
+        if kind == "alignment":
+            return {name: feature(inner) for name, (inner, _) in ALIGNMENT.items()}
         text = {"dtype": "string", "_type": "Value"}
         return {
             "image": {"_type": "Image"},

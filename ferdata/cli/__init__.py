@@ -19,6 +19,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "doctor": ("doctor", "What is installed and found here, and what to do about the rest."),
     "datasets": ("datasets", "The catalogue: who may have which dataset, and how to obtain it."),
     "ingest": ("ingest", "Read a dataset's folder into a manifest."),
+    "align": ("align", "Find each face and cut it upright onto one template."),
     "show": ("show", "What a manifest holds, from where, and how it was made."),
     "validate": ("validate", "Check a manifest against every rule of the schema."),
     "stats": ("stats", "Class balance: counts, shares, imbalance, weights; with a plot."),

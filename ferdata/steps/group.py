@@ -19,7 +19,8 @@ from ferdata.schema import SPLITS
 
 BY = ("pixels", "near", "subject", "sequence")
 READ = (
-    "sample_id", "dataset", "pixel_hash", "phash", "subject", "sequence", "frame", "face_box", "official_split",
+    "sample_id", "dataset", "pixel_hash", "phash", "subject", "sequence", "frame", "face_box", "alignment",
+    "official_split",
 )  # fmt: skip
 MOST = 0.2  # JAFFE's most photographed person has a tenth of its rows; twice that is no person any more
 FEW = 100  # rows: in smaller groups a share says nothing

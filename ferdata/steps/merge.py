@@ -19,7 +19,10 @@ from ferdata.steps.group import BY, MOST, Pairs, group, near_pairs
 from ferdata.steps.split import Decided, Part, check, columns, counted, decide, options, rewritten
 
 READ = tuple(
-    sorted({*labels.DERIVED_FROM, *PLACED_BY, "pixel_hash", "phash", "sequence", "frame", "face_box"} - {"target"})
+    sorted(
+        {*labels.DERIVED_FROM, *PLACED_BY, "pixel_hash", "phash", "sequence", "frame", "face_box", "alignment"}
+        - {"target"}
+    )
 )
 
 

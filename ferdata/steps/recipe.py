@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ferdata.errors import CannotWrite
+from ferdata.errors import BadOption, CannotWrite
 from ferdata.manifest import Manifest, check_output
 
 FORMAT = "ferdata recipe 1"
@@ -41,11 +41,16 @@ def recipe(manifest: Path | str, *, out: Path | str, force: bool = False) -> Rec
     """Write ids, pixel hashes, labels, splits and decisions of a manifest, and how it was made, to `out` (JSON).
 
     Roots, paths and pixels are left out. `rehydrate` rebuilds the manifest from it on another copy of the datasets.
-    Raises NotAManifest, AlreadyExists, CannotWrite.
+    Raises NotAManifest, AlreadyExists, CannotWrite, and BadOption for an aligned manifest.
     """
     opened, target = Manifest(Path(manifest)), Path(out)
     check_output(target, force, [opened.path])
     sources = {name: {k: v for k, v in s.items() if k != "root"} for name, s in opened.sources.items()}
+    if _aligned(opened):
+        raise BadOption(
+            f"{opened.path} holds crops that align made, which a recipe cannot make again.",
+            "Pass on the recipe of the manifest before align, and align what it is rehydrated to.",
+        )
     table = opened.table(*ROWS)
     document: Mapping[str, Any] = {
         "format": FORMAT,
@@ -66,3 +71,8 @@ def recipe(manifest: Path | str, *, out: Path | str, force: bool = False) -> Rec
     finally:
         temporary.unlink(missing_ok=True)
     return Recipe(target, opened.rows, opened.fingerprint, tuple(sources))
+
+
+def _aligned(opened: Manifest) -> bool:
+    column = opened.table("alignment")["alignment"]
+    return bool(column.null_count < len(column))

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from ferdata import labels, progress
 from ferdata.errors import FerdataError, InvalidManifest, UnknownLabel
 from ferdata.fingerprint import Fingerprint
-from ferdata.manifest import Manifest, conform
+from ferdata.manifest import Manifest, conform, stored_hash
 from ferdata.schema import BY_NAME, COLUMNS, SPLITS, arrow_schema
 from ferdata.sides import REASONS
 
@@ -34,7 +34,8 @@ class Failure:
 def validate(manifest: Path | str, *, images: bool = False) -> int:
     """Check every rule and return the number of rows. Raises InvalidManifest, listing all failures.
 
-    `images` also reads every image and compares its pixels with `pixel_hash`. Raises NotAManifest.
+    `images` also reads every image and compares its pixels with `pixel_hash`,
+    or with `alignment.pixel_hash` where it was aligned. Raises NotAManifest.
     """
     opened = Manifest(Path(manifest))
     failures = list(_columns(opened))
@@ -116,6 +117,9 @@ def _ranges(table: pa.Table) -> Iterator[Failure]:
         negative = pc.less(pc.list_flatten(table[name]), 0)
         if pc.any(negative).as_py():
             yield Failure(f"{name} holds a negative value", pc.sum(negative).as_py(), ())
+    transform = pc.struct_field(table["alignment"], "transform")
+    wrong = pc.and_(table["alignment"].is_valid(), pc.not_equal(pc.fill_null(pc.list_value_length(transform), 0), 6))
+    yield from _rule(table, "alignment.transform does not hold 6 values", wrong)
     dist = table["label_dist"].combine_chunks().drop_null()
     sums = np.add.reduceat(np.append(dist.flatten(), 0), dist.offsets.to_numpy()[:-1]) if len(dist) else np.ones(1)
     if (off := int((abs(sums - 1) > 1e-3).sum())) > 0:
@@ -209,10 +213,10 @@ def _pictures(opened: Manifest) -> Iterator[Failure]:
     changed: list[str] = []
     roots = opened.roots()
     with progress.bar("validate images", opened.rows, "images") as advance:
-        for batch in opened.batches(["sample_id", "dataset", "image", "pixel_hash"]):
+        for batch in opened.batches(["sample_id", "dataset", "image", "pixel_hash", "alignment"]):
             for row in batch.to_pylist():
                 try:
-                    if pixel_hash(decode(opened.read_image(row, roots))) != row["pixel_hash"]:
+                    if pixel_hash(decode(opened.read_image(row, roots))) != stored_hash(row):
                         changed.append(row["sample_id"])
                 except (FerdataError, UnreadableImage):
                     gone.append(row["sample_id"])

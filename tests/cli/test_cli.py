@@ -22,6 +22,7 @@ def commands() -> dict[str, click.Command]:
 
 
 TWINS = {
+    "align": "ferdata.steps.align:align",
     "split": "ferdata.steps.split:split",
     "stats": "ferdata.steps.stats:stats",
     "merge": "ferdata.steps.merge:merge",

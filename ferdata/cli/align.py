@@ -1,0 +1,63 @@
+"""`ferdata align M -o OUT`."""
+
+from pathlib import Path
+
+import click
+
+from ferdata.alignment import NO_FACE, SEVERAL, TEMPLATES
+from ferdata.cli.options import json_option, option
+from ferdata.cli.output import by_reason, console, facts, print_json
+from ferdata.steps.align import FIRST, SIZES, Aligned, align
+
+MEANING = {
+    NO_FACE: "the published box, or the whole picture, was taken",
+    SEVERAL: "the largest and most central one was taken",
+}
+
+
+@click.command("align")
+@click.argument("manifest", type=click.Path(path_type=Path))
+@option(align, "-o", "--out", type=click.Path(path_type=Path), help="The manifest to write.")
+@option(
+    align, "--detector", type=click.Choice(FIRST),
+    help="published: the dataset's landmarks, else its box, else YuNet if its model file is here, else Haar. "
+    "haar, yunet: always that one.",
+)  # fmt: skip
+@option(
+    align, "--model", type=click.Path(path_type=Path),
+    help="YuNet's model file [default: FERDATA_YUNET, else the cached file].",
+)  # fmt: skip
+@option(align, "--size", type=click.IntRange(*SIZES), help="Side of the crop in pixels: 112, or 224.")
+@option(align, "--margin", type=float, help="More on every side, as a share of the crop: 0.1.")
+@option(
+    align, "--template", type=click.Choice(TEMPLATES),
+    help="arcface: upright, on five points. eyes: on eyes and nose alone, the mouth may move. box: never turned.",
+)  # fmt: skip
+@option(align, "--workers", type=click.IntRange(1), help="Threads [default: one per core].")
+@option(align, "--resume", help="Go on where this same align was interrupted (Ctrl-C).")
+@option(align, "--force", help="Replace an existing manifest.")
+@json_option
+def command(as_json: bool, **given: object) -> None:
+    """Cut every face upright onto one template, and record how; no row is dropped.
+
+    \b
+    ferdata align manifests/ckplus.parquet -o manifests/ckplus112.parquet
+    ferdata align manifests/mine.parquet -o mine224.parquet --detector yunet --size 224 --margin 0.1
+    """
+    result = align(**given)  # type: ignore[arg-type]  # click has checked them; the names are the function's own
+    print_json(result) if as_json else report(result)
+
+
+def report(result: Aligned) -> None:
+    """Print who told where the faces are, and which rows keep an issue."""
+    facts(
+        {
+            "rows": f"{result.rows:,}, {result.size} x {result.size} pixels",
+            "faces by": by_reason(result.found) or "nobody: no face was found",
+            "fallback": f"{result.fallback}, where nothing was published" if result.fallback else None,
+            "issues": "\n".join(f"{n:,} {name}: {MEANING[name]}" for name, n in result.issues.items()) or "none",
+            "manifest": result.out,
+            "fingerprint": result.fingerprint,
+        }
+    )
+    console().print(f"\nNext: ferdata merge {result.out} -o manifests/merged.parquet", style="dim", soft_wrap=True)

@@ -1,0 +1,265 @@
+"""Align: a manifest in, the same rows out with each image cut to its face, and how it was cut beside it."""
+
+import hashlib
+import os
+import threading
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ferdata import alignment, detect, images, progress
+from ferdata import manifest as files
+from ferdata.alignment import NO_FACE, SEVERAL, TEMPLATES, Aim, Crop, Published
+from ferdata.detect import DETECTORS, Points
+from ferdata.errors import BadOption, InvalidManifest
+from ferdata.manifest import Manifest
+from ferdata.partial import Partial
+from ferdata.schema import arrow_schema
+
+FIRST = ("published", *DETECTORS)
+BATCH = 64  # rows: what an interruption loses, and what a thread holds
+SIZES = (16, 1024)
+# What describes the image as it is here, and is measured again; `pixel_hash` stays, since decisions hang on it.
+MEASURED = ("phash", "width", "height", "mode", "brightness", "contrast", "sharpness")
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """What an align did: all `rows` are in `out`; `found` counts who told where the face is, `issues` what was amiss.
+
+    `fallback` is the detector for rows that nothing was published of; None where that was not asked for.
+    """
+
+    out: Path
+    rows: int
+    size: int
+    fallback: str | None
+    found: Mapping[str, int]
+    issues: Mapping[str, int]
+    fingerprint: str
+
+
+def align(
+    manifest: Path | str,
+    *,
+    out: Path | str,
+    detector: str = "published",
+    model: Path | str | None = None,
+    size: int = Aim.size,
+    margin: float = Aim.margin,
+    template: str = Aim.template,
+    workers: int | None = None,
+    resume: bool = False,
+    force: bool = False,
+) -> Aligned:
+    """Cut every image of a manifest to its face, embedded in `out` as PNG; no row is dropped, none is added.
+
+    `detector` is `published` (the dataset's landmarks, else its box, else YuNet where its model file is at hand, else
+    Haar), `haar` or `yunet` (always that one). `model` is YuNet's file (else FERDATA_YUNET, else the cached one).
+    `template` is `arcface` (upright, on five points), `eyes` (on eyes and nose alone, so that an open mouth does not
+    shrink the face) or `box` (never turned; also what is cut where there are no points). `size` is the crop's side in
+    pixels, `margin` more on every side, as a share. Rows without a face, or with several, keep an issue. `face_box`
+    and `landmarks` become the crop's; `pixel_hash` stays the source's, since decisions hang on it. `resume` goes on
+    where the same align was interrupted. Raises NotAManifest, BadOption, MissingModel, ImagesMissing,
+    InvalidManifest, AlreadyExists, CannotWrite.
+    """
+    opened, target = Manifest(Path(manifest)), Path(out)
+    aim = _aim(size, margin, template)
+    if detector not in FIRST:
+        raise BadOption(f"--detector cannot be {detector!r}.", f"Choose one of {', '.join(FIRST)}.")
+    files.check_output(target, force, [opened.path])
+    _not_yet(opened)
+    name, net = _detector(detector, model)
+    cutter = _Cutter(opened, aim, detector == "published", name, net)
+    options = {
+        "detector": detector, "fallback": name if detector == "published" else None, **asdict(aim),
+        "model": None if net is None else hashlib.sha256(net).hexdigest(), "resampling": alignment.RESAMPLING,
+    }  # fmt: skip
+    partial = Partial(target, {"step": "align", "manifest": opened.fingerprint, "options": options})
+    if not resume:
+        partial.discard()
+    metadata: dict[str, Any] = {
+        # Every image is embedded now, so there is no root to look below.
+        "sources": {n: s | {"root": None} for n, s in opened.sources.items()},
+        "vote_policy": opened.metadata["vote_policy"],
+        "taxonomy": opened.metadata["taxonomy"],
+        "lineage": [],
+    }
+    tally = _Tally()
+    batches = tally.through(_aligned(cutter, workers or os.cpu_count() or 1, partial), options, opened, metadata)
+    written = files.write(target, batches, metadata, force, partial)
+    fallback = options["fallback"]
+    return Aligned(target, tally.rows, size, fallback, dict(tally.found), dict(tally.issues), written["fingerprint"])
+
+
+def _aim(size: int, margin: float, template: str) -> Aim:
+    if not SIZES[0] <= size <= SIZES[1]:
+        raise BadOption(f"--size cannot be {size}.", f"Use {SIZES[0]} to {SIZES[1]} pixels; nets expect 112 or 224.")
+    if not -0.25 <= margin <= 2:
+        raise BadOption(f"--margin cannot be {margin}.", "Use a share of the crop's side, -0.25 to 2: 0.1.")
+    if template not in TEMPLATES:
+        raise BadOption(f"--template cannot be {template!r}.", f"Choose one of {', '.join(TEMPLATES)}.")
+    return Aim(size, margin, template)
+
+
+def _not_yet(opened: Manifest) -> None:
+    column = opened.table("alignment")["alignment"]
+    if done := len(column) - column.null_count:
+        raise BadOption(
+            f"{done:,} of {opened.rows:,} rows of {opened.path} are aligned already; they are not cut twice.",
+            "Align the manifest that it was made of: `ferdata show` says which.",
+        )
+
+
+def _detector(detector: str, model: Path | str | None) -> tuple[str, bytes | None]:
+    """Return the detector's name and YuNet's file. Raises MissingModel, and BadOption for a model of no use."""
+    if detector == "haar":
+        if model:
+            raise BadOption("--model is YuNet's, and --detector is haar.", "Leave one of them out.")
+        return "haar", None
+    path = detect.find_model(model)
+    if detector == "published" and path is None:
+        return "haar", None
+    return "yunet", detect.read_model(path)
+
+
+class _Cutter:
+    """Turns batches of rows into aligned ones, on any number of threads, each of which has its own detector."""
+
+    def __init__(self, opened: Manifest, aim: Aim, first: bool, detector: str, model: bytes | None) -> None:
+        self.opened, self.aim, self.first = opened, aim, first
+        self.detector, self.model = detector, model
+        self.roots = opened.roots()
+        self.own = threading.local()
+
+    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return the rows of `batch`, aligned. Raises ImagesMissing, InvalidManifest."""
+        if not hasattr(self.own, "detector"):
+            self.own.detector = detect.make(self.detector, self.model)
+        read = ("sample_id", "dataset", "image", "pixel_hash", "face_box", "landmarks", "issues")
+        rows = [self._row(row) for row in batch.select(read).to_pylist()]
+        columns = {f.name: batch.column(f.name) for f in batch.schema}
+        for name in rows[0] if rows else ():
+            columns[name] = pa.array([row[name] for row in rows], arrow_schema(name).field(0).type)
+        return pa.RecordBatch.from_pydict(columns)
+
+    def _row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the columns of one row that align writes."""
+        image = self._read(row)
+        points = row["landmarks"]
+        told = Published(
+            None if points is None else np.array(points, np.float64).reshape(-1, 2),
+            None if row["face_box"] is None else tuple(row["face_box"]),
+        )
+        crop = alignment.align(image, self.aim, self.own.detector, told, self.first)
+        facts = images.measure(crop.pixels)
+        return {
+            "image": {"bytes": images.encode_png(crop.pixels), "path": row["image"]["path"]},
+            **{name: getattr(facts, name) for name in MEASURED},
+            **_moved(crop, told),
+            "issues": [*(row["issues"] or ()), crop.issue] if crop.issue else row["issues"],
+            "alignment": {
+                "detector": crop.detector,
+                "score": crop.score,
+                "faces": crop.faces,
+                "box": crop.box,
+                "landmarks": _flat(crop.landmarks),
+                "transform": _flat(crop.transform),
+                "pixel_hash": facts.pixel_hash,
+            },
+        }
+
+    def _read(self, row: Mapping[str, Any]) -> Any:
+        try:
+            image = images.decode(self.opened.read_image(row, self.roots))
+        except images.UnreadableImage as error:
+            why = f"is unreadable: {error}"
+        else:
+            if images.pixel_hash(image) == row["pixel_hash"]:
+                return image
+            why = "is not the picture that was ingested"
+        raise InvalidManifest(
+            f"The image of {row['sample_id']} in {self.opened.path} {why}.",
+            "Ingest the dataset again; `ferdata validate --images` names every such row.",
+        )
+
+
+def _moved(crop: Crop, told: Published) -> dict[str, Any]:
+    """Return `face_box` and `landmarks` in the crop's pixels: the published ones, else those that were found."""
+    box = told.box or crop.box
+    points = crop.landmarks if told.landmarks is None else told.landmarks
+    return {
+        "face_box": None if box is None else alignment.apply_to_box(crop.transform, box),
+        "landmarks": None if points is None else _flat(alignment.apply(crop.transform, points)),
+    }
+
+
+def _flat(points: Points | None) -> list[float] | None:
+    return None if points is None else [float(v) for v in points.ravel()]
+
+
+def _aligned(cutter: _Cutter, threads: int, partial: Partial) -> Iterator[pa.RecordBatch]:
+    """Yield the rows of an earlier, interrupted run, then those after them, in order."""
+    earlier, skip = partial.read()
+    opened = cutter.opened
+    waiting: deque[Future[pa.RecordBatch]] = deque()
+    with ThreadPoolExecutor(threads) as pool, progress.bar("align", opened.rows, "images") as advance:
+        try:
+            for batch in earlier:
+                advance(batch.num_rows)
+                yield batch
+            for batch in _after(opened.batches(rows=BATCH), skip):
+                waiting.append(pool.submit(cutter, batch))
+                if len(waiting) > 2 * threads:
+                    yield _next(waiting, advance)
+            while waiting:
+                yield _next(waiting, advance)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _next(waiting: deque[Future[pa.RecordBatch]], advance: progress.Advance) -> pa.RecordBatch:
+    done = waiting.popleft().result()
+    advance(done.num_rows)
+    return done
+
+
+def _after(batches: Iterable[pa.RecordBatch], skip: int) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        if skip < batch.num_rows:
+            yield batch.slice(skip)
+        skip = max(skip - batch.num_rows, 0)
+
+
+class _Tally:
+    """Counts aligned rows on their way into the file."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.found: Counter[str] = Counter()
+        self.issues: Counter[str] = Counter()
+
+    def through(
+        self, batches: Iterable[pa.RecordBatch], options: Mapping[str, Any], opened: Manifest, metadata: dict[str, Any]
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the batches, count them, and at the end write the lineage into `metadata`."""
+        for batch in batches:
+            self._count(batch.column("alignment").to_pylist(), batch.column("issues").to_pylist())
+            yield batch
+        counted = {"found": dict(self.found), "issues": dict(self.issues)}
+        record = files.step_record("align", options, [opened], rows_in=opened.rows, rows_out=self.rows, **counted)
+        metadata["lineage"].append(record)
+
+    def _count(self, records: Sequence[Mapping[str, Any]], issues: Sequence[Sequence[str] | None]) -> None:
+        self.rows += len(records)
+        for record, named in zip(records, issues, strict=True):
+            ours = [issue for issue in named or () if issue in (NO_FACE, SEVERAL)]
+            self.issues.update(ours)
+            if NO_FACE not in ours:
+                self.found[record["detector"]] += 1

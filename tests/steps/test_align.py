@@ -1,0 +1,229 @@
+"""Align: every row stays, cut to its face, with how it was cut; the same with any number of threads, or in two goes."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from ferdata import alignment, detect, images, manifest
+from ferdata.alignment import Aim
+from ferdata.conflicts import TOLD_BY, pictures
+from ferdata.errors import AlreadyExists, BadOption, InvalidManifest, MissingModel
+from ferdata.faces import expression, landmarks, paint, person, scene
+from ferdata.manifest import Manifest
+from ferdata.schema import arrow_schema
+from ferdata.steps.align import align
+from ferdata.steps.ingest import ingest
+from ferdata.steps.merge import merge
+from ferdata.steps.recipe import recipe
+from ferdata.steps.validate import validate
+from tests.conftest import MakeManifest, Ran, make_rows, metadata_of, picture, real_data
+
+
+@pytest.fixture(autouse=True)
+def _no_model_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv(detect.MODEL_VARIABLE, raising=False)
+
+
+def write(path: Path, pixels: list[np.ndarray], **columns: list) -> Path:
+    """Write a manifest of these pictures."""
+    rows = []
+    for i, image in enumerate(pixels):
+        facts = images.measure(image)
+        given = {name: getattr(facts, name) for name in images.Facts.__slots__}
+        given |= {"image": {"bytes": images.encode_png(image), "path": None}}
+        rows.append(given | {name: values[i] for name, values in columns.items()})
+    batch = make_rows(rows)
+    manifest.write(path, [batch], metadata_of(batch))
+    return path
+
+
+def drawn(path: Path, n: int = 6, size: tuple[int, int] = (160, 120)) -> Path:
+    """Write a manifest of drawn faces with their 68 points."""
+    faces = [(person(i), expression("happiness", 1.0, i), scene(i)) for i in range(n)]
+    points = [[float(v) for v in landmarks(*face, *size).ravel()] for face in faces]
+    return write(path, [paint(*face, *size) for face in faces], landmarks=points)
+
+
+def rows_of(path: Path) -> list[dict]:
+    return [row for batch in Manifest(path).batches() for row in batch.to_pylist()]
+
+
+def test_drawn_faces_lie_on_the_template_and_each_row_says_how_it_was_cut(tmp_path: Path) -> None:
+    before = rows_of(drawn(tmp_path / "m.parquet"))
+    done = align(tmp_path / "m.parquet", out=tmp_path / "a.parquet", size=112)
+    assert (done.rows, done.found, done.issues, done.fallback) == (6, {"published": 6}, {}, "haar")
+    assert validate(done.out, images=True) == 6
+    for old, new in zip(before, rows_of(done.out), strict=True):
+        record = new["alignment"]
+        crop, source = images.decode(new["image"]["bytes"]), images.decode(old["image"]["bytes"])
+        assert crop.shape == (112, 112, 3)
+        assert (new["width"], new["height"], new["mode"]) == (112, 112, "RGB")
+        assert record["landmarks"] == old["landmarks"]
+        transform = np.array(record["transform"]).reshape(2, 3)
+        again = alignment.warp(source, transform, 112).astype(int)
+        assert np.abs(again - crop).max() <= 8  # the record has 32 bits a number
+        placed = np.array(new["landmarks"]).reshape(-1, 2)
+        assert np.abs(placed - alignment.apply(transform, np.array(old["landmarks"]).reshape(-1, 2))).max() < 0.01
+        five = alignment.five_points(placed)
+        assert np.abs(five[:2].mean(0) - alignment.ARCFACE[:2].mean(0)).max() < 5
+        assert (new["pixel_hash"], record["pixel_hash"]) == (old["pixel_hash"], images.pixel_hash(crop))
+        assert new["label"] == old["label"]
+
+
+def test_a_published_box_is_cut_and_several_faces_of_one_photograph_stay_several_pictures(tmp_path: Path) -> None:
+    photograph = picture(1, 96)
+    boxes = [[0.0, 0.0, 40.0, 40.0], [50.0, 50.0, 40.0, 40.0]]
+    made = write(tmp_path / "m.parquet", [photograph, photograph], face_box=boxes)
+    done = align(made, out=tmp_path / "a.parquet", size=40)
+    one, other = rows_of(done.out)
+    assert (images.decode(one["image"]["bytes"]) == photograph[:40, :40]).all()
+    assert (images.decode(other["image"]["bytes"]) == photograph[50:90, 50:90]).all()
+    assert one["face_box"] == other["face_box"] == [0.0, 0.0, 40.0, 40.0]
+    assert one["pixel_hash"] == other["pixel_hash"]
+    assert other["alignment"]["box"] == boxes[1]
+    assert pictures(Manifest(done.out).table(*TOLD_BY)).tolist() == [0, 1]
+
+
+def test_no_face_is_kept_whole_counted_and_named_beside_earlier_issues(tmp_path: Path) -> None:
+    made = write(tmp_path / "m.parquet", [picture(1), picture(2)], issues=[None, ["blurred"]])
+    done = align(made, out=tmp_path / "a.parquet", detector="haar", size=48)
+    assert (done.rows, done.found, done.issues) == (2, {}, {"no_face": 2})
+    kept = rows_of(done.out)
+    assert [row["issues"] for row in kept] == [["no_face"], ["blurred", "no_face"]]
+    assert (images.decode(kept[0]["image"]["bytes"]) == picture(1)).all()
+    assert Manifest(done.out).metadata["lineage"][0]["issues"] == {"no_face": 2}
+    assert validate(done.out, images=True) == 2
+
+
+def test_an_interrupted_align_goes_on_with_resume_and_gives_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = drawn(tmp_path / "m.parquet", 300, (32, 32))
+    whole = align(made, out=tmp_path / "whole.parquet", size=32)
+    cut, calls = alignment.align, 0
+
+    def stop(*given):
+        nonlocal calls
+        calls += 1
+        if calls == 200:
+            raise KeyboardInterrupt
+        return cut(*given)
+
+    monkeypatch.setattr(alignment, "align", stop)
+    with pytest.raises(KeyboardInterrupt, match="--resume"):
+        align(made, out=tmp_path / "a.parquet", size=32, workers=1)
+    assert not (tmp_path / "a.parquet").exists()
+    with pytest.raises(BadOption, match="other options"):
+        align(made, out=tmp_path / "a.parquet", size=48, resume=True)
+    calls = 10_000
+    done = align(made, out=tmp_path / "a.parquet", size=32, resume=True)
+    assert 10_000 < calls < 10_300
+    assert (done.fingerprint, done.found, done.rows) == (whole.fingerprint, whole.found, 300)
+    assert [p.name for p in tmp_path.glob(".a*")] == []
+
+
+@pytest.mark.parametrize("detector", ["published", "haar"])
+def test_one_thread_and_three_give_the_same(tmp_path: Path, detector: str) -> None:
+    made = drawn(tmp_path / "m.parquet", 200, (48, 48))
+    done = [
+        align(made, out=tmp_path / f"{n}.parquet", detector=detector, size=48, workers=n).fingerprint for n in (1, 3)
+    ]
+    assert done[0] == done[1]
+
+
+def test_photographs_with_yunet_have_all_their_faces_and_two_threads_find_the_same(tmp_path: Path) -> None:
+    data = real_data()
+    made = ingest("muxspace", root=data / "photos.zip", out=tmp_path / "m.parquet")
+    model = data / "models" / detect.MODEL_NAME
+    done = [align(made.out, out=tmp_path / f"{n}.parquet", detector="yunet", model=model, workers=n) for n in (1, 2)]
+    assert done[0].fingerprint == done[1].fingerprint
+    assert (done[0].rows, done[0].found) == (400, {"yunet": 400})
+    assert validate(done[1].out, images=True) == 400
+    off = [
+        np.array(row["landmarks"]).reshape(5, 2)[:2] - alignment.template_points(Aim())[:2]
+        for row in Manifest(done[0].out).table("landmarks").to_pylist()
+    ]
+    assert np.median(np.abs(off)) < 2
+    assert align(made.out, out=tmp_path / "p.parquet", model=model).fallback == "yunet"
+
+
+def test_the_model_is_found_by_environment_and_a_wrong_one_stops_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ferdata, make_manifest: MakeManifest
+) -> None:
+    made = make_manifest({"native_label": "happiness"})
+    out = tmp_path / "a.parquet"
+    with pytest.raises(MissingModel, match="not here"):
+        align(made, out=out, detector="yunet")
+    (tmp_path / "wrong.onnx").write_bytes(b"no model")
+    ran: Ran = ferdata("align", made, "-o", out, "--detector", "yunet", "--model", tmp_path / "wrong.onnx")
+    assert ran.code == 1
+    assert "not the known YuNet model" in ran.err
+    assert detect.MODEL_URL in ran.err
+    monkeypatch.setenv(detect.MODEL_VARIABLE, str(tmp_path / "wrong.onnx"))
+    with pytest.raises(MissingModel, match="not the known"):
+        align(made, out=out)  # a file that is named is not passed over for Haar
+    assert not out.exists()
+
+
+def test_options_that_cannot_work_are_refused(tmp_path: Path, make_manifest: MakeManifest) -> None:
+    made = make_manifest({"native_label": "happiness"})
+    for wrong in ({"size": 5}, {"margin": 3.0}, {"template": "oval"}, {"detector": "retina"}):
+        with pytest.raises(BadOption, match=str(next(iter(wrong.values())))):
+            align(made, out=tmp_path / "a.parquet", **wrong)
+    with pytest.raises(BadOption, match="YuNet's"):
+        align(made, out=tmp_path / "a.parquet", detector="haar", model="x.onnx")
+    with pytest.raises(AlreadyExists, match="never modified"):
+        align(made, out=made, force=True)
+
+
+def test_crops_are_not_cut_again_nor_promised_by_a_recipe(tmp_path: Path, make_manifest: MakeManifest) -> None:
+    done = align(make_manifest({"native_label": "happiness"}), out=tmp_path / "a.parquet")
+    with pytest.raises(BadOption, match="aligned already"):
+        align(done.out, out=tmp_path / "b.parquet")
+    with pytest.raises(BadOption, match="before align"):
+        recipe(done.out, out=tmp_path / "r.json")
+
+
+def test_a_picture_that_changed_since_the_ingest_is_named(tmp_path: Path) -> None:
+    data = tmp_path / "data" / "joy"
+    data.mkdir(parents=True)
+    (data / "1.png").write_bytes(images.encode_png(picture(1)))
+    made = ingest("folder", root=tmp_path / "data", out=tmp_path / "m.parquet")
+    (data / "1.png").write_bytes(images.encode_png(picture(2)))
+    with pytest.raises(InvalidManifest, match=r"joy/1.* is not the picture that was ingested"):
+        align(made.out, out=tmp_path / "a.parquet")
+    (data / "1.png").write_bytes(b"")
+    with pytest.raises(InvalidManifest, match="unreadable"):
+        align(made.out, out=tmp_path / "a.parquet")
+
+
+def test_aligned_manifests_merge_and_a_picture_and_its_crop_are_one_group(tmp_path: Path) -> None:
+    made = drawn(tmp_path / "m.parquet", 4)
+    done = align(made, out=tmp_path / "a.parquet")
+    whole = merge(done.out, out=tmp_path / "merged.parquet")
+    assert validate(whole.out, images=True) == 4
+    table = pa.concat_tables([Manifest(p).table("pixel_hash") for p in (made, done.out)])
+    assert len(table["pixel_hash"].unique()) == 4
+
+
+def test_a_crop_that_was_changed_breaks_a_rule(tmp_path: Path) -> None:
+    done = align(drawn(tmp_path / "m.parquet", 2), out=tmp_path / "a.parquet")
+    table = pa.Table.from_batches(list(Manifest(done.out).batches()))
+    rows = table.to_pylist()
+    rows[1]["image"]["bytes"] = rows[0]["image"]["bytes"]
+    rows[0]["alignment"]["transform"] = [1.0]
+    broken = pa.RecordBatch.from_pylist(rows, schema=arrow_schema())
+    manifest.write(tmp_path / "b.parquet", [broken], Manifest(done.out).metadata)
+    with pytest.raises(InvalidManifest, match=r"(?s)6 values.*not the one that was ingested"):
+        validate(tmp_path / "b.parquet", images=True)
+
+
+def test_the_command_says_what_it_found(ferdata, tmp_path: Path) -> None:
+    ran: Ran = ferdata("align", drawn(tmp_path / "m.parquet", 3), "-o", tmp_path / "a.parquet", "--size", "64")
+    assert ran.code == 0, ran
+    assert "3 published" in ran.out
+    assert "haar, where nothing was published" in ran.out
+    assert "64 x 64" in ran.out
