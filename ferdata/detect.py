@@ -23,9 +23,8 @@ DETECTORS = ("haar", "yunet")
 MODEL_VARIABLE = "FERDATA_YUNET"
 MODEL_NAME = "face_detection_yunet.onnx"
 MODEL_HASH = "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"
-MODEL_URL = (  # OpenCV Zoo; MIT licence
-    "https://github.com/opencv/opencv_zoo/raw/main/models/face_detection_yunet/face_detection_yunet_2026may.onnx"
-)
+# OpenCV Zoo, MIT licence; the folder holds several versions of the file, of which the hash tells this one.
+MODEL_URL = "https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet"
 OVERLAP = 0.3  # of a found face with a published box, as intersection over union, for both to be one face
 
 
@@ -180,7 +179,7 @@ def find_model(given: Path | str | None = None) -> Path | None:
 def read_model(path: Path | None) -> bytes:
     """Return the bytes of YuNet's model file. Raises MissingModel if it is not there, or not the known file."""
     remedy = (
-        f"Download {MODEL_URL} (sha256 {MODEL_HASH}) to {cached_model()}, "
+        f"Download the file with sha256 {MODEL_HASH} from {MODEL_URL} to {cached_model()}, "
         f"or say where it is with --model or {MODEL_VARIABLE}. `--detector haar` needs no file."
     )
     if path is None:
