@@ -51,6 +51,12 @@ class Licence:
     commercial: bool | None = False
 
 
+# Of images that anybody may have put together.
+NOT_STATED = Licence(
+    "not stated", "Nothing is known of these images' terms; find out before you pass them on.", None, None
+)
+
+
 @dataclass(frozen=True)
 class Option:
     """An option of one adapter, as the command line and `ingest(**options)` take it."""

@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from ferdata.errors import BadOption, NotThisDataset, UnknownLabel
 from ferdata.schema import Sample
 from ferdata.source import (
+    NOT_STATED,
     Layout,
-    Licence,
     Option,
     Source,
     broken,
@@ -26,9 +26,7 @@ SOURCE = Source(
     name="csv",
     title="A table of images and labels",
     homepage="",
-    licence=Licence(
-        "not stated", "Nothing is known of these images' terms; find out before you pass them on.", None, None
-    ),
+    licence=NOT_STATED,
     citation="",
     access="Whoever has the images.",
     obtain=(

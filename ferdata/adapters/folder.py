@@ -8,8 +8,8 @@ from pathlib import Path
 from ferdata.errors import NotThisDataset, UnknownLabel
 from ferdata.schema import Sample
 from ferdata.source import (
+    NOT_STATED,
     Layout,
-    Licence,
     Option,
     Skipped,
     Source,
@@ -24,9 +24,7 @@ SOURCE = Source(
     name="folder",
     title="Class folders",
     homepage="",
-    licence=Licence(
-        "not stated", "Nothing is known of these images' terms; find out before you pass them on.", None, None
-    ),
+    licence=NOT_STATED,
     citation="",
     access="Whoever has the images.",
     obtain=(
