@@ -89,11 +89,10 @@ class Manifest:
     def table(self, *columns: str) -> pa.Table:
         """Read the named columns, or all but `image`, into memory; one that the file lacks is null."""
         names = columns or tuple(c.name for c in COLUMNS if c.name != "image")
-        read = self.file.read(names)
-        for field in arrow_schema(*names):  # written before the schema had the column
-            if field.name not in read.schema.names:
-                read = read.append_column(field, pa.nulls(self.rows, field.type))
-        return read.select(list(names)).cast(arrow_schema(*names))
+        read, schema = self.file.read(names), arrow_schema(*names)
+        lacking = {f.name for f in schema} - set(read.schema.names)  # written before the schema had the column
+        columns = [pa.nulls(self.rows, f.type) if f.name in lacking else read[f.name] for f in schema]
+        return pa.table(columns, names=schema.names).cast(schema)
 
     def batches(self, columns: Sequence[str] | None = None, rows: int = 4096) -> Iterator[pa.RecordBatch]:
         """Stream the named columns (all of them by default) in batches of at most `rows`."""

@@ -184,7 +184,7 @@ class Sink:
         if self._pending:
             whole, self._pending, self._bytes, self._count = self._pending, [], 0, 0
             table = pa.Table.from_batches(whole, self.schema)
-            if self.folder and self._written[-1].size >= PART_BYTES:
+            if self.folder and self.rows and self._written[-1].size >= PART_BYTES:
                 self._next()
             self._written[-1].write(table)
             self.rows += table.num_rows
