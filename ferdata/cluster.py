@@ -7,8 +7,11 @@ on the loopback only, behind a token of its own.
 import logging
 import os
 import secrets
+import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import pyarrow as pa
@@ -22,6 +25,7 @@ B = TypeVar("B")
 STORE = 256 << 20  # bytes of shared memory for pieces and results under way; what is more goes to disk
 WINDOW_BYTES = 64 << 20  # of pieces handed to Ray at a time
 WINDOW_PIECES = 4096
+RETRIES = 3  # of a piece whose worker dies: what kills four is no accident
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else a warning about GPUs at every start
@@ -59,16 +63,25 @@ class Cluster:
                     yield value
 
 
+@cache
+def _guarded(local: bool) -> Mapping[str, str]:
+    """Return what keeps a cluster started here to this machine and this process; nothing where it is too late.
+
+    Ray reads its settings once, when it is imported: a program that has imported it has made its own choice.
+    """
+    if "ray" in sys.modules or not local:
+        return {}
+    return {
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # what keeps Ray's servers on 127.0.0.1, on Linux too
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
+    }
+
+
 @contextmanager
 def _quiet(local: bool) -> Iterator[None]:
-    """Have Ray report nothing to anybody, and a local cluster be heard by this machine's own token only."""
-    wanted: Mapping[str, str] = QUIET
-    if local:
-        wanted = QUIET | {
-            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # what keeps Ray's servers on 127.0.0.1, on Linux too
-            "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN": secrets.token_hex(32),
-        }
+    """Have Ray report nothing to anybody, and a cluster of this machine hear nobody else."""
+    wanted = {**QUIET, **_guarded(local)}
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
@@ -95,6 +108,8 @@ def _joined(workers: int | None, address: str | None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    from ray._private import worker as driver
+
     own: dict[str, Any] = {"address": address}
     if address is None:
         own = {
@@ -108,10 +123,13 @@ def _joined(workers: int | None, address: str | None) -> Iterator[None]:
             f"No Ray cluster answers at {address}: {str(error).splitlines()[0]}",
             "Start one with `ray start --head`, or leave out --address for one on this machine.",
         ) from None
+    # Ray prints the death of a worker to stdout, where a result may be read by a program; we tell it ourselves.
+    before, driver._worker_logs_enabled = driver._worker_logs_enabled, False
     try:
         yield
     finally:
         ray.shutdown()
+        driver._worker_logs_enabled = before
 
 
 def _windows(items: Iterable[A], dumps: Callable[[A], bytes]) -> Iterator[list[bytes]]:
@@ -139,9 +157,11 @@ def _through(work: Callable[[A], B], window: list[bytes], at_most: int | None) -
         return pa.table({"done": pa.array(done, pa.large_binary())})
 
     blocks = [pa.table({"piece": pa.array([piece], pa.large_binary())}) for piece in window]
-    dataset = ray.data.from_arrow(blocks).map_batches(
-        apply, batch_size=None, batch_format="pyarrow", concurrency=at_most
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Ray Data tries for ever, and 2.60 announces another name for the limit
+        dataset = ray.data.from_arrow(blocks).map_batches(
+            apply, batch_size=None, batch_format="pyarrow", concurrency=at_most, max_retries=RETRIES
+        )
     count = 0
     try:
         for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=1):
