@@ -25,6 +25,7 @@ B = TypeVar("B")
 STORE = 256 << 20  # bytes of shared memory for pieces and results under way; what is more goes to disk
 WINDOW_BYTES = 64 << 20  # of pieces handed to Ray at a time
 WINDOW_PIECES = 4096
+MOST_AT_ONCE = 8  # pieces in one task
 RETRIES = 3  # of a piece whose worker dies: what kills four is no accident
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -156,7 +157,10 @@ def _through(work: Callable[[A], B], window: list[bytes], at_most: int | None) -
         done = [_done(work, piece.as_py()) for piece in table["piece"]]
         return pa.table({"done": pa.array(done, pa.large_binary())})
 
-    blocks = [pa.table({"piece": pa.array([piece], pa.large_binary())}) for piece in window]
+    each = max(1, min(MOST_AT_ONCE, len(window) // 32))  # a task costs some milliseconds, whatever it does
+    blocks = [
+        pa.table({"piece": pa.array(window[at : at + each], pa.large_binary())}) for at in range(0, len(window), each)
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Ray Data tries for ever, and 2.60 announces another name for the limit
         dataset = ray.data.from_arrow(blocks).map_batches(
