@@ -36,8 +36,8 @@ def build(net: nn.Module, blocks: Sequence[Sequence[str]], options: Options) -> 
 
     `blocks` are the names of the parameters from stem to head, whole blocks, the last being the head. Each group has
     a "scale" that the rate of the schedule is to be multiplied with: `layer_decay` to the power of the number of
-    blocks behind it (1 for the head). Biases and normalisation layers, which have one dimension, are not decayed. Raises
-    BadOption.
+    blocks behind it (1 for the head). Biases and normalisation layers, which have one dimension, are not decayed.
+    Raises BadOption.
     """
     name, decay = options.optimiser or "sgd", options.weight_decay or 0.0
     _check(name, options)
