@@ -1,5 +1,6 @@
 """The file of a pack: an array in NumPy's own format, written piece by piece, opened as a mapping."""
 
+import itertools
 import mmap
 import os
 import threading
@@ -63,7 +64,7 @@ class Writer:
         """Put `pixels` (m, size, size, channels) at the rows `places`, int (m,)."""
         cuts = [0, *(np.flatnonzero(np.diff(places) != 1) + 1).tolist(), len(places)]
         with cache.writing(), self._lock:
-            for begin, end in zip(cuts, cuts[1:], strict=False):
+            for begin, end in itertools.pairwise(cuts):
                 self._put(pixels[begin:end].data, len(self.start) + int(places[begin]) * self.row)
 
     def _put(self, data: bytes | memoryview, at: int) -> None:

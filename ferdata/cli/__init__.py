@@ -28,6 +28,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "split": ("split", "A merged manifest split anew: shares, folds, a frozen list."),
     "recipe": ("recipe", "Everything of a manifest but the pixels, to pass on."),
     "rehydrate": ("rehydrate", "A recipe's manifest, rebuilt on your own copy."),
+    "pack": ("pack", "Decode a manifest's images into the cache, ahead of train."),
+    "cache": ("cache", "What the cache holds, how much it may, and clearing it."),
     "train": ("train", "Train a backbone on a manifest's train split, chosen on val."),
     "evaluate": ("evaluate", "Judge a trained run on a split."),
     "predict": ("predict", "Label images with a trained run."),

@@ -29,6 +29,7 @@ TWINS = {
     "validate": "ferdata.steps.validate:validate",
     "recipe": "ferdata.steps.recipe:recipe",
     "rehydrate": "ferdata.steps.rehydrate:rehydrate",
+    "pack": "ferdata.steps.pack:pack",
     "train": "zoo.train:train",
     "evaluate": "zoo.evaluate:evaluate",
     "predict": "zoo.predict:predict",
