@@ -3,7 +3,7 @@
 import difflib
 import functools
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,18 +108,20 @@ def build(
     dropout: float | None = None,
     drop_path: float = 0.0,
     aux: bool = False,
+    say: Callable[[str], None] | None = None,
 ) -> nn.Module:
     """Build the net, its weights drawn or loaded, and try it on two blank images of `size` pixels and `channels`.
 
     `stem` "small" looks at every pixel first (zoo.stems); `dropout` is the rate before the last layer (None: the net's
     own), `drop_path` that of leaving residual branches out, and `aux` adds an auxiliary classifier: such a net returns
-    (logits, its logits) while training. The net is in eval mode. Raises BadOption, for an input that is too small with
-    the smallest that works.
+    (logits, its logits) while training. `say` is told of weights that could not be kept. The net is in eval mode.
+    Raises BadOption, for an input that is too small with the smallest that works.
     """
     options: dict[str, Any] = {"drop_rate": dropout, "drop_path_rate": drop_path or None, "aux": aux or None}
     try:
         net = _construct(card, channels, classes, size, options)
-        stems.set_stem(net, stem, card.name)
+        if stems.set_stem(net, stem, card.name) and say and (card.pretrained or card.weights):
+            say(f"{card.name}'s 7x7 stem has no weights for a small one: its first layer starts anew.")
         attach(net, head, classes)
         reason = _refusal(net, channels, classes, size)
     except TooSmall as error:

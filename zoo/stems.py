@@ -10,39 +10,35 @@ from ferdata.errors import BadOption
 NATIVE, SMALL = STEMS = ("native", "small")
 
 
-def set_stem(net: nn.Module, stem: str, name: str) -> None:
-    """Make the stem of a fresh net "small": stride 1, no pooling. "native" leaves it alone.
+def set_stem(net: nn.Module, stem: str, name: str) -> bool:
+    """Make the stem of a net "small": stride 1, no pooling; return whether its first weights were given up for that.
 
-    EfficientNets and MobileNets keep their stem's weights, and ResNets of the "d" kind those of their three 3x3 layers;
-    the 7x7 layer of a plain ResNet becomes a 3x3 one whose weights are drawn anew, even after `pretrained`, since there
-    are none of that shape. Raises BadOption for any other net.
+    "native" leaves it alone. EfficientNets and MobileNets keep their stem's weights, and ResNets of the "d" kind those
+    of their three 3x3 layers; the 7x7 layer of a plain ResNet becomes a 3x3 one whose weights are drawn anew, since
+    there are none of that shape. Raises BadOption for any other net.
     """
     if stem == NATIVE:
-        return
+        return False
     if stem != SMALL:
         raise BadOption(f"There is no stem {stem!r}.", f"Choose one of {', '.join(STEMS)}.")
     if isinstance(net, EfficientNet | MobileNetV3):
-        net.conv_stem.stride = (1, 1)
-    elif isinstance(net, ResNet):
-        _resnet(net)
-    else:
-        raise BadOption(
-            f"{name} has no small stem: that is for ResNets, EfficientNets and MobileNets of timm.",
-            "Leave out --stem, or raise --size.",
-        )
+        setattr(net.conv_stem, "stride", (1, 1))  # noqa: B010  # timm is untyped
+        return False
+    if isinstance(net, ResNet):
+        return _resnet(net)
+    raise BadOption(
+        f"{name} has no small stem: that is for timm's ResNets, EfficientNets and MobileNets.",
+        "Leave out --stem; where faces get too small for it, raise --size.",
+    )
 
 
-def forgets(net: nn.Module) -> bool:
-    """Return whether a small stem costs the net its first layer's weights."""
-    return isinstance(net, ResNet) and not isinstance(net.conv1, nn.Sequential)
-
-
-def _resnet(net: ResNet) -> None:
+def _resnet(net: ResNet) -> bool:
+    net.maxpool = nn.Identity()
     if isinstance(net.conv1, nn.Sequential):
         net.conv1[0].stride = (1, 1)
-    else:
-        old = net.conv1
-        new = nn.Conv2d(old.in_channels, old.out_channels, 3, 1, 1, bias=False, device=old.weight.device)
-        nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
-        net.conv1 = new
-    net.maxpool = nn.Identity()
+        return False
+    old = net.conv1
+    new = nn.Conv2d(old.in_channels, old.out_channels, 3, 1, 1, bias=False, device=old.weight.device)
+    nn.init.kaiming_normal_(new.weight, mode="fan_out", nonlinearity="relu")
+    net.conv1 = new
+    return True

@@ -1,9 +1,10 @@
 """What every net of ours promises: timm's contract, so that timm's tools, heads and unfreezing work on all of them."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import torch
-from timm.models import build_model_with_cfg
+from timm.models import build_model_with_cfg, register_model
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -75,7 +76,7 @@ def flat(features: nn.Sequential, channels: int, size: int) -> int:
     try:
         with torch.no_grad(), torch.device("meta"):
             tensors = {name: torch.empty_like(t, device="meta") for name, t in features.state_dict().items()}
-            made = functional_call(features, tensors, torch.empty(2, channels, size, size))
+            made: Tensor = functional_call(features, tensors, torch.empty(2, channels, size, size))
     except RuntimeError as error:
         raise TooSmall(str(error).splitlines()[0]) from None
     if not made.numel():
@@ -102,6 +103,12 @@ def cfg(size: int, channels: int = 1, classes: int = 8, **more: Any) -> dict[str
         "classifier": "classifier",
         **more,
     }
+
+
+def register(build: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+    """Make `build` known to timm under its own name; the file's `default_cfgs` say the rest."""
+    register_model(build)
+    return build
 
 
 def make(kind: type[nn.Module], name: str, pretrained: bool, **given: Any) -> nn.Module:

@@ -3,10 +3,10 @@
 from typing import Any
 
 import torch.nn.functional as F
-from timm.models import generate_default_cfgs, register_model
+from timm.models import generate_default_cfgs
 from torch import Tensor, nn
 
-from zoo.nets.contract import Net, Pooled, cfg, make
+from zoo.nets.contract import Net, Pooled, cfg, make, register
 
 default_cfgs = generate_default_cfgs({"resnet_fer": cfg(48)})
 
@@ -59,7 +59,7 @@ class ResNetFer(Net):
         self.assemble(nn.Sequential(*layers), neck, (inside, inside), num_classes)
 
 
-@register_model
+@register
 def resnet_fer(pretrained: bool = False, **given: Any) -> nn.Module:
     """Build our own net of 1.2 M parameters."""
     return make(ResNetFer, "resnet_fer", pretrained, **given)

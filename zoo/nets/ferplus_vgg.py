@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from timm.models import generate_default_cfgs, register_model
+from timm.models import generate_default_cfgs
 from torch import nn
 
-from zoo.nets.contract import Net, cfg, flat, make, side, xavier
+from zoo.nets.contract import Net, cfg, flat, make, register, side, xavier
 
 default_cfgs = generate_default_cfgs({"vgg13_ferplus": cfg(64, fixed_input_size=True)})
 
@@ -40,7 +40,7 @@ class Vgg13FerPlus(Net):
         xavier(self)
 
 
-@register_model
+@register
 def vgg13_ferplus(pretrained: bool = False, **given: Any) -> nn.Module:
     """Build the VGG13 of FER+."""
     return make(Vgg13FerPlus, "vgg13_ferplus", pretrained, **given)
