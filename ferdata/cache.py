@@ -23,11 +23,6 @@ from typing import Any
 from ferdata import progress
 from ferdata.errors import BadOption, CannotWrite
 
-try:
-    import fcntl
-except ImportError:  # Windows, which does not remove files that are open
-    fcntl = None  # type: ignore[assignment]
-
 VARIABLE, LIMIT_VARIABLE = "FERDATA_CACHE", "FERDATA_CACHE_LIMIT"
 LIMIT = 20 * 10**9  # bytes; a million grey faces at 112 px are 13 GB
 ABOUT = "entry.json"
@@ -312,8 +307,10 @@ def _wait(descriptor: int, key: str) -> None:
 
 def _lock(descriptor: int, how: str, wait: bool = True) -> bool:
     """Lock an open file and return whether that was done; True where there are no locks."""
-    if fcntl is None:
+    if sys.platform == "win32":  # which does not remove files that are open
         return True
+    import fcntl
+
     try:
         fcntl.flock(descriptor, getattr(fcntl, how) | (0 if wait else fcntl.LOCK_NB))
     except BlockingIOError:

@@ -46,7 +46,7 @@ class Rows:
         votes have no majority but do have a distribution, as FER+'s reader does (microsoft/FERPlus, src/ferplus.py).
         Val and test are always asked for as "hard".
         """
-        usable = self.hard >= 0 if targets in BY_CLASS else self.soft.any(1)
+        usable: NDArray[np.bool_] = self.hard >= 0 if targets in BY_CLASS else self.soft.max(1, initial=0) > 0
         return pick.ordered(self.hard, usable if split == "all" else usable & (self.split == split))
 
 
@@ -147,7 +147,9 @@ def statistics(pixels: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     # From the histogram: exact, and no float copy of the whole set.
     counts = torch.zeros(pixels.shape[3], 256, dtype=torch.int64)
     with progress.bar("Mean and deviation", len(pixels), "images") as advance:
-        for piece in pixels.split(max(1, CHUNK // max(1, pixels[:1].numel()))):
+        step = max(1, CHUNK // max(1, pixels[:1].numel()))
+        for start in range(0, len(pixels), step):
+            piece = pixels[start : start + step]
             for channel in range(pixels.shape[3]):
                 counts[channel] += torch.bincount(piece[..., channel].reshape(-1), minlength=256)
             advance(len(piece))
