@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,10 +13,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ferdata.errors import BrokenRun
-from zoo.checkpoint import Meta
-from zoo.data import Rows
 from zoo.folder import write_whole
 from zoo.slices import clusters
+
+if TYPE_CHECKING:
+    from zoo.checkpoint import Meta
+    from zoo.data import Rows
 
 NAME = "predictions.parquet"
 KEY = b"ferdata"
@@ -49,7 +51,9 @@ class Predictions:
         return Predictions(*(column[where] for column in columns), self.classes, self.facts)
 
 
-def gather(meta: Meta, rows: Rows, scored: Mapping[str, tuple[NDArray[np.intp], NDArray[np.float32]]]) -> Predictions:
+def gather(
+    meta: "Meta", rows: "Rows", scored: Mapping[str, tuple[NDArray[np.intp], NDArray[np.float32]]]
+) -> Predictions:
     """Return the predictions of scored splits: split -> (positions in the manifest, probabilities (n, classes))."""
     where = np.concatenate([at for at, _ in scored.values()])
     split = np.concatenate([np.full(len(at), name) for name, (at, _) in scored.items()])

@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "cache": ("cache", "What the cache holds, how much it may, and clearing it."),
     "train": ("train", "Train a backbone on a manifest's train split, chosen on val."),
     "evaluate": ("evaluate", "Judge a trained run on a split."),
+    "compare": ("compare", "Runs side by side: is the difference real?"),
     "predict": ("predict", "Label images with a trained run."),
 }
 

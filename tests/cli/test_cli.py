@@ -32,9 +32,10 @@ TWINS = {
     "pack": "ferdata.steps.pack:pack",
     "train": "zoo.train:train",
     "evaluate": "zoo.evaluate:evaluate",
+    "compare": "zoo.compare:compare",
     "predict": "zoo.predict:predict",
 }
-NOT_OPTIONS = {"manifest", "recipe", "manifests", "run", "paths", "say", "roots", "options"}
+NOT_OPTIONS = {"manifest", "recipe", "manifests", "run", "runs", "paths", "say", "roots", "options"}
 
 
 @pytest.mark.parametrize("name", TWINS)
