@@ -5,7 +5,7 @@ import functools
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def backbone(name: str, pretrained: bool = False, weights: str | Path | None = N
             f"There is no backbone {name!r}.",
             f"Did you mean {', '.join(close)}?" if close else f"Take {', '.join(own())} or a name that timm knows.",
         )
-    known = _known(name)
+    known = known_to_timm(name)
     if pretrained and not known.has_weights:
         raise BadOption(f"There are no pretrained weights of {name}.", "Leave out --pretrained, or name another tag.")
     starts = pretrained or weights is not None
@@ -90,7 +90,8 @@ def backbone(name: str, pretrained: bool = False, weights: str | Path | None = N
     )
 
 
-def _known(name: str) -> Any:
+def known_to_timm(name: str) -> Any:
+    """Return timm's configuration of a name: sizes, statistics, weights. Raises BadOption for an unknown tag."""
     try:
         return timm.models.get_pretrained_cfg(name)
     except (RuntimeError, ValueError) as error:
@@ -137,7 +138,7 @@ def _construct(card: Backbone, channels: int, classes: int, size: int, options: 
     """Build with timm; nets of a fixed size are told `size`. Raises BadOption for what the net does not have."""
     given = {name: value for name, value in options.items() if value is not None}
     given |= {"in_chans": channels, "num_classes": classes}
-    if _known(card.name).fixed_input_size:
+    if known_to_timm(card.name).fixed_input_size:
         given["img_size"] = size
     while True:
         create = functools.partial(timm.create_model, card.name, **given)
@@ -192,23 +193,29 @@ def _shape(net: nn.Module, channels: int, size: int) -> tuple[int, ...]:
     return tuple(out.shape) if isinstance(out, Tensor) else (len(out),)
 
 
+def blank(card: Backbone, channels: int, classes: int, size: int, *, stem: str = "native") -> nn.Module:
+    """Build the net on the meta device: every shape, and no numbers. Raises what timm raises for a size it refuses."""
+    with torch.device("meta"), _quiet():
+        net = _construct(replace(card, pretrained=False, weights=None), channels, classes, size, {})
+        stems.set_stem(net, stem, card.name)
+    return net
+
+
 def smallest(card: Backbone, channels: int = 3, *, stem: str = "native", above: int = FLOOR - 1) -> int | None:
     """Return the smallest input side, in pixels, above `above` that the net takes, found by trying; None if none.
 
     Where sizes that work and sizes that do not take turns (a multiple of 32 is wanted, say), it is one that works.
     """
-    plain = Backbone(card.name, card.size, card.optimiser, card.lr, card.weight_decay)
 
     def works(size: int) -> bool:
         try:
-            with torch.device("meta"), _quiet():
-                net = _construct(plain, channels, 2, size, {})
-                stems.set_stem(net, stem, card.name)
-            return _refusal(net, channels, 2, size) is None
+            return _refusal(blank(card, channels, 2, size, stem=stem), channels, 2, size) is None
         except (RuntimeError, AssertionError, ValueError, NotImplementedError, ZeroDivisionError):
             return False
 
-    tries = sorted({above + 1, _known(card.name).input_size[-1], 32, 64, 96, 128, 224, 256, 384, 512, CEILING})
+    tries: list[int] = sorted(
+        {above + 1, known_to_timm(card.name).input_size[-1], 32, 64, 96, 128, 224, 256, 384, 512, CEILING}
+    )
     high = next((size for size in tries if size > above and works(size)), None)
     if high is None:
         return None

@@ -19,11 +19,21 @@ class Published:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """A number of parameters, and the input and classes that it was counted with."""
+
+    parameters: int
+    size: int
+    channels: int
+    classes: int
+
+
+@dataclass(frozen=True)
 class Card:
     """A backbone's card. `size` is its own input side in pixels; `lr` suits `optimiser` at a batch of 128.
 
-    `library` is where its layers come from: ferdata, torchvision or timm. A card of timm's has no `size`, `optimiser`,
-    `lr` and `weight_decay` of its own.
+    `library` is where its layers come from: ferdata, torchvision or timm. A card of timm's has no `size`, rate and
+    count of its own: timm knows them.
     """
 
     name: str
@@ -36,6 +46,7 @@ class Card:
     optimiser: str = "adamw"
     lr: float = 1e-3
     weight_decay: float = 0.05
+    counted: Counted | None = None
     published: tuple[Published, ...] = ()
     caveat: str = ""
 
@@ -52,7 +63,8 @@ def cards() -> dict[str, Card]:
 
 def _card(name: str, fields: dict[str, Any]) -> Card:
     published = tuple(Published(**figure) for figure in fields.pop("published", ()))
-    return Card(name=name, published=published, **fields)
+    counted = Counted(**fields.pop("counted")) if "counted" in fields else None
+    return Card(name=name, counted=counted, published=published, **fields)
 
 
 def own() -> dict[str, Card]:

@@ -1,5 +1,7 @@
 """The stem, where a net first looks: as published, or looking at every pixel, for faces of 40 to 64 px."""
 
+from typing import Any
+
 from timm.models.efficientnet import EfficientNet
 from timm.models.mobilenetv3 import MobileNetV3
 from timm.models.resnet import ResNet
@@ -22,7 +24,8 @@ def set_stem(net: nn.Module, stem: str, name: str) -> bool:
     if stem != SMALL:
         raise BadOption(f"There is no stem {stem!r}.", f"Choose one of {', '.join(STEMS)}.")
     if isinstance(net, EfficientNet | MobileNetV3):
-        setattr(net.conv_stem, "stride", (1, 1))  # noqa: B010  # timm is untyped
+        first: Any = net.conv_stem
+        first.stride = (1, 1)
         return False
     if isinstance(net, ResNet):
         return _resnet(net)
@@ -35,7 +38,8 @@ def set_stem(net: nn.Module, stem: str, name: str) -> bool:
 def _resnet(net: ResNet) -> bool:
     net.maxpool = nn.Identity()
     if isinstance(net.conv1, nn.Sequential):
-        net.conv1[0].stride = (1, 1)
+        first: Any = net.conv1[0]
+        first.stride = (1, 1)
         return False
     old = net.conv1
     new = nn.Conv2d(old.in_channels, old.out_channels, 3, 1, 1, bias=False, device=old.weight.device)
