@@ -153,7 +153,7 @@ def test_every_kind_of_target_and_evaluation_share_the_packs_of_one_training(sha
             assert np.array_equal(part.pixels[at, ..., 0].numpy(), shape(*given[i]["shape"]))
 
 
-def test_pixels_are_a_view_of_the_file_and_not_a_copy(manifest_path):
+def test_pixels_are_a_view_of_the_file_and_not_a_copy(manifest_path, own_cache):
     rows = read(manifest_path)
     first, second = (data.load(rows, data.of_split(rows, "hard"), 32, 1)["train"].pixels for _ in range(2))
     assert first.data_ptr() != second.data_ptr()  # two mappings
