@@ -12,8 +12,8 @@ from torch import nn
 
 from ferdata.errors import BrokenRun, FerdataError
 from ferdata.labels import Taxonomy
+from ferdata.pack import CROP, INTERPOLATION
 from zoo.backbones import backbone, build
-from zoo.data import CROP, INTERPOLATION
 from zoo.folder import write_whole
 from zoo.heads import Head
 

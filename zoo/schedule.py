@@ -80,10 +80,12 @@ class Schedule:
     changes under way; the price is that such a run cannot be repeated to the bit.
     """
 
-    def __init__(self, limit: float | None, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start the clock: `limit` is in seconds from now, loading and the last scoring included."""
+    def __init__(
+        self, limit: float | None, clock: Callable[[], float] = time.monotonic, started: float | None = None
+    ) -> None:
+        """Start the clock, now or at the moment `started`: `limit` is in seconds from then, all that comes included."""
         self.limit, self.clock = limit, clock
-        self.started = self.began = clock()
+        self.started = self.began = clock() if started is None else started
         self.steps = 1
         self.reserve = FINISH
         self.estimates: list[float] = []

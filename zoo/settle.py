@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferdata.errors import BadOption
-from zoo import data, device, recipe
+from zoo import data, device, recipe, several
 from zoo.backbones import Backbone
 from zoo.checkpoint import Meta
 from zoo.config import KEYS, TrainConfig
@@ -68,7 +68,7 @@ def fill(
     size = config.size or (first.size if first else card.size) or data.natural_size(rows, everything)
     foreign = config.pretrained or config.weights is not None
     channels = config.channels or (first.channels if first else 3 if foreign else _channels(rows, everything))
-    return replace(
+    filled = replace(
         config,
         size=size,
         channels=channels,
@@ -82,6 +82,8 @@ def fill(
         device=chosen,
         precision=precision,
     )
+    several.check(filled)
+    return filled
 
 
 def _batch(config: TrainConfig, images: int) -> tuple[int, int]:
