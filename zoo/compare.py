@@ -18,7 +18,6 @@ from zoo.predictions import Predictions
 
 ALPHA = 1 - intervals.LEVEL
 FLIPS = 10_000  # of signs, where images of one person are not independent
-CALLED = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def compare(
         "by": by,
         "n": len(rows),
         "units": units,
-        "unit": "image" if units == len(rows) else "group of images (one person, clip or picture)",
+        "unit": metrics.unit(units, len(rows)),
         "runs": [_row(one, bootstrap) for one in scored],
         "pairs": pairs,
         "correction": "holm" if len(pairs) > 1 else None,
@@ -260,7 +259,7 @@ def _answer(scored: Sequence[Scored], pairs: Sequence[dict[str, Any]], by: str) 
     real = [pair for pair in pairs if pair["real"]]
     if not real:
         return (
-            f"None of the {len(pairs)} differences in {CALLED[by]} is shown to be real on these "
+            f"None of the {len(pairs)} differences in {metrics.CALLED[by]} is shown to be real on these "
             f"{len(scored[0].rows):,} images.{but}"
         )
     told = "; ".join(
@@ -270,17 +269,20 @@ def _answer(scored: Sequence[Scored], pairs: Sequence[dict[str, Any]], by: str) 
     )
     rest = len(pairs) - len(real)
     others = f" The other {rest} may be chance." if rest else ""
-    return f"Real in {CALLED[by]}, after Holm's correction for {len(pairs)} pairs: {told}.{others}{but}"
+    return f"Real in {metrics.CALLED[by]}, after Holm's correction for {len(pairs)} pairs: {told}.{others}{but}"
 
 
 def _of_pair(pair: dict[str, Any], by: str, n: int) -> str:
-    low, high = pair["interval"]
-    spread = f"{points(low)} to {points(high)}, p = {pair['p_corrected']:.2g}"
-    size = f"{points(pair['difference'])} points of {CALLED[by]}"
+    a, b, (low, high), p = pair["a"], pair["b"], pair["interval"], pair["p_corrected"]
+    size, figure = points(pair["difference"]), metrics.CALLED[by]
     if pair["real"]:
         verdict = "better" if pair["difference"] > 0 else "worse"
-        return f"Yes: {pair['b']} is {verdict} than {pair['a']}, by {size} ({spread})."
+        return (
+            f"Yes: {b} is {verdict} than {a}, {size} points of {figure} "
+            f"({points(low)} to {points(high)}, p = {p:.2g}): "
+            "these two nets, that is; other seeds may do otherwise."
+        )
     return (
-        f"No: {size} of {pair['b']} over {pair['a']} is what chance does with {n:,} images ({spread}); "
-        "a difference within that range cannot be told from none."
+        f"No: {size} points of {figure} of {b} over {a} may be chance; on these {n:,} images anything from "
+        f"{points(low)} to {points(high)} would fit (p = {p:.2g})."
     )

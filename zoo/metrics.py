@@ -17,6 +17,7 @@ from zoo import intervals
 
 Floats = NDArray[np.float64]
 HEADLINES = ("accuracy", "balanced_accuracy", "macro_f1")
+CALLED = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1"}
 BINS = 15  # of equal width, over confidence 0..1
 LEAST = 1e-12  # what a probability counts as at least in a logarithm
 
@@ -148,10 +149,15 @@ def score(
         },
         "bootstrap": {
             "draws": draws,
-            "unit": "image" if people == len(true) else "group of images (one person, clip or picture)",
+            "unit": unit(people, len(true)),
             "units": people,
         },
     }
+
+
+def unit(clusters: int, images: int) -> str:
+    """Return what a bootstrap draws, in the plural."""
+    return "images" if clusters == images else "groups of images (one person, clip or picture)"
 
 
 def _with_class(true: NDArray[np.int64], clusters: NDArray[np.int64], classes: int) -> list[int]:

@@ -11,7 +11,7 @@ from ferdata.cli.output import facts, print_json, table
 from ferdata.schema import SPLITS
 from zoo.device import DEVICES
 from zoo.evaluate import evaluate
-from zoo.metrics import HEADLINES
+from zoo.metrics import CALLED, HEADLINES
 from zoo.score import TTA
 
 
@@ -117,9 +117,7 @@ def confusion(r: dict[str, Any]) -> None:
 def headlines(r: dict[str, Any], title: str) -> None:
     """Print the headline figures of a report, with their intervals."""
     spread, calibration = r["confidence_intervals"], r["calibration"]
-    rows = [
-        (name.replace("_", " ").replace("f1", "F1"), share(r[name], 2), between(spread[name], 2)) for name in HEADLINES
-    ]
+    rows = [(CALLED[name], share(r[name], 2), between(spread[name], 2)) for name in HEADLINES]
     rows.append(("always the commonest class", share(r["baseline"]["majority_share"], 2), None))
     raw = f"; {calibration['before']['ece']:.2%} at 1" if calibration["temperature"] != 1 else ""
     name = f"calibration error (temperature {calibration['temperature']:.2f}{raw})"
@@ -132,12 +130,11 @@ def headlines(r: dict[str, Any], title: str) -> None:
             for key, word in words.items()
         ]
     drawn = r["bootstrap"]
-    unit = "images" if drawn["unit"] == "image" else "groups (one person, clip or picture)"
     table(
         title,
         ("figure", "value", "95 % interval"),
         rows,
-        f"Intervals: {drawn['draws']:,} bootstrap draws of {drawn['units']:,} {unit}. "
+        f"Intervals: {drawn['draws']:,} bootstrap draws of {drawn['units']:,} {drawn['unit']}. "
         f"Calibration: {calibration['bins']} bins of equal width.",
     )
 

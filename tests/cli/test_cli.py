@@ -34,6 +34,7 @@ TWINS = {
     "train": "zoo.train:train",
     "evaluate": "zoo.evaluate:evaluate",
     "compare": "zoo.compare:compare",
+    "ablate": "zoo.ablate:ablate",
     "predict": "zoo.predict:predict",
 }
 NOT_OPTIONS = {"manifest", "recipe", "manifests", "run", "runs", "paths", "say", "roots", "options", "begun"}
