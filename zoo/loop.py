@@ -44,10 +44,11 @@ def fit(job: Job, state: State) -> None:
         state.history.append(row)
         guards.check_loss(row["val_loss"], state.epoch)
         better = keep_if_best(job, state, row)
-        move_on(job, state, row)
+        turn = move_on(job, state, row)
         write_history(job, state)
         resume.save(job, state)
-        job.say(line(row, better))
+        for said in (line(row, better), *turn):
+            job.say(said)
         guards.check_collapse(state.collapsed, row["val_accuracy"], row["val_loss"], job.baseline)
 
 
@@ -166,10 +167,11 @@ def summary(job: Job, state: State, sums: Tensor, seen: int, seconds: float) -> 
     }
 
 
-def move_on(job: Job, state: State, row: dict[str, float]) -> None:
-    """Say whether the run is over; else whether the next stage begins. Each stage has a patience of its own."""
+def move_on(job: Job, state: State, row: dict[str, float]) -> list[str]:
+    """Decide whether the run is over, or the next stage begins; return words on it. Each stage has its own patience."""
     config, stage, score = job.config, job.stages[state.stage], score_of(job.config, row)
-    state.plateau.look(score[0], config)
+    # Where nothing is chosen, the loss says how it goes.
+    state.plateau.look(-row["val_loss"] if config.select == "last" else score[0], config)
     state.stage_epochs += 1
     better = score > state.stage_best
     state.stage_best, state.stale = (score, 0) if better else (state.stage_best, state.stale + 1)
@@ -179,18 +181,17 @@ def move_on(job: Job, state: State, row: dict[str, float]) -> None:
         state.over = True
     elif state.stage + 1 == len(job.stages):
         state.over = impatient
-        if impatient:
-            job.say(f"No better epoch since epoch {state.epoch - state.stale}: stopped.")
+        return [f"No better epoch since epoch {state.epoch - state.stale}: stopped."] * impatient
     elif impatient or state.stage_epochs >= (stage.epochs or 0):
-        enter(job, state, state.stage + 1, at)
+        return [next_stage(job, state, at)]
+    return []
 
 
-def enter(job: Job, state: State, number: int, at: float) -> None:
-    """Begin stage `number`: open its blocks. The optimiser and its moments stay."""
-    stage = job.stages[number]
-    state.stage, state.stage_epochs, state.stage_best, state.stale = number, 0, (), 0
+def next_stage(job: Job, state: State, at: float) -> str:
+    """Begin the next stage, by opening its blocks, and say so. The optimiser and its moments stay."""
+    state.stage, state.stage_epochs, state.stage_best, state.stale = state.stage + 1, 0, (), 0
+    stage = job.stages[state.stage]
     if stage.fresh:
         state.stage_step, state.stage_progress = state.step, at
     unfreeze.set_open(state.bare, job.blocks, stage.open)
-    if number:
-        job.say(f"From epoch {state.epoch + 1}: {stage.name} train.")
+    return f"From epoch {state.epoch + 1} on: training {stage.name}."
