@@ -7,8 +7,10 @@ that `datasets` decodes the images).
 
 import json
 import os
+import platform
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ferdata import __version__
-from ferdata.errors import CannotWrite, ImagesMissing, NotAManifest
+from ferdata.errors import CannotWrite, ImagesMissing, InvalidManifest, NotAManifest
 from ferdata.fingerprint import Fingerprint
 from ferdata.labels import Taxonomy
 from ferdata.partial import Partial
@@ -91,8 +93,8 @@ class Manifest:
         names = columns or tuple(c.name for c in COLUMNS if c.name != "image")
         read, schema = self.file.read(names), arrow_schema(*names)
         lacking = {f.name for f in schema} - set(read.schema.names)  # written before the schema had the column
-        columns = [pa.nulls(self.rows, f.type) if f.name in lacking else read[f.name] for f in schema]
-        return pa.table(columns, names=schema.names).cast(schema)
+        arrays = [pa.nulls(self.rows, f.type) if f.name in lacking else read[f.name] for f in schema]
+        return pa.table(arrays, names=schema.names).cast(schema)
 
     def batches(self, columns: Sequence[str] | None = None, rows: int = 4096) -> Iterator[pa.RecordBatch]:
         """Stream the named columns (all of them by default) in batches of at most `rows`."""
@@ -136,6 +138,21 @@ def read_image(row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> byte
             f"The image {image['path']} of {dataset} is not below {root}.",
             f"Say where the dataset is now: FERDATA_ROOT_{dataset.upper()}=/path/to/it",
         ) from None
+
+
+@lru_cache(maxsize=2)
+def opened_here(path: Path, fingerprint: str) -> Manifest:
+    """Return the manifest at `path`, opened once in each process that works on it, wherever that runs.
+
+    Raises InvalidManifest where this machine sees another manifest there, and NotAManifest.
+    """
+    opened = Manifest(path)
+    if opened.fingerprint != fingerprint:
+        raise InvalidManifest(
+            f"What {platform.node()} sees at {path} is another manifest.",
+            "Every worker reads the manifest itself: it must be at the same path on all of them.",
+        )
+    return opened
 
 
 def stored_hash(row: Mapping[str, Any]) -> str:

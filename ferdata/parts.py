@@ -63,7 +63,7 @@ class Parts:
         self.row_groups: list[int] = []  # rows of each, across the parts
         self._places: list[tuple[int, int]] = []  # (part, number in it) of each
         self._latest: tuple[int, pq.ParquetFile] | None = None
-        self._kept: dict[int, pa.RecordBatch] = {}
+        self._kept: dict[tuple[int, tuple[str, ...] | None], pa.RecordBatch] = {}
         self._lock = threading.Lock()
         run = None
         for i, path in enumerate(self.paths):
@@ -122,16 +122,19 @@ class Parts:
             for at in range(first, end, most):
                 yield at, min(most, end - at)
 
-    def slice(self, first: int, rows: int) -> pa.RecordBatch:
-        """Return rows of one row group, every column; the latest groups are kept, for slices that follow each other."""
+    def slice(self, first: int, rows: int, columns: tuple[str, ...] | None = None) -> pa.RecordBatch:
+        """Return rows of one row group, as `pieces` cuts them: the named columns, or all.
+
+        The latest groups are kept, for slices that follow each other.
+        """
         number = bisect.bisect_right(self._ends, first)
-        start = self._ends[number] - self.row_groups[number]
+        start, key = self._ends[number] - self.row_groups[number], (number, columns)
         with self._lock:  # several threads take slices, and a Parquet file is for one reader
-            if number not in self._kept:
+            if key not in self._kept:
                 if len(self._kept) >= GROUPS_KEPT:
                     self._kept.pop(next(iter(self._kept)))
-                self._kept[number] = self.read_row_group(number).combine_chunks().to_batches()[0]
-            group = self._kept[number]
+                self._kept[key] = self.read_row_group(number, columns).combine_chunks().to_batches()[0]
+            group = self._kept[key]
         # Copied: a view would take its whole row group along to another process.
         return group.take(pa.array(range(first - start, first - start + rows)))
 

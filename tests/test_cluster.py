@@ -1,5 +1,6 @@
 """Cluster: on a real Ray cluster of two worker processes, the rows are those of the local engine, whatever dies."""
 
+import hashlib
 import json
 import os
 import signal
@@ -11,12 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.steps.align import align
 from ferdata.steps.ingest import ingest
+from ferdata.steps.pack import pack
 from tests.conftest import REPOSITORY
 from tests.fakes import face, save
 
@@ -147,8 +150,9 @@ def test_ctrl_c_ends_ray_and_resume_goes_on_with_either_engine(pictures: Path, t
 
 
 IN_ONE_CLUSTER = """
-import os, sys
+import hashlib, os, sys
 from pathlib import Path
+import numpy as np
 from typing import Any
 from ferdata import cluster
 from ferdata.cluster import Cluster
@@ -156,6 +160,7 @@ from ferdata.engine import run
 from ferdata.errors import InvalidManifest, WorkersLost
 from ferdata.manifest import Manifest
 from ferdata.steps.align import align
+from ferdata.steps.pack import pack
 
 made, out = map(Path, sys.argv[1:])
 cluster.WINDOW_PIECES = 70
@@ -171,7 +176,10 @@ except WorkersLost as error:
 
 done = align(made, out=out, size=48, detector="haar", engine="ray", workers=2)
 print(done.fingerprint)
-next(made.parent.glob("data/fear/*.png")).write_bytes(b"")
+os.environ["FERDATA_CACHE"] = str(made.parent / "cache")
+(side,) = pack(made, size=32, split=["train"], engine="ray", workers=2).sides
+print(side.made, hashlib.sha256(np.load(side.path)).hexdigest())
+next(made.parent.glob("data/train/fear/*.png")).write_bytes(b"")
 try:
     align(made, out=out, size=48, force=True, detector="haar", engine="ray", workers=2)
 except InvalidManifest as error:
@@ -181,19 +189,22 @@ print(Manifest(out).fingerprint, ray.is_initialized(), "RAY_AUTH_TOKEN" in os.en
 """
 
 
-def test_align_gives_the_same_and_errors_of_ours_come_back(tmp_path: Path) -> None:
+def test_align_and_pack_give_the_same_and_errors_of_ours_come_back(tmp_path: Path) -> None:
     for i in range(150):
-        save(tmp_path / "data" / "fear" / f"{i:03}.png", face(i, side=64))
+        save(tmp_path / "data" / "train" / "fear" / f"{i:03}.png", face(i, side=64))
     made = ingest("folder", root=tmp_path / "data", out=tmp_path / "m").out
     local = align(made, out=tmp_path / "local.parquet", size=48, detector="haar")
+    (side,) = pack(made, size=32, split=["train"]).sides
+    assert (side.made, side.shape) == (True, (150, 32, 32, 1))
     code = [sys.executable, "-c", IN_ONE_CLUSTER, str(made), str(tmp_path / "ray")]
     ran = subprocess.run(code, cwd=REPOSITORY, capture_output=True, text=True, check=False, timeout=400)
     assert ran.returncode == 0, ran.stderr
-    inside, lost, aligned, changed, after = ran.stdout.splitlines()
+    inside, lost, aligned, packed, changed, after = ran.stdout.splitlines()
     assert inside == "True"
     assert lost.startswith("lost")
     assert "--resume" in lost
     assert aligned == local.fingerprint
+    assert packed == f"True {hashlib.sha256(np.load(side.path)).hexdigest()}"
     assert "is unreadable: empty file" in changed
     assert after == f"{local.fingerprint} False False"
 

@@ -1,65 +1,172 @@
-"""The options of a run, resolved: what `config.toml` and the checkpoint carry."""
+"""The options of a run: what a recipe, `--set` and the named options fill in, and what `config.toml` holds."""
 
 import json
-from dataclasses import asdict, dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from ferdata.errors import BadOption
 
-TARGETS = ("soft", "hard")
-CLASS_WEIGHTS = ("none", "balanced", "effective")
-SELECT = ("accuracy", "macro_f1")
+# The first is the default.
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "stem": ("native", "small"),
+    "head": ("linear", "mlp", "xgboost"),
+    "targets": ("crossentropy", "majority", "probability", "multi_target"),
+    "loss": ("cross_entropy", "focal"),
+    "class_weights": ("none", "balanced", "effective"),
+    "sampler": ("shuffle", "balanced", "sqrt", "dataset"),
+    "schedule": ("one_cycle", "cosine", "plateau", "step", "exponential", "constant"),
+    "unfreeze": ("all", "lp-ft", "gradual", "head"),
+    "norm": ("train", "frozen", "recalibrate"),
+    "select": ("accuracy", "balanced_accuracy", "macro_f1", "loss", "last"),  # last: nothing is chosen
+    "tta": ("none", "flip", "ten-crop"),
+}
+ABOVE_ZERO = (
+    "size",
+    "epochs",
+    "time_limit",
+    "batch",
+    "lr",
+    "head_lr",
+    "accumulate",
+    "devices",
+    "step_every",
+    "weight_cap",
+)
+NOT_NEGATIVE = (
+    *("weight_decay", "momentum", "head_l2", "focal_gamma", "logit_adjustment", "mixup", "cutmix", "sam", "clip"),
+    *("warmup", "step_start", "plateau_patience", "min_lr", "head_epochs", "patience", "seed", "fold", "aux_weight"),
+)
+BELOW_ONE = ("smoothing", "dropout", "drop_path", "ema", "momentum")
+SHARES = ("layer_decay", "step_gamma", "plateau_factor")  # above 0, at most 1
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Every option after defaults were filled in; lengths in pixels, times in seconds.
+    """Every option of a run, flat: a field is a recipe's key, and the KEY of `--set KEY=VALUE`.
 
-    `epochs` is the most that will run; under a `time_limit` the schedule ends with whichever comes first.
+    Lengths are in pixels, times in seconds, rates those of a whole batch. None means the backbone's own, or "not
+    used"; what `config.toml` holds has the former filled in. `epochs` is the most that will run; under a `time_limit`
+    the schedule ends with whichever comes first.
     """
 
-    manifest: str
-    backbone: str
-    size: int
-    channels: int
-    targets: str
-    epochs: int
-    time_limit: float | None
-    batch: int
-    optimiser: str
-    lr: float
-    weight_decay: float
-    smoothing: float
-    augment: str
-    class_weights: str
-    select: str
-    patience: int
-    tta: bool
-    device: str
-    precision: str
-    seed: int
-    datasets: tuple[str, ...] | None
-    allow_leak: bool
-    pretrained: bool
+    # What is trained on.
+    manifest: str = ""
+    datasets: tuple[str, ...] | None = None  # None: all of them
+    fold: int | None = None  # test on this fold, choose on the next, train on the others
+    size: int | None = None
+    channels: int | None = None
+    # The net.
+    backbone: str = "resnet_fer"
+    stem: str = "native"
+    head: str = "linear"
+    head_widths: tuple[int, ...] = ()
+    head_dropout: tuple[float, ...] = ()  # one per hidden layer
+    head_norm: bool = False
+    head_l2: float = 0.0
+    dropout: float | None = None  # before the last layer
+    drop_path: float = 0.0
+    aux_weight: float = 0.0  # of an auxiliary classifier's loss, where the backbone has one
+    # Its first weights: drawn, unless one of these is given.
+    pretrained: bool = False
+    weights: str | None = None  # a file
+    init: str | None = None  # a run
+    # What it is taught.
+    targets: str = "crossentropy"
+    loss: str = "cross_entropy"
+    focal_gamma: float = 2.0
+    smoothing: float = 0.0
+    logit_adjustment: float = 0.0  # tau of Menon et al.
+    class_weights: str = "none"
+    weight_cap: float | None = None
+    sampler: str = "shuffle"
+    # How pictures are varied.
+    augment: str = "standard"
+    engine: str = "auto"
+    mixup: float = 0.0  # alpha of the beta distribution
+    cutmix: float = 0.0
+    # How it moves.
+    optimiser: str | None = None
+    lr: float | None = None  # the highest
+    momentum: float = 0.9
+    weight_decay: float | None = None
+    layer_decay: float = 1.0
+    sam: float = 0.0  # rho
+    clip: float = 0.0  # the longest gradient
+    accumulate: int = 1
+    ema: float = 0.0  # decay
+    schedule: str = "one_cycle"
+    warmup: float | None = None  # epochs; None: a quarter of a one_cycle, none of the others
+    step_start: int = 0
+    step_every: int = 10
+    step_gamma: float = 0.1
+    step_at: tuple[int, ...] = ()  # epochs after which the rate becomes step_factors of lr, in place of the three above
+    step_factors: tuple[float, ...] = ()
+    plateau_factor: float = 0.5
+    plateau_patience: int = 3
+    min_lr: float = 0.0
+    # Which of it moves.
+    unfreeze: str = "all"
+    head_epochs: int = 3
+    head_lr: float | None = None
+    block_epochs: int = 1
+    norm: str = "train"
+    # How long, and what is kept.
+    epochs: int | None = None
+    time_limit: float | None = None
+    patience: int = 20
+    select: str = "accuracy"
+    tta: str = "flip"
+    # Where.
+    batch: int = 128
+    device: str = "auto"
+    precision: str = "auto"
+    devices: int = 1
+    channels_last: bool = True
+    compile: bool = False
+    seed: int = 0
+    allow_leak: bool = False
+    trust_files: bool = False
 
     def __post_init__(self) -> None:
         """Raise BadOption for a value that cannot work."""
-        for name, value, choices in (
-            ("targets", self.targets, TARGETS),
-            ("class-weights", self.class_weights, CLASS_WEIGHTS),
-            ("select", self.select, SELECT),
+        for name, choices in CHOICES.items():
+            if (value := getattr(self, name)) not in choices:
+                raise BadOption(f"{spelt(name)} cannot be {value!r}.", f"Choose one of {', '.join(choices)}.")
+        for names, fits, words in (
+            (ABOVE_ZERO, lambda v: v > 0, "above 0"),
+            (NOT_NEGATIVE, lambda v: v >= 0, "0 or more"),
+            (BELOW_ONE, lambda v: 0 <= v < 1, "at least 0 and below 1"),
+            (SHARES, lambda v: 0 < v <= 1, "above 0 and at most 1"),
         ):
-            if value not in choices:
-                raise BadOption(f"--{name} cannot be {value!r}.", f"Choose one of {', '.join(choices)}.")
-        for name, number in (("epochs", self.epochs), ("batch", self.batch), ("lr", self.lr)):
-            if not number > 0:
-                raise BadOption(f"--{name} is {number}.", "It must be above 0.")
-        if self.time_limit is not None and not self.time_limit > 0:
-            raise BadOption(f"--time-limit is {self.time_limit} s.", "Give a time such as 10m.")
-        if not 0 <= self.smoothing < 1:
-            raise BadOption(f"--smoothing is {self.smoothing}.", "It must be at least 0 and below 1.")
-        if self.weight_decay < 0 or self.patience < 0:
-            raise BadOption("--weight-decay or --patience is negative.", "Give 0 to switch either off.")
+            for name in names:
+                value = getattr(self, name)
+                if value is not None and not (math.isfinite(value) and fits(value)):
+                    raise BadOption(f"{spelt(name)} is {value}.", f"It must be {words}.")
+        self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        """Raise BadOption for options that contradict one another."""
+        if self.channels not in (None, 1, 3):
+            raise BadOption(f"{spelt('channels')} is {self.channels}.", "Give 1 for grey or 3 for colour.")
+        first = [name for name in ("pretrained", "weights", "init") if getattr(self, name)]
+        if len(first) > 1:
+            raise BadOption(
+                f"The first weights are given {len(first)} times: {', '.join(map(spelt, first))}.", "Give one of them."
+            )
+        if len(self.step_at) != len(self.step_factors) or list(self.step_at) != sorted(set(self.step_at)):
+            raise BadOption(
+                f"step_at is {list(self.step_at)} and step_factors {list(self.step_factors)}.",
+                "Give rising epochs, and a factor for each of them.",
+            )
+        if self.head_dropout and len(self.head_dropout) != len(self.head_widths):
+            raise BadOption(
+                f"There are {len(self.head_widths)} head_widths and {len(self.head_dropout)} head_dropout.",
+                "Give one share of dropout per hidden layer.",
+            )
+        if self.unfreeze == "gradual" and self.block_epochs < 1:
+            raise BadOption(f"block_epochs is {self.block_epochs}.", "Give at least one epoch per block.")
 
     def as_dict(self) -> dict[str, Any]:
         """Return the options as plain values."""
@@ -69,4 +176,22 @@ class TrainConfig:
         """Return the options as TOML; what is None is left out, since TOML has no word for it."""
         # JSON's strings, numbers, booleans and arrays are TOML's too.
         lines = [f"{key} = {json.dumps(value)}" for key, value in self.as_dict().items() if value is not None]
-        return "\n".join(["# The options of this run, with defaults filled in.", *lines, ""])
+        about = "# The options of this run, with defaults filled in. It is a recipe too: ferdata train --recipe FILE"
+        return "\n".join([about, "[options]", *lines, ""])
+
+
+KEYS = tuple(field.name for field in fields(TrainConfig))
+
+
+def spelt(name: str) -> str:
+    """Return the option as a person types it on the command line."""
+    return f"--{name.replace('_', '-')}" if name in NAMED else f"--set {name}=..."
+
+
+# Those that have an option of their own; the others are given with `--set`.
+NAMED = (
+    *("backbone", "size", "channels", "targets", "epochs", "time_limit", "batch", "lr", "weight_decay", "augment"),
+    *("class_weights", "select", "patience", "tta", "device", "devices", "precision", "seed", "datasets", "fold"),
+    *("pretrained", "weights", "init", "head", "stem", "unfreeze", "norm", "loss", "smoothing", "sampler", "optimiser"),
+    *("schedule", "ema", "compile", "allow_leak", "trust_files"),
+)

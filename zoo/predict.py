@@ -7,21 +7,19 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from ferdata import progress
 from ferdata.errors import BadOption
 from ferdata.images import UnreadableImage, decode
+from ferdata.pack import prepare
 from ferdata.paths import must_be_file
 from ferdata.schema import IMAGE_SUFFIXES, is_image
 from zoo import checkpoint
-from zoo.augment import as_float, normalise
-from zoo.data import prepare
 from zoo.device import resolve
 from zoo.folder import Folder
+from zoo.score import score as predict_all  # the name that callers know it by here
 
 CHUNK = 1024  # pictures held at once
-BATCH = 256  # fixed, so that sums are formed in the same order each time
 
 
 @dataclass(frozen=True)
@@ -75,34 +73,6 @@ def predict(
                 done.append(Prediction(path, max(p, key=p.__getitem__), p))
             advance(len(chunk))
     return done
-
-
-def predict_all(
-    net: nn.Module,
-    pixels: Tensor,
-    mean: tuple[float, ...],
-    std: tuple[float, ...],
-    tta: bool,
-    what: str = "Scoring",
-) -> NDArray[np.float32]:
-    """Return the probabilities, float32 (n, classes), of uint8 images (n, H, W, C), in order.
-
-    With `tta` the probabilities of an image and of its mirror image are averaged. The net is left in eval mode.
-    """
-    device = next(net.parameters()).device
-    centre, spread = torch.tensor(mean, device=device), torch.tensor(std, device=device)
-    net.eval()
-    parts = []
-    with torch.inference_mode(), progress.bar(what, len(pixels), "images") as advance:
-        for batch in torch.split(pixels, BATCH):
-            x = normalise(as_float(batch.to(device)), centre, spread)
-            x = x.contiguous(memory_format=torch.channels_last)
-            p = net(x).float().softmax(1)
-            if tta:
-                p = (p + net(x.flip(3)).float().softmax(1)) / 2
-            parts.append(p.cpu())
-            advance(len(batch))
-    return torch.cat(parts).numpy()
 
 
 def find(paths: Sequence[str | Path]) -> list[Path]:

@@ -1,12 +1,10 @@
 """Align: a manifest in, the same rows out with each image cut to its face, and how it was cut beside it."""
 
 import hashlib
-import platform
 import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ from ferdata.alignment import NO_FACE, SEVERAL, TEMPLATES, Aim, Crop, Published
 from ferdata.detect import DETECTORS, Detector, Points
 from ferdata.engine import ENGINES, Engine, choose, run
 from ferdata.errors import BadOption, InvalidManifest
-from ferdata.manifest import Manifest, read_image
+from ferdata.manifest import Manifest, opened_here, read_image
 from ferdata.partial import Partial
 from ferdata.schema import arrow_schema
 
@@ -155,7 +153,7 @@ class Cut:
 
         Raises ImagesMissing, InvalidManifest.
         """
-        batch = _opened(self.manifest, self.fingerprint).file.slice(*piece)
+        batch = opened_here(self.manifest, self.fingerprint).file.slice(*piece)
         read = ("sample_id", "dataset", "image", "pixel_hash", "face_box", "landmarks", "issues")
         rows = [self._row(row) for row in batch.select(read).to_pylist()]
         columns = {f.name: batch.column(f.name) for f in batch.schema}
@@ -216,17 +214,6 @@ def _moved(crop: Crop, told: Published) -> dict[str, Any]:
 
 def _flat(points: Points | None) -> list[float] | None:
     return None if points is None else [float(v) for v in points.ravel()]
-
-
-@lru_cache(maxsize=2)
-def _opened(path: Path, fingerprint: str) -> Manifest:
-    opened = Manifest(path)
-    if opened.fingerprint != fingerprint:
-        raise InvalidManifest(
-            f"What {platform.node()} sees at {path} is another manifest.",
-            "Every worker reads the manifest itself: it must be at the same path on all of them.",
-        )
-    return opened
 
 
 _own = threading.local()

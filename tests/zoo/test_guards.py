@@ -12,7 +12,7 @@ from zoo import data, guards
 
 def checked(path, allow=False):
     rows = data.read_rows(Manifest(path))
-    where = data.of_split(rows, "soft")
+    where = data.of_split(rows, "crossentropy")
     guards.check_splits(rows, where)
     return guards.check_leak(rows, where, allow)
 
