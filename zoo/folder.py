@@ -60,8 +60,8 @@ class Folder:
 
     @property
     def trees(self) -> Path:
-        """The trees on the net's features, under `--head xgboost`: `trees.json`."""
-        return self.path / "trees.json"
+        """The trees on the net's features, under `--head xgboost`: `trees.ubj`."""
+        return self.path / "trees.ubj"
 
     @property
     def tensorboard(self) -> Path:
