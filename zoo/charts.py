@@ -80,7 +80,9 @@ def confusion(report: dict[str, Any], taxonomy: dict[str, Any]) -> bytes:
     axes.set_ylabel("true (images)")
     axes.set_title(
         f"accuracy {report['accuracy']:.1%}, macro-F1 {report['macro_f1']:.1%}, n = {report['n']:,}",
-        **{"loc": "left", "fontsize": 11, "color": INK},
+        loc="left",
+        fontsize=11,
+        color=INK,
     )
     return _png(figure)
 
@@ -142,7 +144,9 @@ def reliability(report: dict[str, Any]) -> bytes:
     top.set_title(
         f"calibration error {calibration['after']['ece']:.1%} at temperature {calibration['temperature']:.2f}"
         f" (raw: {calibration['before']['ece']:.1%})",
-        **{"loc": "left", "fontsize": 11, "color": INK},
+        loc="left",
+        fontsize=11,
+        color=INK,
     )
     top.legend(fontsize=8, frameon=False, loc="upper left")
     below.bar(middle, count, width * 0.92, color=COLOURS["neutral"])

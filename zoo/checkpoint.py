@@ -13,6 +13,7 @@ from torch import nn
 from ferdata.errors import BrokenRun, FerdataError
 from ferdata.labels import Taxonomy
 from ferdata.pack import CROP, INTERPOLATION
+from zoo import trees
 from zoo.backbones import backbone, build
 from zoo.folder import write_whole
 from zoo.heads import Head
@@ -105,8 +106,11 @@ def read_meta(path: Path) -> Meta:
     return meta
 
 
-def load(path: Path) -> tuple[nn.Module, Meta]:
-    """Return the net with its weights, in eval mode and channels last, and its metadata. Raises BrokenRun."""
+def load(path: Path, with_trees: bool = True) -> tuple[nn.Module, Meta]:
+    """Return the net with its weights, in eval mode and channels last, and its metadata. Raises BrokenRun.
+
+    Under an xgboost head the trees beside `path` are behind it, unless only the net is wanted.
+    """
     meta = read_meta(path)
     try:
         net = blank(meta)
@@ -116,7 +120,10 @@ def load(path: Path) -> tuple[nn.Module, Meta]:
     except (RuntimeError, SafetensorError, FerdataError) as error:
         reason = str(error).splitlines()[0]
         raise BrokenRun(f"The weights of {path} do not fit {meta.backbone}: {reason}", "Train again.") from None
-    return net.eval().to(memory_format=torch.channels_last), meta
+    net = net.eval().to(memory_format=torch.channels_last)
+    if with_trees and meta.head["kind"] == "xgboost":
+        net = trees.attach(net, path.with_name(trees.NAME), meta.classes)
+    return net, meta
 
 
 def blank(meta: Meta) -> nn.Module:

@@ -193,8 +193,8 @@ def exact_mcnemar(only_a: int, only_b: int) -> float:
 
 def gained(a: Predictions, b: Predictions) -> NDArray[np.int64]:
     """Return 1 for each row that only `b` has right, -1 for one that only `a` has, else 0, int64 (n,)."""
-    first, second = (one.probabilities.argmax(1) == one.true for one in (a, b))
-    return second.astype(np.int64) - first
+    first, second = ((one.probabilities.argmax(1) == one.true).astype(np.int64) for one in (a, b))
+    return np.asarray(second - first)
 
 
 def sign_flips(gain: NDArray[Any], clusters: NDArray[np.int64], seed: int = 0) -> float:

@@ -112,6 +112,7 @@ def summary(
         **calibrate.before_and_after(pooled.probabilities, pooled.true, 1.0),
         "intervals": report.pop("calibration_intervals"),
     }
+    report["baseline"] = {"majority_share": float(np.bincount(pooled.true).max() / len(pooled))}
     report["folds"] = [
         {"fold": fold, "n": reports[fold]["n"], **{name: reports[fold][name] for name in metrics.HEADLINES}}
         for fold in known

@@ -135,12 +135,12 @@ class Loader:
         if self.pipelines is not None:
             pipeline = self.pipelines.get()
             try:
-                pictures = pipeline(self.images.pixels.numpy(), chosen.numpy(), seed)
+                drawn = pipeline(self.images.pixels.numpy(), chosen.numpy(), seed)
             finally:
                 self.pipelines.put(pipeline)
             if self.on_processor:
-                return _Made(self._on_processor(pictures, np.arange(len(pictures)), Draws.nothing(len(pictures))))
-            return _Made(None, _pinned(torch.from_numpy(pictures), self.device))
+                return _Made(self._on_processor(drawn, np.arange(len(drawn)), Draws.nothing(len(drawn))))
+            return _Made(None, _pinned(torch.from_numpy(drawn), self.device))
         draws = draw(self.policy, len(chosen), self.side, torch.Generator().manual_seed(seed))
         if self.on_processor:
             return _Made(self._on_processor(self.images.pixels.numpy(), chosen.numpy(), draws))

@@ -156,12 +156,13 @@ def look(sums: Tensor, epoch: int) -> float:
 
 def summary(job: Job, state: State, sums: Tensor, seen: int, seconds: float) -> dict[str, float]:
     """Return the epoch's figures, over all devices."""
-    whole = job.fabric.all_reduce(sums, reduce_op="sum") if job.config.devices > 1 else sums
-    mean = look(whole, state.epoch + 1)
+    if job.config.devices > 1:
+        torch.distributed.all_reduce(sums)
+    mean = look(sums, state.epoch + 1)
     return {
         "lr": state.rate,
         "train_loss": mean,
-        "train_accuracy": float(whole[1] / whole[2].clamp(min=1)),
+        "train_accuracy": float(sums[1] / sums[2].clamp(min=1)),
         "images": seen,
         "images_per_second": seen / max(seconds, 1e-9),
     }

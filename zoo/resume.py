@@ -3,6 +3,7 @@
 import io
 import json
 import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,9 @@ def save(job: Job, state: State) -> None:
 def read(path: Path) -> dict[str, Any]:
     """Read `last.ckpt`, its tensors on the CPU. Raises BrokenRun for a file that is damaged or not ours."""
     try:
-        found = torch.load(path, "cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a foreign pickle is of an unusual protocol
+            found = torch.load(path, "cpu", weights_only=True)
         if found["format"] != FORMAT:
             raise BrokenRun(f"{path} is of format {found['format']}; this ferdata resumes {FORMAT}.", AGAIN)
         config = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(found["config"]).items()}

@@ -74,12 +74,11 @@ def _average(net: nn.Module, x: Tensor, tta: str) -> Tensor:
     """Return the mean probabilities, float32 (n, classes), over the views of a normalised batch (n, C, H, W)."""
     if tta == "none":
         return _probabilities(net, x)
-    total, count = 0.0, 0
-    for view in [x] if tta == "flip" else _five(x):
+    total, views = torch.zeros(1, device=x.device), [x] if tta == "flip" else _five(x)
+    for view in views:
         # One view at a time, always in this order: the sum is the same each time, and memory that of one view.
         total = total + _probabilities(net, view) + _probabilities(net, view.flip(3))
-        count += 2
-    return torch.as_tensor(total) / count
+    return total / (2 * len(views))
 
 
 def _probabilities(net: nn.Module, x: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ TWINS = {
     "ablate": "zoo.ablate:ablate",
     "predict": "zoo.predict:predict",
 }
-NOT_OPTIONS = {"manifest", "recipe", "manifests", "run", "runs", "paths", "say", "roots", "options", "begun"}
+NOT_OPTIONS = {"folds", "manifest", "recipe", "manifests", "run", "runs", "paths", "say", "roots", "options", "begun"}
 
 
 @pytest.mark.parametrize("name", TWINS)

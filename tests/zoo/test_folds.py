@@ -100,3 +100,13 @@ def test_two_cross_validations_are_compared_over_all_rows(folded, tmp_path):
     told = compare([done.path, other.path])
     assert (told["n"], told["units"]) == (216, 108)
     assert told["runs"][0]["marks"] == []
+
+
+def test_the_command_trains_all_folds_and_prints_each_and_their_mean(folded, ferdata):
+    path, done = folded
+    options = [word for key, value in ONE.items() for word in (f"--{key}", value)]
+    ran = ferdata("train", "--manifest", path, "-o", done.path, "--folds", "all", *options)
+    assert ran.code == 0, ran
+    for words in ("fold 2 (3 of 3), kept", "By fold", "Mean over 3 folds", "All folds pooled, 216 images"):
+        assert words in ran.out, words
+    assert ferdata("train", "--manifest", path, "--folds", "all", "--fold", 1).code == 2

@@ -10,6 +10,7 @@ from safetensors import safe_open
 from ferdata.manifest import Manifest
 from tests.zoo.conftest import QUICK
 from zoo import checkpoint, data, metrics
+from zoo.evaluate import evaluate
 from zoo.folder import Folder
 from zoo.score import score
 from zoo.train import train
@@ -104,3 +105,10 @@ def test_an_auxiliary_classifier_adds_to_the_loss(manifest_path, tmp_path):
     quick = {**SHORT, "backbone": "googlenet", "channels": 3}
     run = train(manifest_path, tmp_path / "run", **quick, options={"aux_weight": 0.3})
     assert run.report["n"] == 48
+
+
+def test_trees_behind_the_net_are_fitted_scored_and_read_back(manifest_path, tmp_path):
+    run = train(manifest_path, tmp_path / "run", **{**SHORT, "epochs": 2}, head="xgboost")
+    assert (run.path / "trees.ubj").is_file()
+    assert 0 <= run.report["linear_head"]["accuracy"] <= 1
+    assert evaluate(run.path)["accuracy"] == run.report["accuracy"]

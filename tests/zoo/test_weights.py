@@ -95,7 +95,7 @@ def test_weights_with_a_payload_are_never_unpickled(manifest_path, tmp_path, nam
     mark, file = tmp_path / "executed", tmp_path / name
     for write in (
         lambda: torch.save({"w": Payload(mark)}, file),
-        lambda: file.write_bytes(pickle.dumps(Payload(mark))),
+        lambda: file.write_bytes(pickle.dumps(Payload(mark), protocol=2)),
     ):
         write()
         with pytest.raises(BadOption, match="cannot be read as weights"):
