@@ -168,6 +168,7 @@ def summary(cells: Sequence[Cell], runs: Mapping[str, list[dict[str, Any]]], by:
         "best_on_val": max(rows, key=lambda row: row["val"])["cell"],
         "leak": max(run["leak"] for each in runs.values() for run in each),
     }
+    result["warning"] = answers.uneven([run for each in runs.values() for run in each])
     result["answer"] = answers.answer(result)
     return result
 

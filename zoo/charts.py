@@ -176,8 +176,9 @@ def spread(
         colour = palette[(y + 3) % len(palette)]
         axes.plot(values, [y] * len(values), ls="", marker="o", ms=6, color=colour, alpha=0.45, mew=0)
         if interval is not None:
-            axes.plot(interval, (y, y), color=colour, lw=2.4, solid_capstyle="butt")
-            axes.plot(interval, (y, y), color=colour, ls="", marker="|", ms=11, mew=2.4)
+            ends = np.clip(interval, 0, 1)  # of few seeds Student's goes beyond what a share can be
+            axes.plot(ends, (y, y), color=colour, lw=2.4, solid_capstyle="butt")
+            axes.plot(ends, (y, y), color=colour, ls="", marker="|", ms=11, mew=2.4)
         axes.plot(mean, y, marker="D", ms=8, color=colour, mec="white", mew=1.2)
         axes.annotate(f"{mean:.1%}", (mean, y), (0, 9), textcoords="offset points", ha="center", fontsize=9, color=INK)
     axes.set_yticks(range(len(names)), names)

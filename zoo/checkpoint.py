@@ -33,7 +33,8 @@ class Meta:
 
     `chosen` is the epoch and its val figures; `config` the resolved options; `fingerprint` that of the manifest.
     `head` are the fields of `zoo.heads.Head`; `tta` one of `zoo.score.TTA`, and what `temperature`, which makes the
-    probabilities on val true (1: as the net gives them), was fitted with.
+    probabilities on val true (1: as the net gives them), was fitted with. `alignment` is how faces were cut
+    (`zoo.preprocess.recorded`); None for pictures as published.
     """
 
     backbone: str
@@ -54,6 +55,7 @@ class Meta:
     drop_path: float = 0.0
     aux: bool = False
     temperature: float = 1.0
+    alignment: dict[str, Any] | None = None
     crop: str = CROP
     interpolation: str = INTERPOLATION
     format: int = FORMAT
@@ -128,7 +130,8 @@ def load(path: Path, with_trees: bool = True) -> tuple[nn.Module, Meta]:
 
 def blank(meta: Meta) -> nn.Module:
     """Build the net that the metadata describes, its weights drawn. Raises BadOption."""
-    head = Head(**{name: tuple(v) if isinstance(v, list) else v for name, v in meta.head.items()})
+    given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in meta.head.items()}
+    head = Head(**given)
     return build(
         backbone(meta.backbone),
         meta.channels,

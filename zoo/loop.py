@@ -75,7 +75,8 @@ def learn_epoch(job: Job, state: State, batches: Iterator[Batch]) -> dict[str, f
         drawn = targets.draw(job.parts["train"].soft, seeded(job, state, TARGETS))
     unfreeze.train_mode(state.net, job.norms, config.norm)
     sums = torch.zeros(3, device=job.fabric.device)  # of losses, of hits, of images
-    started, seen, group, note = time.perf_counter(), 0, [], ""
+    group: list[tuple[Tensor, Tensor]] = []
+    started, seen, note = time.perf_counter(), 0, ""
     with progress.bar(f"Epoch {state.epoch + 1}", job.steps * config.batch, "images") as advance:
         for batch in batches:
             if not group and (at := how_far(job, state)) >= 1:
@@ -151,7 +152,7 @@ def look(sums: Tensor, epoch: int) -> float:
     """Return the mean loss so far. Raises BrokenRun if it is no number."""
     total, _, images = sums.tolist()
     guards.check_loss(total, epoch)
-    return total / max(images, 1)
+    return float(total / max(images, 1))
 
 
 def summary(job: Job, state: State, sums: Tensor, seen: int, seconds: float) -> dict[str, float]:

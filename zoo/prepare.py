@@ -23,6 +23,7 @@ from zoo import (
     losses,
     optimise,
     policies,
+    preprocess,
     resume,
     settle,
     unfreeze,
@@ -143,7 +144,8 @@ def _state(built: Job, net: nn.Module, clock: Schedule) -> State:
     """Hand the net to Fabric, and return the loop's first state, its first stage opened."""
     config = built.config
     if config.devices > 1 and config.norm == "train" and built.fabric.device.type == "cuda":
-        net = nn.SyncBatchNorm.convert_sync_batchnorm(net)  # statistics of the whole batch, as on one device
+        # Statistics of the whole batch, as on one device.
+        net = nn.SyncBatchNorm.convert_sync_batchnorm(net)  # type: ignore[no-untyped-call]
     if config.channels_last:
         net = net.to(memory_format=torch.channels_last)
     built.norms.extend(unfreeze.backbone_norms(net, built.blocks))
@@ -191,6 +193,7 @@ def _meta(ready: Ground, pixels: Tensor) -> Meta:
         dropout=config.dropout,
         drop_path=config.drop_path,
         aux=config.aux_weight > 0,
+        alignment=preprocess.recorded(rows.manifest, config.datasets),
     )
 
 

@@ -70,7 +70,7 @@ def probabilities(job: Job, state: State) -> NDArray[np.float32] | None:
     mine = (torch.arange(-(-n // devices)) * devices + job.fabric.global_rank) % n
     share = pixels if devices == 1 else pixels[mine]
     pieces = []
-    for piece in share.split(PIECE if job.config.time_limit is not None else n):
+    for piece in torch.split(share, PIECE if job.config.time_limit is not None else n):
         if state.best_epoch and is_late(job, state):
             return None
         pieces.append(score(state.net, piece, job.meta.mean, job.meta.std, what="Validating"))

@@ -89,6 +89,12 @@ def test_one_seed_never_decides(tmp_path):
     assert not told["cells"][1]["against_first"]["real"]
 
 
+def test_a_run_that_had_far_less_time_is_named():
+    runs = [{"run": f"r{i}", "epochs": epochs} for i, epochs in enumerate((9.0, 10.0, 3.0, 11.0))]
+    assert "r2 had 3.0 epochs where the median run had 9.5" in answers.uneven(runs)
+    assert answers.uneven(runs[:2]) is None
+
+
 def test_the_wider_interval_is_the_one_that_is_told():
     found = {"over_seeds": [-0.01, 0.02], "over_images": [-0.03, 0.01]}
     assert answers.outer(found) == (-0.03, 0.02)

@@ -104,3 +104,13 @@ def test_a_head_that_cannot_be_is_refused(options, words):
 def test_hidden_layers_do_not_fit_behind_a_convolution():
     with pytest.raises(BadOption, match="ends in a Conv2d"):
         build(backbone("mini_xception"), 1, 7, 48, head=AMRKLD)
+
+
+def test_a_net_with_two_last_layers_takes_a_penalty_but_neither_hidden_layers_nor_trees():
+    name = "deit_tiny_distilled_patch16_224"
+    net = build(backbone(name), 1, 3, 32, head=Head(l2=0.01))
+    wanted = 0.01 * (net.head.weight.square().sum() + net.head_dist.weight.square().sum())
+    torch.testing.assert_close(penalty(net), wanted)
+    for head, words in ((AMRKLD, "ends in a tuple"), (Head("xgboost"), "several last layers")):
+        with pytest.raises(BadOption, match=words):
+            build(backbone(name), 1, 3, 32, head=head)

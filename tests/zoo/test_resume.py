@@ -47,8 +47,8 @@ def dying(original, at, when=lambda *a: True):
 
 if moment == "step":  # in the middle of the third epoch
     loop.learn = dying(loop.learn, 11 if setting == "cycle" else 20)
-else:  # last.ckpt of the third epoch is written, but not yet in its place; model.safetensors may be
-    Path.replace = dying(Path.replace, 3, lambda path, target: Path(target).name == "last.ckpt")
+else:  # last.ckpt, which is there from the start, is written after the third epoch, but not yet in its place; model.safetensors may be
+    Path.replace = dying(Path.replace, 4, lambda path, target: Path(target).name == "last.ckpt")
 train(manifest, out, **SETTINGS[setting])
 """
 
