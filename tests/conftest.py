@@ -83,13 +83,19 @@ def make_manifest(tmp_path: Path) -> MakeManifest:
     return make
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what the tests put into the cache out of the user's own; processes that tests start inherit it."""
+    os.environ["FERDATA_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture
 def ferdata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., "Ran"]:
     """Return a function that runs the command line in an empty folder; exit code, stdout and stderr come back."""
     from ferdata.cli import run
 
     monkeypatch.chdir(tmp_path)
-    for variable in [v for v in os.environ if v.startswith("FERDATA_")]:
+    for variable in [v for v in os.environ if v.startswith("FERDATA_") and v != "FERDATA_CACHE"]:
         monkeypatch.delenv(variable)
 
     def call(*arguments: object) -> Ran:

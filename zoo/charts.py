@@ -1,24 +1,28 @@
-"""Pictures of a run, as PNG bytes: how it went, and what it takes for what."""
+"""Pictures of a run, as PNG bytes: how it went, what it takes for what, how sure it may be."""
 
 import io
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from ferdata.labels import COLOURS
 
 TRAIN, VAL, RATE = COLOURS["surprise"], COLOURS["anger"], COLOURS["neutral"]
+INK, PALE = "#333333", "#e6e6e6"
 
 
 def curves(history: list[dict[str, float]], best_epoch: int) -> bytes:
     """Draw loss, scores and rate over the epochs, with the chosen epoch marked."""
     epochs = [row["epoch"] for row in history]
-    figure = Figure(figsize=(10, 3.4), layout="constrained")
+    figure = Figure(figsize=(12, 3.8), layout="constrained")
     panels = figure.subplots(1, 3)
     drawn: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
-        ("loss", (("train_loss", "train", TRAIN), ("val_loss", "val", VAL))),
+        ("loss, nats", (("train_loss", "train", TRAIN), ("val_loss", "val", VAL))),
         (
             "score",
             (
@@ -31,39 +35,150 @@ def curves(history: list[dict[str, float]], best_epoch: int) -> bytes:
     )
     for axes, (title, lines) in zip(panels, drawn, strict=True):
         for column, label, colour in lines:
-            axes.plot(epochs, [row[column] for row in history], color=colour, label=label, marker=".", ms=4)
-        axes.axvline(best_epoch, color="black", lw=0.8, ls=":", label=f"chosen: epoch {best_epoch}")
-        axes.set_title(title)
+            if all(column in row for row in history):
+                axes.plot(epochs, [row[column] for row in history], color=colour, label=label, marker=".", ms=5, lw=1.6)
+        axes.axvline(best_epoch, color=INK, lw=0.9, ls=":", label=f"chosen: epoch {best_epoch}")
+        axes.set_title(title, loc="left", fontsize=11, color=INK)
         axes.set_xlabel("epoch")
-        axes.grid(alpha=0.2)
-        axes.legend(fontsize=7)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        _quiet(axes, "y")
+        axes.legend(fontsize=8, frameon=False)
+    panels[1].yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     return _png(figure)
 
 
 def confusion(report: dict[str, Any], taxonomy: dict[str, Any]) -> bytes:
-    """Draw the confusion matrix, each row as shares of its true class, and recall and precision by class beside it."""
+    """Draw the confusion matrix, each row as shares of its true class, in that class's colour."""
     classes, counts = report["classes"], np.asarray(report["confusion"])
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    figure = Figure(figsize=(5.5 + 0.75 * len(classes), 1.8 + 0.55 * len(classes)), layout="constrained")
-    left, right = figure.subplots(1, 2, width_ratios=(len(classes) + 2, 5))
-    left.imshow(share, cmap="Greys", vmin=0, vmax=1, aspect="auto")
+    side = len(classes)
+    figure = Figure(figsize=(2.8 + 0.85 * side, 1.9 + 0.62 * side), layout="constrained")
+    axes = figure.subplots()
+    tints = np.array([_rgb(class_colour(name, taxonomy)) for name in classes])
+    # From white to the class's own colour; by the square root, so that rare confusions are still seen.
+    axes.imshow(1 - np.sqrt(share)[:, :, None] * (1 - tints[:, None, :]), aspect="auto")
     for i, j in np.ndindex(*counts.shape):
-        ink = "white" if share[i, j] > 0.5 else "black"
-        left.text(j, i, f"{share[i, j]:.0%}\n{counts[i, j]}", ha="center", va="center", fontsize=7, color=ink)
-    place = range(len(classes))
-    left.set_xticks(place, classes, rotation=35, ha="right")
-    left.set_yticks(place, [f"{c} ({n})" for c, n in zip(classes, counts.sum(1), strict=True)])
-    left.set_xlabel("predicted")
-    left.set_ylabel("true (images)")
-    left.set_title(f"accuracy {report['accuracy']:.1%}, macro-F1 {report['macro_f1']:.1%}, n = {report['n']:,}")
+        if counts[i, j]:
+            weight = "bold" if i == j else "normal"
+            ink = INK if share[i, j] < 0.35 else "white"
+            text = f"{share[i, j]:.0%}\n" if share[i, j] >= 0.005 else "<1%\n"
+            axes.text(
+                j, i, f"{text}{counts[i, j]:,}", ha="center", va="center", fontsize=8, color=ink, fontweight=weight
+            )
+    place = range(side)
+    axes.set_xticks(place, classes, rotation=30, ha="right")
+    axes.set_yticks(place, [f"{c}  ({n:,})" for c, n in zip(classes, counts.sum(1), strict=True)])
+    axes.set_xticks(np.arange(side + 1) - 0.5, minor=True)
+    axes.set_yticks(np.arange(side + 1) - 0.5, minor=True)
+    axes.grid(which="minor", color="white", lw=2)
+    axes.tick_params(which="both", length=0)
+    axes.spines[:].set_visible(False)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true (images)")
+    axes.set_title(
+        f"accuracy {report['accuracy']:.1%}, macro-F1 {report['macro_f1']:.1%}, n = {report['n']:,}",
+        **{"loc": "left", "fontsize": 11, "color": INK},
+    )
+    return _png(figure)
+
+
+def per_class(report: dict[str, Any], taxonomy: dict[str, Any]) -> bytes:
+    """Draw recall, precision and F1 of each class as bars, with their intervals and the number of images."""
+    classes = report["classes"]
+    figure = Figure(figsize=(11, 1.6 + 0.5 * len(classes)), layout="constrained")
+    panels = figure.subplots(1, 3, sharey=True)
+    place = np.arange(len(classes))
     tints = [class_colour(name, taxonomy) for name in classes]
-    for offset, alpha, figure_name in ((-0.2, 1.0, "recall"), (0.2, 0.5, "precision")):
-        values = [report["per_class"][name][figure_name] or 0 for name in classes]
-        right.barh([p + offset for p in place], values, 0.38, color=tints, alpha=alpha, label=figure_name)
-    right.set_xlim(0, 1)
-    right.set_ylim(len(classes) - 0.5, -0.5)
-    right.set_yticks([])
-    right.set_title("recall (full), precision (pale)")
+    for axes, name in zip(panels, ("recall", "precision", "f1"), strict=True):
+        rows = [report["per_class"][c] for c in classes]
+        values = [row[name] or 0 for row in rows]
+        axes.barh(place, values, 0.66, color=tints)
+        for y, row in enumerate(rows):
+            spread = (row.get("intervals") or {}).get(name)
+            if row[name] is None:
+                axes.text(0.01, y, "none", va="center", fontsize=8, color=INK)
+                continue
+            if spread:
+                axes.plot(spread, (y, y), color=INK, lw=1.4, solid_capstyle="butt")
+                axes.plot(spread, (y, y), color=INK, marker="|", ms=7, ls="")
+            end = max(row[name], *(spread or ()))
+            axes.text(end + 0.02, y, f"{row[name]:.0%}", va="center", fontsize=8, color=INK)
+        axes.axvline(float(np.mean([v for v, r in zip(values, rows, strict=True) if r["n"]] or [0])), color=INK, ls=":")
+        axes.set_title({"f1": "F1"}.get(name, name), loc="left", fontsize=11, color=INK)
+        axes.set_xlim(0, 1.14)
+        axes.set_xticks(np.linspace(0, 1, 6))
+        axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        _quiet(axes, "x")
+    panels[0].set_yticks(place, [f"{c}  ({report['per_class'][c]['n']:,})" for c in classes])
+    panels[0].set_ylim(len(classes) - 0.4, -0.6)
+    figure.supxlabel("95 % bootstrap intervals; dotted: mean over the classes", fontsize=8, color="#666666")
+    return _png(figure)
+
+
+def reliability(report: dict[str, Any]) -> bytes:
+    """Draw how often it is right against how sure it is, and how many images are how sure."""
+    count, sure, right = np.asarray(report["calibration"]["reliability"], float).T
+    calibration, there = report["calibration"], count > 0
+    figure = Figure(figsize=(5.4, 5.8), layout="constrained")
+    top, below = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+    edges = np.linspace(0, 1, len(count) + 1)
+    width, middle = edges[1], (edges[:-1] + edges[1:]) / 2
+    accuracy = right / np.maximum(count, 1)
+    confidence = np.where(there, sure / np.maximum(count, 1), middle)
+    top.bar(middle[there], accuracy[there], width * 0.92, color=COLOURS["sadness"], alpha=0.85, label="right")
+    for x, a, c, n in zip(middle[there], accuracy[there], confidence[there], count[there], strict=True):
+        # How far the share of so few images may be off by chance.
+        half = 1.96 * np.sqrt(max(a * (1 - a), 0.25 / max(n, 1)) / n)
+        top.plot((x, x), (max(0, a - half), min(1, a + half)), color=INK, lw=1.2)
+        top.plot(x, c, marker="_", ms=14, mew=2.2, color=COLOURS["anger"])
+    top.plot([], [], marker="_", ls="", ms=14, mew=2.2, color=COLOURS["anger"], label="says it is, on average")
+    top.plot((0, 1), (0, 1), color="#888888", ls=":", lw=1)
+    top.set_ylim(0, 1.02)
+    top.set_ylabel("share that is right")
+    top.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    top.set_title(
+        f"calibration error {calibration['after']['ece']:.1%} at temperature {calibration['temperature']:.2f}"
+        f" (raw: {calibration['before']['ece']:.1%})",
+        **{"loc": "left", "fontsize": 11, "color": INK},
+    )
+    top.legend(fontsize=8, frameon=False, loc="upper left")
+    below.bar(middle, count, width * 0.92, color=COLOURS["neutral"])
+    below.set_ylabel("images")
+    below.set_xlabel(f"how sure it says it is ({len(count)} bins of equal width)")
+    below.set_xlim(0, 1)
+    below.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    for axes in (top, below):
+        _quiet(axes, "y")
+    return _png(figure)
+
+
+def spread(
+    names: Sequence[str],
+    single: Sequence[Sequence[float]],
+    means: Sequence[float],
+    intervals: Sequence[Sequence[float] | None],
+    title: str,
+    label: str,
+) -> bytes:
+    """Draw a line per name: each single value (a seed, a fold) as a dot, their mean and its interval on top."""
+    figure = Figure(figsize=(8, 1.5 + 0.55 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    palette = list(COLOURS.values())
+    for y, (values, mean, interval) in enumerate(zip(single, means, intervals, strict=True)):
+        colour = palette[(y + 3) % len(palette)]
+        axes.plot(values, [y] * len(values), ls="", marker="o", ms=6, color=colour, alpha=0.45, mew=0)
+        if interval is not None:
+            axes.plot(interval, (y, y), color=colour, lw=2.4, solid_capstyle="butt")
+            axes.plot(interval, (y, y), color=colour, ls="", marker="|", ms=11, mew=2.4)
+        axes.plot(mean, y, marker="D", ms=8, color=colour, mec="white", mew=1.2)
+        axes.annotate(f"{mean:.1%}", (mean, y), (0, 9), textcoords="offset points", ha="center", fontsize=9, color=INK)
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.4, -0.75)
+    axes.xaxis.set_major_formatter(PercentFormatter(1))
+    axes.margins(x=0.08)
+    axes.set_xlabel(label)
+    axes.set_title(title, loc="left", fontsize=11, color=INK)
+    _quiet(axes, "x")
     return _png(figure)
 
 
@@ -74,8 +189,23 @@ def class_colour(name: str, taxonomy: dict[str, Any]) -> str:
     return COLOURS.get(name, COLOURS[emotion])
 
 
+def _rgb(colour: str) -> tuple[float, float, float]:
+    """Return a colour such as #e69f00 as three numbers in 0..1."""
+    red, green, blue = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    return red, green, blue
+
+
+def _quiet(axes: Axes, along: str) -> None:
+    """Leave only what is read: pale lines along one axis, no box."""
+    axes.grid(axis="x" if along == "x" else "y", color=PALE, lw=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color("#aaaaaa")
+    axes.tick_params(color="#aaaaaa", labelcolor=INK, labelsize=9)
+
+
 def _png(figure: Figure) -> bytes:
     FigureCanvasAgg(figure)  # no window system is asked for
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
+    figure.savefig(buffer, format="png", dpi=130)
     return buffer.getvalue()

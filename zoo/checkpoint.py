@@ -1,7 +1,7 @@
 """`model.safetensors`: the weights, and in its metadata all that must be known to use them. Never a pickle."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,18 @@ from torch import nn
 
 from ferdata.errors import BrokenRun, FerdataError
 from ferdata.labels import Taxonomy
+from ferdata.pack import CROP, INTERPOLATION
 from zoo.backbones import backbone, build
-from zoo.data import CROP, INTERPOLATION
 from zoo.folder import write_whole
+from zoo.heads import Head
 
-FORMAT = 1
+FORMAT = 2
 KEY = "ferdata"
+
+
+def plain(head: Head) -> dict[str, Any]:
+    """Return a head as JSON has it."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(head).items()}
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,8 @@ class Meta:
     """What travels with the weights: `mean` and `std` are per channel, in 0..1; `classes` is the order of the logits.
 
     `chosen` is the epoch and its val figures; `config` the resolved options; `fingerprint` that of the manifest.
+    `head` are the fields of `zoo.heads.Head`; `tta` one of `zoo.score.TTA`, and what `temperature`, which makes the
+    probabilities on val true (1: as the net gives them), was fitted with.
     """
 
     backbone: str
@@ -34,11 +42,17 @@ class Meta:
     std: tuple[float, ...]
     size: int
     channels: int
-    tta: bool
+    tta: str
     manifest: str
     fingerprint: str
     chosen: dict[str, Any]
     config: dict[str, Any]
+    head: dict[str, Any] = field(default_factory=lambda: plain(Head()))
+    stem: str = "native"
+    dropout: float | None = None
+    drop_path: float = 0.0
+    aux: bool = False
+    temperature: float = 1.0
     crop: str = CROP
     interpolation: str = INTERPOLATION
     format: int = FORMAT
@@ -46,9 +60,22 @@ class Meta:
 
 def save(path: Path, net: nn.Module, meta: Meta) -> None:
     """Write weights and metadata, whole or not at all: on a full disk the earlier one survives. Raises CannotWrite."""
-    weights = {name: t.detach().to("cpu").contiguous() for name, t in net.state_dict().items()}
-    text = json.dumps(asdict(meta), ensure_ascii=False)
-    write_whole(path, to_bytes(weights, {KEY: text, "format": "pt"}))
+    # Cloned, since safetensors writes no tensor that shares its memory with another.
+    weights = {name: t.detach().to("cpu").contiguous().clone() for name, t in net.state_dict().items()}
+    write_whole(path, to_bytes(weights, {KEY: as_text(meta), "format": "pt"}))
+
+
+def as_text(meta: Meta) -> str:
+    """Return the metadata as JSON."""
+    return json.dumps(asdict(meta), ensure_ascii=False)
+
+
+def from_text(text: str) -> Meta:
+    """Return what `as_text` wrote. Raises ValueError, TypeError or KeyError for anything else."""
+    data = json.loads(text)
+    if not isinstance(data, dict):
+        raise TypeError("no object")
+    return Meta(**{**data, **{name: tuple(data[name]) for name in ("classes", "mean", "std")}})
 
 
 def read_meta(path: Path) -> Meta:
@@ -63,13 +90,10 @@ def read_meta(path: Path) -> Meta:
     if raw is None:
         raise BrokenRun(f"{path} holds weights, but not a ferdata model.", again)
     try:
-        data = json.loads(raw)
-        if data.get("format") != FORMAT:
-            raise BrokenRun(
-                f"{path} is of format {data.get('format')}; this ferdata reads {FORMAT}.", "Train it again."
-            )
-        tuples = {name: tuple(data[name]) for name in ("classes", "mean", "std")}
-        meta = Meta(**{**data, **tuples})
+        written = json.loads(raw).get("format")
+        if written != FORMAT:
+            raise BrokenRun(f"{path} is of format {written}; this ferdata reads {FORMAT}.", "Train it again.")
+        meta = from_text(raw)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BrokenRun(f"The metadata of {path} is damaged: {error}.", again) from None
     if (meta.crop, meta.interpolation) != (CROP, INTERPOLATION):
@@ -85,7 +109,7 @@ def load(path: Path) -> tuple[nn.Module, Meta]:
     """Return the net with its weights, in eval mode and channels last, and its metadata. Raises BrokenRun."""
     meta = read_meta(path)
     try:
-        net = build(backbone(meta.backbone), meta.channels, len(meta.classes), meta.size)
+        net = blank(meta)
         with safe_open(path, "pt") as file:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
         net.load_state_dict(weights)
@@ -93,6 +117,22 @@ def load(path: Path) -> tuple[nn.Module, Meta]:
         reason = str(error).splitlines()[0]
         raise BrokenRun(f"The weights of {path} do not fit {meta.backbone}: {reason}", "Train again.") from None
     return net.eval().to(memory_format=torch.channels_last), meta
+
+
+def blank(meta: Meta) -> nn.Module:
+    """Build the net that the metadata describes, its weights drawn. Raises BadOption."""
+    head = Head(**{name: tuple(v) if isinstance(v, list) else v for name, v in meta.head.items()})
+    return build(
+        backbone(meta.backbone),
+        meta.channels,
+        len(meta.classes),
+        meta.size,
+        stem=meta.stem,
+        head=head,
+        dropout=meta.dropout,
+        drop_path=meta.drop_path,
+        aux=meta.aux,
+    )
 
 
 def check_classes(meta: Meta, taxonomy: Taxonomy, where: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ferdata.errors import BadOption
 
-# The first of each is no preference; a value that is not among them is refused by name.
+# The first is the default.
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "stem": ("native", "small"),
     "head": ("linear", "mlp", "xgboost"),
@@ -19,7 +19,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "schedule": ("one_cycle", "cosine", "plateau", "step", "exponential", "constant"),
     "unfreeze": ("all", "lp-ft", "gradual", "head"),
     "norm": ("train", "frozen", "recalibrate"),
-    "select": ("accuracy", "balanced_accuracy", "macro_f1", "loss"),
+    "select": ("accuracy", "balanced_accuracy", "macro_f1", "loss", "last"),  # last: nothing is chosen
     "tta": ("none", "flip", "ten-crop"),
 }
 ABOVE_ZERO = (

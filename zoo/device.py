@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ferdata.errors import BadOption
+from zoo.several import Place
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+
+    from zoo.config import TrainConfig
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
@@ -39,15 +42,47 @@ def _cpu_has_bf16() -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def fabric(device: str, precision: str, log: Path | None = None) -> "Fabric":
-    """Return Fabric on one device, as resolved, writing TensorBoard's events to `log` if that is given."""
+def fabric(config: "TrainConfig", place: Place, log: Path | None = None) -> "Fabric":
+    """Return Fabric as the options, resolved, say, writing TensorBoard's events to `log` if that is given."""
     from lightning_fabric import Fabric
     from lightning_fabric.loggers import TensorBoardLogger
+    from lightning_fabric.strategies import DDPStrategy
 
     loggers: Any = None
     if log is not None:
         loggers = TensorBoardLogger(root_dir=log.parent, name="", version=log.name)
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces the precision
+    strategy: Any = "auto"
+    if place.devices > 1:
+        # Blocks that stand still have no gradients to wait for.
+        still = config.unfreeze != "all"
+        strategy = DDPStrategy(cluster_environment=_environment(place), find_unused_parameters=still)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it would tell a user of this function about its own arguments
-        return Fabric(accelerator=device, devices=1, precision=precision, loggers=loggers)
+        made = Fabric(
+            accelerator=config.device,
+            devices=place.devices,
+            strategy=strategy,
+            precision=config.precision,  # type: ignore[arg-type]
+            loggers=loggers,
+        )
+        made.launch()
+    return made
+
+
+def _environment(place: Place) -> Any:
+    """Return what tells Fabric which of the processes this one is: they were started by `zoo.several`."""
+    from lightning_fabric.plugins.environments import LightningEnvironment
+
+    class Ours(LightningEnvironment):
+        @property
+        def creates_processes_externally(self) -> bool:
+            return True
+
+        def local_rank(self) -> int:
+            return place.rank
+
+        def node_rank(self) -> int:
+            return 0
+
+    return Ours()

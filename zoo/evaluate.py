@@ -1,6 +1,5 @@
 """Score a run on a split of a manifest: the one path that training's test figure and every later one take."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,12 +7,11 @@ from typing import Any
 from ferdata.errors import BadOption, FerdataError
 from ferdata.manifest import Manifest
 from ferdata.schema import SPLITS
-from zoo import checkpoint, report
+from zoo import calibrate, checkpoint, predictions, report, score
 from zoo.checkpoint import Meta
 from zoo.data import Images, Rows, load, read_rows, shared
 from zoo.device import resolve
 from zoo.folder import Folder, write_whole
-from zoo.predict import predict_all
 
 
 def evaluate(
@@ -21,33 +19,40 @@ def evaluate(
     manifest: str | Path | None = None,
     split: str = "test",
     dataset: str | None = None,
-    tta: bool | None = None,
+    tta: str | None = None,
+    bootstrap: int = 2000,
     device: str = "auto",
     roots: Mapping[str, Path] | None = None,
     save: bool = False,
+    save_predictions: str | Path | None = None,
     force: bool = False,
 ) -> dict[str, Any]:
     """Score the model of `run` and return the report, in the form of `report.json`.
 
     `manifest` is the one trained on unless another is named; `split` is train, val, test, or all for every labelled
-    row; `dataset` keeps to one dataset; `tta` averages each image with its mirror image, as the run did unless said
-    otherwise. `save` writes `evaluation-<split>.json` into the run, over an earlier one with `force`. Always float32,
+    row; `dataset` keeps to one dataset; `tta` is none, flip or ten-crop, as the run did unless said otherwise;
+    `bootstrap` the number of draws that intervals come from. `save` writes `evaluation-<split>.json` into the run,
+    `save_predictions` a Parquet file of every row's probabilities; over an earlier one with `force`. Always float32,
     whatever training used, so that a figure does not hang on the device. Raises FerdataError's kinds.
     """
     if split not in (*SPLITS, "all"):
         raise BadOption(f"There is no split {split!r}.", f"Choose one of {', '.join(SPLITS)} or all.")
+    if tta is not None:
+        score.check_tta(tta)
+    if bootstrap < 1:
+        raise BadOption(f"--bootstrap is {bootstrap}.", "Give a number of draws, such as 2000.")
     folder = Folder(Path(run))
     folder.must_exist()
     out = folder.path / f"evaluation-{split}.json"
-    if save:
-        report.check_free(out, force)
+    for path in (out if save else None, save_predictions):
+        if path is not None:
+            report.check_free(Path(path), force)
     device, _ = resolve(device, "32-true")
     net, meta = checkpoint.load(folder.model)
     trained_on = folder.absolute(meta.manifest)
     source = Manifest(Path(manifest or trained_on))
     checkpoint.check_classes(meta, source.taxonomy, str(source.path))
-    chosen = (dataset,) if dataset else meta.config.get("datasets") if manifest is None else None
-    rows = read_rows(source, chosen)
+    rows = _rows(meta, source, dataset, own=manifest is None)
     where = rows.where(split)
     if not len(where):
         raise BadOption(
@@ -56,14 +61,23 @@ def evaluate(
         )
     images = load(rows, {split: where}, meta.size, meta.channels, roots)[split]
     tta = meta.tta if tta is None else tta
-    probabilities = predict_all(net.to(device), images.pixels, meta.mean, meta.std, tta)
-    result = report.build(meta, rows, images, probabilities, split=split, tta=tta)
+    raw = score.score(net.to(device), images.pixels, meta.mean, meta.std, tta)
+    result = report.build(meta, rows, images, raw, split=split, tta=tta, draws=bootstrap)
     result["protocol"]["run_finished"] = folder.report.exists()
     result["protocol"]["same_manifest_as_training"] = source.fingerprint == meta.fingerprint
     result["protocol"]["leak_check"] = leak_against_training(meta, trained_on, rows, images)
     if save:
-        write_whole(out, json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+        write_whole(out, report.as_json(result))
+    if save_predictions is not None:
+        scored = {split: (images.where, calibrate.apply(raw, meta.temperature))}
+        predictions.save(Path(save_predictions), predictions.gather(meta, rows, scored))
     return result
+
+
+def _rows(meta: Meta, source: Manifest, dataset: str | None, own: bool) -> Rows:
+    """Read the rows to score: in the manifest trained on, the datasets and the fold of training."""
+    chosen = (dataset,) if dataset else meta.config.get("datasets") if own else None
+    return read_rows(source, chosen, meta.config.get("fold") if own else None)
 
 
 def leak_against_training(meta: Meta, trained_on: Path, rows: Rows, images: Images) -> dict[str, Any]:
@@ -72,14 +86,14 @@ def leak_against_training(meta: Meta, trained_on: Path, rows: Rows, images: Imag
     Groups are numbered per manifest, so across two manifests only pixels are compared.
     """
     if rows.manifest.fingerprint == meta.fingerprint:
-        trained = read_rows(rows.manifest, meta.config.get("datasets"))
+        trained = _rows(meta, rows.manifest, None, own=True)
         ours = trained.where("train", meta.config["targets"])
         return {"by": "group and pixels", "shared_with_train": shared(rows, ours, images.where)}
     try:
         before = Manifest(trained_on)
         if before.fingerprint != meta.fingerprint:
             return {"by": "nothing: the manifest trained on has changed", "shared_with_train": None}
-        seen = read_rows(before, meta.config.get("datasets"))
+        seen = _rows(meta, before, None, own=True)
     except FerdataError:
         return {"by": "nothing: the manifest trained on is gone", "shared_with_train": None}
     where = seen.where("train", meta.config["targets"])

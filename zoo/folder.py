@@ -29,6 +29,11 @@ class Folder:
         return self.path / "model.safetensors"
 
     @property
+    def last(self) -> Path:
+        """What `--resume` goes on from, while the run is not finished: `last.ckpt`."""
+        return self.path / "last.ckpt"
+
+    @property
     def report(self) -> Path:
         """The figures on test: `report.json`."""
         return self.path / "report.json"
@@ -49,6 +54,16 @@ class Folder:
         return self.path / "card.md"
 
     @property
+    def predictions(self) -> Path:
+        """What it says of each image of val and test: `predictions.parquet`."""
+        return self.path / "predictions.parquet"
+
+    @property
+    def trees(self) -> Path:
+        """The trees on the net's features, under `--head xgboost`: `trees.json`."""
+        return self.path / "trees.json"
+
+    @property
     def tensorboard(self) -> Path:
         """What TensorBoard reads."""
         return self.path / "tensorboard"
@@ -57,8 +72,8 @@ class Folder:
     def files(self) -> tuple[Path, ...]:
         """Every file that training writes, TensorBoard's aside."""
         return (
-            *(self.config, self.history, self.model, self.report),
-            *(self.curves, self.confusion, self.card),
+            *(self.config, self.history, self.model, self.last, self.trees, self.report, self.predictions),
+            *(self.curves, self.confusion, self.card, self.path / "classes.png", self.path / "reliability.png"),
         )
 
     def relative(self, path: Path) -> str:
@@ -69,14 +84,22 @@ class Folder:
         """Return the path that `relative` recorded."""
         return Path(os.path.normpath(self.path / recorded))
 
-    def check(self, force: bool) -> None:
-        """Raise AlreadyExists or CannotWrite now, before the work; leave no empty folder behind."""
+    def check(self, force: bool, resume: bool = False) -> None:
+        """Raise AlreadyExists or CannotWrite now, before the work; leave no empty folder behind.
+
+        With `resume` a run that can be gone on with is no hindrance; raises BrokenRun where there is none.
+        """
         new = not self.path.exists()
         if self.path.exists() and not self.path.is_dir():
             raise CannotWrite(f"{self.path} is a file.", "Name a folder with --out, such as runs/first.")
-        if not force and any(file.exists() for file in self.files):
+        if resume:
+            self._check_resume()
+        elif not force and any(file.exists() for file in self.files):
+            unfinished = self.last.exists()
             raise AlreadyExists(
-                f"{self.path} holds a run already.", "Add --force to replace it, or choose another --out."
+                f"{self.path} holds a run already" + (", which is not finished." if unfinished else "."),
+                ("Add --resume to go on with it, " if unfinished else "Add ")
+                + "--force to replace it, or choose another --out.",
             )
         probe = self.path / f".probe.{os.getpid()}"
         try:
@@ -87,6 +110,14 @@ class Folder:
                 self.path.rmdir()
         except OSError as error:
             raise CannotWrite(f"Cannot write in {self.path}: {error.strerror}.", "Choose another --out.") from None
+
+    def _check_resume(self) -> None:
+        if self.last.is_file():
+            return
+        if self.report.is_file():
+            raise BrokenRun(f"The run in {self.path} is finished.", "Leave out --resume, and choose another --out.")
+        if not self.config.is_file():
+            raise BrokenRun(f"There is no run in {self.path} to resume.", "Leave out --resume, or correct --out.")
 
     def clear(self) -> None:
         """Make the folder, and remove an earlier run's files, so that none of them is taken for the new one's."""
@@ -101,7 +132,7 @@ class Folder:
             raise BrokenRun(f"{self.path} {what}.", "Name the folder of a run, such as runs/first, or train one.")
 
 
-def write_whole(path: Path, data: bytes | str) -> None:
+def write_whole(path: Path, data: bytes | memoryview | str) -> None:
     """Write `path` whole or leave what was there: a temporary beside it, then a rename. Raises CannotWrite."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

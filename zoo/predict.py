@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from ferdata import progress
 from ferdata.errors import BadOption
 from ferdata.images import UnreadableImage, decode
+from ferdata.pack import prepare
 from ferdata.paths import must_be_file
 from ferdata.schema import IMAGE_SUFFIXES, is_image
 from zoo import checkpoint
-from zoo.data import prepare
 from zoo.device import resolve
 from zoo.folder import Folder
 from zoo.score import score as predict_all  # the name that callers know it by here

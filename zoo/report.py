@@ -1,5 +1,6 @@
-"""What a run says of itself: `report.json`, and the card in words."""
+"""What a run says of itself: the figures of `report.json`, its pictures, and the files that both go to."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,87 +8,93 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferdata.errors import AlreadyExists
-from zoo import metrics
+from zoo import calibrate, charts, intervals, metrics, slices
+from zoo.cards import card
 from zoo.checkpoint import Meta
 from zoo.data import Images, Rows
+from zoo.folder import Folder, write_whole
 from zoo.guards import prior
+
+__all__ = ["build", "card", "check_free", "write"]
 
 
 def build(
-    meta: Meta, rows: Rows, images: Images, probabilities: NDArray[np.float32], split: str, tta: bool
+    meta: Meta,
+    rows: Rows,
+    images: Images,
+    probabilities: NDArray[np.float32],
+    split: str = "test",
+    tta: str | None = None,
+    draws: int = intervals.DRAWS,
 ) -> dict[str, Any]:
-    """Return the figures on a split, what knowing the class frequencies alone would give, and how they came about."""
+    """Return the figures on a split, what knowing the class frequencies alone would give, and how they came about.
+
+    `probabilities` (n, classes) are as `score` gives them at temperature 1; the temperature of `meta` is applied here,
+    so that calibration is reported before and after. `tta` is what they were scored with, the run's own unless said.
+    Intervals are of `draws` bootstrap draws over groups of images that belong together.
+    """
     hard = images.hard.numpy()
-    result = metrics.score(probabilities, hard, meta.classes)
-    result["baseline"] = prior(images.hard, len(meta.classes))
-    names = np.asarray(rows.table["dataset"].to_pylist())[images.where]
-    result["by_dataset"] = {
-        str(name): {
-            "n": int((names == name).sum()),
-            "accuracy": float((probabilities.argmax(1) == hard)[names == name].mean()),
-        }
-        for name in np.unique(names)
+    known = slices.facts(rows.manifest, rows.taxonomy, images.where)
+    calibrated = calibrate.apply(probabilities, meta.temperature)
+    result = metrics.score(calibrated, hard, meta.classes, known.clusters, draws)
+    result["calibration"] = {
+        **calibrate.before_and_after(probabilities, hard, meta.temperature),
+        "intervals": result.pop("calibration_intervals"),
+        "reliability": metrics.bins(calibrated, hard).tolist(),
     }
+    result["voters"] = slices.distance(calibrated, known.voters, known.clusters, draws)
+    result["baseline"] = prior(images.hard, len(meta.classes))
+    tables = {name: slices.by(words, calibrated, hard, known.clusters, draws) for name, words in known.parts.items()}
+    result["by_dataset"] = tables.pop("dataset")
+    result["by_person"] = {name: table for name, table in tables.items() if table}
     result["protocol"] = {
         "manifest": str(rows.manifest.path),
         "fingerprint": rows.manifest.fingerprint,
         "split": split,
         "split_source": rows.split_source,
+        "fold": meta.config.get("fold"),
         "taxonomy": meta.taxonomy["name"],
         "selection": f"the epoch with the best val {meta.config['select']}; "
         "test took no part and is scored once, at the end",
         "chosen": meta.chosen,
-        "flip_tta": tta,
+        "tta": meta.tta if tta is None else tta,
         "precision": "32-true",
     }
     result["backbone"] = meta.backbone
+    result["sources"] = _sources(rows, known.parts["dataset"])
     return result
+
+
+def _sources(rows: Rows, scored: NDArray[np.str_]) -> dict[str, dict[str, Any]]:
+    """Return title, terms and citation of each dataset that was trained on or scored."""
+    names = rows.table["dataset"].take(np.flatnonzero(rows.hard >= 0))
+    used = {*np.unique(scored).tolist(), *names.unique().to_pylist()}
+    wanted = ("title", "homepage", "licence", "redistribution", "commercial", "citation", "release")
+    return {
+        name: {key: source.get(key) for key in wanted} for name, source in rows.manifest.sources.items() if name in used
+    }
+
+
+def write(folder: Folder, meta: Meta, report: dict[str, Any]) -> list[Path]:
+    """Write `report.json`, its pictures and `card.md` of a finished run into its folder; return where they are."""
+    files: dict[str, bytes | str] = {
+        "report.json": as_json(report),
+        "confusion.png": charts.confusion(report, meta.taxonomy),
+        "classes.png": charts.per_class(report, meta.taxonomy),
+        "reliability.png": charts.reliability(report),
+        "card.md": card(meta, report),
+    }
+    for name, content in files.items():
+        write_whole(folder.path / name, content)
+    return [folder.path / name for name in files]
+
+
+def as_json(report: dict[str, Any]) -> str:
+    """Return the report as the text of a JSON file."""
+    return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
 
 
 def check_free(path: Path, force: bool) -> None:
     """Raise AlreadyExists if `path` is there and may not be replaced."""
     if path.exists() and not force:
         raise AlreadyExists(f"{path} is there already.", "Add --force to replace it.")
-
-
-def card(meta: Meta, report: dict[str, Any]) -> str:
-    """Return the run in words, as Markdown."""
-    config, protocol, training = meta.config, report["protocol"], report["training"]
-    interval = report["confidence_intervals"]
-    lines = [
-        f"# {meta.backbone} on {Path(meta.manifest).name}",
-        "",
-        f"Facial expression from one face picture: {', '.join(meta.classes)}. Input {meta.size} x {meta.size}, "
-        f"{meta.channels} channel(s), {report['parameters']:,} parameters, "
-        + ("pretrained." if config["pretrained"] else "trained from scratch."),
-        "",
-        f"| {report['n']:,} test images | figure | 95 % interval |",
-        "|---|---|---|",
-        *(
-            f"| {name.replace('_', ' ')} | {report[name]:.1%} | {interval[name][0]:.1%} to {interval[name][1]:.1%} |"
-            for name in metrics.HEADLINES
-        ),
-        f"| always the commonest class | {report['baseline']['majority_share']:.1%} | |",
-        "",
-        f"- Trained for {training['epochs']:.1f} epochs on {training['n_train']:,} images, "
-        f"{config['targets']} targets, in {training['seconds']:.0f} s on {training['device']} "
-        f"({training['precision']}), seed {config['seed']}.",
-        f"- The checkpoint is of epoch {meta.chosen['epoch']}: {protocol['selection']}.",
-        f"- Leak check: {_leak_words(protocol['leak_check'])}",
-        f"- Manifest fingerprint `{meta.fingerprint}`; split column `{protocol['split_source']}`; "
-        f"mirror averaging {'on' if meta.tta else 'off'}.",
-        "",
-        "It sees what annotators saw in a face at one moment, not what a person feels, and no better for people "
-        "who are rare in its training data. Terms of the datasets hold for the weights too.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _leak_words(found: dict[str, Any]) -> str:
-    if not (found["val_in_train"] or found["test_in_train"]):
-        return "no val or test image has its like in train."
-    return (
-        f"**{found['test_in_train']:,} test and {found['val_in_train']:,} val images have their like in train** "
-        "(--allow-leak): the figures above are too good."
-    )

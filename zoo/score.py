@@ -22,7 +22,7 @@ def score(
     pixels: Tensor | NDArray[np.uint8],
     mean: tuple[float, ...],
     std: tuple[float, ...],
-    tta: str | bool = "none",
+    tta: str = "none",
     temperature: float = 1.0,
     what: str = "Scoring",
 ) -> NDArray[np.float32]:
@@ -37,8 +37,6 @@ def score(
     the net was trained in; only a net that Fabric wraps keeps its own precision. The net is left in eval mode.
     Raises BadOption for an unknown `tta` or a temperature that is not above 0.
     """
-    if isinstance(tta, bool):  # as checkpoints of format 1 say it
-        tta = "flip" if tta else "none"
     check_tta(tta)
     if not temperature > 0:
         raise BadOption(f"The temperature is {temperature}.", "It must be above 0; 1 changes nothing.")

@@ -28,8 +28,13 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "split": ("split", "A merged manifest split anew: shares, folds, a frozen list."),
     "recipe": ("recipe", "Everything of a manifest but the pixels, to pass on."),
     "rehydrate": ("rehydrate", "A recipe's manifest, rebuilt on your own copy."),
+    "pack": ("pack", "Decode a manifest's images into the cache, ahead of train."),
+    "cache": ("cache", "What the cache holds, how much it may, and clearing it."),
+    "augment": ("augment", "Look at what an augmentation policy makes of some faces."),
+    "zoo": ("zoo", "The backbones and recipes: size, weights, published figures."),
     "train": ("train", "Train a backbone on a manifest's train split, chosen on val."),
     "evaluate": ("evaluate", "Judge a trained run on a split."),
+    "compare": ("compare", "Runs side by side: is the difference real?"),
     "predict": ("predict", "Label images with a trained run."),
 }
 

@@ -1,5 +1,6 @@
 """`ferdata evaluate RUN`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,11 @@ import click
 
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json, table
-from ferdata.cli.train import headlines
 from ferdata.schema import SPLITS
 from zoo.device import DEVICES
 from zoo.evaluate import evaluate
+from zoo.metrics import HEADLINES
+from zoo.score import TTA
 
 
 @click.command("evaluate")
@@ -18,24 +20,33 @@ from zoo.evaluate import evaluate
 @option(evaluate, "--manifest", type=click.Path(path_type=Path), help="Another manifest [default: the one trained on].")
 @option(evaluate, "--split", type=click.Choice((*SPLITS, "all")), help="all: every labelled row.")
 @option(evaluate, "--dataset", metavar="NAME", help="Keep to one dataset.")
-@click.option("--tta/--no-tta", default=None, help="Average with the mirror image [default: as the run did].")
+@option(evaluate, "--tta", type=click.Choice(TTA), help="Average several views of a face [default: as the run did].")
+@option(evaluate, "--bootstrap", type=click.IntRange(1), help="Draws that the intervals come from.")
 @option(evaluate, "--device", type=click.Choice(DEVICES), help="Where to compute.")
 @option(evaluate, "--save", help="Write evaluation-SPLIT.json into the run.")
-@option(evaluate, "--force", help="Replace an earlier evaluation-SPLIT.json.")
+@option(
+    evaluate,
+    "--save-predictions",
+    type=click.Path(path_type=Path),
+    metavar="F.parquet",
+    help="Write every row's probabilities.",
+)
+@option(evaluate, "--force", help="Replace earlier files of --save and --save-predictions.")
 @json_option
 def command(run: Path, as_json: bool, **given: Any) -> None:
-    """Score a trained run on a split, by class.
+    """Score a trained run on a split: by class, by dataset, by age and the like, with intervals.
 
     \b
     ferdata evaluate runs/first
     ferdata evaluate runs/first --manifest manifests/ckplus.parquet --split all
+    ferdata evaluate runs/first --tta ten-crop --save-predictions first.parquet
     """  # fmt: skip
     result = evaluate(run, **given)
     print_json(result) if as_json else report(run, result)
 
 
 def report(run: Path, r: dict[str, Any]) -> None:
-    """Print an evaluation's figures, over all and by class."""
+    """Print an evaluation's figures, over all, by class, and by part."""
     protocol = r["protocol"]
     shared = protocol["leak_check"]["shared_with_train"]
     facts(
@@ -43,6 +54,7 @@ def report(run: Path, r: dict[str, Any]) -> None:
             "run": run,
             "manifest": f"{protocol['manifest']} ({protocol['fingerprint'][:8]}), split {protocol['split']} "
             f"by {protocol['split_source']}",
+            "views": {"none": "one", "flip": "the face and its mirror image", "ten-crop": "ten crops"}[protocol["tta"]],
             "note": None
             if protocol["run_finished"]
             else "this run was interrupted before its end: not its final weights",
@@ -51,12 +63,84 @@ def report(run: Path, r: dict[str, Any]) -> None:
         }
     )
     click.echo()
+    by_class(r)
+    if len(r["by_dataset"]) > 1:
+        by_part("dataset", r["by_dataset"])
+    for name, parts in r["by_person"].items():
+        by_part(name, parts)
+    confusion(r)
+    headlines(r, f"{protocol['split'].capitalize()}, {r['n']:,} images")
+
+
+def share(value: float | None, digits: int = 1) -> str | None:
+    """Return a share in per cent; None stays None."""
+    return None if value is None else f"{value:.{digits}%}"
+
+
+def between(interval: Sequence[float] | None, digits: int = 1) -> str | None:
+    """Return an interval of shares in words; None stays None."""
+    return None if interval is None else f"{interval[0]:.{digits}%} to {interval[1]:.{digits}%}"
+
+
+def by_class(r: dict[str, Any]) -> None:
+    """Print each class's figures."""
     rows = [
-        (name, *(None if c[f] is None else f"{c[f]:.1%}" for f in ("recall", "precision", "f1")), c["n"])
+        (
+            *(name, c["n"], share(c["recall"]), between(c["intervals"]["recall"])),
+            *(share(c["precision"]), share(c["f1"]), between(c["intervals"]["f1"])),
+        )
         for name, c in r["per_class"].items()
     ]
-    table("By class", ("class", "recall", "precision", "F1", "images"), rows)
-    if len(r["by_dataset"]) > 1:
-        parts = [(name, f"{d['accuracy']:.1%}", d["n"]) for name, d in r["by_dataset"].items()]
-        table("By dataset", ("dataset", "accuracy", "images"), parts)
-    headlines(r, f"{protocol['split'].capitalize()}, {r['n']:,} images")
+    table("By class", ("class", "images", "recall", "95 % interval", "precision", "F1", "95 % interval"), rows)
+
+
+def by_part(column: str, parts: dict[str, dict[str, Any]]) -> None:
+    """Print the figures of each word of a column; those with little support are marked."""
+    rows = [
+        (
+            *(name, d["n"], d["units"], share(d["accuracy"]), between(d["intervals"]["accuracy"])),
+            *(share(d["macro_f1"]), between(d["intervals"]["macro_f1"]), "few" if d["small"] else ""),
+        )
+        for name, d in parts.items()
+    ]
+    names = (column, "images", "groups", "accuracy", "95 % interval", "macro-F1", "95 % interval", "")
+    few = any(d["small"] for d in parts.values())
+    table(f"By {column}", names, rows, "few: below 30 images or 10 groups; no ground to say anything" if few else "")
+
+
+def confusion(r: dict[str, Any]) -> None:
+    """Print the confusion matrix: true classes down, predicted ones across."""
+    rows = [(name, *counts) for name, counts in zip(r["classes"], r["confusion"], strict=True)]
+    table("True down, predicted across", ("", *(name[:9] for name in r["classes"])), rows)
+
+
+def headlines(r: dict[str, Any], title: str) -> None:
+    """Print the headline figures of a report, with their intervals."""
+    spread, calibration = r["confidence_intervals"], r["calibration"]
+    rows = [
+        (name.replace("_", " ").replace("f1", "F1"), share(r[name], 2), between(spread[name], 2)) for name in HEADLINES
+    ]
+    rows.append(("always the commonest class", share(r["baseline"]["majority_share"], 2), None))
+    raw = f"; {calibration['before']['ece']:.2%} at 1" if calibration["temperature"] != 1 else ""
+    name = f"calibration error (temperature {calibration['temperature']:.2f}{raw})"
+    rows.append((name, share(r["ece"], 2), between(calibration["intervals"]["ece"], 2)))
+    rows.append(("log loss, nats", f"{r['log_loss']:.3f}", _plain(calibration["intervals"]["log_loss"])))
+    if voters := r["voters"]:
+        words = {"total_variation": "total variation", "kl": "KL, nats"}
+        rows += [
+            (f"from the annotators' shares: {word}", f"{voters[key]:.3f}", _plain(voters["intervals"][key]))
+            for key, word in words.items()
+        ]
+    drawn = r["bootstrap"]
+    unit = "images" if drawn["unit"] == "image" else "groups (one person, clip or picture)"
+    table(
+        title,
+        ("figure", "value", "95 % interval"),
+        rows,
+        f"Intervals: {drawn['draws']:,} bootstrap draws of {drawn['units']:,} {unit}. "
+        f"Calibration: {calibration['bins']} bins of equal width.",
+    )
+
+
+def _plain(interval: Sequence[float]) -> str:
+    return f"{interval[0]:.3f} to {interval[1]:.3f}"

@@ -29,11 +29,13 @@ TWINS = {
     "validate": "ferdata.steps.validate:validate",
     "recipe": "ferdata.steps.recipe:recipe",
     "rehydrate": "ferdata.steps.rehydrate:rehydrate",
+    "pack": "ferdata.steps.pack:pack",
     "train": "zoo.train:train",
     "evaluate": "zoo.evaluate:evaluate",
+    "compare": "zoo.compare:compare",
     "predict": "zoo.predict:predict",
 }
-NOT_OPTIONS = {"manifest", "recipe", "manifests", "run", "paths", "say", "roots", "options"}
+NOT_OPTIONS = {"manifest", "recipe", "manifests", "run", "runs", "paths", "say", "roots", "options"}
 
 
 @pytest.mark.parametrize("name", TWINS)

@@ -25,7 +25,7 @@ def meta():
         std=(0.25,),
         size=32,
         channels=1,
-        tta=True,
+        tta="flip",
         manifest="m.parquet",
         fingerprint="f" * 32,
         chosen={"epoch": 1},
@@ -92,7 +92,7 @@ def test_somebody_elses_weights_are_refused(tmp_path):
     save_file({"w": torch.zeros(1)}, path, {"ferdata": json.dumps({"format": 99})})
     with pytest.raises(BrokenRun, match="format 99"):
         checkpoint.load(path)
-    save_file({"w": torch.zeros(1)}, path, {"ferdata": json.dumps({"format": 1, "classes": []})})
+    save_file({"w": torch.zeros(1)}, path, {"ferdata": json.dumps({"format": 2, "classes": []})})
     with pytest.raises(BrokenRun, match="damaged"):
         checkpoint.load(path)
     save_file({"w": torch.zeros(1)}, path, {"ferdata": "[]"})

@@ -1,12 +1,19 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from ferdata.errors import BadOption, BrokenSource, ImagesMissing
-from ferdata.images import decode
+from ferdata import cache
+from ferdata.errors import BadOption, BrokenSource, CannotWrite, ImagesMissing
 from ferdata.manifest import Manifest
 from tests.zoo.conftest import shape, shape_rows, write_shapes
 from zoo import data
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("FERDATA_CACHE", str(tmp_path / "cache"))
 
 
 def read(path, **more):
@@ -74,7 +81,7 @@ def test_one_dataset_can_be_chosen_and_a_stranger_is_refused(shapes):
         read(path, datasets=["middle"])
 
 
-def test_an_image_that_no_longer_decodes_is_named(tmp_path, shapes):
+def test_an_image_that_no_longer_decodes_is_named(tmp_path, own_cache):
     path = write_shapes(
         tmp_path / "bad.parquet", [{**r, "image": {"bytes": b"junk", "path": None}} for r in shape_rows()]
     )
@@ -83,34 +90,12 @@ def test_an_image_that_no_longer_decodes_is_named(tmp_path, shapes):
         data.load(rows, data.of_split(rows, "hard"), 32, 1)
 
 
-def test_images_that_moved_are_asked_for(tmp_path):
+def test_images_that_moved_are_asked_for(tmp_path, own_cache):
     gone = {"bytes": None, "path": "gone.png"}
     path = write_shapes(tmp_path / "gone.parquet", [{**r, "image": gone} for r in shape_rows()])
     rows = read(path)
     with pytest.raises(ImagesMissing):
         data.load(rows, data.of_split(rows, "hard"), 32, 1)
-
-
-def test_a_picture_is_cut_to_its_middle_square_and_brought_to_size():
-    wide = np.zeros((20, 60), np.uint8)
-    wide[:, 20:40] = 200
-    assert (data.prepare(wide, 10, 1) == 200).all()
-    assert data.prepare(wide, 40, 3).shape == (40, 40, 3)
-
-
-def test_colour_becomes_grey_and_grey_three_channels():
-    red = np.zeros((8, 8, 3), np.uint8)
-    red[..., 0] = 255
-    assert int(data.prepare(red, 8, 1)[0, 0, 0]) == 76
-    grey = np.full((8, 8), 7, np.uint16) << 8
-    assert (data.prepare(grey, 8, 3) == 7).all()
-
-
-def test_a_picture_of_the_right_size_passes_untouched():
-    from ferdata.images import encode_png
-
-    drawn = shape("anger", 3)
-    assert np.array_equal(data.prepare(decode(encode_png(drawn)), 32, 1)[..., 0], drawn)
 
 
 def test_statistics_are_those_of_all_pixels():
@@ -136,9 +121,9 @@ def test_a_class_that_never_occurs_has_no_weight():
     assert weights.tolist() == pytest.approx([1, 1, 0])
 
 
-def test_a_set_that_memory_cannot_hold_is_refused_before_reading(manifest_path):
+def test_a_set_that_nothing_can_hold_is_refused_before_reading(manifest_path):
     rows = read(manifest_path)
-    with pytest.raises(BadOption, match="this machine has"):
+    with pytest.raises(CannotWrite, match="may hold"):
         data.load(rows, data.of_split(rows, "hard"), 60_000, 3)
 
 
@@ -146,3 +131,97 @@ def test_the_size_of_the_images_decides_where_a_backbone_has_none(manifest_path)
     rows = read(manifest_path)
     assert data.natural_size(rows, rows.where("all")) == 32
     assert data.all_grey(rows, rows.where("all"))
+
+
+DIVIDED = [4, 0, 0, 0, 4, 0, 0, 0, 1, 1]  # no majority, but a distribution
+SURE = [0, 9, 0, 1, 0, 0, 0, 0, 0, 0]
+
+
+def test_every_kind_of_target_and_evaluation_share_the_packs_of_one_training(shapes, own_cache):
+    given = [{**r, "votes": DIVIDED if i % 3 == 0 else SURE} for i, r in enumerate(shape_rows())]
+    path = shapes(given)
+    voted = read(path)
+    sure = read(path, targets="majority")
+    parts = data.load(voted, data.of_split(voted, "crossentropy"), 32, 1)
+    assert len(cache.entries()) == 3
+    some = data.load(sure, data.of_split(sure, "majority"), 32, 1)
+    judged = data.load(voted, {"test": voted.where("test")}, 32, 1)
+    assert len(cache.entries()) == 3
+    assert (len(parts["train"]), len(some["train"])) == (128, 85)
+    for part in (*parts.values(), *some.values(), *judged.values()):
+        for at, i in enumerate(part.where.tolist()):
+            assert np.array_equal(part.pixels[at, ..., 0].numpy(), shape(*given[i]["shape"]))
+
+
+def test_pixels_are_a_view_of_the_file_and_not_a_copy(manifest_path, own_cache):
+    rows = read(manifest_path)
+    first, second = (data.load(rows, data.of_split(rows, "hard"), 32, 1)["train"].pixels for _ in range(2))
+    assert first.data_ptr() != second.data_ptr()  # two mappings
+    assert torch.equal(first, second)
+    mapped = next(entry for entry in cache.entries() if entry.about["shape"] == list(first.shape))
+    assert mapped.in_use
+    assert str(mapped.path) in Path("/proc/self/maps").read_text()
+
+
+def test_rows_with_a_class_come_first_and_each_kind_in_file_order(shapes):
+    given = [{**r, "votes": DIVIDED if i < 3 else SURE} for i, r in enumerate(shape_rows())]
+    assert read(shapes(given)).where("train", "crossentropy").tolist() == [*range(3, 128), 0, 1, 2]
+
+
+def folded():
+    return [{**r, "fold": None if i >= 200 else i % 5} for i, r in enumerate(shape_rows())]
+
+
+def test_a_fold_tests_the_next_one_chooses_and_the_others_train(shapes):
+    path = shapes(folded())
+    for fold in range(5):
+        rows = read(path, fold=fold)
+        where = data.of_split(rows, "crossentropy")
+        assert rows.split_source == "fold"
+        assert set((where["test"] % 5).tolist()) == {fold}
+        assert set((where["val"] % 5).tolist()) == {(fold + 1) % 5}
+        assert set((where["train"] % 5).tolist()) == set(range(5)) - {fold, (fold + 1) % 5}
+        assert sorted(np.concatenate(list(where.values())).tolist()) == list(range(200))  # rows without one are out
+
+
+def test_the_test_pack_of_a_fold_is_the_val_pack_of_the_fold_before(shapes, own_cache):
+    path = shapes(folded())
+    for fold in (0, 1):
+        rows = read(path, fold=fold)
+        data.load(rows, data.of_split(rows, "hard"), 32, 1)
+    assert len(cache.entries()) == 5
+
+
+def test_a_leak_between_folds_is_counted(shapes):
+    given = folded()
+    given[0]["group"] = given[1]["group"] = given[2]["group"]  # folds 0, 1 and 2
+    rows = read(shapes(given), fold=0)
+    where = data.of_split(rows, "hard")
+    assert data.shared(rows, where["train"], where["test"]) == 1
+    assert data.shared(rows, where["train"], where["val"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("folds", "fold", "said", "hint"),
+    [(5, 7, "no fold 7", "folds 0 to 4"), (0, 0, "has no folds", "--folds 5"), (2, 0, "2 folds", "--folds 5")],
+)
+def test_a_fold_that_is_not_there_is_refused_with_those_that_are(shapes, folds, fold, said, hint):
+    path = shapes([{**r, "fold": i % folds if folds else None} for i, r in enumerate(shape_rows())])
+    with pytest.raises(BadOption, match=said) as refused:
+        read(path, fold=fold)
+    assert hint in refused.value.hint
+
+
+def test_statistics_of_several_pieces_are_those_of_the_whole(monkeypatch):
+    pixels = torch.randint(0, 256, (50, 8, 8, 3), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    whole = data.statistics(pixels)
+    monkeypatch.setattr(data, "CHUNK", 1000)
+    assert data.statistics(pixels) == whole
+
+
+def test_a_changed_image_is_trusted_only_when_that_is_said(shapes):
+    rows = read(shapes([{**r, "pixel_hash": "0" * 32} if i == 5 else r for i, r in enumerate(shape_rows())]))
+    where = data.of_split(rows, "hard")
+    with pytest.raises(BrokenSource, match="made:0005"):
+        data.load(rows, where, 32, 1)
+    assert len(data.load(rows, where, 32, 1, trust_files=True)["train"]) == 128

@@ -1,0 +1,66 @@
+"""`ferdata compare RUN RUN...`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ferdata.cli.evaluate import between, share
+from ferdata.cli.options import json_option, option
+from ferdata.cli.output import print_json, table
+from ferdata.schema import SPLITS
+from zoo.compare import compare, points
+from zoo.metrics import HEADLINES
+
+
+@click.command("compare")
+@click.argument("runs", type=click.Path(path_type=Path), nargs=-1, required=True)
+@option(compare, "--split", type=click.Choice((*SPLITS, "all")), help="Whose stored predictions are compared.")
+@option(compare, "--by", type=click.Choice(HEADLINES), help="The figure that is decided on.")
+@option(compare, "--bootstrap", type=click.IntRange(100), help="Draws that the intervals come from.")
+@option(compare, "--shared", help="Keep to the rows that all runs were scored on.")
+@json_option
+def command(runs: tuple[Path, ...], as_json: bool, **given: Any) -> None:
+    """Compare runs on the same test rows, in pairs: is the difference real?
+
+    \b
+    ferdata compare runs/first runs/second
+    ferdata compare runs/first runs/second runs/third --by macro_f1
+    ferdata compare first.parquet second.parquet     # of evaluate --save-predictions
+    """  # fmt: skip
+    result = compare(runs, **given)
+    print_json(result) if as_json else report(result)
+
+
+def report(r: dict[str, Any]) -> None:
+    """Print the table of runs, that of pairs, and the answer."""
+    rows = [
+        (
+            run["run"],
+            *(run["backbone"], run["parameters"], share(run["accuracy"], 2), between(run["intervals"]["accuracy"])),
+            *(share(run["macro_f1"], 2), between(run["intervals"]["macro_f1"])),
+            *(share(run["balanced_accuracy"], 2), share(run["ece"]), f"{run['log_loss']:.3f}"),
+        )
+        for run in r["runs"]
+    ]
+    names = ("run", "backbone", "parameters", "accuracy", "95 %", "macro-F1", "95 %", "balanced", "ECE", "log loss")
+    unit = "" if r["unit"] == "image" else f" in {r['units']:,} groups (one person, clip or picture)"
+    table(f"{r['split'].capitalize()}, {r['n']:,} images{unit}", names, rows, text=2)
+    for run in r["runs"]:
+        for mark in run["marks"]:
+            click.echo(f"{run['run']}: {mark}.")
+    if any(run["marks"] for run in r["runs"]):
+        click.echo()
+    tests = [
+        (
+            f"{pair['b']} - {pair['a']}",
+            *(points(pair["difference"]), "{} to {}".format(*map(points, pair["interval"]))),
+            *(pair["only_b_right"], pair["only_a_right"], f"{pair['mcnemar_p']:.2g}"),
+            *(pair["test"], f"{pair['p_corrected']:.2g}", "yes" if pair["real"] else "no"),
+        )
+        for pair in r["pairs"]
+    ]
+    p = "p, Holm" if r["correction"] else "p"
+    names = ("pair", "points", "95 %", "only first right", "only second right", "McNemar p", "decided by", p, "real")
+    table(f"Difference of {r['by'].replace('_', ' ').replace('f1', 'F1')}", names, tests)
+    click.echo(r["answer"])

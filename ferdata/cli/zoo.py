@@ -1,0 +1,110 @@
+"""`ferdata zoo list [PATTERN]`, `ferdata zoo show NAME` and `ferdata zoo recipes`."""
+
+from typing import Any
+
+import click
+
+from ferdata.cli.options import json_option
+from ferdata.cli.output import facts, print_json, table
+from zoo.describe import Description, describe, listing
+
+
+@click.group("zoo")
+def command() -> None:
+    """The backbones that can be trained: how large, how fast, from which weights, and what was published of them.
+
+    \b
+    ferdata zoo list
+    ferdata zoo list efficientnet
+    ferdata zoo show resnet_fer
+    ferdata zoo recipes
+    """
+
+
+@command.command("list")
+@click.argument("pattern", required=False)
+@json_option
+def list_command(as_json: bool, pattern: str | None) -> None:
+    """Our nets and torchvision's; with a PATTERN (a part of a name, or with * and ?), timm's too.
+
+    \b
+    ferdata zoo list
+    ferdata zoo list 'tf_efficientnetv2_*'
+    """
+    found = listing(pattern)
+    if as_json:
+        print_json(found)
+        return
+    rows = [(e.name, e.library, e.title, e.pretrained, e.size, e.counted and e.counted.parameters) for e in found]
+    table("Backbones", ("name", "of", "what it is", "weights", "pixels", "parameters"), rows, text=4)
+    if pattern is None:
+        click.echo("Any of timm's classifiers too, by name: ferdata zoo list PATTERN")
+    click.echo("All about one: ferdata zoo show NAME")
+
+
+@command.command("show")
+@click.argument("name")
+@json_option
+def show_command(as_json: bool, name: str) -> None:
+    """All about one backbone; a tag of timm's weights may follow a dot.
+
+    \b
+    ferdata zoo show deep_emotion
+    ferdata zoo show resnet50.a1_in1k
+    """
+    found = describe(name)
+    print_json(found) if as_json else report(found)
+
+
+def report(d: Description) -> None:
+    """Print the facts of a backbone, then the published figures, each with its protocol."""
+    facts(
+        {
+            "backbone": d.name,
+            "what": d.title,
+            "source": d.source,
+            "licence": d.licence,
+            "weights": "\n".join((d.weights, ", ".join(d.tags))) if d.tags else d.weights,
+            "mean, std": f"{_list(d.mean)}; {_list(d.std)}" if d.mean and d.std else "those of the training images",
+            "input": f"{d.size} px, {d.channels} channel{'s' * (d.channels > 1)}"
+            + (f"; the smallest that works: {d.smallest} px" if d.smallest else "")
+            + ("; --stem small for 40 to 64 px" if d.small_stem else ""),
+            "parameters": f"{d.parameters:,} with {d.classes} classes",
+            "flops": f"{d.flops / 1e9:.3g} G an image (a multiply-add is two)",
+            "features": f"{d.features:,}, in {d.blocks} blocks with the head",
+            "mind": d.caveat or None,
+        }
+    )
+    if d.published:
+        click.echo()
+        rows = [(p.data, p.protocol, f"{p.accuracy:g} %") for p in d.published]
+        table("Published", ("data", "how", "accuracy"), rows, text=2)
+    if d.tags:
+        click.echo(f"\nNext: ferdata train --manifest M --set backbone={d.name} --set pretrained=true")
+    else:
+        click.echo(f"\nNext: ferdata train --manifest M --set backbone={d.name}")
+
+
+def _list(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values)
+
+
+@command.command("recipes")
+@json_option
+def recipes_command(as_json: bool) -> None:
+    """The recipes that `ferdata train --recipe NAME` knows.
+
+    \b
+    ferdata zoo recipes
+    """
+    from zoo import recipe
+
+    found: list[dict[str, Any]] = [
+        {"name": r.name, **r.about, "options": dict(r.options)} for r in map(recipe.load, recipe.names())
+    ]
+    if as_json:
+        print_json(found)
+        return
+    rows = [(r["name"], r.get("title", ""), r["options"].get("backbone", "")) for r in found]
+    table("Recipes", ("name", "what it is", "backbone"), rows, text=3)
+    click.echo("Train by one: ferdata train --manifest M --recipe NAME --set KEY=VALUE")

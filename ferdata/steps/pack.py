@@ -1,0 +1,89 @@
+"""Pack: the images of a manifest made into arrays in the cache, ahead of the training that reads them."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ferdata import pack as packs
+from ferdata import pick
+from ferdata.errors import BadOption
+from ferdata.manifest import Manifest
+from ferdata.schema import SPLITS
+
+SIZES = (8, 2048)
+
+
+@dataclass(frozen=True)
+class Packed:
+    """One side: its file, `shape` (n, H, W, C) of uint8, and whether it was `made` now or there already.
+
+    `changed` images are not as ingested.
+    """
+
+    split: str
+    path: Path | None
+    shape: tuple[int, ...]
+    size: int
+    made: bool
+    changed: int
+
+
+@dataclass(frozen=True)
+class Packing:
+    """What a pack did: `size` in bytes, of all sides; `images` were decoded now, in `seconds`."""
+
+    sides: tuple[Packed, ...]
+    split_source: str
+    size: int
+    images: int
+    seconds: float
+
+
+def pack(
+    manifest: Path | str,
+    *,
+    size: int | None = None,
+    channels: int | None = None,
+    split: Sequence[str] = SPLITS,
+    datasets: Sequence[str] | None = None,
+    fold: int | None = None,
+    trust_files: bool = False,
+    roots: Mapping[str, Path] | None = None,
+) -> Packing:
+    """Make the packs that a training of `manifest` will open; `train` makes them by itself where they are missing.
+
+    `size` is the side in pixels, `channels` 1 or 3: by default the images' own, as in train. `split` are the sides,
+    `datasets` and `fold` as in train. `trust_files` takes images that have changed since ingest as they are now.
+    Raises NotAManifest, BadOption, ImagesMissing, BrokenSource, CannotWrite.
+    """
+    if size is not None and not SIZES[0] <= size <= SIZES[1]:
+        raise BadOption(f"--size cannot be {size}.", f"Use {SIZES[0]} to {SIZES[1]} pixels.")
+    if channels not in (None, 1, 3):
+        raise BadOption(f"--channels cannot be {channels}.", "Use 1 for grey, 3 for colour.")
+    if strangers := [name for name in split if name not in SPLITS]:
+        raise BadOption(f"There is no split {strangers[0]!r}.", f"Choose of {', '.join(SPLITS)}.")
+    opened = Manifest(Path(manifest))
+    table, taxonomy = opened.table(*pick.COLUMNS), opened.taxonomy
+    side, source = pick.sides(opened, table, datasets, fold)
+    wanted = {name: pick.whole_side(table, taxonomy, side, name) for name in dict.fromkeys(split)}
+    if not any(len(where) for where in wanted.values()):
+        raise BadOption(
+            f"{opened.path} has no labelled row in {', '.join(wanted)} (column {source}).",
+            f"Split it: ferdata merge {opened.path} -o merged.parquet --split 0.8,0.1,0.1",
+        )
+    judged = (side != "") & ((side == "train") | (pick.classes_of(table, taxonomy) >= 0))
+    everything = np.flatnonzero(judged & pick.teaching(table, taxonomy))  # what train asks for, whatever `split` says
+    size = size or pick.natural_size(table, everything)
+    channels = channels or (1 if pick.all_grey(table, everything) else 3)
+    started = time.perf_counter()
+    done = packs.packs(opened, wanted, size, channels, roots, trust_files=trust_files)
+    seconds = time.perf_counter() - started
+    sides = tuple(
+        Packed(name, pack.path, pack.pixels.shape, pack.pixels.nbytes, pack.made, pack.changed)
+        for name, pack in done.items()
+    )
+    decoded = sum(each.shape[0] for each in sides if each.made)
+    return Packing(sides, source, sum(each.size for each in sides), decoded, seconds)

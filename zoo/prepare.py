@@ -1,0 +1,199 @@
+"""Before the first step: read, refuse what cannot work, fill in the options, and build what the loop needs."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ferdata import progress
+from ferdata.manifest import Manifest
+from zoo import (
+    augment,
+    backbones,
+    checkpoint,
+    data,
+    guards,
+    losses,
+    optimise,
+    policies,
+    resume,
+    settle,
+    unfreeze,
+    weights,
+)
+from zoo.backbones import Backbone
+from zoo.checkpoint import Meta
+from zoo.config import TrainConfig
+from zoo.device import fabric
+from zoo.ema import Ema
+from zoo.folder import Folder, write_whole
+from zoo.job import Job, Say, State
+from zoo.loader import Loader
+from zoo.schedule import Schedule
+from zoo.several import Place
+
+LOOKED_AT = 512  # images whose scale is checked
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What is known before a pixel is read: rows and splits, options filled in, leaks counted, things worth saying."""
+
+    manifest: Path
+    rows: data.Rows
+    where: Mapping[str, NDArray[np.intp]]
+    config: TrainConfig
+    card: Backbone
+    first: Meta | None
+    leak: dict[str, int]
+    notes: list[str]
+
+
+def ground(asked: TrainConfig, manifest: Path) -> Ground:
+    """Read the rows, check them and the options, and fill in what was left open. Raises FerdataError's kinds."""
+    card = backbones.backbone(asked.backbone, asked.pretrained, asked.weights)
+    policies.policy(asked.augment)
+    rows = data.read_rows(Manifest(manifest), asked.datasets, asked.fold, asked.targets)
+    where = data.of_split(rows, asked.targets)
+    guards.check_splits(rows, where)
+    notes = [*guards.check_classes(rows, where), *guards.check_val(len(where["val"]), asked.select)]
+    first = weights.of_run(asked, rows.taxonomy)
+    config = settle.fill(asked, card, rows, where, first)
+    guards.check_norm(config)
+    leak = guards.check_leak(rows, where, config.allow_leak)
+    return Ground(manifest, rows, where, config, card, first, leak, notes)
+
+
+@contextmanager
+def job(
+    ready: Ground,
+    folder: Folder,
+    clock: Schedule,
+    place: Place,
+    roots: Mapping[str, Path] | None,
+    say: Say,
+    resumed: bool = False,
+    write: bool = True,
+) -> Iterator[tuple[Job, State]]:
+    """Build net, data and optimiser, and only then clear the folder of an earlier run; end the loader afterwards.
+
+    `resumed` puts back what `last.ckpt` holds. Without `write` nothing is written.
+    """
+    config, rows = ready.config, ready.rows
+    saved = resume.read(folder.last) if resumed and folder.last.exists() else None
+    torch.manual_seed(config.seed)
+    # A resumed run has its weights already; those that it began with may be gone.
+    card = ready.card if saved is None else backbones.backbone(config.backbone)
+    net, notes = weights.build(config, card, rows.taxonomy, ready.first if saved is None else None)
+    parts = data.load(rows, ready.where, config.size or 0, config.channels or 1, roots, config.trust_files)
+    meta = _meta(ready, parts["train"].pixels) if saved is None else saved["meta"]
+    resume.check_meta(meta, rows.manifest.fingerprint, folder.path)
+    some = augment.as_float(parts["train"].pixels[:: max(1, len(parts["train"]) // LOOKED_AT)])
+    guards.check_scale(augment.normalise(some, torch.tensor(meta.mean), torch.tensor(meta.std).clamp(min=1e-6)))
+    blocks = backbones.blocks(net)
+    stages = unfreeze.stages(config, len(blocks))
+    unfreeze.check(config, stages)
+    engine = fabric(config, place, folder.tensorboard if write and place.leads else None)
+    if write and saved is None and place.leads:
+        folder.clear()
+        write_whole(folder.config, config.toml())
+    with Loader(
+        parts["train"],
+        policies.policy(config.augment),
+        meta.mean,
+        meta.std,
+        config.batch // config.devices,
+        engine.device,
+        config.engine,
+        config.seed + place.rank,
+        config.channels_last,
+    ) as loader:
+        built = Job(
+            folder, config, rows, parts, dataset_ids(rows, parts["train"]), meta, engine, loader,
+            _loss(config, parts["train"], engine.device), blocks, [], stages,
+            guards.prior(parts["val"].hard, len(meta.classes)), ready.leak, say, [*ready.notes, *notes],
+        )  # fmt: skip
+        state = _state(built, net, clock)
+        if saved is not None:
+            resume.restore(saved, built, state)
+            unfreeze.set_open(state.bare, blocks, stages[state.stage].open)
+        yield built, state
+
+
+def _state(built: Job, net: nn.Module, clock: Schedule) -> State:
+    """Hand the net to Fabric, and return the loop's first state, its first stage opened."""
+    config = built.config
+    if config.devices > 1 and config.norm == "train" and built.fabric.device.type == "cuda":
+        net = nn.SyncBatchNorm.convert_sync_batchnorm(net)  # statistics of the whole batch, as on one device
+    if config.channels_last:
+        net = net.to(memory_format=torch.channels_last)
+    built.norms.extend(unfreeze.backbone_norms(net, built.blocks))
+    moving: Any = torch.compile(net) if config.compile else net
+    wrapped, optimiser = built.fabric.setup(moving, optimise.build(net, built.blocks, config))
+    if config.norm == "recalibrate":
+        recalibrate(built, net)
+    unfreeze.set_open(net, built.blocks, built.stages[0].open)
+    clock.begin((config.epochs or 1) * built.steps)
+    ema = Ema(net, config.ema) if config.ema else None
+    sam = optimise.Sam(net, config.sam) if config.sam else None
+    return State(wrapped, net, optimiser, clock, ema, sam)
+
+
+def recalibrate(built: Job, net: nn.Module) -> None:
+    """Estimate the backbone's statistics anew on the train images, un-augmented."""
+    train, config, meta = built.parts["train"], built.config, built.meta
+    plain = Loader(train, policies.POLICIES["none"], meta.mean, meta.std, config.batch, built.fabric.device)
+    with plain, unfreeze.recalibrating(net, built.norms), progress.bar("Statistics", len(train), "images") as advance:
+        for batch in plain.epoch(torch.arange(len(train)), 0):
+            net(batch.x)
+            advance(len(batch.x))
+
+
+def _meta(ready: Ground, pixels: Tensor) -> Meta:
+    """Return what travels with the weights; mean and std are those that the first weights were made with, if any."""
+    config, rows, first = ready.config, ready.rows, ready.first
+    own = ready.card.statistics(config.channels or 1) if first is None else (first.mean, first.std)
+    mean, std = own or data.statistics(pixels)
+    return Meta(
+        backbone=config.backbone,
+        classes=rows.taxonomy.classes,
+        taxonomy=rows.taxonomy.as_dict(),
+        mean=mean,
+        std=std,
+        size=config.size or 0,
+        channels=config.channels or 1,
+        tta=config.tta,
+        manifest=config.manifest,
+        fingerprint=rows.manifest.fingerprint,
+        chosen={},
+        config=config.as_dict(),
+        head=checkpoint.plain(weights.head_of(config)),
+        stem=config.stem,
+        dropout=config.dropout,
+        drop_path=config.drop_path,
+        aux=config.aux_weight > 0,
+    )
+
+
+def _loss(config: TrainConfig, train: data.Images, device: torch.device) -> losses.Loss:
+    """Return the loss, with the class weights and the prior of the train images."""
+    counts = train.soft.sum(0)
+    found = data.class_weights(train.soft, config.class_weights)
+    if found is not None:
+        if config.weight_cap is not None:
+            found = found.clamp(max=config.weight_cap)
+        found = found.to(device)
+    return losses.build(config, found, (counts / counts.sum().clamp(min=1e-12)).to(device))
+
+
+def dataset_ids(rows: data.Rows, images: data.Images) -> Tensor:
+    """Return a number for the dataset of each image, int64 (n,)."""
+    names = rows.table["dataset"].combine_chunks().take(pa.array(images.where)).dictionary_encode()
+    return torch.from_numpy(names.indices.to_numpy(zero_copy_only=False).astype(np.int64))
