@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ferdata import progress
+from ferdata import cache, progress
 from ferdata.app import decide, fields, findings, looks, media
 from ferdata.app.decide import INFO
 from ferdata.app.fields import DECIDED, KNOWN, TRUTH
@@ -34,6 +34,7 @@ class Pushed:
     views: tuple[str, ...]
     findings: Mapping[str, int]
     waiting: int
+    held: cache.Held | None = field(default=None, repr=False)  # keeps the pictures in the cache
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def push(
 ) -> tuple[Any, Pushed]:
     """Make or bring up to date the dataset of a manifest; decisions that were not pulled are kept.
 
-    `predictions` maps sample ids to (word, confidence); `inputs` names what else the dataset is made of, so that one
+    `predictions` maps sample ids to (class, confidence); `inputs` names what else the dataset is made of, so that one
     that is up to date is left alone. Raises ImagesMissing, CannotWrite.
     """
     name = fields.name_of(opened.path)
@@ -69,7 +70,7 @@ def push(
         _note(dataset, opened, reviewer, state)
         return dataset, _unchanged(dataset, opened)
     table = opened.table(*dict.fromkeys((*fields.READ, *findings.READ)))
-    files = media.files(opened)
+    files, held = media.files(opened)
     if dataset is None:
         dataset = fo.Dataset(name, persistent=True)
         dataset.media_type = "image"
@@ -77,7 +78,7 @@ def push(
         decide.harvest(dataset)
     mapped = opened.taxonomy.mapping
     words = fields.truth(table, mapped)
-    found = findings.findings(table, words, predictions)
+    found = findings.findings(table, predictions)
     fields.declare(fo, dataset, table, bool(predictions))
     documents = fields.documents(table, files, words, found, predictions)
     added, updated, removed = _write(dataset, documents, sum(map(bool, files)))
@@ -92,8 +93,10 @@ def push(
     _note(dataset, opened, reviewer, state, choices=choices)
     counts = {f: sum(f in row for row in found) for f in present}
     shown = added + updated
-    return dataset, Pushed(name, opened.rows, shown, added, updated, removed, opened.rows - shown, tuple(views), counts,
-                           decide.waiting(dataset))  # fmt: skip
+    return dataset, Pushed(
+        name, opened.rows, shown, added, updated, removed, opened.rows - shown, tuple(views), counts,
+        decide.waiting(dataset), held,
+    )  # fmt: skip
 
 
 def _current(dataset: Any, state: Mapping[str, Any]) -> bool:

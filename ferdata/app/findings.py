@@ -25,10 +25,10 @@ READ = (*TOLD_BY, "target", "split", "official_split", "group", "picture", "issu
         "brightness", "contrast")  # fmt: skip
 
 
-def findings(table: pa.Table, words: Sequence[str | None], predicted: Mapping[str, Any]) -> list[list[str]]:
+def findings(table: pa.Table, predicted: Mapping[str, Any]) -> list[list[str]]:
     """Return the findings of each row of `table`, which has READ and `sample_id`.
 
-    `words` is each row's ground truth, `predicted` maps sample ids to (word, confidence). Issues that audit or align
+    `predicted` maps sample ids to (class, confidence). Issues that audit or align
     wrote count; copies, conflicts and leaks are looked for here, since a merged manifest tells them without an audit.
     """
     n = table.num_rows
@@ -43,7 +43,7 @@ def findings(table: pa.Table, words: Sequence[str | None], predicted: Mapping[st
         LOW_QUALITY: named[LOW_QUALITY] | _unlike_a_face(table),
         COPY: np.bincount(picture, minlength=1)[picture] > 1 if n else np.zeros(0, np.bool_),
         TORN: _torn(table),
-        DISAGREES: _disagrees(table["sample_id"].to_pylist(), words, predicted),
+        DISAGREES: _disagrees(table["sample_id"].to_pylist(), table["target"].to_pylist(), predicted),
     }
     rows: list[list[str]] = [[] for _ in range(n)]
     for name, mask in found.items():
@@ -101,7 +101,7 @@ def _torn(table: pa.Table) -> Mask:
     return torn
 
 
-def _disagrees(ids: Sequence[str], words: Sequence[str | None], predicted: Mapping[str, Any]) -> Mask:
+def _disagrees(ids: Sequence[str], targets: Sequence[str | None], predicted: Mapping[str, Any]) -> Mask:
     if not predicted:
         return np.zeros(len(ids), np.bool_)
 
@@ -109,4 +109,4 @@ def _disagrees(ids: Sequence[str], words: Sequence[str | None], predicted: Mappi
         label, confidence = predicted.get(sample, (None, None))
         return None not in (label, word) and label != word and (confidence is None or confidence > CONFIDENT)
 
-    return np.array([against(s, w) for s, w in zip(ids, words, strict=True)], np.bool_)
+    return np.array([against(s, w) for s, w in zip(ids, targets, strict=True)], np.bool_)

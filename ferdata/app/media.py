@@ -1,87 +1,121 @@
-"""Pictures as files that a browser shows: referenced ones where they lie, all others written once to a cache."""
+"""Pictures as files that a browser shows: referenced ones where they lie, all others written once to the cache."""
 
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ferdata import images, progress
-from ferdata.app.start import cache
-from ferdata.errors import CannotWrite, ImagesMissing, InvalidManifest
+from ferdata import cache, images, progress
+from ferdata.errors import ImagesMissing, InvalidManifest
 from ferdata.manifest import Manifest, stored_hash
 from ferdata.paths import inside
 
+KIND = "media"
 SHOWN = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp")  # what browsers show
 # The first bytes of what browsers show; anything else is stored as PNG.
-KINDS = ((b"\x89PNG", ".png"), (b"\xff\xd8\xff", ".jpg"), (b"GIF8", ".gif"), (b"BM", ".bmp"))
+HEADS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")
+READ = ("sample_id", "dataset", "pixel_hash", "alignment", "image")
+BATCH = 2048
 
 
-def files(opened: Manifest, columns: tuple[str, ...] = ("sample_id", "dataset", "pixel_hash", "alignment")) -> list[str]:
-    """Return, for each row of a manifest, the file that shows it, or "" where it has none any more.
+def files(opened: Manifest) -> tuple[list[str], cache.Held | None]:
+    """Return, for each row of a manifest, the file that shows it, or "" where its picture is not there any more.
 
-    Raises ImagesMissing where none of a dataset's files is there, and CannotWrite.
+    Files in the cache stay as long as what comes with them is held. Raises ImagesMissing where none of a dataset's
+    pictures is there, and NoRoom.
     """
     roots = opened.roots()
-    folder = cache() / "media"
     found: list[str] = []
-    there: dict[str, bool] = {}
+    datasets: list[str] = []
+    stored: dict[int, str] = {}  # row -> hash, of what no browser shows where it lies
+    size = 0
     with progress.bar("pictures", opened.rows) as advance:
-        for row in _rows(opened, columns):
-            path = _referenced(row, roots) or _cached(opened, row, roots, folder)
-            there[row["dataset"]] = there.get(row["dataset"], False) or bool(path)
-            found.append(path)
+        for row in _rows(opened):
+            found.append(_referenced(row, roots))
+            datasets.append(row["dataset"])
+            if not found[-1] and not _shown(row["image"]):
+                stored[len(found) - 1] = _name(opened, row)
+                size += len(row["image"]["bytes"] or b"")
             advance()
-    for dataset, any_there in there.items():
-        if not any_there:
+    held = _cached(opened, roots, stored, size) if stored else None
+    for i, name in stored.items():
+        path = held.path / name[:2] / name if held else None
+        found[i] = str(path) if path and path.is_file() else ""
+    _must_show(dict.fromkeys(datasets), {d for d, f in zip(datasets, found, strict=True) if f}, roots)
+    return found, held
+
+
+def _must_show(datasets: Mapping[str, None], there: set[str], roots: Mapping[str, Path | None]) -> None:
+    for dataset in datasets:
+        if dataset not in there:
             raise ImagesMissing(
                 f"No picture of {dataset} is below {roots[dataset]} any more.",
                 f"Say where the dataset is now: FERDATA_ROOT_{dataset.upper()}=/path/to/it",
             )
-    return found
 
 
-def _rows(opened: Manifest, columns: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    for batch in opened.batches([*columns, "image"], rows=2048):
+def _rows(opened: Manifest) -> Iterator[dict[str, Any]]:
+    for batch in opened.batches(READ, rows=BATCH):
         yield from batch.to_pylist()
+
+
+def _shown(image: Mapping[str, Any]) -> bool:
+    return image["bytes"] is None and str(image["path"]).lower().endswith(SHOWN)
 
 
 def _referenced(row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> str:
     """Return the file that a row points at if a browser can show it as it is; a path never leads out of its root."""
-    image, root = row["image"], roots.get(row["dataset"])
-    if image["bytes"] is not None or root is None or not image["path"].lower().endswith(SHOWN):
+    root = roots.get(row["dataset"])
+    if root is None or not _shown(row["image"]):
         return ""
     try:
-        path = inside(root, image["path"])
+        path = inside(root, row["image"]["path"])
     except OSError:
         return ""
     return str(path) if os.path.isfile(path) else ""  # noqa: PTH113  # a Path per row costs more than the look
 
 
-def _cached(opened: Manifest, row: Mapping[str, Any], roots: Mapping[str, Path | None], folder: Path) -> str:
-    """Write a row's picture to the cache, under the hash of its pixels, if it is not there yet."""
-    if row["image"]["bytes"] is None and row["image"]["path"].lower().endswith(SHOWN):
-        return ""  # it was looked for
+def _name(opened: Manifest, row: Mapping[str, Any]) -> str:
     name = stored_hash(row)
     if not name.isalnum():  # a manifest by another hand: a name, never a path
-        raise InvalidManifest(f"{opened.path} has the pixel_hash {name!r}.", "It is no hash: ingest the dataset again.")
-    place = folder / name[:2]
-    for suffix in (".png", ".jpg", ".gif", ".bmp"):
-        if (place / f"{name}{suffix}").is_file():
-            return str(place / f"{name}{suffix}")
-    try:
-        data = opened.read_image(row, roots)
-        suffix = next((s for head, s in KINDS if data.startswith(head)), "")
-        data = data if suffix else images.encode_png(images.decode(data))
-    except (ImagesMissing, images.UnreadableImage):
-        return ""
-    path = place / f"{name}{suffix or '.png'}"
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        fresh.write_bytes(data)
-        fresh.replace(path)
-    except OSError as error:
-        raise CannotWrite(
-            f"Cannot write pictures to {folder}: {error.strerror}.", "Free some space, or set FERDATA_CACHE to a folder."
-        ) from None
-    return str(path)
+        raise InvalidManifest(f"{opened.path} has the pixel_hash {name!r}.", "Ingest the dataset again.")
+    return f"{name}.png"
+
+
+def _cached(
+    opened: Manifest, roots: Mapping[str, Path | None], stored: Mapping[int, str], size: int
+) -> cache.Held | None:
+    """Return the cache's folder of these pictures; it is made if it is not there. A decision changes nothing of it."""
+    key = hashlib.blake2b("".join(stored.values()).encode(), digest_size=16).hexdigest()
+    held = cache.find(KIND, key)
+    if held:
+        return held
+    with cache.turn(KIND, key):
+        held = cache.find(KIND, key)
+        if held:
+            return held
+        cache.make_room(size)
+        with cache.fresh(KIND, key) as part:
+            _write(opened, roots, stored, part)
+            return cache.publish(part, KIND, key, {"manifest": opened.path.name, "pictures": len(stored)})
+
+
+def _write(opened: Manifest, roots: Mapping[str, Path | None], stored: Mapping[int, str], part: Path) -> None:
+    with progress.bar("pictures to the cache", len(stored)) as advance:
+        for i, row in enumerate(_rows(opened)):
+            if i not in stored:
+                continue
+            path = part / stored[i][:2] / stored[i]
+            advance()
+            if path.exists():
+                continue
+            try:
+                data = opened.read_image(row, roots)
+                # Browsers go by the first bytes, not by the name.
+                data = data if data.startswith(HEADS) else images.encode_png(images.decode(data))
+            except (ImagesMissing, images.UnreadableImage):
+                continue
+            with cache.writing():
+                path.parent.mkdir(exist_ok=True)
+                path.write_bytes(data)

@@ -1,13 +1,16 @@
 """FiftyOne started so that it stays on this machine: no telemetry, our plugin beside the user's own, a database."""
 
+import contextlib
 import importlib
 import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ferdata import cache
 from ferdata.errors import CannotWrite, MissingExtra, NoDatabase
 
 PACKAGE = 'pip install "ferdata[review]"'
@@ -84,6 +87,17 @@ def gone(error: BaseException) -> NoDatabase:
     )
 
 
+@contextlib.contextmanager
+def watched() -> Iterator[None]:
+    """Turn a database that stops in the middle of the block into NoDatabase."""
+    import pymongo.errors
+
+    try:
+        yield
+    except (pymongo.errors.ConnectionFailure, pymongo.errors.WaitQueueTimeoutError) as error:
+        raise gone(error) from None
+
+
 def answers(uri: str) -> str | None:
     """Return why no MongoDB answers at `uri`, or None if one does."""
     import pymongo
@@ -124,19 +138,10 @@ def runs(binary: Path | None) -> str | None:
     return None if asked.returncode == 0 else (asked.stderr.strip().splitlines() or ["it was killed"])[-1]
 
 
-def cache() -> Path:
-    """Return the folder for what can be made again: $FERDATA_CACHE, else the user's cache folder."""
-    given = os.environ.get("FERDATA_CACHE")
-    if given:
-        return Path(given)
-    home = os.environ.get("XDG_CACHE_HOME")
-    return (Path(home) if home else Path.home() / ".cache") / "ferdata"
-
-
 def plugins() -> Path:
     """Return a folder of plugins: ours, and by links every one that the user has. Raises CannotWrite."""
     ours = Path(__file__).resolve().parent.parent / "review_plugin"
-    folder = cache() / "fiftyone-plugins"
+    folder = cache.folder() / "fiftyone-plugins"
     given = os.environ.get("FIFTYONE_PLUGINS_DIR") or str(Path.home() / "fiftyone" / "__plugins__")
     links = {PLUGIN: ours}
     if Path(given).resolve() != folder.resolve() and Path(given).is_dir():
