@@ -88,20 +88,17 @@ def policy(name: str) -> Policy:
 def in_words(chosen: Policy) -> list[tuple[str, str]]:
     """Return what a policy does, as (name, range) in the order of work; nothing that it leaves alone."""
     turn, tone, moved = (_often(c) for c in (chosen.rotation_chance, chosen.tone_chance, chosen.shift_chance))
+    hole = f"{_share(chosen.erase_area)} of the area, width / height {_span(chosen.erase_aspect)}"
     words = [
-        ("scale", f"{_span(chosen.scale)} each axis{turn}", chosen.scale != (1, 1)),
+        ("scale", f"{_span(chosen.scale, '×')}, each axis by itself{turn}", chosen.scale != (1, 1)),
         ("rotation", f"±{chosen.rotation:g}°{turn}", bool(chosen.rotation)),
         ("shear", f"±{chosen.shear:g}°{turn}", bool(chosen.shear)),
-        ("shift", f"±{chosen.shift:.0%} of the side{moved}", bool(chosen.shift)),
-        ("crop", f"{_span(chosen.crop)} of the area, width/height {_span(chosen.crop_aspect)}", chosen.crops),
-        ("flip", f"{chosen.flip:.0%}", bool(chosen.flip)),
+        ("shift", f"±{chosen.shift:.0%} of the side, each axis by itself{moved}", bool(chosen.shift)),
+        ("crop", f"{_share(chosen.crop)} of the area kept, width / height {_span(chosen.crop_aspect)}", chosen.crops),
+        ("flip", f"{chosen.flip:.0%} of the time", bool(chosen.flip)),
         ("brightness", f"{_span(chosen.brightness, '×')}{tone}", chosen.brightness != (1, 1)),
         ("contrast", f"{_span(chosen.contrast, '×')}{tone}", chosen.contrast != (1, 1)),
-        (
-            "erase",
-            f"{_span(chosen.erase_area)} of the area, width/height {_span(chosen.erase_aspect)}{_often(chosen.erase)}",
-            bool(chosen.erase),
-        ),
+        ("erase", f"{hole}{_often(chosen.erase)}", bool(chosen.erase)),
     ]
     return [(name, text) for name, text, happens in words if happens]
 
@@ -109,6 +106,11 @@ def in_words(chosen: Policy) -> list[tuple[str, str]]:
 def _span(value: Range, sign: str = "") -> str:
     low, high = value
     return f"{sign}{low:g}" if low == high else f"{sign}{low:g} to {sign}{high:g}"
+
+
+def _share(value: Range) -> str:
+    low, high = (f"{100 * v:.0f}" for v in value)
+    return f"{low}%" if low == high else f"{low} to {high}%"
 
 
 def _often(chance: float) -> str:

@@ -7,17 +7,20 @@ from typing import Any
 
 import click
 
+from ferdata.cli.groups import Decorator, GroupedCommand, under
 from ferdata.cli.options import json_option, option
-from ferdata.cli.output import console, facts, print_json, table
+from ferdata.cli.output import console, facts, print_json
 
 _before = time.monotonic()
 
-from zoo.augment import POLICIES  # noqa: E402
-from zoo.config import CLASS_WEIGHTS, SELECT, TARGETS  # noqa: E402
+from ferdata.cli.evaluate import headlines  # noqa: E402
+from zoo.config import CHOICES, TrainConfig  # noqa: E402
 from zoo.device import DEVICES, PRECISIONS  # noqa: E402
+from zoo.recipe import DEFAULT, load, names  # noqa: E402
 from zoo.train import Run, train  # noqa: E402
 
-LOADING = time.monotonic() - _before  # seconds that importing torch took, which --time-limit covers too
+# What a run does when it is told nothing: the default recipe's word, else the dataclass's.
+USUAL = {**TrainConfig().as_dict(), **load(DEFAULT).options}
 
 
 class Duration(click.ParamType[float]):
@@ -36,54 +39,146 @@ class Duration(click.ParamType[float]):
         return seconds
 
 
-@click.command("train")
-@option(train, "--manifest", type=click.Path(path_type=Path), help="The manifest to train on.")
-@option(
-    train,
-    "-o",
-    "--out",
-    type=click.Path(path_type=Path),
-    help="The run's folder [default: runs/MANIFEST-BACKBONE].",
+def named(name: str, help_text: str, parameter: str = "", **attributes: Any) -> Decorator:
+    """Declare one of TrainConfig's options: not given it is None, and what it then is stands in its help."""
+    key = parameter or name.split("/")[0].lstrip("-").replace("-", "_")
+    usual = USUAL[key]
+    if not isinstance(usual, bool | None) and "[default" not in help_text:
+        help_text += f" [default: {usual}]"
+    attributes.setdefault("type", click.Choice(CHOICES[key]) if key in CHOICES else None)
+    return option(train, *filter(None, (name, parameter)), help=help_text, **attributes)
+
+
+FILE = click.Path(path_type=Path)
+
+
+@click.command("train", cls=GroupedCommand)
+@under(
+    "What is trained on, and where to",
+    option(train, "--manifest", type=FILE, help="The manifest to train on."),
+    option(train, "-o", "--out", type=FILE, help="The run's folder [default: runs/MANIFEST-BACKBONE]."),
+    named("--dataset", "Keep to this dataset; may be repeated.", "datasets", multiple=True, metavar="NAME"),
+    named("--fold", "Test on this fold, choose on the next, train on the others.", type=click.IntRange(0)),
+    named("--size", "Input side, pixels [default: the backbone's own].", type=click.IntRange(8)),
+    named("--channels", "1 grey, 3 colour [default: as the images are].", type=click.Choice([1, 3])),
 )
-@option(train, "--backbone", metavar="NAME", help="resnet_fer, vgg13_ferplus, or any of timm's, such as resnet18.")
-@option(train, "--size", type=click.IntRange(8), help="Input side, pixels [default: the backbone's own].")
-@option(train, "--channels", type=click.Choice([1, 3]), help="1 grey, 3 colour [default: as the images are].")
-@option(train, "--targets", type=click.Choice(TARGETS), help="Learn the votes' shares, or the one class.")
-@option(train, "--epochs", type=click.IntRange(1), help="At most so many [default: 30, or as the limit allows].")
-@option(train, "--time-limit", type=Duration(), metavar="TIME", help="For the whole command, such as 10m.")
-@option(train, "--batch", type=click.IntRange(2), help="Images a step.")
-@option(train, "--lr", type=float, help="Peak learning rate [default: the backbone's].")
-@option(train, "--weight-decay", type=float, help="[default: the backbone's]")
-@option(train, "--smoothing", type=float, help="Label smoothing, 0 to 1.")
-@option(train, "--augment", type=click.Choice(tuple(POLICIES)), help="How much pictures are varied.")
-@option(train, "--class-weights", type=click.Choice(CLASS_WEIGHTS), help="Weigh rare classes up.")
-@option(train, "--select", type=click.Choice(SELECT), help="What val chooses the checkpoint by.")
-@option(train, "--patience", type=click.IntRange(0), help="Stop after so many epochs without a better one; 0: never.")
-@option(train, "--tta/--no-tta", help="Average each scored image with its mirror image.")
-@option(train, "--device", type=click.Choice(DEVICES), help="Where to compute.")
-@option(train, "--precision", type=click.Choice(PRECISIONS), help="Of training; scoring is always 32-true.")
-@option(train, "--seed", type=int, help="Of weights, order and augmentation.")
-@option(train, "--dataset", "datasets", multiple=True, metavar="NAME", help="Keep to this dataset; may be repeated.")
-@option(train, "--pretrained", help="Start from timm's weights (a download).")
-@option(train, "--allow-leak", help="Train although val or test share faces with train; the report says so.")
-@option(train, "--force", help="Replace the run in --out.")
-@json_option
+@under(
+    "A whole system",
+    option(train, "--recipe", metavar="NAME|FILE", help=f"{', '.join(names())}; or a .toml, such as a run's."),
+    click.option("--set", "options", multiple=True, metavar="KEY=VALUE",
+                 help="Any option of a recipe, such as head_widths=512,256; may be repeated."),
+)  # fmt: skip
+@under(
+    "The net and its first weights",
+    named("--backbone", "Ours, torchvision's or timm's: ferdata zoo list.", metavar="NAME"),
+    named("--stem", "small: looks at every pixel, for 40 to 64 px."),
+    named("--head", "What turns features into classes; mlp takes --set head_widths=512,256."),
+    named("--pretrained/--from-scratch", "Begin with published weights (a download), or with none."),
+    named("--weights", "Begin with the weights of this file (.safetensors, .pth).", type=FILE),
+    named("--init", "Begin with the weights of this run.", type=FILE, metavar="RUN"),
+)
+@under(
+    "What it is taught",
+    named("--targets", "One class, the voters' shares, one drawn from them, or several."),
+    named("--loss", "focal leaves more to what is still wrong."),
+    named("--smoothing", "Label smoothing, 0 to 1.", type=float),
+    named("--class-weights", "Weigh rare classes up."),
+    named("--sampler", "Show rare classes, or small datasets, more often."),
+    named("--augment", "How pictures are varied: ferdata augment shows it.", metavar="NAME"),
+)
+@under(
+    "How it moves",
+    named("--optimiser", "sgd, adamw, or any of timm's [default: the backbone's].", metavar="NAME"),
+    named("--lr", "Highest learning rate [default: the backbone's].", type=float),
+    named("--weight-decay", "[default: the backbone's]", type=float),
+    named("--schedule", "How the rate goes; one_cycle and cosine end with --time-limit."),
+    named("--unfreeze", "lp-ft: the head, then all; gradual: block by block from the top."),
+    named("--norm", "Batch normalisation's statistics, for the whole run."),
+    named("--ema", "Keep the average of the weights, such as 0.999; 0: do not.", type=float),
+)
+@under(
+    "How long, and what is kept",
+    named("--epochs", "At most so many [default: 30, or as the limit allows].", type=click.IntRange(1)),
+    named("--time-limit", "For the whole command, such as 10m.", type=Duration(), metavar="TIME"),
+    named("--patience", "Stop after so many epochs without a better one; 0: never.", type=click.IntRange(0)),
+    named("--select", "What val chooses the epoch by; last: nothing is chosen."),
+    named("--tta", "Views of a scored image that are averaged."),
+)
+@under(
+    "Where, and how",
+    named("--batch", "Images a step.", type=click.IntRange(2)),
+    named("--device", "Where to compute.", type=click.Choice(DEVICES)),
+    named("--devices", "How many of them.", type=click.IntRange(1)),
+    named("--precision", "Of training; scoring is always 32-true.", type=click.Choice(PRECISIONS)),
+    named("--compile/--no-compile", "Have torch compile the net: slower to start, faster to run."),
+    named("--seed", "Of weights, order and augmentation.", type=int),
+)
+@under(
+    "This command",
+    option(train, "--dry-run", help="Check everything, say what a run would take, write nothing."),
+    option(train, "--resume", help="Go on with the unfinished run in --out from its last whole epoch."),
+    option(train, "--force", help="Replace the run in --out."),
+    named("--allow-leak/--no-allow-leak", "Train although val or test share faces with train; the report says so."),
+    named("--trust-files/--no-trust-files", "Take images that have changed since ingest as they are."),
+    json_option,
+)
 def command(as_json: bool, datasets: tuple[str, ...], time_limit: float | None, **given: Any) -> None:
     """Train a backbone on a manifest's train split; val chooses the checkpoint, test is scored once.
 
     \b
     ferdata train --manifest manifests/merged.parquet --time-limit 10m
-    ferdata train --manifest manifests/merged.parquet -o runs/r18 --backbone resnet18 --size 64 --epochs 20
+    ferdata train --manifest manifests/merged.parquet --recipe khaireddin --set lr=0.02 --dry-run
+    ferdata train --manifest manifests/merged.parquet -o runs/b0 --backbone efficientnet_b0 --pretrained --size 112
+    ferdata train --manifest manifests/ckplus.parquet -o runs/ck --init runs/b0 --unfreeze lp-ft --norm frozen
+    ferdata train --manifest manifests/merged.parquet -o runs/b0 --resume
     """  # fmt: skip
-    left = None if time_limit is None else max(time_limit - LOADING, 1e-3)
-    run = train(time_limit=left, datasets=datasets or None, say=lambda line: click.echo(line, err=as_json), **given)
-    print_json(run.report) if as_json else report(run)
+    run = train(
+        time_limit=time_limit,
+        datasets=datasets or None,
+        say=lambda line: click.echo(line, err=as_json),
+        begun=_before,  # the time limit covers the import of torch too
+        **given,
+    )
+    if as_json:
+        print_json(run.report)
+    else:
+        rehearsed(run) if run.report.get("dry_run") else report(run)
+
+
+def rehearsed(run: Run) -> None:
+    """Print what a dry run found."""
+    r = run.report
+    config, leak = r["config"], r["leak_check"]
+    facts(
+        {
+            "backbone": f"{r['backbone']}, {r['parameters']:,} parameters, {config['size']} px, "
+            f"{config['channels']} channel(s)",
+            "images": ", ".join(f"{n:,} {split}" for split, n in r["images"].items()),
+            "classes": ", ".join(r["classes"]),
+            "leak": "none" if not (leak["val_in_train"] or leak["test_in_train"]) else "ALLOWED",
+            "stages": ", then ".join(r["stages"]) if len(r["stages"]) > 1 else None,
+            "a step": f"{1000 * r['seconds_per_step']:,.0f} ms on {config['device']} ({config['precision']})",
+            "an epoch": span(r["seconds_per_epoch"]),
+            "the whole": f"{span(r['seconds'])} for {r['epochs']:g} epochs at the most",
+            "memory": f"{r['memory_bytes'] / 1e9:.1f} GB" if r["memory_bytes"] else None,
+            "note": "\n".join(r["notes"]) or None,
+        }
+    )
+    click.echo("\nEverything checks out. Nothing was written; leave out --dry-run to train.")
+
+
+def span(seconds: float) -> str:
+    """Return a time as people say it."""
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def report(run: Run) -> None:
     """Print what training came to, where its pictures are, and what to do next."""
     r = run.report
     training, chosen = r["training"], r["protocol"]["chosen"]
+    leak = r["protocol"]["leak_check"]
     click.echo()
     facts(
         {
@@ -93,7 +188,7 @@ def report(run: Run) -> None:
             f"{training['seconds']:.0f} s on {training['device']} ({training['precision']})",
             "chosen": f"epoch {chosen['epoch']}, val accuracy {chosen['val_accuracy']:.2%} on {training['n_val']:,}",
             "leak": "ALLOWED: val or test share faces with train"
-            if r["protocol"]["leak_check"]["test_in_train"] or r["protocol"]["leak_check"]["val_in_train"]
+            if leak["test_in_train"] or leak["val_in_train"]
             else "none",
         }
     )
@@ -104,15 +199,3 @@ def report(run: Run) -> None:
         click.echo(f"{run.path / name}")
     screen.print(f"\nNext: ferdata evaluate {run.path}", style="dim", soft_wrap=True)
     screen.print(f"      ferdata predict {run.path} PICTURES...", style="dim", soft_wrap=True)
-
-
-def headlines(r: dict[str, Any], title: str) -> None:
-    """Print the headline figures of a report, with their intervals."""
-    rows = [
-        (name.replace("_", " ").replace("f1", "F1"), f"{r[name]:.2%}", "{:.2%} to {:.2%}".format(*interval))
-        for name, interval in r["confidence_intervals"].items()
-        if name != "level"
-    ]
-    rows.append(("calibration error", f"{r['ece']:.2%}", "-"))
-    rows.append(("always the commonest class", f"{r['baseline']['majority_share']:.2%}", "-"))
-    table(title, ("figure", "value", "95 % interval"), rows)

@@ -30,12 +30,13 @@ TWINS = {
     "recipe": "ferdata.steps.recipe:recipe",
     "rehydrate": "ferdata.steps.rehydrate:rehydrate",
     "pack": "ferdata.steps.pack:pack",
+    "augment": "zoo.sheet:sheet",
     "train": "zoo.train:train",
     "evaluate": "zoo.evaluate:evaluate",
     "compare": "zoo.compare:compare",
     "predict": "zoo.predict:predict",
 }
-NOT_OPTIONS = {"manifest", "recipe", "manifests", "run", "runs", "paths", "say", "roots", "options"}
+NOT_OPTIONS = {"manifest", "recipe", "manifests", "run", "runs", "paths", "say", "roots", "options", "begun"}
 
 
 @pytest.mark.parametrize("name", TWINS)

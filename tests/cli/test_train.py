@@ -1,5 +1,6 @@
 import json
 import re
+import tomllib
 
 import pytest
 
@@ -65,10 +66,46 @@ def test_ctrl_c_says_how_the_run_stands(ferdata, drawn, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("zoo.train._one_epoch", stop)
+    monkeypatch.setattr("zoo.loop.learn_epoch", stop)
     ran = ferdata("train", "--manifest", drawn, *QUICK, "-o", "run")
     assert ran.code == 130
     assert "not validated" in ran.err
+    assert f"ferdata train --manifest {drawn} --out run --resume" in ran.err
+    monkeypatch.undo()
+    assert ferdata("train", "--manifest", drawn, *QUICK, "-o", "run").code == 1
+    assert ferdata("train", "--manifest", drawn, "-o", "run", "--resume").code == 0
+
+
+def test_a_dry_run_prints_what_a_run_would_take_and_writes_nothing(ferdata, drawn, tmp_path):
+    ran = ferdata("train", "--manifest", drawn, *QUICK, "-o", "dry", "--dry-run")
+    assert ran.code == 0, ran
+    for word in ("128 train, 40 val, 48 test", "a step", "an epoch", "the whole", "memory", "Val has 40 images"):
+        assert word in ran.out
+    assert not (tmp_path / "dry").exists()
+    told = json.loads(ferdata("train", "--manifest", drawn, *QUICK, "-o", "dry", "--dry-run", "--json").out)
+    assert told["dry_run"]
+    assert told["seconds_per_epoch"] > 0
+
+
+def test_set_and_recipe_reach_the_run_and_named_options_come_last(ferdata, drawn, tmp_path):
+    arguments = ("--set", "lr=0.02", "--set", "batch=8", "--recipe", "default", "-o", "run")
+    assert ferdata("train", "--manifest", drawn, *QUICK, *arguments).code == 0
+    options = tomllib.loads((tmp_path / "run" / "config.toml").read_text())["options"]
+    assert (options["lr"], options["batch"]) == (0.02, 16)
+    ran = ferdata("train", "--manifest", drawn, "--set", "lrr=1", "-o", "other")
+    assert ran.code == 1
+    assert "Did you mean lr" in ran.err
+    again = ferdata("train", "--manifest", drawn, "--recipe", "run/config.toml", "-o", "again", "--epochs", 1)
+    assert again.code == 0, again
+    assert tomllib.loads((tmp_path / "again" / "config.toml").read_text())["options"]["lr"] == 0.02
+
+
+def test_help_lists_the_options_under_headings(ferdata):
+    out = ferdata("train", "--help").out
+    headings = ("What is trained on", "A whole system", "The net and its first weights", "How it moves", "This command")
+    places = [out.index(f"\n{heading}") for heading in headings]
+    assert places == sorted(places)
+    assert "[default: one_cycle]" in out
 
 
 def test_a_leaky_manifest_ends_with_the_merge_command(ferdata, tmp_path):
@@ -94,5 +131,5 @@ def test_every_parameter_of_train_has_an_option(ferdata):
     from zoo.train import train
 
     options = {parameter.name for parameter in command.params} - {"as_json"}
-    # `say` is a function; roots are named by FERDATA_ROOT_<NAME>.
-    assert options == set(inspect.signature(train).parameters) - {"say", "roots"}
+    # `say` is a function; roots are named by FERDATA_ROOT_<NAME>; `begun` is the moment at which the command began.
+    assert options == set(inspect.signature(train).parameters) - {"say", "roots", "begun"}

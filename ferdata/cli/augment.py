@@ -1,0 +1,50 @@
+"""`ferdata augment M --policy strong -o sheet.png`."""
+
+from pathlib import Path
+
+import click
+
+from ferdata.cli.options import json_option, option
+from ferdata.cli.output import console, facts, print_json
+from zoo.policies import POLICIES
+from zoo.sheet import ENGINES, Sheet, sheet
+
+
+@click.command("augment")
+@click.argument("manifest", type=click.Path(path_type=Path))
+@option(sheet, "-o", "--out", type=click.Path(path_type=Path), help="The PNG to write.")
+@option(sheet, "--policy", type=click.Choice(tuple(POLICIES)), metavar="NAME", help=f"One of {', '.join(POLICIES)}.")
+@option(sheet, "--rows", type=click.IntRange(1, 64), help="Faces, of each class in turn.")
+@option(sheet, "--draws", type=click.IntRange(1, 24), help="How often each is drawn.")
+@option(sheet, "--seed", type=click.IntRange(0), help="Of the faces and of what is drawn.")
+@option(sheet, "--size", type=click.IntRange(8, 1024), help="Side in pixels [default: what training takes].")
+@option(
+    sheet, "--engine", type=click.Choice(ENGINES),
+    help="device: what trains. workers: albumentations, which draws from the same ranges.",
+)  # fmt: skip
+@option(sheet, "--force", help="Replace an existing file.")
+@json_option
+def command(as_json: bool, **given: object) -> None:
+    """Draw what an augmentation policy makes of some faces: look before you train.
+
+    \b
+    ferdata augment manifests/merged.parquet --policy strong -o sheet.png
+    ferdata augment manifests/ckplus.parquet --policy ferplus -o sheet.png --rows 12 --engine workers
+    """  # fmt: skip
+    made = sheet(**given)  # type: ignore[arg-type]  # click has checked them; the names are the function's own
+    print_json(made) if as_json else report(made)
+
+
+def report(made: Sheet) -> None:
+    """Print the policy's ranges, and where the picture is."""
+    facts(
+        {
+            "policy": f"{made.policy}: {made.about}",
+            "source": made.source or None,
+            **(made.ranges or {"ranges": "none: pictures stay as they are"}),
+            "drawn": f"{made.faces} faces, {made.draws} times each, {made.size} x {made.size} pixels, by {made.engine}",
+            "landmarks": f"on {made.landmarks} of the faces" if made.landmarks else None,
+            "picture": made.out,
+        }
+    )
+    console().print(f"\nNext: ferdata train --manifest MANIFEST --augment {made.policy}", style="dim", soft_wrap=True)
