@@ -109,7 +109,7 @@ def canonical(word: str | None, where: str = "") -> str | None:
     told = (word or "").strip().lower()
     if not told:
         return None
-    known = {said: name for name, said in WORDS.items()} | {name: name for name in DECISIONS} | ALIASES
+    known = {said: name for name, said in WORDS.items()} | {name: name for name in DECISIONS} | dict(ALIASES)
     known |= {"cannot tell": CANNOT_TELL, "can not tell": CANNOT_TELL, "cant tell": CANNOT_TELL, "no face": NOT_A_FACE}
     if told in known:
         return known[told]
@@ -118,7 +118,8 @@ def canonical(word: str | None, where: str = "") -> str | None:
     close = difflib.get_close_matches(told, known, n=1)
     meant = f" Did you mean {WORDS[known[close[0]]]!r}?" if close else ""
     raise UnknownLabel(
-        f"{word!r} is no decision{f' ({where})' if where else ''}.{meant}", f"Decide for one of {', '.join(WORDS.values())}."
+        f"{word!r} is no decision{f' ({where})' if where else ''}.{meant}",
+        f"Decide for one of {', '.join(WORDS.values())}.",
     )
 
 
@@ -322,10 +323,7 @@ def agreement(decisions: Iterable[Decision]) -> Agreement:
     counts = [Counter(row.values()) for row in rows]
     alike = [sum(n * (n - 1) for n in c.values()) / (c.total() * (c.total() - 1)) for c in counts]
     share = sum(alike) / len(alike)
-    if len(reviewers) == 2:
-        chance = _cohen_chance(rows, reviewers)
-    else:
-        chance = _fleiss_chance(counts)
+    chance = _cohen_chance(rows, reviewers) if len(reviewers) == 2 else _fleiss_chance(counts)
     kappa = None if len(rows) < 2 or chance >= 1 - 1e-12 else (share - chance) / (1 - chance)
     return Agreement(reviewers, len(rows), share, kappa, measure)
 

@@ -88,7 +88,7 @@ def push(
     choices = fields.choices(mapped)
     present = sorted({finding for row in found for finding in row})
     datasets = sorted(table["dataset"].unique().to_pylist())
-    views = looks.views(fo, dataset, present, choices, datasets)
+    views = looks.views(dataset, present, choices, datasets)
     looks.dress(fo, dataset, choices)
     _note(dataset, opened, reviewer, state, choices=choices)
     counts = {f: sum(f in row for row in found) for f in present}
@@ -196,4 +196,3 @@ def delete(fo: Any, name: str, force: bool) -> int:
     decide.records(dataset).delete_many({"dataset": dataset._doc.id})
     fo.delete_dataset(name)
     return listed.samples
-

@@ -30,6 +30,14 @@ PLAIN: Mapping[str, str] = {
     "ethnicity": "string", "valence": "float", "arousal": "float", "brightness": "float", "contrast": "float",
     "sharpness": "float", "synthetic": "bool",
 }  # fmt: skip
+OWN: Mapping[str, str] = {
+    "findings": "strings", "decision": "string", "decided_by": "string", "decided_at": "time", "note": "string",
+    KNOWN: "string", "pixel_hash": "string", "face_key": "string",
+}  # fmt: skip
+VOTED: Mapping[str, str] = {
+    "votes": "votes", **{f"votes.{name}": "int" for name in VOTE_COLUMNS}, "vote_share": "float",
+    "vote_entropy": "float",
+}  # fmt: skip
 READ = (*PLAIN, "votes", "reviewed_label", "review", "pixel_hash", "width", "height", "mode", "face_box", "alignment")
 MIME = {".png": "image/png", ".gif": "image/gif", ".bmp": "image/bmp", ".webp": "image/webp"}
 
@@ -40,35 +48,30 @@ def shown(table: pa.Table) -> list[str]:
 
 
 def declare(fo: Any, dataset: Any, table: pa.Table, predicted: bool) -> None:
-    """Declare every field at once, before the first sample: growing a schema costs a round trip per field."""
-    kinds = {"string": fo.StringField, "float": fo.FloatField, "int": fo.IntField, "bool": fo.BooleanField}
-    have = dataset.get_field_schema()
-
-    def add(name: str, kind: Any, **more: Any) -> None:
-        if name not in have:
-            dataset.add_sample_field(name, kind, **more)
-
-    add(TRUTH, fo.EmbeddedDocumentField, embedded_doc_type=fo.Classification)
+    """Declare every field before the first sample, and all at once: one by one costs a tenth of a second each."""
+    kinds = {
+        "string": fo.StringField,
+        "strings": lambda: fo.ListField(fo.StringField()),
+        "float": fo.FloatField,
+        "int": fo.IntField,
+        "bool": fo.BooleanField,
+        "time": fo.DateTimeField,
+        "label": lambda: fo.EmbeddedDocumentField(fo.Classification),
+        "box": lambda: fo.EmbeddedDocumentField(fo.Detection),
+        "votes": lambda: fo.EmbeddedDocumentField(fo.DynamicEmbeddedDocument),
+    }
+    wanted = {TRUTH: "label", **{name: PLAIN[name] for name in shown(table)}, **OWN}
     if predicted:
-        add(PREDICTION, fo.EmbeddedDocumentField, embedded_doc_type=fo.Classification)
+        wanted[PREDICTION] = "label"
     if table["face_box"].null_count < table.num_rows:
-        add("face", fo.EmbeddedDocumentField, embedded_doc_type=fo.Detection)
-    for name in shown(table):
-        if PLAIN[name] == "strings":
-            add(name, fo.ListField, subfield=fo.StringField)
-        else:
-            add(name, kinds[PLAIN[name]])
+        wanted["face"] = "box"
     if table["votes"].null_count < table.num_rows:
-        add("votes", fo.EmbeddedDocumentField, embedded_doc_type=fo.DynamicEmbeddedDocument)
-        for emotion in VOTE_COLUMNS:
-            if f"votes.{emotion}" not in dataset.get_field_schema(flat=True):
-                dataset.add_sample_field(f"votes.{emotion}", fo.IntField)
-        add("vote_share", fo.FloatField)
-        add("vote_entropy", fo.FloatField)
-    add("findings", fo.ListField, subfield=fo.StringField)
-    for name in ("decision", "decided_by", "note", KNOWN, "pixel_hash", "face_key"):
-        add(name, fo.StringField)
-    add("decided_at", fo.DateTimeField)
+        wanted |= VOTED
+    have = dataset.get_field_schema(flat=True)
+    for depth in (0, 1):  # a vote's field needs the votes' own first
+        fresh = {n: kinds[kind]() for n, kind in wanted.items() if n not in have and n.count(".") == depth}
+        if fresh:
+            dataset._merge_sample_field_schema(fresh)
 
 
 def truth(table: pa.Table, mapped: Mapping[str, str]) -> list[str | None]:

@@ -121,9 +121,7 @@ def lay_out(dataset: Any, ids: list[str], values: NDArray[np.float32], umap: boo
     held: Mapping[str, str] = dict(zip(*dataset.values(["sample_id", "id"]), strict=True))
     known = [i for i, sample in enumerate(ids) if sample in held]
     if not known:
-        raise BadOption(
-            "None of the features' sample ids is in this manifest.", "Make them of the same manifest."
-        )
+        raise BadOption("None of the features' sample ids is in this manifest.", "Make them of the same manifest.")
     at = [held[ids[i]] for i in known]
     for key in {"faces", "alike"} & set(dataset.list_brain_runs()):
         dataset.delete_brain_run(key)

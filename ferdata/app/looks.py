@@ -39,7 +39,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def views(fo: Any, dataset: Any, present: Sequence[str], classes: Sequence[str], datasets: Sequence[str]) -> list[str]:
+def views(dataset: Any, present: Sequence[str], classes: Sequence[str], datasets: Sequence[str]) -> list[str]:
     """Save the views of what has content, in place of those of an earlier push; return their names.
 
     A view that the user has saved under another name stays.
@@ -86,11 +86,11 @@ def dress(fo: Any, dataset: Any, classes: Sequence[str]) -> None:
         {"path": path, "colorByAttribute": "value", "valueColors": colours}
         for path in ("target", "label", KNOWN) if path in schema
     ]  # fmt: skip
-    dataset.app_config.color_scheme = fo.ColorScheme(
-        color_pool=list(COLOURS.values()), color_by="value", fields=fields
-    )
+    dataset.app_config.color_scheme = fo.ColorScheme(color_pool=list(COLOURS.values()), color_by="value", fields=fields)
     dataset.app_config.sidebar_groups = _sidebar(fo, schema)
-    dataset.app_config.active_fields = fo.ActiveFields(paths=[TRUTH], exclude=False) if hasattr(fo, "ActiveFields") else None
+    dataset.app_config.active_fields = (
+        fo.ActiveFields(paths=[TRUTH], exclude=False) if hasattr(fo, "ActiveFields") else None
+    )
     dataset.classes = {TRUTH: list(classes)}
     dataset.save()
     dataset.set_label_schemas(
@@ -108,7 +108,9 @@ def dress(fo: Any, dataset: Any, classes: Sequence[str]) -> None:
 
 def _sidebar(fo: Any, schema: Mapping[str, Any]) -> list[Any]:
     grouped = [
-        fo.SidebarGroupDocument(name=name, paths=[p for p in paths if p in schema], expanded=name in ("review", "labels"))
+        fo.SidebarGroupDocument(
+            name=name, paths=[p for p in paths if p in schema], expanded=name in ("review", "labels")
+        )
         for name, paths in GROUPS.items()
     ]
     known = {path for paths in GROUPS.values() for path in paths}

@@ -58,7 +58,9 @@ def _connect(fo: Any) -> None:
     if uri:
         told = answers(uri)
         if told:
-            raise NoDatabase(f"No MongoDB answers at {_plain(uri)}: {told}", f"Start it, or correct the address {OWN[3:]}.")
+            raise NoDatabase(
+                f"No MongoDB answers at {_plain(uri)}: {told}", f"Start it, or correct the address {OWN[3:]}."
+            )
     elif not os.environ.get("FIFTYONE_PRIVATE_DATABASE_PORT"):
         if not mongod():
             raise NoDatabase("FiftyOne is installed, but no mongod with it: its download did not happen.", REMEDY)

@@ -8,8 +8,9 @@ from ferdata.app.dataset import Pushed
 from ferdata.cli import DONE, FINDINGS
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
+from ferdata.errors import UnknownLabel
 from ferdata.ledger import RULES, WORDS, Agreement, Decision, Dispute, canonical, settle
-from ferdata.steps.apply import Applied, apply
+from ferdata.steps.apply import Applied, Ask, apply
 from ferdata.steps.pull import Pulled, pull
 from ferdata.steps.review import datasets, delete, review, reviewer
 from ferdata.steps.sheet import ONLY, export, take
@@ -53,9 +54,7 @@ def command() -> None:
 @click.option("--delete", "name", help="Take this dataset out of FiftyOne; the manifest stays.")
 @click.option("--force", is_flag=True, help="Delete even what was decided and not pulled.")
 @json_option
-def show(
-    manifest: Path | None, listing: bool, name: str | None, force: bool, as_json: bool, **given: object
-) -> int:
+def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as_json: bool, **given: object) -> int:
     """Open a manifest in the App (`open` may be left out); Ctrl-C ends it.
 
     \b
@@ -192,7 +191,7 @@ def fill(manifest: Path, sheet: Path, ledger: Path | None, by: str | None, resol
     return FINDINGS if result.applied and result.applied.open else DONE
 
 
-def asking(resolve: str, as_json: bool):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def asking(resolve: str, as_json: bool) -> Ask | None:
     """Return what asks for each dispute, where somebody sits at a terminal; None where nobody does."""
     if resolve != "ask" or as_json or not click.get_text_stream("stdin").isatty():
         return None
@@ -210,7 +209,7 @@ def ask(dispute: Dispute) -> Decision | None:
         answer = click.prompt("What is it? (nothing: leave it open)", default="", show_default=False)
         try:
             new = canonical(answer)
-        except Exception as error:  # noqa: BLE001  # UnknownLabel: asked again
+        except UnknownLabel as error:
             click.echo(error, err=True)
             continue
         return settle(dispute, new, reviewer()) if new else None
@@ -226,7 +225,9 @@ def report_pull(result: Pulled, manifest: Path) -> None:
     kinds = {"relabelled": result.relabelled, "confirmed": result.confirmed, "taken back": result.withdrawn}
     facts(
         {
-            "new decisions": f"{result.new:,} ({by_reason({k: v for k, v in kinds.items() if v})})" if result.new else 0,
+            "new decisions": f"{result.new:,} ({by_reason({k: v for k, v in kinds.items() if v})})"
+            if result.new
+            else 0,
             "not in this manifest": f"{result.unknown:,} pictures, kept in the ledger" if result.unknown else None,
             "ledger": result.ledger,
         }
@@ -234,7 +235,9 @@ def report_pull(result: Pulled, manifest: Path) -> None:
     for strange in result.strange[:10]:
         click.echo(f"no decision: {printable(strange.sample_id)}: {strange.why}", err=True)
     if result.strange:
-        click.echo(f"{len(result.strange):,} are left in the App: choose another label there, and pull again.", err=True)
+        click.echo(
+            f"{len(result.strange):,} are left in the App: choose another label there, and pull again.", err=True
+        )
     if result.applied:
         report(result.applied)
     if result.stale:

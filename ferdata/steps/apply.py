@@ -112,7 +112,12 @@ def _kept(ask: Ask, asked: list[Decision]) -> Ask:
 
 
 def _write(
-    opened: Manifest, found: Verdict, target: Path | None, paths: Sequence[Path], decisions: Sequence[Decision], how: str
+    opened: Manifest,
+    found: Verdict,
+    target: Path | None,
+    paths: Sequence[Path],
+    decisions: Sequence[Decision],
+    how: str,
 ) -> str:
     out = target or opened.path
     sources = {

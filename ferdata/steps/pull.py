@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 from ferdata import ledger as ledgers
 from ferdata.app import dataset as sets
 from ferdata.app import decide, start
@@ -89,5 +88,3 @@ def _note(dataset: Any, fingerprint: str) -> None:
     """Remember what the manifest became by our own hand, so that it does not look like another version."""
     dataset.info[INFO] = {**dataset.info[INFO], "applied": fingerprint}
     dataset.save()
-
-

@@ -46,9 +46,7 @@ class Imported:
     applied: Applied | None
 
 
-def export(
-    manifest: Path | str, *, out: Path | str, only: str = "all", force: bool = False
-) -> Exported:
+def export(manifest: Path | str, *, out: Path | str, only: str = "all", force: bool = False) -> Exported:
     """Write a manifest's faces as a CSV file with the empty columns `new` and `note`, which a reviewer fills in.
 
     `only` leaves a finding's rows, or those that nobody has decided on. The file is UTF-8 with a mark, as
@@ -89,7 +87,9 @@ def _lines(opened: Manifest, only: str) -> Iterator[dict[str, Any]]:
     ).to_pylist()
     for i, row in enumerate(rows):
         review = row["review"] or {}
-        if only == "unreviewed" and review or only not in ("all", "unreviewed") and FINDING.get(only, only) not in found[i]:
+        if (only == "unreviewed" and review) or (
+            only not in ("all", "unreviewed") and FINDING.get(only, only) not in found[i]
+        ):
             continue
         votes = dict(zip(WORDS.values(), row["votes"] or (), strict=False))
         yield {
