@@ -36,7 +36,7 @@ class Decision:
     """One person's word on one face.
 
     `old` and `new` are emotions, `not_a_face`, `unknown` (can't tell), or None: no label. `status` is one of STATUSES:
-    `withdrawn` takes back what the same person decided, `resolved` settles a dispute between others, whose decisions
+    `withdrawn` takes back what the same person decided (`evidence["withdraws"]`), `resolved` settles a dispute between others, whose decisions
     `evidence["resolves"]` lists. `face` is the box of the face where its photograph holds several. `at` is UTC, ISO
     8601. `evidence` is what the reviewer had before them: votes, prediction, quality.
     """
@@ -240,14 +240,19 @@ def _moment(decision: Decision) -> float:
 
 
 def by_reviewer(decisions: Iterable[Decision]) -> dict[Key, dict[str, Decision]]:
-    """Return, per picture, the last decision of each reviewer; one that was withdrawn is none of theirs."""
+    """Return, per picture, the last decision of each reviewer that was not withdrawn, the latest reviewer last.
+
+    A withdrawal takes back the decision that its `evidence["withdraws"]` names, or all of that reviewer's so far.
+    """
     unique = {d.id: d for d in decisions}.values()
+    withdrawn = {d.evidence.get("withdraws") for d in unique if d.status == "withdrawn"}
     said: dict[Key, dict[str, Decision]] = {}
     for decision in sorted(unique, key=_moment):  # a stable sort: of one moment, the later line stands
         of = said.setdefault(decision.key, {})
         if decision.status == "withdrawn":
-            of.pop(decision.by, None)
-        else:
+            if not decision.evidence.get("withdraws"):
+                of.pop(decision.by, None)
+        elif decision.id not in withdrawn:
             of.pop(decision.by, None)  # the order of the dictionary is that of the last decisions
             of[decision.by] = decision
     return said

@@ -6,7 +6,7 @@ is never changed into another one, so a pull that is killed finds it again, unde
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -201,19 +201,21 @@ def _write(dataset: Any, made: Sequence[Mapping[str, Any]], updates: Sequence[An
         dataset._sample_collection.bulk_write(list(updates), ordered=False)
 
 
-def pending(dataset: Any) -> list[Decision]:
-    """Return every decision of a dataset that a ledger may not have, in the order they were made.
+def pending(dataset: Any, known: Container[str]) -> list[Decision]:
+    """Return every decision of a dataset that a ledger, which has the ids `known`, lacks, in the order of their time.
 
-    Those pulled before come too if they were undone since: as their withdrawal. The ledger tells them by id.
+    What was undone before it was ever pulled is nothing; what was undone after comes as its withdrawal.
     """
     found = []
     for r in records(dataset).find({"dataset": dataset._doc.id}).sort([("at", 1), ("_id", 1)]):
-        if r["pulled"] and not r["undone"]:
-            continue
         names = ("pixel_hash", "sample_id", "old", "new", "by", "at", "status", "note", "face", "evidence")
         decision = Decision(id=r["_id"], **{name: r[name] for name in names})
-        found.append(_withdrawal(decision, r["undone_at"]) if r["undone"] else decision)
-    return found
+        if r["undone"]:
+            if decision.id in known:
+                found.append(_withdrawal(decision, r["undone_at"]))
+        elif decision.id not in known:
+            found.append(decision)
+    return [d for d in found if d.id not in known]
 
 
 def _withdrawal(decision: Decision, at: str) -> Decision:
@@ -226,6 +228,8 @@ def _withdrawal(decision: Decision, at: str) -> Decision:
     )  # fmt: skip
 
 
-def pulled(dataset: Any, ids: Sequence[str]) -> None:
-    """Mark decisions as standing in a ledger."""
-    records(dataset).update_many({"_id": {"$in": [i.removesuffix("-undone") for i in ids]}}, {"$set": {"pulled": True}})
+def pulled(dataset: Any, known: Collection[str]) -> None:
+    """Mark the decisions that stand in a ledger, which has the ids `known`."""
+    waits = records(dataset).find({"dataset": dataset._doc.id, "pulled": False}, {"_id": 1})
+    ids = [r["_id"] for r in waits if r["_id"] in known]
+    records(dataset).update_many({"_id": {"$in": ids}}, {"$set": {"pulled": True}})

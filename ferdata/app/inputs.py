@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from ferdata.errors import BadOption
 
-LABELS, LISTS = ("predicted", "prediction", "label"), ("features", "embedding")
+LABELS, LISTS = ("predicted", "prediction"), ("features", "embedding")
 
 
 def predictions(path: Path) -> dict[str, tuple[str, float | None]]:
     """Return class and confidence by sample id, from a run's `predictions.parquet` or a table like it.
 
-    The table has `sample_id`, `predicted` (or `prediction`, `label`), and, if there is a confidence, `confidence` or
+    The table has `sample_id`, `predicted` (or `prediction`), and, if there is a confidence, `confidence` or
     `probabilities`. Raises BadOption.
     """
     table = _table(path)

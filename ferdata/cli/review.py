@@ -1,5 +1,6 @@
 """`ferdata review M`, and `ferdata review pull | apply | export | import`."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -193,7 +194,7 @@ def fill(manifest: Path, sheet: Path, ledger: Path | None, by: str | None, resol
 
 def asking(resolve: str, as_json: bool) -> Ask | None:
     """Return what asks for each dispute, where somebody sits at a terminal; None where nobody does."""
-    if resolve != "ask" or as_json or not click.get_text_stream("stdin").isatty():
+    if resolve != "ask" or as_json or not sys.stdin.isatty():
         return None
     return ask
 

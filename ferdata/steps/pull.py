@@ -59,9 +59,9 @@ def pull(
             )  # fmt: skip
         strange = decide.harvest(dataset, by)
         with ledgers.locked(path):
-            found = decide.pending(dataset)
-            fresh = ledgers.append(path, found)
-            decide.pulled(dataset, [d.id for d in found])
+            known = {d.id for d in ledgers.read(path)}
+            fresh = ledgers.append(path, decide.pending(dataset, known))
+            decide.pulled(dataset, known | {d.id for d in fresh})
         applied = None
         info = dict(dataset.info.get(INFO) or {})
         stale = opened.fingerprint not in (info.get("fingerprint"), info.get("applied"))
