@@ -36,9 +36,9 @@ class Decision:
     """One person's word on one face.
 
     `old` and `new` are emotions, `not_a_face`, `unknown` (can't tell), or None: no label. `status` is one of STATUSES:
-    `withdrawn` takes back what the same person decided (`evidence["withdraws"]`), `resolved` settles a dispute between others, whose decisions
-    `evidence["resolves"]` lists. `face` is the box of the face where its photograph holds several. `at` is UTC, ISO
-    8601. `evidence` is what the reviewer had before them: votes, prediction, quality.
+    `withdrawn` takes back what the same person decided (`evidence["withdraws"]`), `resolved` settles a dispute between
+    others, whose decisions `evidence["resolves"]` lists. `face` is the box of the face where its photograph holds
+    several. `at` is UTC, ISO 8601. `evidence` is what the reviewer had before them: votes, prediction, quality.
     """
 
     id: str

@@ -179,8 +179,10 @@ def test_an_answer_holds_until_somebody_else_speaks() -> None:
     assert len(resolve([*said, answer, later], "ask").open) == 1
 
 
-@given(st.permutations([decision(n, b, minute=m) for m, (n, b) in enumerate([("fear", "a"), ("anger", "b"),
-                                                                             ("fear", "b"), ("neutral", "a")])]))  # fmt: skip
+TURNS = [("fear", "a"), ("anger", "b"), ("fear", "b"), ("neutral", "a")]
+
+
+@given(st.permutations([decision(new, by, minute=m) for m, (new, by) in enumerate(TURNS)]))
 def test_the_order_of_ledgers_does_not_matter(said: list[Decision]) -> None:
     assert resolve(said).decided["p0", ""].new == "neutral"  # type: ignore[union-attr]
     assert resolve([*said, *said]) == resolve(said)

@@ -59,7 +59,7 @@ def _connect(fo: Any) -> None:
         told = answers(uri)
         if told:
             raise NoDatabase(
-                f"No MongoDB answers at {_plain(uri)}: {told}", f"Start it, or correct the address {OWN[3:]}."
+                f"No MongoDB answers at {plain(uri)}: {told}", f"Start it, or correct the address {OWN[3:]}."
             )
     elif not os.environ.get("FIFTYONE_PRIVATE_DATABASE_PORT"):
         if not mongod():
@@ -113,7 +113,7 @@ def answers(uri: str) -> str | None:
     return None
 
 
-def _plain(uri: str) -> str:
+def plain(uri: str) -> str:
     """Return an address without the password in it."""
     scheme, mark, rest = uri.partition("://")
     return f"{scheme}{mark}{rest.rpartition('@')[2]}"

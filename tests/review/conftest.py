@@ -29,8 +29,8 @@ class Mongod:
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
-        command = [str(start.mongod()), "--dbpath", str(self.folder), "--port", str(self.port), "--bind_ip", "127.0.0.1",
-                   "--logpath", str(self.folder / "log"), "--nounixsocket"]  # fmt: skip
+        places = ("--dbpath", str(self.folder), "--logpath", str(self.folder / "log"), "--nounixsocket")
+        command = [str(start.mongod()), *places, "--port", str(self.port), "--bind_ip", "127.0.0.1"]
         self.running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + 120
         while start.answers(self.uri):

@@ -153,7 +153,8 @@ def test_operators_and_the_annotate_tab_come_back_with_who_when_and_why(fo: Any,
     assert (result.new, result.relabelled, result.confirmed, result.stale) == (5, 4, 1, False)
     said = {d.sample_id: d for d in ledger.read(made.parent / "decisions.jsonl")}
     first = said["made:0000"]
-    assert (first.old, first.new, first.by, first.note, first.status) == ("anger", "disgust", "anna", "nose", "relabelled")
+    assert (first.old, first.new, first.status) == ("anger", "disgust", "relabelled")
+    assert (first.by, first.note) == ("anna", "nose")
     assert first.evidence["votes"] == {"anger": 9, "disgust": 1}
     assert (said["made:0001"].old, said["made:0002"].status) == (None, "confirmed")
     assert (said["made:0004"].new, said["made:0004"].evidence["via"]) == ("unknown", "annotate")
@@ -348,9 +349,7 @@ print(pull(Path(sys.argv[1])).new)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "where", ["before the ledger", "after the ledger", "before the manifest", "while harvesting"]
-)
+@pytest.mark.parametrize("where", ["before the ledger", "after the ledger", "before the manifest", "while harvesting"])
 def test_a_pull_that_is_killed_loses_no_decision_and_writes_none_twice(fo: Any, made: Path, where: str) -> None:
     load(made)
     decide.decide(shown(fo, made), ids(fo, made, 0, 1), "disgust")
@@ -402,7 +401,7 @@ def test_a_mongod_that_dies_in_mid_review_is_a_clear_word_and_loses_nothing(
         assert "database does not answer any more" in err
         assert "Run the same command again" in err
         assert "Traceback" not in err
-        with pytest.raises(NoDatabase, match="No MongoDB answers at mongodb://127.0.0.1"):
+        with pytest.raises(NoDatabase, match=r"No MongoDB answers at mongodb://127\.0\.0\.1"):
             start._connect(fo)
     finally:
         mongod.start()
