@@ -33,12 +33,14 @@ def ferplus(folder: Path) -> Path:
     lines: dict[str, dict[str, str]] = {part: {} for part in PARTS.values()}
     for part in lines:
         (root / "data" / f"FER2013{part}").mkdir(parents=True)
+    with (data / "fer2013new.csv").open(newline="") as file:
+        votes = {row["Image name"]: ",".join(row[name] for name in VOTES) for row in csv.DictReader(file)}
     with (data / "rows.csv").open(newline="") as file:
         for row, face in zip(csv.DictReader(file), _faces(data), strict=False):
             name, part = row["image_name"], PARTS[row["usage"]]
             if name and name not in lines[part]:
                 cv2.imwrite(str(root / "data" / f"FER2013{part}" / name), face)
-                lines[part][name] = f'{name},"(0, 0, 48, 48)",' + ",".join(row[vote] for vote in VOTES)
+                lines[part][name] = f'{name},"(0, 0, 48, 48)",{votes[name]}'
     for part, told in lines.items():
         (root / "data" / f"FER2013{part}" / "label.csv").write_text("\n".join(told.values()) + "\n")
     return suspected(ingest("ferplus", root=root, out=folder / "ferplus.parquet").out)

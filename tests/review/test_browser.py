@@ -126,5 +126,7 @@ def correct(tab: Any, url: str) -> str:
     tab.js(f"{BAR}.textContent")
     tab.open(url)
     tab.wait(f"{BAR} && {BAR}.textContent.includes('4 to pull')")
+    tab.wait(f"{TILES}.length > 6")
+    time.sleep(2)
     tab.shot("8-four-to-pull")
     return "unknown" if new == "can't tell" else new
