@@ -42,7 +42,7 @@ def _figures(report: dict[str, Any]) -> Iterator[str]:
     yield f"| {report['n']:,} {report['protocol']['split']} images | figure | 95 % interval |"
     yield "|---|---|---|"
     for name in metrics.HEADLINES:
-        yield f"| {name.replace('_', ' ')} | {report[name]:.1%} | {_between(spread[name])} |"
+        yield f"| {metrics.CALLED[name]} | {report[name]:.1%} | {_between(spread[name])} |"
     yield f"| always the commonest class | {report['baseline']['majority_share']:.1%} | |"
     ece = calibration["intervals"]["ece"]
     yield f"| calibration error ({calibration['bins']} bins of equal width) | {report['ece']:.1%} | {_between(ece)} |"
@@ -57,7 +57,7 @@ def _figures(report: dict[str, Any]) -> Iterator[str]:
     yield ""
     before, after = calibration["before"], calibration["after"]
     yield (
-        f"Intervals: {bootstrap['draws']:,} bootstrap draws of {bootstrap['units']:,} times one "
+        f"Intervals: {bootstrap['draws']:,} bootstrap draws of {bootstrap['units']:,} "
         f"{bootstrap['unit']}. Temperature {calibration['temperature']:.3f}, fitted on val: calibration error "
         f"{before['ece']:.1%} before, {after['ece']:.1%} after."
     )

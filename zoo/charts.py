@@ -8,12 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from ferdata.labels import COLOURS
+from zoo.intervals import wilson
 
 TRAIN, VAL, RATE = COLOURS["surprise"], COLOURS["anger"], COLOURS["neutral"]
 INK, PALE = "#333333", "#e6e6e6"
+LUMINANCE = (0.299, 0.587, 0.114)  # how bright red, green and blue look
 
 
 def curves(history: list[dict[str, float]], best_epoch: int) -> bytes:
@@ -55,12 +57,13 @@ def confusion(report: dict[str, Any], taxonomy: dict[str, Any]) -> bytes:
     figure = Figure(figsize=(2.8 + 0.85 * side, 1.9 + 0.62 * side), layout="constrained")
     axes = figure.subplots()
     tints = np.array([_rgb(class_colour(name, taxonomy)) for name in classes])
-    # From white to the class's own colour; by the square root, so that rare confusions are still seen.
-    axes.imshow(1 - np.sqrt(share)[:, :, None] * (1 - tints[:, None, :]), aspect="auto")
+    # From white to the class's own colour, and faster at first, so that rare confusions are still seen.
+    shade = 1 - (share**0.65)[:, :, None] * (1 - tints[:, None, :])
+    axes.imshow(shade, aspect="auto")
     for i, j in np.ndindex(*counts.shape):
         if counts[i, j]:
             weight = "bold" if i == j else "normal"
-            ink = INK if share[i, j] < 0.35 else "white"
+            ink = INK if shade[i, j] @ LUMINANCE > 0.58 else "white"
             text = f"{share[i, j]:.0%}\n" if share[i, j] >= 0.005 else "<1%\n"
             axes.text(
                 j, i, f"{text}{counts[i, j]:,}", ha="center", va="center", fontsize=8, color=ink, fontweight=weight
@@ -77,7 +80,9 @@ def confusion(report: dict[str, Any], taxonomy: dict[str, Any]) -> bytes:
     axes.set_ylabel("true (images)")
     axes.set_title(
         f"accuracy {report['accuracy']:.1%}, macro-F1 {report['macro_f1']:.1%}, n = {report['n']:,}",
-        **{"loc": "left", "fontsize": 11, "color": INK},
+        loc="left",
+        fontsize=11,
+        color=INK,
     )
     return _png(figure)
 
@@ -102,8 +107,10 @@ def per_class(report: dict[str, Any], taxonomy: dict[str, Any]) -> bytes:
                 axes.plot(spread, (y, y), color=INK, lw=1.4, solid_capstyle="butt")
                 axes.plot(spread, (y, y), color=INK, marker="|", ms=7, ls="")
             end = max(row[name], *(spread or ()))
-            axes.text(end + 0.02, y, f"{row[name]:.0%}", va="center", fontsize=8, color=INK)
-        axes.axvline(float(np.mean([v for v, r in zip(values, rows, strict=True) if r["n"]] or [0])), color=INK, ls=":")
+            label = axes.text(end + 0.02, y, f"{row[name]:.0%}", va="center", fontsize=8, color=INK)
+            label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.0})
+        mean = float(np.mean([row[name] or 0 for row in rows if row["n"]] or [0]))
+        axes.axvline(mean, color="#777777", lw=1, ls=":", zorder=0)
         axes.set_title({"f1": "F1"}.get(name, name), loc="left", fontsize=11, color=INK)
         axes.set_xlim(0, 1.14)
         axes.set_xticks(np.linspace(0, 1, 6))
@@ -127,9 +134,7 @@ def reliability(report: dict[str, Any]) -> bytes:
     confidence = np.where(there, sure / np.maximum(count, 1), middle)
     top.bar(middle[there], accuracy[there], width * 0.92, color=COLOURS["sadness"], alpha=0.85, label="right")
     for x, a, c, n in zip(middle[there], accuracy[there], confidence[there], count[there], strict=True):
-        # How far the share of so few images may be off by chance.
-        half = 1.96 * np.sqrt(max(a * (1 - a), 0.25 / max(n, 1)) / n)
-        top.plot((x, x), (max(0, a - half), min(1, a + half)), color=INK, lw=1.2)
+        top.plot((x, x), wilson(a * n, n), color=INK, lw=1.2)  # how far so few images may be off by chance
         top.plot(x, c, marker="_", ms=14, mew=2.2, color=COLOURS["anger"])
     top.plot([], [], marker="_", ls="", ms=14, mew=2.2, color=COLOURS["anger"], label="says it is, on average")
     top.plot((0, 1), (0, 1), color="#888888", ls=":", lw=1)
@@ -139,11 +144,14 @@ def reliability(report: dict[str, Any]) -> bytes:
     top.set_title(
         f"calibration error {calibration['after']['ece']:.1%} at temperature {calibration['temperature']:.2f}"
         f" (raw: {calibration['before']['ece']:.1%})",
-        **{"loc": "left", "fontsize": 11, "color": INK},
+        loc="left",
+        fontsize=11,
+        color=INK,
     )
     top.legend(fontsize=8, frameon=False, loc="upper left")
     below.bar(middle, count, width * 0.92, color=COLOURS["neutral"])
     below.set_ylabel("images")
+    below.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     below.set_xlabel(f"how sure it says it is ({len(count)} bins of equal width)")
     below.set_xlim(0, 1)
     below.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -168,8 +176,9 @@ def spread(
         colour = palette[(y + 3) % len(palette)]
         axes.plot(values, [y] * len(values), ls="", marker="o", ms=6, color=colour, alpha=0.45, mew=0)
         if interval is not None:
-            axes.plot(interval, (y, y), color=colour, lw=2.4, solid_capstyle="butt")
-            axes.plot(interval, (y, y), color=colour, ls="", marker="|", ms=11, mew=2.4)
+            ends = np.clip(interval, 0, 1)  # of few seeds Student's goes beyond what a share can be
+            axes.plot(ends, (y, y), color=colour, lw=2.4, solid_capstyle="butt")
+            axes.plot(ends, (y, y), color=colour, ls="", marker="|", ms=11, mew=2.4)
         axes.plot(mean, y, marker="D", ms=8, color=colour, mec="white", mew=1.2)
         axes.annotate(f"{mean:.1%}", (mean, y), (0, 9), textcoords="offset points", ha="center", fontsize=9, color=INK)
     axes.set_yticks(range(len(names)), names)

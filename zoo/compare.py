@@ -18,7 +18,6 @@ from zoo.predictions import Predictions
 
 ALPHA = 1 - intervals.LEVEL
 FLIPS = 10_000  # of signs, where images of one person are not independent
-CALLED = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def compare(
         "by": by,
         "n": len(rows),
         "units": units,
-        "unit": "image" if units == len(rows) else "group of images (one person, clip or picture)",
+        "unit": metrics.unit(units, len(rows)),
         "runs": [_row(one, bootstrap) for one in scored],
         "pairs": pairs,
         "correction": "holm" if len(pairs) > 1 else None,
@@ -165,14 +164,14 @@ def _row(one: Scored, bootstrap: int) -> dict[str, Any]:
 
 def _pair(a: Scored, b: Scored, by: str, bootstrap: int) -> dict[str, Any]:
     """Return the tests of run `b` against run `a`."""
-    right = np.stack([one.rows.probabilities.argmax(1) == one.rows.true for one in (a, b)])
-    only = [int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())]
+    gain = gained(a.rows, b.rows)
+    only = [int((gain < 0).sum()), int((gain > 0).sum())]
     difference, drawn = paired([a.rows], [b.rows], by, bootstrap)
     together = len(np.unique(a.rows.clusters)) < len(a.rows)
     # Where images belong together, or another figure is asked for, McNemar's test does not answer the question.
     by_image = by == "accuracy" and not together
     mcnemar = exact_mcnemar(*only)
-    p = mcnemar if by_image else sign_flips(right, a.rows.clusters) if by == "accuracy" else two_sided(drawn)
+    p = mcnemar if by_image else sign_flips(gain, a.rows.clusters) if by == "accuracy" else two_sided(drawn)
     return {
         "a": a.name,
         "b": b.name,
@@ -192,15 +191,20 @@ def exact_mcnemar(only_a: int, only_b: int) -> float:
     return float(stats.binomtest(only_a, both, 0.5).pvalue) if both else 1.0
 
 
-def sign_flips(right: NDArray[np.bool_], clusters: NDArray[np.int64], seed: int = 0) -> float:
-    """Return the two-sided p of a paired permutation test over clusters; `right` is bool (2, n).
+def gained(a: Predictions, b: Predictions) -> NDArray[np.int64]:
+    """Return 1 for each row that only `b` has right, -1 for one that only `a` has, else 0, int64 (n,)."""
+    first, second = ((one.probabilities.argmax(1) == one.true).astype(np.int64) for one in (a, b))
+    return np.asarray(second - first)
+
+
+def sign_flips(gain: NDArray[Any], clusters: NDArray[np.int64], seed: int = 0) -> float:
+    """Return the two-sided p of a paired permutation test over clusters; `gain` (n,) is what each image is better by.
 
     Under no difference the two runs may be swapped in each cluster as a whole (Fisher's randomisation test). With one
-    image per cluster it is McNemar's test.
+    image per cluster, and gains of 1, 0 and -1, it is McNemar's test.
     """
-    gain = right[1].astype(np.int64) - right[0]
     sums = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=gain)
-    sums = sums[sums != 0]
+    sums = sums[np.abs(sums) > 1e-9]
     if not len(sums):
         return 1.0
     random = np.random.default_rng(seed)
@@ -260,7 +264,7 @@ def _answer(scored: Sequence[Scored], pairs: Sequence[dict[str, Any]], by: str) 
     real = [pair for pair in pairs if pair["real"]]
     if not real:
         return (
-            f"None of the {len(pairs)} differences in {CALLED[by]} is shown to be real on these "
+            f"None of the {len(pairs)} differences in {metrics.CALLED[by]} is shown to be real on these "
             f"{len(scored[0].rows):,} images.{but}"
         )
     told = "; ".join(
@@ -270,17 +274,20 @@ def _answer(scored: Sequence[Scored], pairs: Sequence[dict[str, Any]], by: str) 
     )
     rest = len(pairs) - len(real)
     others = f" The other {rest} may be chance." if rest else ""
-    return f"Real in {CALLED[by]}, after Holm's correction for {len(pairs)} pairs: {told}.{others}{but}"
+    return f"Real in {metrics.CALLED[by]}, after Holm's correction for {len(pairs)} pairs: {told}.{others}{but}"
 
 
 def _of_pair(pair: dict[str, Any], by: str, n: int) -> str:
-    low, high = pair["interval"]
-    spread = f"{points(low)} to {points(high)}, p = {pair['p_corrected']:.2g}"
-    size = f"{points(pair['difference'])} points of {CALLED[by]}"
+    a, b, (low, high), p = pair["a"], pair["b"], pair["interval"], pair["p_corrected"]
+    size, figure = points(pair["difference"]), metrics.CALLED[by]
     if pair["real"]:
         verdict = "better" if pair["difference"] > 0 else "worse"
-        return f"Yes: {pair['b']} is {verdict} than {pair['a']}, by {size} ({spread})."
+        return (
+            f"Yes: {b} is {verdict} than {a}, {size} points of {figure} "
+            f"({points(low)} to {points(high)}, p = {p:.2g}): "
+            "these two nets, that is; other seeds may do otherwise."
+        )
     return (
-        f"No: {size} of {pair['b']} over {pair['a']} is what chance does with {n:,} images ({spread}); "
-        "a difference within that range cannot be told from none."
+        f"No: {size} points of {figure} of {b} over {a} may be chance; on these {n:,} images anything from "
+        f"{points(low)} to {points(high)} would fit (p = {p:.2g})."
     )

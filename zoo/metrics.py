@@ -17,6 +17,7 @@ from zoo import intervals
 
 Floats = NDArray[np.float64]
 HEADLINES = ("accuracy", "balanced_accuracy", "macro_f1")
+CALLED = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1"}
 BINS = 15  # of equal width, over confidence 0..1
 LEAST = 1e-12  # what a probability counts as at least in a logarithm
 
@@ -84,7 +85,8 @@ def voters_distance(probabilities: NDArray[np.float32], voters: NDArray[np.float
 
 def bins(probabilities: NDArray[np.float32], true: NDArray[np.int64]) -> Floats:
     """Return how many images, what confidence in sum and how many right answers are in each bin, float64 (BINS, 3)."""
-    return np.asarray(_summands(probabilities, true).sum(0))[probabilities.shape[1] ** 2 : -1].reshape(BINS, 3)
+    whole: Floats = np.asarray(_summands(probabilities, true).sum(0), np.float64)
+    return whole[probabilities.shape[1] ** 2 : -1].reshape(BINS, 3)
 
 
 def _summands(probabilities: NDArray[np.float32], true: NDArray[np.int64]) -> sparse.csr_array:
@@ -148,10 +150,15 @@ def score(
         },
         "bootstrap": {
             "draws": draws,
-            "unit": "image" if people == len(true) else "group of images (one person, clip or picture)",
+            "unit": unit(people, len(true)),
             "units": people,
         },
     }
+
+
+def unit(clusters: int, images: int) -> str:
+    """Return what a bootstrap draws, in the plural."""
+    return "images" if clusters == images else "groups of images (one person, clip or picture)"
 
 
 def _with_class(true: NDArray[np.int64], clusters: NDArray[np.int64], classes: int) -> list[int]:

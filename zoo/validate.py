@@ -70,15 +70,17 @@ def probabilities(job: Job, state: State) -> NDArray[np.float32] | None:
     mine = (torch.arange(-(-n // devices)) * devices + job.fabric.global_rank) % n
     share = pixels if devices == 1 else pixels[mine]
     pieces = []
-    for piece in share.split(PIECE if job.config.time_limit is not None else n):
+    for piece in torch.split(share, PIECE if job.config.time_limit is not None else n):
         if state.best_epoch and is_late(job, state):
             return None
         pieces.append(score(state.net, piece, job.meta.mean, job.meta.std, what="Validating"))
     p = np.concatenate(pieces)
     if devices == 1:
         return p
-    parts = job.fabric.all_gather(torch.from_numpy(p).to(job.fabric.device))
-    return np.asarray(parts.transpose(0, 1).reshape(-1, p.shape[1])[:n].cpu().numpy(), np.float32)
+    ours = torch.from_numpy(p).to(job.fabric.device)
+    parts = [torch.empty_like(ours) for _ in range(devices)]
+    torch.distributed.all_gather(parts, ours)
+    return np.asarray(torch.stack(parts, 1).flatten(0, 1)[:n].cpu().numpy(), np.float32)
 
 
 def is_late(job: Job, state: State) -> bool:

@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "train": ("train", "Train a backbone on a manifest's train split, chosen on val."),
     "evaluate": ("evaluate", "Judge a trained run on a split."),
     "compare": ("compare", "Runs side by side: is the difference real?"),
+    "ablate": ("ablate", "Does an option matter? Several seeds each, one answer."),
     "predict": ("predict", "Label images with a trained run."),
 }
 

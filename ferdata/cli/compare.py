@@ -10,7 +10,7 @@ from ferdata.cli.options import json_option, option
 from ferdata.cli.output import print_json, table
 from ferdata.schema import SPLITS
 from zoo.compare import compare, points
-from zoo.metrics import HEADLINES
+from zoo.metrics import CALLED, HEADLINES
 
 
 @click.command("compare")
@@ -44,8 +44,8 @@ def report(r: dict[str, Any]) -> None:
         for run in r["runs"]
     ]
     names = ("run", "backbone", "parameters", "accuracy", "95 %", "macro-F1", "95 %", "balanced", "ECE", "log loss")
-    unit = "" if r["unit"] == "image" else f" in {r['units']:,} groups (one person, clip or picture)"
-    table(f"{r['split'].capitalize()}, {r['n']:,} images{unit}", names, rows, text=2)
+    units = "" if r["units"] == r["n"] else f", {r['units']:,} {r['unit']}"
+    table(f"{r['split'].capitalize()}, {r['n']:,} images{units}", names, rows, text=2)
     for run in r["runs"]:
         for mark in run["marks"]:
             click.echo(f"{run['run']}: {mark}.")
@@ -61,6 +61,6 @@ def report(r: dict[str, Any]) -> None:
         for pair in r["pairs"]
     ]
     p = "p, Holm" if r["correction"] else "p"
-    names = ("pair", "points", "95 %", "only first right", "only second right", "McNemar p", "decided by", p, "real")
-    table(f"Difference of {r['by'].replace('_', ' ').replace('f1', 'F1')}", names, tests)
+    heads = ("pair", "points", "95 %", "only first right", "only second right", "McNemar p", "decided by", p, "real")
+    table(f"Difference of {CALLED[r['by']]}", heads, tests)
     click.echo(r["answer"])

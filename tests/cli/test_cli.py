@@ -34,9 +34,10 @@ TWINS = {
     "train": "zoo.train:train",
     "evaluate": "zoo.evaluate:evaluate",
     "compare": "zoo.compare:compare",
+    "ablate": "zoo.ablate:ablate",
     "predict": "zoo.predict:predict",
 }
-NOT_OPTIONS = {"manifest", "recipe", "manifests", "run", "runs", "paths", "say", "roots", "options", "begun"}
+NOT_OPTIONS = {"folds", "manifest", "recipe", "manifests", "run", "runs", "paths", "say", "roots", "options", "begun"}
 
 
 @pytest.mark.parametrize("name", TWINS)

@@ -84,7 +84,7 @@ def test_images_of_one_person_widen_the_interval(answers):
 
     assert width(together) > 3 * width(apart)
     assert together["accuracy"] == apart["accuracy"]
-    assert (apart["bootstrap"]["unit"], apart["bootstrap"]["units"]) == ("image", 500)
+    assert (apart["bootstrap"]["unit"], apart["bootstrap"]["units"]) == ("images", 500)
     assert together["bootstrap"]["units"] == 10
 
 

@@ -1,0 +1,50 @@
+"""`ferdata ablate --manifest M --over KEY=A,B`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ferdata.cli.options import json_option, option
+from ferdata.cli.output import print_json, table
+from ferdata.cli.train import Duration
+from zoo import answers
+from zoo.ablate import Ablation, ablate
+from zoo.metrics import HEADLINES
+
+
+@click.command("ablate")
+@option(ablate, "--manifest", type=click.Path(path_type=Path), help="The manifest to train on.")
+@option(ablate, "--over", multiple=True, metavar="KEY=A,B", help="An option and its values; repeated, a grid.")
+@option(ablate, "--seeds", type=click.IntRange(1), help="Trainings of each cell.")
+@option(ablate, "--budget", type=Duration(), metavar="TIME", help="For each training, such as 5m.")
+@option(ablate, "--recipe", metavar="NAME", help="A recipe's name, or a TOML file: the options of all.")
+@click.option("--set", "options", multiple=True, metavar="KEY=VALUE", help="An option of all; may be repeated.")
+@option(ablate, "--by", type=click.Choice(HEADLINES), help="The figure that is decided on.")
+@option(ablate, "-o", "--out", type=click.Path(path_type=Path), help="The folder [default: runs/MANIFEST-over-KEY].")
+@option(ablate, "--force", help="Train anew what is there already.")
+@json_option
+def command(as_json: bool, **given: Any) -> None:
+    """Does an option matter? Each value with several seeds, chosen on val, tested once, and one plain answer.
+
+    \b
+    ferdata ablate --manifest manifests/merged.parquet --over augment=none,light,strong --seeds 3 --budget 5m
+    ferdata ablate --manifest manifests/merged.parquet --over size=48,64 --over class_weights=none,balanced
+
+    The same command goes on where it was stopped.
+    """  # fmt: skip
+    result = ablate(say=lambda text: click.echo(text, err=as_json), **given)
+    print_json(result.report) if as_json else report(result)
+
+
+def report(result: Ablation) -> None:
+    """Print the table, where the files are, and the answer."""
+    r = result.report
+    click.echo()
+    title = f"{r['seeds']} seeds each, {r['n_test']:,} test images"
+    table(title, answers.columns(r), answers.table(r), "* best on val; ±: 95 % over seeds")
+    for name in ("ablation.md", "ablation.png", "ablation.json"):
+        click.echo(result.path / name)
+    if r["warning"]:
+        click.echo(f"\n{r['warning']}")
+    click.echo(f"\n{r['answer']}")
