@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -409,16 +411,12 @@ def test_a_mongod_that_dies_in_mid_review_is_a_clear_word_and_loses_nothing(
 
 
 def free_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def test_a_port_that_is_taken_is_told_before_the_work(made: Path) -> None:
-    import socket
-
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -454,3 +452,37 @@ def test_nothing_is_sent_anywhere(fo: Any) -> None:
     assert not fo.config.show_progress_bars
     assert fo.config.logging_level == "ERROR"
     assert fields.name_of(Path("a/m.parquet")) != fields.name_of(Path("b/m.parquet"))
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_the_app_and_the_mongod_that_it_started(made: Path, tmp_path: Path, mongod: Mongod) -> None:
+    import psutil
+
+    environment = {k: v for k, v in os.environ.items() if k not in ("FIFTYONE_DATABASE_URI", "FIFTYONE_PLUGINS_DIR")}
+    environment |= {"FIFTYONE_DATABASE_DIR": str(tmp_path / "db"), "PYTHONUNBUFFERED": "1"}
+    port = free_port()
+    running = subprocess.Popen(
+        [sys.executable, "-m", "ferdata.cli", "review", str(made), "--no-browser", "--port", str(port)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, env=environment,
+    )  # fmt: skip
+    assert running.stdout is not None
+    try:
+        for line in running.stdout:
+            if line.startswith("App"):
+                break
+        with socket.create_connection(("127.0.0.1", port)):
+            pass  # it listens
+        addresses = {c.laddr.ip for c in psutil.net_connections("tcp") if c.laddr and c.laddr.port == port}
+        assert addresses <= {"127.0.0.1"}
+    finally:
+        os.killpg(running.pid, signal.SIGINT)
+        out, err = running.communicate(timeout=90)
+    assert running.returncode == 0, out + err
+    assert "Nothing was decided" in out
+    assert "Traceback" not in err, err
+    end = time.monotonic() + 30
+    while left := [p for p in psutil.process_iter(["cmdline"]) if str(tmp_path / "db") in (p.info["cmdline"] or ())]:
+        assert time.monotonic() < end, left
+        time.sleep(0.2)
+    with pytest.raises(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
+        pass
