@@ -25,6 +25,14 @@ READ = (*TOLD_BY, "target", "split", "official_split", "group", "picture", "issu
         "brightness", "contrast")  # fmt: skip
 
 
+def with_pictures(table: pa.Table) -> pa.Table:
+    """Return `table` with `picture` filled in where no merge has done so: copies then stand beside each other."""
+    if not table["picture"].null_count:
+        return table
+    at = table.schema.get_field_index("picture")
+    return table.set_column(at, "picture", pa.array(pictures(table), pa.int64()))
+
+
 def findings(table: pa.Table, predicted: Mapping[str, Any]) -> list[list[str]]:
     """Return the findings of each row of `table`, which has READ and `sample_id`.
 

@@ -57,10 +57,9 @@ def serve(
 
 @contextlib.contextmanager
 def _stopped_by_us() -> Any:
-    """Turn Ctrl-C and a polite kill into a word to `_watch`, so that the App ends before its database does.
+    """Turn Ctrl-C and a polite kill into a word to `_watch`, so that the App is closed before this process ends.
 
-    What FiftyOne starts is in this process group and would be told by the terminal at the same time; a group of its
-    own keeps mongod alive until it is closed.
+    A terminal's Ctrl-C reaches mongod at the same moment, which then closes its files and ends.
     """
     asked: list[int] = []
 

@@ -65,10 +65,14 @@
     true,
   );
 
-  // Another dataset or view counts anew. The App changes the address without loading a page.
+  // Another dataset or view, and an edit in the Annotate tab, count too. The App changes its address before its view
+  // and tells nobody of an edit, so the count is asked for again and again, while somebody looks.
   setInterval(() => {
-    if (location.href === state.here || !location.pathname.startsWith("/datasets/")) return;
+    const moved = location.href !== state.here;
+    if (!location.pathname.startsWith("/datasets/") || document.visibilityState !== "visible") return;
+    if (!moved && Date.now() - (state.asked || 0) < 4000) return;
     state.here = location.href;
-    setTimeout(() => run("left"), 1500);
+    state.asked = Date.now();
+    run("left");
   }, 500);
 })();
