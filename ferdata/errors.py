@@ -13,8 +13,6 @@ FerdataError
 ├── BadOption           an option's value cannot work: what it may be
 ├── MissingExtra        a library that is not installed: the pip line
 ├── NoDatabase          FiftyOne has no MongoDB to talk to: which package, or FIFTYONE_DATABASE_URI
-
-
 ├── WorkersLost         the processes that work on other machines are gone: go on with --resume, or without them
 ├── MissingModel        a model file that is not there, or not the known one: where to get it and put it
 ├── Leak                test shares faces with train: merge again, or --allow-leak
