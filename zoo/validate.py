@@ -28,7 +28,7 @@ def validate(job: Job, state: State) -> dict[str, float] | None:
 
     Keeps time for the end by how long this took, and notes whether the net only answers with the prior.
     """
-    val, started = job.parts["val"], time.perf_counter()
+    val, started, worked = job.parts["val"], time.perf_counter(), time.process_time()
     with averaged(state):
         p = probabilities(job, state)
     if p is None:
@@ -36,7 +36,9 @@ def validate(job: Job, state: State) -> dict[str, float] | None:
     seconds = time.perf_counter() - started
     # At the end val is scored for the temperature, and test, and val once more if an epoch is cut short by it.
     again = VIEWS[job.config.tta] * (len(val) + len(job.parts["test"])) / len(val)
-    state.schedule.keep(seconds * (1 + again))
+    busy = (time.process_time() - worked) / torch.get_num_threads()
+    crowd = seconds / max(busy, 1e-9) if job.fabric.device.type == "cpu" else 1.0
+    state.schedule.keep(seconds * (1 + again), crowd)
     true = val.hard.numpy()
     loss = metrics.log_loss(p, true)
     confusion = np.zeros((p.shape[1], p.shape[1]), np.int64)

@@ -47,7 +47,7 @@ def dying(original, at, when=lambda *a: True):
 
 if moment == "step":  # in the middle of the third epoch
     loop.learn = dying(loop.learn, 11 if setting == "cycle" else 20)
-else:  # last.ckpt, which is there from the start, is written after the third epoch, but not yet in its place; model.safetensors may be
+else:  # last.ckpt, there from the start, is written after the third epoch but not in its place; the best may be
     Path.replace = dying(Path.replace, 4, lambda path, target: Path(target).name == "last.ckpt")
 train(manifest, out, **SETTINGS[setting])
 """
@@ -166,7 +166,7 @@ def test_a_disk_that_fills_while_saving_leaves_what_was_saved_before(manifest_pa
     def full(descriptor):
         if Path(f"/proc/self/fd/{descriptor}").readlink().name.startswith(".last.ckpt"):
             written.append(descriptor)
-            if len(written) == 3:
+            if len(written) == 4:  # the first is there before the first epoch
                 raise OSError(28, "No space left on device")
         real(descriptor)
 

@@ -51,6 +51,17 @@ def test_one_slow_moment_does_not_end_a_run():
     assert schedule.reserve == FINISH + 12
 
 
+def test_on_a_crowded_machine_more_time_is_kept_for_finishing():
+    schedule = Schedule(600, Clock())
+    schedule.keep(0, crowd=3)
+    assert schedule.reserve == 3 * FINISH
+    schedule.keep(0, crowd=1000)
+    assert schedule.reserve == 60
+    short = Schedule(9, Clock())
+    short.keep(0, crowd=3)
+    assert short.reserve == FINISH
+
+
 def test_steps_may_end_a_run_before_the_clock_does():
     schedule = Schedule(1e6, Clock())
     schedule.begin(10)
