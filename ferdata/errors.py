@@ -12,6 +12,7 @@ FerdataError
 ├── CannotWrite         the output's folder refuses: another folder, rights, or disk space
 ├── BadOption           an option's value cannot work: what it may be
 ├── MissingExtra        a library that is not installed: the pip line
+├── NoDatabase          FiftyOne has no MongoDB to talk to: which package, or FIFTYONE_DATABASE_URI
 ├── WorkersLost         the processes that work on other machines are gone: go on with --resume, or without them
 ├── MissingModel        a model file that is not there, or not the known one: where to get it and put it
 ├── Leak                test shares faces with train: merge again, or --allow-leak
@@ -77,6 +78,10 @@ class BadOption(FerdataError):
 
 class MissingExtra(FerdataError):
     """A library of an extra is not installed."""
+
+
+class NoDatabase(FerdataError):
+    """FiftyOne's database is not there, or does not answer."""
 
 
 class WorkersLost(FerdataError):

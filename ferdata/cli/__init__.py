@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "group": ("group", "Which rows show the same picture, person or clip."),
     "merge": ("merge", "Manifests into one: one taxonomy, splits without leaks."),
     "split": ("split", "A merged manifest split anew: shares, folds, a frozen list."),
+    "review": ("review", "See and correct a manifest in the FiftyOne App; the way back."),
     "recipe": ("recipe", "Everything of a manifest but the pixels, to pass on."),
     "rehydrate": ("rehydrate", "A recipe's manifest, rebuilt on your own copy."),
     "pack": ("pack", "Decode a manifest's images into the cache, ahead of train."),
