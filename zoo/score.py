@@ -48,7 +48,7 @@ def score(
         for start in range(0, len(pixels), BATCH):
             batch = torch.as_tensor(pixels[start : start + BATCH]).to(device)
             x = normalise(as_float(batch), centre, spread).contiguous(memory_format=torch.channels_last)
-            parts.append(average(net, x, tta, temperature).cpu())
+            parts.append(tempered(_average(net, x, tta), temperature).cpu())
             advance(len(batch))
     return torch.cat(parts[1:] or parts).numpy()
 
@@ -67,16 +67,13 @@ def exact(device: torch.device) -> AbstractContextManager[None]:
     return flags
 
 
-def average(net: nn.Module, x: Tensor, tta: str, temperature: float = 1.0) -> Tensor:
-    """Return the mean probabilities, float32 (n, classes), over the views of a normalised batch (n, C, H, W).
-
-    `tta` and `temperature` as in `score`.
-    """
-    p = _average(net, x, tta)
+def tempered(p: Tensor, temperature: float) -> Tensor:
+    """Return probabilities (n, classes) as p^(1/T), with rows that sum to 1."""
     return p if temperature == 1 else (p.clamp(min=torch.finfo(p.dtype).tiny).log() / temperature).softmax(1)
 
 
 def _average(net: nn.Module, x: Tensor, tta: str) -> Tensor:
+    """Return the mean probabilities, float32 (n, classes), over the views of a normalised batch (n, C, H, W)."""
     if tta == "none":
         return _probabilities(net, x)
     total, views = torch.zeros(1, device=x.device), [x] if tta == "flip" else _five(x)
@@ -84,6 +81,12 @@ def _average(net: nn.Module, x: Tensor, tta: str) -> Tensor:
         # One view at a time, always in this order: the sum is the same each time, and memory that of one view.
         total = total + _probabilities(net, view) + _probabilities(net, view.flip(3))
     return total / (2 * len(views))
+
+
+def views(x: Tensor, tta: str) -> Tensor:
+    """Return the views of a normalised batch (n, C, H, W) one after the other, (views * n, C, H, W)."""
+    some = [x] if tta != "ten-crop" else _five(x)
+    return torch.cat([one for view in some for one in ([view] if tta == "none" else [view, view.flip(3)])])
 
 
 def _probabilities(net: nn.Module, x: Tensor) -> Tensor:

@@ -37,7 +37,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "evaluate": ("evaluate", "Judge a trained run on a split."),
     "compare": ("compare", "Runs side by side: is the difference real?"),
     "ablate": ("ablate", "Does an option matter? Several seeds each, one answer."),
-    "predict": ("predict", "Label images with a trained run."),
+    "predict": ("predict", "Label the faces in pictures, films or a camera with a run."),
+    "export": ("export", "A run as one ONNX file, compared with it on real faces."),
 }
 
 EPILOG = """\b

@@ -36,8 +36,23 @@ TWINS = {
     "compare": "zoo.compare:compare",
     "ablate": "zoo.ablate:ablate",
     "predict": "zoo.predict:predict",
+    "export": "zoo.export:export",
 }
-NOT_OPTIONS = {"folds", "manifest", "recipe", "manifests", "run", "runs", "paths", "say", "roots", "options", "begun"}
+NOT_OPTIONS = {
+    "folds",
+    "manifest",
+    "recipe",
+    "manifests",
+    "run",
+    "runs",
+    "paths",
+    "say",
+    "roots",
+    "options",
+    "begun",
+    "page",
+    "port",
+}
 
 
 @pytest.mark.parametrize("name", TWINS)
