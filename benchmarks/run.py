@@ -49,7 +49,6 @@ def main() -> int:
     """Run the sections, print them, and write them down; 0 if all that was wanted holds, 3 if not, 1 for failures."""
     given = arguments()
     chosen = [name for name in SECTIONS if name in given.only]
-    settings = None
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="ferdata-speed-", dir=given.work) as temporary:
         work = Path(temporary)
@@ -158,4 +157,8 @@ def _versions(python: str, names: tuple[str, ...]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print("Interrupted. Nothing was written.", file=sys.stderr)
+        sys.exit(130)

@@ -22,9 +22,12 @@ def section(inputs: Inputs, settings: Settings) -> Section:
     root = inputs.ferplus()
     images, total = warm(root)
     made = Section(
-        f"Ingest: {images:,} FER+ PNGs, {total / 1e6:.0f} MB", ["by"], ["seconds", "images/s", "ferdata is", "MB"]
+        f"Ingest: {images:,} FER+ PNGs, {total / 1e6:.0f} MB",
+        ["by"],
+        ["seconds", "images/s", "ferdata is", "whole process, s", "MB"],
     )
     seconds: dict[str, list[float]] = {case: [] for case in NAMES}
+    whole: dict[str, list[float]] = {case: [] for case in NAMES}
     memory: dict[str, list[float]] = {case: [] for case in NAMES}
     for turn in range(settings.repeats):
         for case in NAMES:
@@ -36,12 +39,22 @@ def section(inputs: Inputs, settings: Settings) -> Section:
             if measured.found["images"] != images:
                 made.notes.append(f"{NAMES[case]} found {measured.found['images']:,} images, not {images:,}.")
             seconds[case].append(measured.found["seconds"])
+            whole[case].append(measured.seconds)
             memory[case].append(measured.mb)
     ours = median(seconds["by_ferdata"])
     for case, name in NAMES.items():
         taken = median(seconds[case])
         ratio = "" if case == "by_ferdata" else f"{taken / ours:.2f} x as fast"
-        made.rows.append([name, f"{taken:.2f}", f"{images / taken:,.0f}", ratio, f"{max(memory[case]):.0f}"])
+        made.rows.append(
+            [
+                name,
+                f"{taken:.2f}",
+                f"{images / taken:,.0f}",
+                ratio,
+                f"{median(whole[case]):.2f}",
+                f"{max(memory[case]):.0f}",
+            ]
+        )
     made.at_least("ingest against FiftyOne", median(seconds["by_fiftyone"]) / ours, 8)
     made.at_least("ingest against Hugging Face", median(seconds["by_hf"]) / ours, 6)
     made.at_most("ingest, of a bare loop's time", ours / median(seconds["by_loop"]), 1.5, " times")
@@ -51,7 +64,8 @@ def section(inputs: Inputs, settings: Settings) -> Section:
         "sharpness, reads labels and votes, and writes Parquet. The bare loop walks, reads, decodes and makes the two "
         "hashes, and writes nothing. FiftyOne makes samples and reads each image's header for its size, kind and file "
         "size; Hugging Face copies the files' bytes into Parquet and decodes nothing.",
-        "Imports and the start of FiftyOne's database (a real mongod, whose memory is not counted) are not timed. "
+        "Imports and the start of FiftyOne's database (a real mongod, whose memory is not counted) are in the time of "
+        "the whole process alone, which is in no ratio. "
         "Files are in the page cache. Memory is the most that the largest process held.",
     ]
     return made
