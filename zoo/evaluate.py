@@ -77,7 +77,7 @@ def evaluate(
 def _rows(meta: Meta, source: Manifest, dataset: str | None, own: bool) -> Rows:
     """Read the rows to score: in the manifest trained on, the datasets and the fold of training."""
     chosen = (dataset,) if dataset else meta.config.get("datasets") if own else None
-    return read_rows(source, chosen, meta.config.get("fold") if own else None)
+    return read_rows(source, chosen, meta.config.get("fold") if own else None, meta.config["targets"])
 
 
 def leak_against_training(meta: Meta, trained_on: Path, rows: Rows, images: Images) -> dict[str, Any]:

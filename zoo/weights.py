@@ -56,6 +56,7 @@ def build(config: TrainConfig, card: Backbone, taxonomy: Taxonomy, first: Meta |
 
     Under `init` everything is taken over but a head that is another one, or for other classes. Raises BadOption.
     """
+    notes: list[str] = []
     net = backbones.build(
         card,
         config.channels or 1,
@@ -66,10 +67,11 @@ def build(config: TrainConfig, card: Backbone, taxonomy: Taxonomy, first: Meta |
         dropout=config.dropout,
         drop_path=config.drop_path,
         aux=config.aux_weight > 0,
+        say=notes.append,
     )
     if first is None:
-        return net, []
-    return net, _take_over(net, config, taxonomy, first)
+        return net, notes
+    return net, notes + _take_over(net, config, taxonomy, first)
 
 
 def _take_over(net: nn.Module, config: TrainConfig, taxonomy: Taxonomy, first: Meta) -> list[str]:
