@@ -79,13 +79,13 @@ class Inputs:
     def _file(self, given: Path | None, name: str, option: str) -> Path:
         path = given or self.data / name
         if not path.exists():
-            raise Missing(f"{path.name} is not in {path.parent}: give {option}, or --data FOLDER.")
+            raise Missing(f"{path.name} is not in {path.parent.name}: give {option}, or --data FOLDER.")
         return path
 
     def _sheets(self, option: str) -> Path:
         folder = self.data / "fer2013"
         if not (folder / "rows.csv").is_file():
-            raise Missing(f"fer2013/rows.csv is not in {self.data}: give {option}, or --data FOLDER.")
+            raise Missing(f"fer2013/rows.csv is not in {self.data.name}: give {option}, or --data FOLDER.")
         return folder
 
 
