@@ -33,9 +33,9 @@ class Finding:
 # Thresholds of pictures: seen on FER+'s 35,710 faces of 48 px and 400 photographs of 350 px. Each marks the last
 # thousandth or less of either, where a look at contact sheets found what the name says.
 CATALOGUE = (
-    Finding("unreadable", "image", "pixels", "1 if it cannot be read", 0, True, "the image is gone, or does not decode"),
+    Finding("unreadable", "image", "pixels", "not to be read: 1", 0, True, "the image is gone, or does not decode"),
     Finding(
-        "changed", "image", "pixels", "1 if other pixels than ingested", 0, True, "not the picture that was ingested"
+        "changed", "image", "pixels", "other pixels: 1", 0, True, "not the picture that was ingested"
     ),
     Finding("blank", "image", "ingest", "contrast, 0..0.5", 0.03, False, "one shade all over: there is no face in it"),
     Finding("dark", "image", "ingest", "mean grey value, 0..1", 0.13, False, "hardly lit, or mostly black"),

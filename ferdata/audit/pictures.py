@@ -82,9 +82,7 @@ def _grey(table: pa.Table, colour: NDArray[np.bool_]) -> Scores:
     return np.where(colour, 0, share[code]).astype(np.float32)
 
 
-def look(
-    opened: Manifest, detector: str | None = None, model: bytes | None = None, threads: int | None = None
-) -> Look:
+def look(opened: Manifest, detector: str | None = None, model: bytes | None = None, threads: int | None = None) -> Look:
     """Read every image again, in streams; with `detector` also look for faces. Nothing is raised for lost images."""
     viewer = _Viewer(opened, detector, model)
     parts: list[list[tuple[str | None, bool, bool, float, float]]] = []

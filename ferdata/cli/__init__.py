@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "split": ("split", "A merged manifest split anew: shares, folds, a frozen list."),
     "recipe": ("recipe", "Everything of a manifest but the pixels, to pass on."),
     "rehydrate": ("rehydrate", "A recipe's manifest, rebuilt on your own copy."),
+    "audit": ("audit", "What is amiss with pictures, labels and splits; with a page to look at."),
     "pack": ("pack", "Decode a manifest's images into the cache, ahead of train."),
     "cache": ("cache", "What the cache holds, how much it may, and clearing it."),
     "augment": ("augment", "Look at what an augmentation policy makes of some faces."),

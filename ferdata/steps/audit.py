@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ferdata import detect as faces
-from ferdata import progress
 from ferdata import manifest as files
+from ferdata import progress
 from ferdata.alignment import NO_FACE, SEVERAL
 from ferdata.audit import answers, page, pictures, predicted, suspects, whole
 from ferdata.audit.catalogue import CATALOGUE, OF_PARTS, Finding, check_names, thresholds
@@ -86,18 +86,18 @@ def audit(
     `label_quality` is the probability that a label is right where there are predictions, else the share of the votes
     for it. Raises NotAManifest, BadOption, MissingModel, MissingExtra, AlreadyExists, CannotWrite.
     """
-    opened = Manifest(Path(manifest))
-    target, paper = _outputs(opened, out, report, force)
-    check_names(fail_on)
-    limits = thresholds(threshold)
-    net = _model(detect, model, pixels)
+    asked = check(
+        manifest, out=out, report=report, detect=detect, model=model, pixels=pixels, threshold=threshold,
+        fail_on=fail_on, force=force,
+    )  # fmt: skip
+    opened, target, paper, limits = asked.opened, asked.out, asked.report, asked.limits
     table = opened.table(*READ)
     labels = answers.read(table, opened.taxonomy)
     doubts = None
     if predictions is not None:
         told = predicted.read(Path(predictions), table["sample_id"], opened.taxonomy.classes)
         doubts = suspects.find(labels, told)
-    looked = pictures.look(opened, None if detect == "none" else detect, net, workers) if pixels else None
+    looked = pictures.look(opened, None if detect == "none" else detect, asked.net, workers) if pixels else None
     scores = pictures.measured(table) | pictures.seen(table, looked) | answers.scores(labels) | whole.rows(table)
     quality = scores.get("vote_disagreement", np.full(opened.rows, np.nan, np.float32))
     if doubts is not None:
@@ -113,13 +113,46 @@ def audit(
     written = None
     if target is not None:
         options = {"detect": detect, "predictions": _name(predictions), "thresholds": dict(sorted(limits.items()))}
-        columns = {"issues": _issues(masks, opened.rows), "label_quality": pa.array(quality, pa.float32(), from_pandas=True)}
+        columns = {
+            "issues": _issues(masks, opened.rows),
+            "label_quality": pa.array(quality, pa.float32(), from_pandas=True),
+        }
         written = _write(opened, target, columns, options, {o.name: o.count for o in outcomes if o.count}, force)
     if paper is not None:
         expected = None if doubts is None else doubts.expected
         shown = page.Shown(opened, table, masks, scores, quality, expected, labels.hard)
         page.write(paper, shown, [vars(o) for o in outcomes], noise, thumbnails)
     return Audited(opened.rows, outcomes, failed, noise, rejected, target, paper, written)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an audit was asked for, checked: files, each finding's threshold, and YuNet's bytes, if it is to be used."""
+
+    opened: Manifest
+    out: Path | None
+    report: Path | None
+    limits: Mapping[str, float]
+    net: bytes | None
+
+
+def check(
+    manifest: Path | str,
+    *,
+    out: Path | str | None,
+    report: Path | str | None,
+    detect: str,
+    model: Path | str | None,
+    pixels: bool,
+    threshold: Sequence[str],
+    fail_on: Sequence[str],
+    force: bool,
+) -> Asked:
+    """Raise now, before nets are trained or images read, what `audit` would raise for its options."""
+    opened = Manifest(Path(manifest))
+    target, paper = _outputs(opened, out, report, force)
+    check_names(fail_on)
+    return Asked(opened, target, paper, thresholds(threshold), _model(detect, model, pixels))
 
 
 def _outputs(
@@ -189,7 +222,7 @@ def _outcome(
 
 
 def _rejected(path: Path) -> dict[str, int]:
-    """Count what ingest could not read, by reason, as the file beside its manifest tells; nothing where none lies there.
+    """Count what ingest could not read, by reason, as the file beside its manifest tells; nothing where there is none.
 
     Rows that a dataset's own rules leave out name no file.
     """
@@ -207,7 +240,7 @@ def _name(path: Path | str | None) -> str | None:
 
 
 def _issues(masks: Mapping[str, NDArray[np.bool_]], rows: int) -> pa.Array:
-    """Return the column `issues`: the names of each row's findings in the catalogue's order, null where there is none."""
+    """Return the column `issues`: the names of each row's findings in the catalogue's order, null for none."""
     names = [f.name for f in CATALOGUE if f.name in masks]
     whole_mask = np.stack([masks[name] for name in names], axis=1) if names else np.zeros((rows, 0), np.bool_)
     number = whole_mask.sum(axis=1)
@@ -217,7 +250,12 @@ def _issues(masks: Mapping[str, NDArray[np.bool_]], rows: int) -> pa.Array:
 
 
 def _write(
-    opened: Manifest, target: Path, new: Mapping[str, pa.Array], options: dict[str, Any], found: dict[str, int], force: bool
+    opened: Manifest,
+    target: Path,
+    new: Mapping[str, pa.Array],
+    options: dict[str, Any],
+    found: dict[str, int],
+    force: bool,
 ) -> str:
     """Write the manifest with the new columns; return its fingerprint."""
     rows = {"rows_in": opened.rows, "rows_out": opened.rows}
