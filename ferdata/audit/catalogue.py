@@ -76,7 +76,7 @@ CATALOGUE = (
         "one_class_subject", "set", "manifest", "rows of a person who shows one class only", 3, True,
         "who it is gives the label away",
     ),
-    Finding("imbalance", "set", "manifest", "largest class over smallest", 10, True, "a split has hardly any of a class"),
+    Finding("imbalance", "set", "manifest", "largest class over smallest", 10, True, "a split has hardly any of one"),
     Finding(
         "drift", "set", "manifest", "divergence of class shares in bits", 0.05, True,
         "two splits, or two datasets, differ in their classes",

@@ -15,7 +15,9 @@ from ferdata.audit.answers import Labels
 from ferdata.errors import BadOption, MissingExtra
 
 FEWEST = 2  # classes with a predicted row
-LEAST, MOST = 0.01, 0.5  # shares of wrong labels that are believed
+# Shares of wrong labels that are believed. Below the least, none would be named of a set with few: nets that have trained
+# for minutes are rarely as sure as that takes.
+LEAST, MOST = 0.05, 0.5
 FLOOR = 1e-7  # a net is never as sure as it says
 
 
