@@ -22,6 +22,7 @@ from ferdata.balance import class_counts
 from ferdata.errors import CannotWrite
 from ferdata.labels import COLOURS
 from ferdata.manifest import Manifest
+from ferdata.schema import SPLITS
 
 # isort: split
 import cv2  # after `ferdata.images`, which sets what OpenCV reads when it is imported
@@ -103,14 +104,10 @@ def _colours(opened: Manifest) -> dict[str, str]:
 def _balance(shown: Shown) -> list[dict[str, Any]]:
     """Return the rows of each class in each split."""
     side = sides(shown.table)
-    names = [s for s in ("train", "val", "test") if s in set(side.unique().to_pylist())] or [None]
-    found = []
-    for name in names:
-        target = shown.table["target"]
-        if name is not None:
-            target = target.filter(pc.fill_null(pc.equal(side, name), False))
-        found.append({"part": name or "all", "counts": class_counts(target, shown.opened.taxonomy.classes).tolist()})
-    return found
+    target, classes = shown.table["target"], shown.opened.taxonomy.classes
+    on = {name: target.filter(pc.fill_null(pc.equal(side, name), False)) for name in SPLITS}
+    parts = {name: column for name, column in on.items() if len(column)} or {"all": target}
+    return [{"part": name, "counts": class_counts(column, classes).tolist()} for name, column in parts.items()]
 
 
 def _rows(shown: Shown, rows: NDArray[np.int64]) -> Iterator[dict[str, Any]]:

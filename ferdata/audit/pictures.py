@@ -23,6 +23,7 @@ Scores = NDArray[np.float32]  # one per row; NaN where a finding says nothing of
 # How fine detail fades when a photograph is made larger: of 200 faces of 350 px, shrunk to 32 .. 350 px, the variance
 # of the Laplacian falls as side ** -2.5, so that this makes one measure of all sizes.
 FADES, SIDE = 2.5, 48
+ROUNDING = 20 / 12 / 255**2  # what whole grey values add to the Laplacian's variance: 20 is the sum of its squares
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,9 @@ def measured(table: pa.Table) -> dict[str, Scores]:
     """Return the scores that ingest's own columns give; `table` has READ."""
     width, height, bright, contrast, sharp = (_floats(table[n]) for n in ("width", "height", *READ[4:]))
     short, long = np.minimum(width, height), np.maximum(width, height)
-    detail = sharp / np.maximum(contrast, 1e-3) ** 2 * (short / SIDE) ** FADES
+    detail = (
+        np.maximum(sharp - ROUNDING, 0) / np.maximum(contrast, 1e-3) ** 2 * (np.sqrt(width * height) / SIDE) ** FADES
+    )
     return {
         "blank": contrast,
         "dark": bright,

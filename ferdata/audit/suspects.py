@@ -15,8 +15,8 @@ from ferdata.audit.answers import Labels
 from ferdata.errors import BadOption, MissingExtra
 
 FEWEST = 2  # classes with a predicted row
-# Shares of wrong labels that are believed. Below the least, none would be named of a set with few: nets that have trained
-# for minutes are rarely as sure as that takes.
+# Shares of wrong labels that are believed. Below the least, none would be named of a set with few: nets that have
+# trained for minutes are rarely as sure as that takes.
 LEAST, MOST = 0.05, 0.5
 FLOOR = 1e-7  # a net is never as sure as it says
 
@@ -87,7 +87,7 @@ def _vouched(labels: Labels, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     np.add.at(borne, (labels.picture[labelled], labels.hard[labelled]), 1)
     same = borne[labels.picture[rows], labels.hard[rows]]
     other = borne.sum(axis=1)[labels.picture[rows]] - same
-    return np.maximum(same - 1 - other, 0)
+    return np.asarray(np.maximum(same - 1 - other, 0))
 
 
 def _divergence(said: NDArray[np.float32], predicted: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -96,7 +96,7 @@ def _divergence(said: NDArray[np.float32], predicted: NDArray[np.float32]) -> ND
     votes = said / np.where(total > 0, total, np.nan)  # all for what is no class: nothing to compare
     middle = (votes + predicted) / 2
 
-    def to_middle(share: NDArray[np.float32]) -> NDArray[np.float32]:
+    def to_middle(share: NDArray[np.floating]) -> NDArray[np.floating]:
         return np.asarray((share * np.log2(np.maximum(share, 1e-12) / np.maximum(middle, 1e-12))).sum(axis=1))
 
     return np.asarray((to_middle(votes) + to_middle(predicted)) / 2, np.float32)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from ferdata.audit import answers, suspects
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
-from tests.conftest import Ran
+from tests.conftest import Ran, picture
 from tests.zoo.conftest import QUICK, SHAPES, MakeShapes, shape_rows
 from zoo import predictions
 from zoo.suspects import assign, out_of_fold
@@ -18,16 +19,17 @@ FAST = {"options": {k: v for k, v in QUICK.items() if k not in ("epochs", "devic
 
 
 def test_copies_persons_and_clips_share_a_fold_where_no_group_is_known(shapes: MakeShapes) -> None:
-    rows = [{k: v for k, v in row.items() if k != "group"} for row in shape_rows()]
-    for i in range(0, 60, 3):
-        rows[i + 1]["shape"] = rows[i]["shape"]
-        rows[i + 1]["native_label"] = rows[i]["native_label"]
+    rows: list[dict[str, Any]] = [
+        {"native_label": SHAPES[i % 4], "pixels": picture(i // 2 if i < 60 else i, 32)} for i in range(200)
+    ]
+    for i in range(60):
+        rows[i]["native_label"] = SHAPES[i // 2 % 4]
     for i in range(60, 120):
         rows[i]["subject"] = f"p{i % 7}"
     made = shapes(rows)
     fold = assign(Manifest(made), 4)
     assert set(fold.tolist()) == {0, 1, 2, 3}
-    assert all(fold[i] == fold[i + 1] for i in range(0, 60, 3))
+    assert all(fold[i] == fold[i + 1] for i in range(0, 60, 2))
     for person in range(7):
         assert len({int(fold[i]) for i in range(60, 120) if i % 7 == person}) == 1
     assert (np.bincount(fold) > 20).all()
