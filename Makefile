@@ -8,7 +8,7 @@ PYTHON ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test quick check clean
+.PHONY: help demo test quick check bench clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -28,8 +28,11 @@ check: $(VENV)/.dev  ## format, lint, types, and who may import whom
 	@$(BIN)/python -m mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo
 
+bench: $(VENV)/.train benchmarks/.venv/.peers  ## every figure of speed, against its peers: about ten minutes
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
 clean:  ## remove .venv, caches and what the demo wrote; manifests and runs stay
-	rm -rf $(VENV) demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) benchmarks/.venv demo build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find ferdata zoo tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # One stamp for each set of libraries, written last: an interrupted install is done again, a finished one is not.
@@ -39,6 +42,10 @@ $(VENV)/.train $(VENV)/.dev: pyproject.toml constraints.txt
 		"some minutes and 6 to 7 GB on disk, most of it PyTorch with its GPU libraries. Only once."
 	@[ -t 1 ] || quiet=-q; $(BIN)/python -m pip install $$quiet -c constraints.txt -e ".[$(patsubst .%,%,$(notdir $@))]"
 	@touch $@ $(if $(filter %.dev,$@),$(VENV)/.train)
+
+benchmarks/.venv/.peers: benchmarks/requirements.txt constraints.txt $(VENV)/.train
+	@sh benchmarks/peers.sh $(BIN)/python
+	@touch $@
 
 # A .venv that works is kept. Else the first Python of 3.11 or newer makes one.
 define find_python

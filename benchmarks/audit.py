@@ -22,6 +22,7 @@ import pyarrow as pa
 from ferdata import manifest as files
 from ferdata.labels import EMOTIONS, derive, taxonomy
 from ferdata.manifest import Manifest
+from ferdata.schema import BY_NAME
 from ferdata.steps.audit import audit
 from zoo import predictions
 from zoo.suspects import out_of_fold
@@ -36,7 +37,7 @@ def put(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
 def planted(ferplus: Path, out: Path, share: float, seed: int) -> dict[str, bool]:
     """Write FER+ with flipped majority labels and no votes; return which rows were flipped."""
     opened = Manifest(ferplus)
-    table = opened.file.read()
+    table = opened.table(*BY_NAME)
     table = table.filter(table["label"].is_valid())
     rng = np.random.default_rng(seed)
     given = np.array([EMOTIONS.index(e) for e in table["label"].to_pylist()])

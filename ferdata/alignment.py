@@ -5,12 +5,11 @@ Coordinates are pixels of the picture, (0, 0) the middle of its first pixel; box
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ferdata.detect import Box, Detector, Points, chosen
+from ferdata.detect import Box, Detector, Face, Points, chosen
 from ferdata.images import as_uint8
 
 # isort: split
@@ -87,13 +86,17 @@ def align(image: NDArray[np.integer], aim: Aim, detector: Detector, published: P
         transform = to_box(published.box, aim) if published.box else to_box(whole, Aim(aim.size))
         pixels = warp(image, transform, aim.size)
         return Crop(pixels, transform, detector.name, len(faces), None, published.box, None, NO_FACE)
-    five = None if face.landmarks is None else five_points(face.landmarks)
-    upright = aim.template != "box" and five is not None
-    transform = to_template(cast(Points, five), aim) if upright else to_box(face.box, aim)
+    transform = to_face(face, aim)
     # A published box has said already which of several faces is meant.
     issue = SEVERAL if len(faces) > 1 and published.box is None else None
     pixels = warp(image, transform, aim.size)
     return Crop(pixels, transform, detector.name, len(faces), face.score, face.box, face.landmarks, issue)
+
+
+def to_face(face: Face, aim: Aim) -> Points:
+    """Return the transform, float64 (2, 3), that brings a found face onto the template; without points, its box."""
+    five = None if face.landmarks is None or aim.template == "box" else five_points(face.landmarks)
+    return to_box(face.box, aim) if five is None else to_template(five, aim)
 
 
 def _told(published: Published, aim: Aim) -> tuple[Points, Box | None] | None:

@@ -12,6 +12,8 @@ FerdataError
 ├── CannotWrite         the output's folder refuses: another folder, rights, or disk space
 ├── BadOption           an option's value cannot work: what it may be
 ├── MissingExtra        a library that is not installed: the pip line
+├── NoDatabase          FiftyOne has no MongoDB to talk to: which package, or FIFTYONE_DATABASE_URI
+├── WorkersLost         the processes that work on other machines are gone: go on with --resume, or without them
 ├── MissingModel        a model file that is not there, or not the known one: where to get it and put it
 ├── Leak                test shares faces with train: merge again, or --allow-leak
 └── BrokenRun           a run folder or checkpoint that cannot be used: train again
@@ -76,6 +78,14 @@ class BadOption(FerdataError):
 
 class MissingExtra(FerdataError):
     """A library of an extra is not installed."""
+
+
+class NoDatabase(FerdataError):
+    """FiftyOne's database is not there, or does not answer."""
+
+
+class WorkersLost(FerdataError):
+    """The worker processes of a cluster died more often than their work was begun again."""
 
 
 class MissingModel(FerdataError):

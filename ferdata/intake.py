@@ -1,14 +1,13 @@
 """Samples in, measured rows out: every image read and decoded once, every row that is not there counted.
 
-Batches are measured on several threads (reading, decoding and hashing release the interpreter's lock) and come out
-in the order of the samples.
+Batches are measured by an engine, each by one call of `Measure`, and come out in the order of the samples.
 """
 
 import errno
 import itertools
-from collections import Counter, deque
+import platform
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ import pyarrow.compute as pc
 
 from ferdata import images as pictures
 from ferdata import labels, progress
-from ferdata.errors import BrokenSource, UnknownLabel
+from ferdata.engine import Engine, run
+from ferdata.errors import BrokenSource, ImagesMissing, UnknownLabel
 from ferdata.paths import inside, must_be_file, read_inside
 from ferdata.release import strangers
 from ferdata.schema import ADAPTER_COLUMNS, Frame, Sample, arrow_schema
@@ -90,26 +90,17 @@ class Intake:
         return dict(Counter(r.reason for r in self.rejects))
 
     def batches(
-        self, samples: Iterable[Sample | Skipped], threads: int, done: Iterable[pa.RecordBatch] = (), skip: int = 0
+        self, samples: Iterable[Sample | Skipped], engine: Engine, done: Iterable[pa.RecordBatch] = (), skip: int = 0
     ) -> Iterator[pa.RecordBatch]:
         """Yield measured rows; `done` are those of an earlier run, which the first `skip` samples became."""
         kept, total = self._ahead(self._kept(samples))
-        waiting: deque[Future[tuple[pa.RecordBatch, list[Reject]]]] = deque()
-        name = self.setting.dataset
-        with ThreadPoolExecutor(threads) as pool, progress.bar(f"ingest {name}", total, "images") as advance:
-            try:
-                for batch in done:
-                    yield self._count((batch, []), advance)
-                for _ in itertools.islice(kept, skip):
-                    pass
-                for chunk in _chunks(kept):
-                    waiting.append(pool.submit(self.measure, chunk))
-                    if len(waiting) > 2 * threads:
-                        yield self._count(waiting.popleft().result(), advance)
-                while waiting:
-                    yield self._count(waiting.popleft().result(), advance)
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        with progress.bar(f"ingest {self.setting.dataset}", total, "images") as advance:
+            for batch in done:
+                yield self._count((batch, []), advance)
+            for _ in itertools.islice(kept, skip):
+                pass
+            for measured in run(engine, Measure(self.setting), _chunks(kept)):
+                yield self._count(measured, advance)
 
     def _ahead(self, samples: Iterator[Sample]) -> tuple[Iterator[Sample], int | None]:
         """Look ahead, so that a bar knows its end and a strange label stops the ingest before any image is read.
@@ -136,7 +127,7 @@ class Intake:
                 )
             self.seen.add(sample.key)
             if isinstance(sample, Skipped):
-                self.rejects.append(Reject(self._id(sample.key), None, sample.reason, ""))
+                self.rejects.append(Reject(_id(self.setting, sample.key), None, sample.reason, ""))
                 continue
             if self._is_unknown(sample):
                 if not self.setting.keep_unknown:
@@ -185,11 +176,30 @@ class Intake:
         advance(batch.num_rows + len(rejects))
         return batch
 
-    def _id(self, key: str) -> str:
-        return f"{self.setting.dataset}:{key}"
 
-    def measure(self, samples: list[Sample]) -> tuple[pa.RecordBatch, list[Reject]]:
-        """Read, decode and measure the images of `samples`; return the finished rows, and what could not be read."""
+def _id(setting: Setting, key: str) -> str:
+    return f"{setting.dataset}:{key}"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Samples to finished rows: a pure function of `setting` and what is on disk, for any thread, process or machine.
+
+    `setting.labels` may grow between calls, never by a label of samples that were handed out before.
+    """
+
+    setting: Setting
+
+    def __call__(self, samples: list[Sample]) -> tuple[pa.RecordBatch, list[Reject]]:
+        """Read, decode and measure the images of `samples`; return the finished rows, and what could not be read.
+
+        Raises ImagesMissing where the root itself is not to be seen.
+        """
+        if not self.setting.root.is_dir():
+            raise ImagesMissing(
+                f"The machine {platform.node()} does not see {self.setting.root}.",
+                "Every worker reads the images itself: the root must be at the same path on all of them.",
+            )
         videos = _Videos(self.setting.root)
         kept: list[Sample] = []
         facts: list[pictures.Facts] = []
@@ -226,11 +236,11 @@ class Intake:
         else:
             reason, detail = "broken image", str(error)
         named = sample.image.path if isinstance(sample.image, Frame) else str(sample.image)
-        return Reject(self._id(sample.key), self.setting.prefix + named, reason, detail)
+        return Reject(_id(self.setting, sample.key), self.setting.prefix + named, reason, detail)
 
     def _rows(self, kept: list[Sample], facts: list[pictures.Facts], stored: list[Stored]) -> pa.RecordBatch:
         columns: dict[str, list[Any]] = {
-            "sample_id": [self._id(s.key) for s in kept],
+            "sample_id": [_id(self.setting, s.key) for s in kept],
             "dataset": [self.setting.dataset] * len(kept),
             "image": stored,
         }

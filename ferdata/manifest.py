@@ -1,34 +1,34 @@
 """The manifest file: write it whole or not at all, read it in streams, know what made it.
 
-One Parquet file, one row per face image, columns as in `ferdata.schema`. File metadata: `ferdata` (JSON: sources,
-policy, taxonomy, lineage, counts, fingerprint) and `huggingface` (features, so that `datasets` decodes the images).
+One Parquet file, or a folder of parts (`ferdata.parts`); one row per face image, columns as in `ferdata.schema`. File
+metadata: `ferdata` (JSON: sources, policy, taxonomy, lineage, counts, fingerprint) and `huggingface` (features, so
+that `datasets` decodes the images).
 """
 
-import contextlib
-import itertools
 import json
 import os
-import time
+import platform
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ferdata import __version__
-from ferdata.errors import AlreadyExists, CannotWrite, ImagesMissing, NotAManifest
+from ferdata.errors import CannotWrite, ImagesMissing, InvalidManifest, NotAManifest
 from ferdata.fingerprint import Fingerprint
 from ferdata.labels import Taxonomy
 from ferdata.partial import Partial
-from ferdata.paths import must_be_file, read_inside
+from ferdata.parts import Parts, find
+from ferdata.paths import read_inside
 from ferdata.schema import COLUMNS, SCHEMA_VERSION, SPLITS, arrow_schema, huggingface_features
+from ferdata.sink import Sink, remove_stale
+from ferdata.sink import check_output as check_output
 
 KEY = b"ferdata"
-ROW_GROUP_BYTES = 16 << 20  # of image bytes: what a reader holds at once
-ROW_GROUP_ROWS = 1 << 16
 
 
 class Manifest:
@@ -39,13 +39,14 @@ class Manifest:
         self.path = path
         again = "Make it with `ferdata ingest` or `ferdata merge`."
         try:
-            must_be_file(path)
-            self.file = pq.ParquetFile(path, memory_map=True)
+            self.file = Parts(find(path))
         except FileNotFoundError:
             raise NotAManifest(f"There is no file {path}.", again) from None
         except (OSError, pa.ArrowException) as error:
             raise NotAManifest(f"{path} is not a Parquet file ({str(error).splitlines()[0]}).", again) from None
-        raw = (self.file.metadata.metadata or {}).get(KEY)
+        if self.file.is_one_of_several and not path.is_dir():
+            raise NotAManifest(f"{path} is one part of a manifest.", f"Name the folder: {path.parent}/")
+        raw = self.file.key_values.get(KEY)
         if raw is None:
             raise NotAManifest(
                 f"{path} is a Parquet file, but no ferdata manifest.",
@@ -65,7 +66,7 @@ class Manifest:
     @property
     def rows(self) -> int:
         """The number of rows."""
-        return int(self.file.metadata.num_rows)
+        return self.file.rows
 
     @property
     def fingerprint(self) -> str:
@@ -90,15 +91,14 @@ class Manifest:
     def table(self, *columns: str) -> pa.Table:
         """Read the named columns, or all but `image`, into memory; one that the file lacks is null."""
         names = columns or tuple(c.name for c in COLUMNS if c.name != "image")
-        read = self.file.read(columns=list(names))
-        for field in arrow_schema(*names):  # written before the schema had the column
-            if field.name not in read.schema.names:
-                read = read.append_column(field, pa.nulls(self.rows, field.type))
-        return read.select(list(names)).cast(arrow_schema(*names))
+        read, schema = self.file.read(names), arrow_schema(*names)
+        lacking = {f.name for f in schema} - set(read.schema.names)  # written before the schema had the column
+        arrays = [pa.nulls(self.rows, f.type) if f.name in lacking else read[f.name] for f in schema]
+        return pa.table(arrays, names=schema.names).cast(schema)
 
     def batches(self, columns: Sequence[str] | None = None, rows: int = 4096) -> Iterator[pa.RecordBatch]:
         """Stream the named columns (all of them by default) in batches of at most `rows`."""
-        yield from self.file.iter_batches(batch_size=rows, columns=list(columns) if columns else None)
+        yield from self.file.iter_batches(rows, columns)
 
     def roots(self, given: Mapping[str, Path] | None = None) -> dict[str, Path | None]:
         """Return where each dataset's files are: as given, by FERDATA_ROOT_<NAME>, or as recorded.
@@ -120,19 +120,39 @@ class Manifest:
 
         `row` has `dataset` and `image` as Python values. Raises ImagesMissing.
         """
-        image, dataset = row["image"], row["dataset"]
-        if image["bytes"] is not None:
-            return bytes(image["bytes"])
-        root = roots.get(dataset)
-        try:
-            if root is None:
-                raise FileNotFoundError
-            return read_inside(root, image["path"])
-        except OSError:
-            raise ImagesMissing(
-                f"The image {image['path']} of {dataset} is not below {root}.",
-                f"Say where the dataset is now: FERDATA_ROOT_{dataset.upper()}=/path/to/it",
-            ) from None
+        return read_image(row, roots)
+
+
+def read_image(row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> bytes:
+    """Return the encoded bytes of `row`'s image, as `Manifest.read_image` does, with no manifest open."""
+    image, dataset = row["image"], row["dataset"]
+    if image["bytes"] is not None:
+        return bytes(image["bytes"])
+    root = roots.get(dataset)
+    try:
+        if root is None:
+            raise FileNotFoundError
+        return read_inside(root, image["path"])
+    except OSError:
+        raise ImagesMissing(
+            f"The image {image['path']} of {dataset} is not below {root}.",
+            f"Say where the dataset is now: FERDATA_ROOT_{dataset.upper()}=/path/to/it",
+        ) from None
+
+
+@lru_cache(maxsize=2)
+def opened_here(path: Path, fingerprint: str) -> Manifest:
+    """Return the manifest at `path`, opened once in each process that works on it, wherever that runs.
+
+    Raises InvalidManifest where this machine sees another manifest there, and NotAManifest.
+    """
+    opened = Manifest(path)
+    if opened.fingerprint != fingerprint:
+        raise InvalidManifest(
+            f"What {platform.node()} sees at {path} is another manifest.",
+            "Every worker reads the manifest itself: it must be at the same path on all of them.",
+        )
+    return opened
 
 
 def stored_hash(row: Mapping[str, Any]) -> str:
@@ -150,34 +170,6 @@ def moved_root(opened: Manifest, name: str, out: Path) -> str | None:
     return Path(os.path.relpath(absolute, out.parent.resolve())).as_posix()
 
 
-def check_output(out: Path, force: bool = False, inputs: Iterable[Path] = ()) -> None:
-    """Raise AlreadyExists or CannotWrite now, before the work, if `out` could not be written at its end."""
-    if any(out.resolve() == path.resolve() for path in inputs):
-        raise AlreadyExists(f"{out} is an input, and inputs are never modified.", "Choose another --out.")
-    if out.exists() and not out.is_file():
-        what = "a folder" if out.is_dir() else "no regular file"
-        raise CannotWrite(f"{out} is {what}.", "Name a file with --out, such as manifests/merged.parquet.")
-    if out.exists() and not force:
-        raise AlreadyExists(f"{out} is there already.", "Add --force to replace it, or choose another --out.")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        probe = _temporary(out)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise CannotWrite(
-            f"Cannot write in {out.parent}: {error.strerror}.",
-            "Choose a folder that you may write in with --out.",
-        ) from None
-
-
-_serial = itertools.count()  # threads of one process may write side by side
-
-
-def _temporary(out: Path) -> Path:
-    return out.with_name(f".{out.name}.{os.getpid()}-{next(_serial)}.part")
-
-
 def write(
     out: Path,
     batches: Iterable[pa.RecordBatch],
@@ -187,137 +179,67 @@ def write(
 ) -> dict[str, Any]:
     """Write a manifest: all of it under its final name, or nothing.
 
+    `out` is a file, or, where its name has no ending (`merged/`), a folder of parts of about PART_BYTES each.
     `batches` have the columns of the schema (missing ones become null, order is free). `metadata` needs `sources`,
     `vote_policy`, `taxonomy` and `lineage`; rows, counts and the fingerprint are added here. `metadata` is read
     after the last batch, so that a step may still be counting. With `partial`, an interrupted write leaves its
     finished rows there. Returns the metadata as written.
     """
     check_output(out, force)
-    for stale in out.parent.glob(f".{out.name}.*.part"):  # what a killed run left
-        if not _alive(stale):
-            stale.unlink(missing_ok=True)
-    temporary = _temporary(out)
+    remove_stale(out)
     try:
-        written = _write_rows(temporary, batches, metadata, partial)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        _publish(temporary, out, force)
+        features = {"info": {"features": huggingface_features()}}
+        sink = Sink(out, arrow_schema().with_metadata({"huggingface": json.dumps(features)}))
+    except OSError as error:
+        raise _failed(out, error) from None
+    try:
+        written = _write_rows(sink, batches, metadata, partial)
+        sink.publish(force)
     except KeyboardInterrupt:
-        if partial is None or not _holds_rows(temporary):
+        if partial is None or not (sink.whole and sink.rows):
             raise
-        temporary.replace(partial.path)
+        sink.keep_as(partial.path)
         raise KeyboardInterrupt("What was done is kept aside: the same command with --resume goes on.") from None
     except OSError as error:
-        raise CannotWrite(
-            f"Writing {out} failed: {error.strerror or error}.", "Free some space, or choose another --out."
-        ) from None
+        raise _failed(out, error) from None
     finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        sink.abandon()
     if partial:
         partial.discard()
     return written
 
 
-def _publish(temporary: Path, out: Path, force: bool) -> None:
-    """Give a finished file its name; without `force`, one that another run has written meanwhile is kept."""
-    if not force:
-        try:
-            os.link(temporary, out)
-            return
-        except FileExistsError:
-            raise AlreadyExists(
-                f"{out} has been written by another run meanwhile.",
-                "Add --force to replace it, or choose another --out.",
-            ) from None
-        except OSError:  # a disk without hard links
-            pass
-    temporary.replace(out)
-
-
-def _holds_rows(path: Path) -> bool:
-    with contextlib.suppress(OSError, pa.ArrowException):
-        return int(pq.ParquetFile(path).metadata.num_rows) > 0
-    return False
-
-
-def _alive(part: Path) -> bool:
-    """Return whether the process that writes `part` (its number is in the name) still runs."""
-    try:
-        # A number may have gone to a thread of another process, which /proc/NUMBER shows but does not list.
-        return part.suffixes[-2][1:].partition("-")[0] in os.listdir("/proc")  # noqa: PTH208
-    except OSError:
-        return time.time() - part.stat().st_mtime < 24 * 3600  # no /proc here: what is older is nobody's
+def _failed(out: Path, error: OSError) -> CannotWrite:
+    why = error.strerror or error
+    return CannotWrite(f"Writing {out} failed: {why}.", "Free some space, or choose another --out.")
 
 
 def _write_rows(
-    path: Path, batches: Iterable[pa.RecordBatch], metadata: Mapping[str, Any], partial: Partial | None
+    sink: Sink, batches: Iterable[pa.RecordBatch], metadata: Mapping[str, Any], partial: Partial | None
 ) -> dict[str, Any]:
-    features = {"info": {"features": huggingface_features()}}
-    schema = arrow_schema().with_metadata({"huggingface": json.dumps(features)})
     fingerprint, counts = Fingerprint(), _Counts()
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        groups = _RowGroups(writer)
-        try:
-            for batch in batches:
-                whole = conform(batch)
-                fingerprint.update(whole)
-                counts.update(whole)
-                groups.add(whole)
-                if partial:
-                    partial.mark()
-            groups.flush()
-        except KeyboardInterrupt:
+    try:
+        for batch in batches:
+            whole = conform(batch)
+            fingerprint.update(whole)
+            counts.update(whole)
+            sink.add(whole)
             if partial:
-                groups.flush()
-                writer.add_key_value_metadata(partial.state())
-            raise
-        written = {
-            "schema_version": SCHEMA_VERSION,
-            "ferdata": __version__,
-            "rows": counts.rows,
-            "fingerprint": fingerprint.hexdigest(),
-            "counts": counts.as_dict(),
-            **metadata,
-        }
-        writer.add_key_value_metadata({KEY.decode(): json.dumps(written, ensure_ascii=False)})
+                partial.mark()
+    except KeyboardInterrupt:
+        if partial:
+            sink.close(partial.state())
+        raise
+    written = {
+        "schema_version": SCHEMA_VERSION,
+        "ferdata": __version__,
+        "rows": counts.rows,
+        "fingerprint": fingerprint.hexdigest(),
+        "counts": counts.as_dict(),
+        **metadata,
+    }
+    sink.close({KEY.decode(): json.dumps(written, ensure_ascii=False)})
     return written
-
-
-class _RowGroups:
-    """Collects rows into row groups of at most ROW_GROUP_BYTES of image bytes."""
-
-    def __init__(self, writer: pq.ParquetWriter) -> None:
-        self.writer = writer
-        self.pending: list[pa.RecordBatch] = []
-        self.size = self.rows = 0
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Take a batch in, and write out what is full."""
-        for piece in _pieces(batch):
-            grown = piece.column("image").nbytes
-            if self.size + grown > ROW_GROUP_BYTES or self.rows + piece.num_rows > ROW_GROUP_ROWS:
-                self.flush()
-            self.pending.append(piece)
-            self.size += grown
-            self.rows += piece.num_rows
-
-    def flush(self) -> None:
-        """Write what is pending as a row group."""
-        if self.pending:
-            whole, self.pending, self.size, self.rows = self.pending, [], 0, 0
-            self.writer.write_table(pa.Table.from_batches(whole, arrow_schema()))
-
-
-def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Cut a batch so that no piece alone is larger than a row group, unless one image is."""
-    if batch.num_rows <= 1 or batch.column("image").nbytes <= ROW_GROUP_BYTES:
-        yield batch
-        return
-    half = batch.num_rows // 2
-    # A slice still counts the whole buffer, so the halves are copied.
-    for part in (batch.slice(0, half), batch.slice(half)):
-        yield from _pieces(part.take(pa.array(range(part.num_rows))))
 
 
 def conform(batch: pa.RecordBatch) -> pa.RecordBatch:

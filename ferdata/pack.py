@@ -9,12 +9,9 @@ reviewed or merged anew, but has the same pictures on a side, keeps its pack; ot
 import contextlib
 import hashlib
 import json
-import os
 import warnings
 import weakref
-from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,9 +22,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata import cache, images, packfile, progress
+from ferdata.engine import Engine, Threads, run
 from ferdata.errors import BrokenSource
 from ferdata.fingerprint import Fingerprint
-from ferdata.manifest import Manifest
+from ferdata.manifest import Manifest, opened_here, read_image, stored_hash
 from ferdata.paths import inside
 
 # isort: split
@@ -35,6 +33,7 @@ import cv2  # after `ferdata.images`, which sets what OpenCV reads when it is im
 
 KIND, PIXELS = "pack", "pixels.npy"
 FORMAT = 1
+READ = ("sample_id", "dataset", "image", "pixel_hash", "alignment")
 CROP = "centre"  # the largest square in the middle
 INTERPOLATION = "area-linear"  # area when it shrinks, bilinear when it grows
 Where = NDArray[np.intp]
@@ -85,7 +84,7 @@ def packs(
     *,
     trust_files: bool = False,
     spare: bool = False,
-    threads: int | None = None,
+    engine: Engine | None = None,
 ) -> dict[str, Pack]:
     """Open the packs of the rows at `wanted`, and make those that are not there: all in one pass over the manifest.
 
@@ -105,7 +104,7 @@ def packs(
     done = {key: pack for key, job in jobs.items() if (pack := job.find())}
     missing = [jobs[key] for key in sorted(jobs.keys() - done.keys())]  # in one order everywhere: no deadlock
     if missing:
-        maker = _Maker(manifest, where_from, hashes, trust_files, threads or os.cpu_count() or 1)
+        maker = _Maker(manifest, where_from, trust_files, engine or Threads())
         try:
             done |= _make(maker, missing)
         except cache.NoRoom as error:
@@ -218,19 +217,57 @@ class _Memory:
 Sink = packfile.Writer | _Memory
 
 
-class _Maker:
-    """Decodes rows of a manifest on several threads (decoding, hashing and resizing release the lock)."""
+@dataclass(frozen=True)
+class Decode:
+    """Rows to pixels: a pure function of these options and what is on disk, for any thread, process or machine."""
 
-    def __init__(
-        self,
-        manifest: Manifest,
-        roots: Mapping[str, Path | None],
-        hashes: pa.ChunkedArray,
-        trust_files: bool,
-        threads: int,
-    ) -> None:
-        self.manifest, self.roots, self.hashes = manifest, roots, hashes
-        self.trust_files, self.threads = trust_files, threads
+    manifest: Path
+    fingerprint: str
+    roots: Mapping[str, Path | None]
+    shape: tuple[int, int, int]
+    trust_files: bool
+
+    def __call__(self, piece: tuple[int, Where]) -> tuple[Where, Pixels, NDArray[np.bool_]]:
+        """Return the manifest's rows `piece` (the first, and which of those that follow it), int (m,).
+
+        Beside the rows: uint8 (m, size, size, channels), and bool (m,), which are not as ingested. Raises
+        ImagesMissing, BrokenSource.
+        """
+        first, which = piece
+        batch = opened_here(self.manifest, self.fingerprint).file.slice(first, int(which[-1]) + 1, READ)
+        rows = (batch if len(which) == batch.num_rows else batch.take(pa.array(which))).to_pylist()
+        pixels = np.empty((len(rows), *self.shape), np.uint8)
+        changed = np.zeros(len(rows), bool)
+        for i, row in enumerate(rows):
+            image = self._decoded(row)
+            changed[i] = images.pixel_hash(image) != stored_hash(row)
+            if changed[i] and not self.trust_files:
+                raise BrokenSource(
+                    f"The image of {row['sample_id']} is not the picture that was ingested: its pixels have changed.",
+                    f"Ingest {row['dataset']} again, or take the files as they are now with --trust-files. "
+                    "`ferdata validate --images` names every such row.",
+                )
+            pixels[i] = prepare(image, self.shape[0], self.shape[2])
+        return which + first, pixels, changed
+
+    def _decoded(self, row: Mapping[str, Any]) -> NDArray[Any]:
+        data = read_image(row, self.roots)
+        try:
+            return images.decode(data)
+        except images.UnreadableImage as error:
+            raise BrokenSource(
+                f"The image of {row['sample_id']} does not decode: {error}.",
+                f"Ingest {row['dataset']} again: its files have changed since.",
+            ) from None
+
+
+class _Maker:
+    """Decodes rows of a manifest on an engine, and puts them where they are wanted."""
+
+    def __init__(self, manifest: Manifest, roots: Mapping[str, Path | None], trust_files: bool, engine: Engine) -> None:
+        self.manifest, self.engine = manifest, engine
+        self.roots = {name: root and root.absolute() for name, root in roots.items()}
+        self.trust_files = trust_files
 
     def fill(self, jobs: Sequence[_Job], sinks: Sequence[Sink]) -> None:
         """Decode every row that a job wants, once, and put it where each wants it."""
@@ -242,68 +279,20 @@ class _Maker:
             job.changed = 0
         wanted = np.logical_or.reduce([place >= 0 for place in places])
         shape = jobs[0].shape[1:]
-        waiting: deque[Future[NDArray[np.bool_]]] = deque()
-
-        def take(done: NDArray[np.bool_]) -> None:
-            for job, changed in zip(jobs, done, strict=True):
-                job.changed += int(changed.sum())
-            advance(done.shape[1])
-
-        with (
-            ThreadPoolExecutor(self.threads) as pool,
-            progress.bar("Packing", int(wanted.sum()), "images") as advance,
-        ):
-            try:
-                for batch, at in _wanted_rows(self.manifest, wanted, _batch(shape)):
-                    here = [place[at] for place in places]
-                    waiting.append(pool.submit(self._one, batch, at, shape, here, sinks))
-                    if len(waiting) > 2 * self.threads:
-                        take(waiting.popleft().result())
-                while waiting:
-                    take(waiting.popleft().result())
-            finally:
-                pool.shutdown(cancel_futures=True)
+        path, fingerprint = self.manifest.path.absolute(), self.manifest.fingerprint
+        decode = Decode(path, fingerprint, self.roots, shape, self.trust_files)
+        pieces = _wanted_rows(self.manifest, wanted, _batch(shape))
+        with progress.bar("Packing", int(wanted.sum()), "images") as advance:
+            for at, pixels, changed in run(self.engine, decode, pieces):
+                for job, place, sink in zip(jobs, places, sinks, strict=True):
+                    mine = np.flatnonzero(place[at] >= 0)
+                    if len(mine):
+                        sink.write(place[at[mine]], pixels if len(mine) == len(pixels) else pixels[mine])
+                        job.changed += int(changed[mine].sum())
+                advance(len(at))
         for sink in sinks:
             if isinstance(sink, packfile.Writer):
                 sink.finish()
-
-    def _one(
-        self,
-        batch: pa.RecordBatch,
-        at: Where,
-        shape: tuple[int, int, int],
-        places: Sequence[Where],
-        sinks: Sequence[Sink],
-    ) -> NDArray[np.bool_]:
-        """Decode the rows at `at` and return, bool (sinks, rows), which a sink was given that are not as ingested."""
-        pixels = np.empty((batch.num_rows, *shape), np.uint8)
-        changed = np.zeros(batch.num_rows, bool)
-        known = self.hashes.take(pa.array(at)).to_pylist()
-        for i, row in enumerate(batch.to_pylist()):
-            image = self._decoded(row)
-            changed[i] = images.pixel_hash(image) != known[i]
-            if changed[i] and not self.trust_files:
-                raise BrokenSource(
-                    f"The image of {row['sample_id']} is not the picture that was ingested: its pixels have changed.",
-                    f"Ingest {row['dataset']} again, or take the files as they are now with --trust-files. "
-                    "`ferdata validate --images` names every such row.",
-                )
-            pixels[i] = prepare(image, shape[0], shape[2])
-        for place, sink in zip(places, sinks, strict=True):
-            mine = np.flatnonzero(place >= 0)
-            if len(mine):
-                sink.write(place[mine], pixels if len(mine) == len(pixels) else pixels[mine])
-        return np.array([changed & (place >= 0) for place in places])
-
-    def _decoded(self, row: Mapping[str, Any]) -> NDArray[Any]:
-        data = self.manifest.read_image(row, self.roots)
-        try:
-            return images.decode(data)
-        except images.UnreadableImage as error:
-            raise BrokenSource(
-                f"The image of {row['sample_id']} does not decode: {error}.",
-                f"Ingest {row['dataset']} again: its files have changed since.",
-            ) from None
 
 
 def _batch(shape: tuple[int, int, int]) -> int:
@@ -311,20 +300,12 @@ def _batch(shape: tuple[int, int, int]) -> int:
     return int(np.clip((4 << 20) // np.prod(shape), 16, 256))
 
 
-def _wanted_rows(manifest: Manifest, wanted: NDArray[np.bool_], rows: int) -> Iterator[tuple[pa.RecordBatch, Where]]:
-    """Yield the wanted rows, in file order, with their positions; row groups without any are not read."""
-    about = manifest.file.metadata
-    ends = np.cumsum([about.row_group(i).num_rows for i in range(about.num_row_groups)])
-    starts = np.concatenate([[0], ends[:-1]])
-    for group, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        if not wanted[start:end].any():
-            continue
-        columns, at = ["sample_id", "dataset", "image"], int(start)
-        for batch in manifest.file.iter_batches(batch_size=rows, row_groups=[group], columns=columns):
-            here = np.flatnonzero(wanted[at : at + batch.num_rows])
-            if len(here):
-                yield (batch if len(here) == batch.num_rows else batch.take(pa.array(here))), here + at
-            at += batch.num_rows
+def _wanted_rows(manifest: Manifest, wanted: NDArray[np.bool_], rows: int) -> Iterator[tuple[int, Where]]:
+    """Yield the wanted rows, in file order, as pieces of one row group each; groups without any are not read."""
+    for first, n in manifest.file.pieces(rows):
+        which = np.flatnonzero(wanted[first : first + n])
+        if len(which):
+            yield first, which
 
 
 def _hashes(manifest: Manifest) -> pa.ChunkedArray:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ferdata.errors import BadOption
+from ferdata.parts import Parts
+from ferdata.sink import remove
 
 KEY = "ferdata.partial"
 
@@ -30,15 +31,16 @@ class Partial:
         """
         if not self.path.exists():
             return iter(()), 0
-        file = pq.ParquetFile(self.path)
-        state = json.loads((file.metadata.metadata or {}).get(KEY.encode(), b"{}"))
+        # Parts of an unfinished folder have numbers, but no total yet.
+        kept = Parts(sorted(self.path.iterdir()) if self.path.is_dir() else [self.path])
+        state = json.loads(kept.key_values.get(KEY.encode(), b"{}"))
         if state.get("same") != json.loads(json.dumps(self.same)):
             raise BadOption(
                 f"{self.path} was left by another run: of another input, or with other options.",
                 "Leave out --resume to begin anew; that removes it.",
             )
         self.rejects = state["rejects"]
-        return file.iter_batches(batch_size=512), int(file.metadata.num_rows) + len(self.rejects)
+        return kept.iter_batches(batch_size=512), kept.rows + len(self.rejects)
 
     def mark(self) -> None:
         """Note the rejects that belong to the rows written so far."""
@@ -50,4 +52,4 @@ class Partial:
 
     def discard(self) -> None:
         """Remove what was kept."""
-        self.path.unlink(missing_ok=True)
+        remove(self.path)

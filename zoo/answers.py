@@ -1,6 +1,7 @@
 """An ablation in words: a table, and one sentence that claims no more than its seeds and its test images show."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from statistics import median
 from typing import Any
 
 from zoo import intervals, metrics
@@ -48,7 +49,20 @@ def answer(report: dict[str, Any]) -> str:
 def outer(found: dict[str, Any]) -> tuple[float, float]:
     """Return the wider end on each side of the interval over seeds and that over images."""
     spreads = [s for s in (found["over_seeds"], found["over_images"]) if s is not None]
-    return min(s[0] for s in spreads), max(s[1] for s in spreads)
+    return max(-1.0, min(s[0] for s in spreads)), min(1.0, max(s[1] for s in spreads))
+
+
+def uneven(runs: Sequence[dict[str, Any]]) -> str | None:
+    """Return a warning where a time budget gave some run fewer than half of the epochs that the median run had."""
+    had = [run["epochs"] for run in runs if run.get("epochs") is not None]
+    if len(had) < 2 or min(had) >= median(had) / 2:
+        return None
+    poorest = min(runs, key=lambda run: run.get("epochs") or 0.0)
+    return (
+        f"{poorest['run']} had {poorest['epochs']:.1f} epochs where the median run had {median(had):.1f}: the budget "
+        "bought less there, as it does on a busy machine. What differs may be the time; --set epochs=N in place of "
+        "--budget gives every run the same."
+    )
 
 
 def number(count: int) -> str:
@@ -62,6 +76,7 @@ def table(report: dict[str, Any]) -> Iterator[tuple[str, ...]]:
         found = row.get("against_first")
         yield (
             row["cell"] + (" *" if row["cell"] == report["best_on_val"] else ""),
+            _epochs(row["runs"]),
             f"{row['val']:.2%}",
             *(
                 f"{row[name]['mean']:.2%}" + (_half(row[name]) if row[name]["interval"] else "")
@@ -79,9 +94,16 @@ def columns(report: dict[str, Any]) -> tuple[str, ...]:
     """Return the table's heads."""
     figures = [metrics.CALLED[name] for name in metrics.HEADLINES]
     return (
-        *("cell", f"val {metrics.CALLED[report['by']]}", *(f"test {name}" for name in figures)),
+        *("cell", "epochs", f"val {metrics.CALLED[report['by']]}", *(f"test {name}" for name in figures)),
         *("points over the first", "95 % over seeds", "95 % over images", "p, Holm", "real"),
     )
+
+
+def _epochs(runs: Sequence[dict[str, Any]]) -> str:
+    had = [run["epochs"] for run in runs if run.get("epochs") is not None]
+    if not had:
+        return "-"
+    return f"{min(had):.1f}" if max(had) - min(had) < 0.05 else f"{min(had):.1f} to {max(had):.1f}"
 
 
 def _half(figure: dict[str, Any]) -> str:
@@ -98,6 +120,7 @@ def markdown(report: dict[str, Any]) -> str:
     budget = "" if report.get("budget") is None else f", at most {report['budget']:,.0f} s each"
     lines = [
         f"**{report['answer']}**",
+        *(("", report["warning"]) if report["warning"] else ()),
         "",
         f"| {' | '.join(heads)} |",
         f"|{'---|' * len(heads)}",

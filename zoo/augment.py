@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ferdata import images as _  # noqa: F401  # sets OpenCV's limits and its number of threads
-from zoo.draws import Draws, draw
+from zoo.draws import Draws
 from zoo.policies import ABOUT, POLICIES, Policy, policy
 
 # After the import of ferdata.images, which sets OpenCV's limits.
@@ -95,7 +95,7 @@ def _tables(
     if grey is not None and bright is not None and contrast is not None:
         middle = grey[:, None].astype(np.float32)
         levels = np.clip(((levels - middle) * contrast[:, None] + middle) * bright[:, None], 0, 255)
-    return ((levels[:, None, :, None] / 255 - mean) / std).astype(np.float32)
+    return np.asarray((levels[:, None, :, None] / 255 - mean) / std, np.float32)
 
 
 def on_device(images: Tensor, draws: Draws, mean: Tensor, std: Tensor) -> Tensor:
@@ -131,14 +131,3 @@ def _erased(x: Tensor, holes: Tensor) -> Tensor:
     at = torch.arange(x.shape[3], device=x.device)[None]
     across, down = (at >= left) & (at < right), (at >= top) & (at < bottom)
     return x.masked_fill((down[:, :, None] & across[:, None, :])[:, None], 0)
-
-
-def augment(images: Tensor, chosen: Policy, generator: torch.Generator) -> Tensor:
-    """Move float32 (B, C, H, W) in 0..1 under the policy; the shape stays."""
-    return _moved(images, draw(chosen, len(images), images.shape[3], generator))
-
-
-def erase(images: Tensor, chosen: Policy, generator: torch.Generator) -> Tensor:
-    """Blank a rectangle in some of the normalised images."""
-    holes = draw(chosen, len(images), images.shape[3], generator).holes
-    return images if holes is None else _erased(images, holes)

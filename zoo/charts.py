@@ -80,7 +80,9 @@ def confusion(report: dict[str, Any], taxonomy: dict[str, Any]) -> bytes:
     axes.set_ylabel("true (images)")
     axes.set_title(
         f"accuracy {report['accuracy']:.1%}, macro-F1 {report['macro_f1']:.1%}, n = {report['n']:,}",
-        **{"loc": "left", "fontsize": 11, "color": INK},
+        loc="left",
+        fontsize=11,
+        color=INK,
     )
     return _png(figure)
 
@@ -142,7 +144,9 @@ def reliability(report: dict[str, Any]) -> bytes:
     top.set_title(
         f"calibration error {calibration['after']['ece']:.1%} at temperature {calibration['temperature']:.2f}"
         f" (raw: {calibration['before']['ece']:.1%})",
-        **{"loc": "left", "fontsize": 11, "color": INK},
+        loc="left",
+        fontsize=11,
+        color=INK,
     )
     top.legend(fontsize=8, frameon=False, loc="upper left")
     below.bar(middle, count, width * 0.92, color=COLOURS["neutral"])
@@ -172,8 +176,9 @@ def spread(
         colour = palette[(y + 3) % len(palette)]
         axes.plot(values, [y] * len(values), ls="", marker="o", ms=6, color=colour, alpha=0.45, mew=0)
         if interval is not None:
-            axes.plot(interval, (y, y), color=colour, lw=2.4, solid_capstyle="butt")
-            axes.plot(interval, (y, y), color=colour, ls="", marker="|", ms=11, mew=2.4)
+            ends = np.clip(interval, 0, 1)  # of few seeds Student's goes beyond what a share can be
+            axes.plot(ends, (y, y), color=colour, lw=2.4, solid_capstyle="butt")
+            axes.plot(ends, (y, y), color=colour, ls="", marker="|", ms=11, mew=2.4)
         axes.plot(mean, y, marker="D", ms=8, color=colour, mec="white", mew=1.2)
         axes.annotate(f"{mean:.1%}", (mean, y), (0, 9), textcoords="offset points", ha="center", fontsize=9, color=INK)
     axes.set_yticks(range(len(names)), names)

@@ -13,6 +13,7 @@ from torch import nn
 from ferdata.errors import BrokenRun, FerdataError
 from ferdata.labels import Taxonomy
 from ferdata.pack import CROP, INTERPOLATION
+from zoo import trees
 from zoo.backbones import backbone, build
 from zoo.folder import write_whole
 from zoo.heads import Head
@@ -32,7 +33,8 @@ class Meta:
 
     `chosen` is the epoch and its val figures; `config` the resolved options; `fingerprint` that of the manifest.
     `head` are the fields of `zoo.heads.Head`; `tta` one of `zoo.score.TTA`, and what `temperature`, which makes the
-    probabilities on val true (1: as the net gives them), was fitted with.
+    probabilities on val true (1: as the net gives them), was fitted with. `alignment` is how faces were cut
+    (`zoo.preprocess.recorded`); None for pictures as published.
     """
 
     backbone: str
@@ -53,6 +55,7 @@ class Meta:
     drop_path: float = 0.0
     aux: bool = False
     temperature: float = 1.0
+    alignment: dict[str, Any] | None = None
     crop: str = CROP
     interpolation: str = INTERPOLATION
     format: int = FORMAT
@@ -105,8 +108,11 @@ def read_meta(path: Path) -> Meta:
     return meta
 
 
-def load(path: Path) -> tuple[nn.Module, Meta]:
-    """Return the net with its weights, in eval mode and channels last, and its metadata. Raises BrokenRun."""
+def load(path: Path, with_trees: bool = True) -> tuple[nn.Module, Meta]:
+    """Return the net with its weights, in eval mode and channels last, and its metadata. Raises BrokenRun.
+
+    Under an xgboost head the trees beside `path` are behind it, unless only the net is wanted.
+    """
     meta = read_meta(path)
     try:
         net = blank(meta)
@@ -116,12 +122,16 @@ def load(path: Path) -> tuple[nn.Module, Meta]:
     except (RuntimeError, SafetensorError, FerdataError) as error:
         reason = str(error).splitlines()[0]
         raise BrokenRun(f"The weights of {path} do not fit {meta.backbone}: {reason}", "Train again.") from None
-    return net.eval().to(memory_format=torch.channels_last), meta
+    net = net.eval().to(memory_format=torch.channels_last)
+    if with_trees and meta.head["kind"] == "xgboost":
+        net = trees.attach(net, path.with_name(trees.NAME), meta.classes)
+    return net, meta
 
 
 def blank(meta: Meta) -> nn.Module:
     """Build the net that the metadata describes, its weights drawn. Raises BadOption."""
-    head = Head(**{name: tuple(v) if isinstance(v, list) else v for name, v in meta.head.items()})
+    given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in meta.head.items()}
+    head = Head(**given)
     return build(
         backbone(meta.backbone),
         meta.channels,

@@ -164,14 +164,14 @@ def _row(one: Scored, bootstrap: int) -> dict[str, Any]:
 
 def _pair(a: Scored, b: Scored, by: str, bootstrap: int) -> dict[str, Any]:
     """Return the tests of run `b` against run `a`."""
-    right = np.stack([one.rows.probabilities.argmax(1) == one.rows.true for one in (a, b)])
-    only = [int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())]
+    gain = gained(a.rows, b.rows)
+    only = [int((gain < 0).sum()), int((gain > 0).sum())]
     difference, drawn = paired([a.rows], [b.rows], by, bootstrap)
     together = len(np.unique(a.rows.clusters)) < len(a.rows)
     # Where images belong together, or another figure is asked for, McNemar's test does not answer the question.
     by_image = by == "accuracy" and not together
     mcnemar = exact_mcnemar(*only)
-    p = mcnemar if by_image else sign_flips(right, a.rows.clusters) if by == "accuracy" else two_sided(drawn)
+    p = mcnemar if by_image else sign_flips(gain, a.rows.clusters) if by == "accuracy" else two_sided(drawn)
     return {
         "a": a.name,
         "b": b.name,
@@ -191,15 +191,20 @@ def exact_mcnemar(only_a: int, only_b: int) -> float:
     return float(stats.binomtest(only_a, both, 0.5).pvalue) if both else 1.0
 
 
-def sign_flips(right: NDArray[np.bool_], clusters: NDArray[np.int64], seed: int = 0) -> float:
-    """Return the two-sided p of a paired permutation test over clusters; `right` is bool (2, n).
+def gained(a: Predictions, b: Predictions) -> NDArray[np.int64]:
+    """Return 1 for each row that only `b` has right, -1 for one that only `a` has, else 0, int64 (n,)."""
+    first, second = ((one.probabilities.argmax(1) == one.true).astype(np.int64) for one in (a, b))
+    return np.asarray(second - first)
+
+
+def sign_flips(gain: NDArray[Any], clusters: NDArray[np.int64], seed: int = 0) -> float:
+    """Return the two-sided p of a paired permutation test over clusters; `gain` (n,) is what each image is better by.
 
     Under no difference the two runs may be swapped in each cluster as a whole (Fisher's randomisation test). With one
-    image per cluster it is McNemar's test.
+    image per cluster, and gains of 1, 0 and -1, it is McNemar's test.
     """
-    gain = right[1].astype(np.int64) - right[0]
     sums = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=gain)
-    sums = sums[sums != 0]
+    sums = sums[np.abs(sums) > 1e-9]
     if not len(sums):
         return 1.0
     random = np.random.default_rng(seed)

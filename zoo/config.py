@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -134,12 +134,13 @@ class TrainConfig:
         for name, choices in CHOICES.items():
             if (value := getattr(self, name)) not in choices:
                 raise BadOption(f"{spelt(name)} cannot be {value!r}.", f"Choose one of {', '.join(choices)}.")
-        for names, fits, words in (
+        bounds: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
             (ABOVE_ZERO, lambda v: v > 0, "above 0"),
             (NOT_NEGATIVE, lambda v: v >= 0, "0 or more"),
             (BELOW_ONE, lambda v: 0 <= v < 1, "at least 0 and below 1"),
             (SHARES, lambda v: 0 < v <= 1, "above 0 and at most 1"),
-        ):
+        )
+        for names, fits, words in bounds:
             for name in names:
                 value = getattr(self, name)
                 if value is not None and not (math.isfinite(value) and fits(value)):

@@ -114,7 +114,7 @@ def describe(name: str) -> Description:
         classes=classes,
         parameters=parameters,
         flops=flops,
-        features=getattr(net, "head_hidden_size", None) or net.num_features,
+        features=_width(net),
         blocks=len(backbones.blocks(net)),
         mean=tuple(known.mean) if known.has_weights else None,
         std=tuple(known.std) if known.has_weights else None,
@@ -136,6 +136,11 @@ def _tags(name: str) -> tuple[str, ...]:
     first = timm.models.get_pretrained_cfg(arch)
     named = [n for n in timm.list_models(f"{arch}.*", pretrained=True) if n.partition(".")[0] == arch]
     return tuple(sorted(named, key=lambda n: (n != f"{arch}.{first.tag}", n)))
+
+
+def _width(net: Any) -> int:
+    """Return how many numbers the last layer reads, by timm's names for them."""
+    return int(getattr(net, "head_hidden_size", None) or net.num_features)
 
 
 def _flops(net: Any, channels: int, size: int) -> int:

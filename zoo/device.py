@@ -63,7 +63,7 @@ def fabric(config: "TrainConfig", place: Place, log: Path | None = None) -> "Fab
             accelerator=config.device,
             devices=place.devices,
             strategy=strategy,
-            precision=config.precision,  # type: ignore[arg-type]
+            precision=config.precision,
             loggers=loggers,
         )
         made.launch()
@@ -74,7 +74,7 @@ def _environment(place: Place) -> Any:
     """Return what tells Fabric which of the processes this one is: they were started by `zoo.several`."""
     from lightning_fabric.plugins.environments import LightningEnvironment
 
-    class Ours(LightningEnvironment):
+    class Ours(LightningEnvironment):  # type: ignore[misc]  # it is untyped
         @property
         def creates_processes_externally(self) -> bool:
             return True

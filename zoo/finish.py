@@ -3,8 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
+import torch
+from torch import nn
+
 from ferdata.schema import SPLITS
-from zoo import backbones, calibrate, charts, checkpoint, predictions, report
+from zoo import backbones, calibrate, charts, checkpoint, predictions, report, trees
+from zoo.checkpoint import Meta
 from zoo.folder import write_whole
 from zoo.job import Job, Run, State
 from zoo.score import score
@@ -16,10 +20,11 @@ def finish(job: Job, state: State) -> Run:
     if not job.leads:
         return Run(job.folder.path, {})
     job.fabric.logger.finalize("success")
-    net, meta = checkpoint.load(job.folder.model)
+    net, meta = checkpoint.load(job.folder.model, with_trees=False)
     net.to(job.fabric.device)
+    judged = grow(job, net, meta) if job.config.head == "xgboost" else net
     raw = {
-        split: score(net, job.parts[split].pixels, meta.mean, meta.std, meta.tta, what=what)
+        split: score(judged, job.parts[split].pixels, meta.mean, meta.std, meta.tta, what=what)
         for split, what in (("val", "Calibrating"), ("test", "Testing"))
     }
     meta = replace(meta, temperature=calibrate.temperature(raw["val"], job.parts["val"].hard.numpy()))
@@ -29,12 +34,32 @@ def finish(job: Job, state: State) -> Run:
     result["protocol"]["notes"] = job.notes
     result["parameters"] = backbones.parameters(net)
     result["training"] = _training(job, state)
+    if judged is not net:  # are trees the better classifier? the head that the net was trained with is scored too
+        test = job.parts["test"]
+        p = score(net, test.pixels, meta.mean, meta.std, meta.tta, what="Testing the linear head")
+        result["linear_head"] = {"accuracy": float((p.argmax(1) == test.hard.numpy()).mean())}
     scored = {s: (job.parts[s].where, calibrate.apply(p, meta.temperature)) for s, p in raw.items()}
     predictions.save(job.folder.predictions, predictions.gather(meta, job.rows, scored))
     write_whole(job.folder.curves, charts.curves(state.history, state.best_epoch))
     report.write(job.folder, meta, result)
     job.folder.last.unlink(missing_ok=True)  # a finished run is not gone on with
     return Run(job.folder.path, result)
+
+
+def grow(job: Job, net: nn.Module, meta: Meta) -> nn.Module:
+    """Fit trees on the features of train, stopped on val; save them, and return the net with them behind it."""
+    features, labels = {}, {}
+    for split in ("train", "val"):
+        images = job.parts[split]
+        known = torch.nonzero(images.hard >= 0).flatten()
+        whole = images.pixels if len(known) == len(images) else images.pixels[known]
+        features[split] = trees.features(net, whole, meta.mean, meta.std)
+        labels[split] = images.hard[known].numpy()
+    found = trees.fit(
+        features["train"], labels["train"], features["val"], labels["val"], meta.classes, seed=job.config.seed
+    )
+    trees.save(job.folder.trees, found)
+    return trees.WithTrees(net, found)
 
 
 def _training(job: Job, state: State) -> dict[str, Any]:

@@ -60,8 +60,8 @@ class Folder:
 
     @property
     def trees(self) -> Path:
-        """The trees on the net's features, under `--head xgboost`: `trees.json`."""
-        return self.path / "trees.json"
+        """The trees on the net's features, under `--head xgboost`: `trees.ubj`."""
+        return self.path / "trees.ubj"
 
     @property
     def tensorboard(self) -> Path:
@@ -116,13 +116,18 @@ class Folder:
             return
         if self.report.is_file():
             raise BrokenRun(f"The run in {self.path} is finished.", "Leave out --resume, and choose another --out.")
-        if not self.config.is_file():
-            raise BrokenRun(f"There is no run in {self.path} to resume.", "Leave out --resume, or correct --out.")
+        raise BrokenRun(f"There is no run in {self.path} to resume.", "Leave out --resume, or correct --out.")
 
     def clear(self) -> None:
         """Make the folder, and remove an earlier run's files, so that none of them is taken for the new one's."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for file in (*self.files, *self.tensorboard.glob("events.out.*"), *self.path.glob(".*.part")):
+        for file in (*self.files, *self.tensorboard.glob("events.out.*")):
+            file.unlink(missing_ok=True)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what a process that was killed while it wrote has left."""
+        for file in self.path.glob(".*.part"):
             file.unlink(missing_ok=True)
 
     def must_exist(self) -> None:

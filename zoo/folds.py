@@ -53,9 +53,9 @@ def cross_validate(
     known = folds_of(Manifest(path))
     folder = Path(out or f"{default_out(manifest, recipe, named)}-folds")
     tell = say or (lambda _: None)
-    if dry_run:
-        first = train(path, folder / _name(known[0], known), recipe, options, fold=known[0], dry_run=True,
-                      roots=roots, say=say, **named)  # fmt: skip
+    if dry_run:  # beside the folder, so that finished folds are no hindrance; nothing is written
+        beside = folder.with_name(f"{folder.name}-{_name(known[0], known)}")
+        first = train(path, beside, recipe, options, fold=known[0], dry_run=True, roots=roots, say=say, **named)
         return Folds(folder, first.report)
     reports: dict[int, dict[str, Any]] = {}
     for number, fold in enumerate(known, 1):
@@ -112,6 +112,7 @@ def summary(
         **calibrate.before_and_after(pooled.probabilities, pooled.true, 1.0),
         "intervals": report.pop("calibration_intervals"),
     }
+    report["baseline"] = {"majority_share": float(np.bincount(pooled.true).max() / len(pooled))}
     report["folds"] = [
         {"fold": fold, "n": reports[fold]["n"], **{name: reports[fold][name] for name in metrics.HEADLINES}}
         for fold in known

@@ -84,11 +84,17 @@ class Mlp(nn.Sequential):
 def attach(net: nn.Module, head: Head, classes: int) -> None:
     """Give a net of timm's contract the head, in the place of its last layer; it has `classes` outputs already.
 
-    Raises BadOption for hidden layers behind a net whose last layer is no single linear one.
+    Raises BadOption for hidden layers behind a net whose last layer is no single linear one, and for trees behind one
+    that has several.
     """
     last = net.get_classifier()  # type: ignore[operator]  # timm's contract
+    name = next((name for name, module in net.named_modules() if module is last), None)
+    if head.kind == "xgboost" and (name is None or isinstance(last, nn.ModuleList)):
+        raise BadOption(
+            f"{type(net).__name__} has several last layers, which read different features.",
+            "Take --set head=linear, or another backbone.",
+        )
     if head.kind == "mlp":
-        name = next((name for name, module in net.named_modules() if module is last), None)
         if name is None or not isinstance(last, nn.Linear):
             raise BadOption(
                 f"{type(net).__name__} ends in a {type(last).__name__}, behind which an mlp head does not fit.",
@@ -96,9 +102,10 @@ def attach(net: nn.Module, head: Head, classes: int) -> None:
             )
         last = Mlp(last.in_features, head, classes)
         net.set_submodule(name, last)
-    for layer in last.modules() if isinstance(last, nn.Module) and head.l2 else ():
-        if isinstance(layer, nn.Linear | nn.Conv2d):
-            object.__setattr__(layer, "l2", head.l2)
+    for part in last if isinstance(last, tuple | list) else (last,):
+        for layer in part.modules() if head.l2 else ():
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                object.__setattr__(layer, "l2", head.l2)
 
 
 def penalty(net: nn.Module) -> Tensor | None:

@@ -27,9 +27,9 @@ def moved(points: Points, back: NDArray[np.float64] | None, mirrored: bool, side
     `back` is the picture's row of `zoo.draws.Draws.maps`, which has the mirror in it. Where `mirrored`, the points of
     the left side become those of the right; in a layout that is not known they keep their names.
     """
-    there = points * (-1, 1) + (side - 1, 0) if mirrored and back is None else points
+    there: Points = points * (-1, 1) + (side - 1, 0) if mirrored and back is None else points
     if back is not None:
-        there = np.linalg.solve(back[:, :2], (points - back[:, 2]).T).T
+        there = np.asarray(np.linalg.solve(back[:, :2], (points - back[:, 2]).T).T, np.float64)
     return np.asarray(there[MIRROR[len(there)]] if mirrored and len(there) in MIRROR else there)
 
 
@@ -38,7 +38,7 @@ def sides(count: int) -> NDArray[np.intp]:
     if count not in MIRROR:
         return np.zeros(count, np.intp)
     # In both layouts the left one of a pair comes first, but for the inner and lower lip, which are counted around.
-    order = np.sign(np.arange(count) - MIRROR[count])
+    order: NDArray[np.intp] = np.sign(np.arange(count) - MIRROR[count])
     if count == 68:
         order[55:60] *= -1
         order[65:68] *= -1

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 ENGINES = ("auto", "device", "workers")
 AHEAD = 2  # batches that are ready or being made while one is learnt from
-# Faces are 7 kB to 150 kB; from this side on, two threads make batches faster than one (benchmarks/batches.py).
-TWO_THREADS_FROM = 96
 # The share of a GPU's free memory that the whole pack may take; above it, each batch travels on its own.
 RESIDENT = 0.25
 
@@ -86,10 +84,11 @@ class Loader:
 
     @property
     def threads(self) -> int:
-        """How many threads make batches."""
+        """How many threads make batches: one keeps ahead of any net, and leaves the other cores to it."""
+        if self.pipelines is None:
+            return 1
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        few = self.pipelines is None and (self.side < TWO_THREADS_FROM or not self.on_processor)
-        return 1 if few else max(1, min(cores, AHEAD))
+        return max(1, min(cores, AHEAD))
 
     def steps(self, rows: int) -> int:
         """Return how many batches `rows` images give: a short last one is left out, as batch normalisation needs."""
@@ -135,12 +134,12 @@ class Loader:
         if self.pipelines is not None:
             pipeline = self.pipelines.get()
             try:
-                pictures = pipeline(self.images.pixels.numpy(), chosen.numpy(), seed)
+                drawn = pipeline(self.images.pixels.numpy(), chosen.numpy(), seed)
             finally:
                 self.pipelines.put(pipeline)
             if self.on_processor:
-                return _Made(self._on_processor(pictures, np.arange(len(pictures)), Draws.nothing(len(pictures))))
-            return _Made(None, _pinned(torch.from_numpy(pictures), self.device))
+                return _Made(self._on_processor(drawn, np.arange(len(drawn)), Draws.nothing(len(drawn))))
+            return _Made(None, _pinned(torch.from_numpy(drawn), self.device))
         draws = draw(self.policy, len(chosen), self.side, torch.Generator().manual_seed(seed))
         if self.on_processor:
             return _Made(self._on_processor(self.images.pixels.numpy(), chosen.numpy(), draws))

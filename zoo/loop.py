@@ -44,10 +44,11 @@ def fit(job: Job, state: State) -> None:
         state.history.append(row)
         guards.check_loss(row["val_loss"], state.epoch)
         better = keep_if_best(job, state, row)
-        move_on(job, state, row)
+        turn = move_on(job, state, row)
         write_history(job, state)
         resume.save(job, state)
-        job.say(line(row, better))
+        for said in (line(row, better), *turn):
+            job.say(said)
         guards.check_collapse(state.collapsed, row["val_accuracy"], row["val_loss"], job.baseline)
 
 
@@ -74,7 +75,8 @@ def learn_epoch(job: Job, state: State, batches: Iterator[Batch]) -> dict[str, f
         drawn = targets.draw(job.parts["train"].soft, seeded(job, state, TARGETS))
     unfreeze.train_mode(state.net, job.norms, config.norm)
     sums = torch.zeros(3, device=job.fabric.device)  # of losses, of hits, of images
-    started, seen, group, note = time.perf_counter(), 0, [], ""
+    group: list[tuple[Tensor, Tensor]] = []
+    started, seen, note = time.perf_counter(), 0, ""
     with progress.bar(f"Epoch {state.epoch + 1}", job.steps * config.batch, "images") as advance:
         for batch in batches:
             if not group and (at := how_far(job, state)) >= 1:
@@ -118,7 +120,9 @@ def gradients(job: Job, state: State, group: list[tuple[Tensor, Tensor]]) -> Ten
             if job.config.head_l2 and (extra := heads.penalty(state.bare)) is not None:
                 whole = whole + extra
             job.fabric.backward(whole / len(group))
-        hits = (logits.detach().argmax(1) == soft.argmax(1)).sum()
+        # Under FER+'s multi_target several classes are right: any of them is a hit.
+        answered = soft.gather(1, logits.detach().argmax(1, keepdim=True))[:, 0]
+        hits = (answered >= soft.amax(1)).sum()
         sums += torch.stack([value.detach() * len(x), hits, torch.full_like(hits, len(x))])
     return sums
 
@@ -150,26 +154,28 @@ def look(sums: Tensor, epoch: int) -> float:
     """Return the mean loss so far. Raises BrokenRun if it is no number."""
     total, _, images = sums.tolist()
     guards.check_loss(total, epoch)
-    return total / max(images, 1)
+    return float(total / max(images, 1))
 
 
 def summary(job: Job, state: State, sums: Tensor, seen: int, seconds: float) -> dict[str, float]:
     """Return the epoch's figures, over all devices."""
-    whole = job.fabric.all_reduce(sums, reduce_op="sum") if job.config.devices > 1 else sums
-    mean = look(whole, state.epoch + 1)
+    if job.config.devices > 1:
+        torch.distributed.all_reduce(sums)
+    mean = look(sums, state.epoch + 1)
     return {
         "lr": state.rate,
         "train_loss": mean,
-        "train_accuracy": float(whole[1] / whole[2].clamp(min=1)),
+        "train_accuracy": float(sums[1] / sums[2].clamp(min=1)),
         "images": seen,
         "images_per_second": seen / max(seconds, 1e-9),
     }
 
 
-def move_on(job: Job, state: State, row: dict[str, float]) -> None:
-    """Say whether the run is over; else whether the next stage begins. Each stage has a patience of its own."""
+def move_on(job: Job, state: State, row: dict[str, float]) -> list[str]:
+    """Decide whether the run is over, or the next stage begins; return words on it. Each stage has its own patience."""
     config, stage, score = job.config, job.stages[state.stage], score_of(job.config, row)
-    state.plateau.look(score[0], config)
+    # Where nothing is chosen, the loss says how it goes.
+    state.plateau.look(-row["val_loss"] if config.select == "last" else score[0], config)
     state.stage_epochs += 1
     better = score > state.stage_best
     state.stage_best, state.stale = (score, 0) if better else (state.stage_best, state.stale + 1)
@@ -179,18 +185,17 @@ def move_on(job: Job, state: State, row: dict[str, float]) -> None:
         state.over = True
     elif state.stage + 1 == len(job.stages):
         state.over = impatient
-        if impatient:
-            job.say(f"No better epoch since epoch {state.epoch - state.stale}: stopped.")
+        return [f"No better epoch since epoch {state.epoch - state.stale}: stopped."] * impatient
     elif impatient or state.stage_epochs >= (stage.epochs or 0):
-        enter(job, state, state.stage + 1, at)
+        return [next_stage(job, state, at)]
+    return []
 
 
-def enter(job: Job, state: State, number: int, at: float) -> None:
-    """Begin stage `number`: open its blocks. The optimiser and its moments stay."""
-    stage = job.stages[number]
-    state.stage, state.stage_epochs, state.stage_best, state.stale = number, 0, (), 0
+def next_stage(job: Job, state: State, at: float) -> str:
+    """Begin the next stage, by opening its blocks, and say so. The optimiser and its moments stay."""
+    state.stage, state.stage_epochs, state.stage_best, state.stale = state.stage + 1, 0, (), 0
+    stage = job.stages[state.stage]
     if stage.fresh:
         state.stage_step, state.stage_progress = state.step, at
     unfreeze.set_open(state.bare, job.blocks, stage.open)
-    if number:
-        job.say(f"From epoch {state.epoch + 1}: {stage.name} train.")
+    return f"From epoch {state.epoch + 1} on: training {stage.name}."

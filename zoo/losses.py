@@ -1,31 +1,19 @@
 """What training makes small: cross entropy, FER+'s rule for several right classes, and remedies for rare classes."""
 
 from collections.abc import Callable
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ferdata.errors import BadOption
+from zoo.config import TrainConfig
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 LOSSES = ("cross_entropy", "focal")
 RAREST = 1e-4  # the least share that a class counts with under logit adjustment: one that is absent has no logarithm
 
 
-class Options(Protocol):
-    """The options that a loss is made of, as TrainConfig has them."""
-
-    targets: str
-    loss: str
-    focal_gamma: float
-    smoothing: float
-    logit_adjustment: float
-    mixup: float
-    cutmix: float
-
-
-def build(options: Options, class_weights: Tensor | None, prior: Tensor) -> Loss:
+def build(options: TrainConfig, class_weights: Tensor | None, prior: Tensor) -> Loss:
     """Return the loss: a function of logits (B, classes) and targets (B, classes) to their mean, a scalar.
 
     `class_weights` (classes,) multiply each class's part; `prior` (classes,) is the share of each class in train. Both

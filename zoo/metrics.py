@@ -85,7 +85,8 @@ def voters_distance(probabilities: NDArray[np.float32], voters: NDArray[np.float
 
 def bins(probabilities: NDArray[np.float32], true: NDArray[np.int64]) -> Floats:
     """Return how many images, what confidence in sum and how many right answers are in each bin, float64 (BINS, 3)."""
-    return np.asarray(_summands(probabilities, true).sum(0))[probabilities.shape[1] ** 2 : -1].reshape(BINS, 3)
+    whole: Floats = np.asarray(_summands(probabilities, true).sum(0), np.float64)
+    return whole[probabilities.shape[1] ** 2 : -1].reshape(BINS, 3)
 
 
 def _summands(probabilities: NDArray[np.float32], true: NDArray[np.int64]) -> sparse.csr_array:

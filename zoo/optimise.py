@@ -3,27 +3,18 @@
 import difflib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from timm.optim import create_optimizer_v2, get_optimizer_info, list_optimizers
 from torch import Tensor, nn
 
 from ferdata.errors import BadOption
+from zoo.config import TrainConfig
 
 MOMENTUM = 0.9  # everybody's default
 # They need CUDA libraries of their own, or second derivatives.
 UNUSABLE = ("bnb*", "fused*", "adahessian")
-
-
-class Options(Protocol):
-    """The options that an optimiser is made of, as TrainConfig has them, resolved."""
-
-    optimiser: str | None
-    lr: float | None
-    momentum: float
-    weight_decay: float | None
-    layer_decay: float
 
 
 def names() -> list[str]:
@@ -31,7 +22,7 @@ def names() -> list[str]:
     return [str(name) for name in list_optimizers(exclude_filters=UNUSABLE)]
 
 
-def build(net: nn.Module, blocks: Sequence[Sequence[str]], options: Options) -> torch.optim.Optimizer:
+def build(net: nn.Module, blocks: Sequence[Sequence[str]], options: TrainConfig) -> torch.optim.Optimizer:
     """Return the optimiser of all the net's parameters, frozen ones too: those have no gradient, and do not move.
 
     `blocks` are the names of the parameters from stem to head, whole blocks, the last being the head. Each group has
@@ -58,7 +49,7 @@ def build(net: nn.Module, blocks: Sequence[Sequence[str]], options: Options) -> 
     return made
 
 
-def _check(name: str, options: Options) -> None:
+def _check(name: str, options: TrainConfig) -> None:
     """Raise BadOption for an optimiser that there is not, or that cannot take the options."""
     if name not in names():
         close = difflib.get_close_matches(name, names(), n=4, cutoff=0.5)

@@ -9,6 +9,7 @@ from typing import Any
 from ferdata.errors import BadOption
 
 Range = tuple[float, float]
+WHOLE: Range = (1.0, 1.0)  # a factor, or a share, that changes nothing
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,17 @@ class Policy:
     becomes the mean colour (Zhong et al. 2017, arXiv 1708.04896).
     """
 
-    scale: Range = (1.0, 1.0)
+    scale: Range = WHOLE
     rotation: float = 0.0
     shear: float = 0.0
     rotation_chance: float = 1.0
     shift: float = 0.0
     shift_chance: float = 1.0
-    crop: Range = (1.0, 1.0)
-    crop_aspect: Range = (1.0, 1.0)
+    crop: Range = WHOLE
+    crop_aspect: Range = WHOLE
     flip: float = 0.0
-    brightness: Range = (1.0, 1.0)
-    contrast: Range = (1.0, 1.0)
+    brightness: Range = WHOLE
+    contrast: Range = WHOLE
     tone_chance: float = 1.0
     erase: float = 0.0
     erase_area: Range = (0.02, 0.33)
@@ -44,17 +45,17 @@ class Policy:
     @property
     def bends(self) -> bool:
         """Whether pixels move by anything but the mirror."""
-        return bool(self.rotation or self.shear or self.shift) or self.scale != (1, 1) or self.crops
+        return bool(self.rotation or self.shear or self.shift) or self.scale != WHOLE or self.crops
 
     @property
     def crops(self) -> bool:
         """Whether only a part of the picture is kept."""
-        return self.crop != (1, 1) or self.crop_aspect != (1, 1)
+        return self.crop != WHOLE or self.crop_aspect != WHOLE
 
     @property
     def tones(self) -> bool:
         """Whether brightness or contrast change."""
-        return self.brightness != (1, 1) or self.contrast != (1, 1)
+        return self.brightness != WHOLE or self.contrast != WHOLE
 
 
 def _read() -> dict[str, dict[str, Any]]:
@@ -62,8 +63,14 @@ def _read() -> dict[str, dict[str, Any]]:
 
 
 def _policy(table: Mapping[str, Any]) -> Policy:
-    ranges = {f.name for f in fields(Policy)}
-    given = {k: tuple(map(float, v)) if isinstance(v, list) else float(v) for k, v in table.items() if k in ranges}
+    names = {f.name for f in fields(Policy)}
+    given: dict[str, Any] = {
+        name: tuple(map(float, value)) if isinstance(value, list) else float(value)
+        for name, value in table.items()
+        if name not in ("about", "source")
+    }
+    if strangers := sorted(set(given) - names):
+        raise ValueError(f"policies.toml knows no range {', '.join(strangers)}; a policy has {', '.join(names)}")
     return Policy(**given)
 
 
@@ -90,14 +97,14 @@ def in_words(chosen: Policy) -> list[tuple[str, str]]:
     turn, tone, moved = (_often(c) for c in (chosen.rotation_chance, chosen.tone_chance, chosen.shift_chance))
     hole = f"{_share(chosen.erase_area)} of the area, width / height {_span(chosen.erase_aspect)}"
     words = [
-        ("scale", f"{_span(chosen.scale, '×')}, each axis by itself{turn}", chosen.scale != (1, 1)),
+        ("scale", f"{_span(chosen.scale, '×')}, each axis by itself{turn}", chosen.scale != WHOLE),
         ("rotation", f"±{chosen.rotation:g}°{turn}", bool(chosen.rotation)),
         ("shear", f"±{chosen.shear:g}°{turn}", bool(chosen.shear)),
         ("shift", f"±{chosen.shift:.0%} of the side, each axis by itself{moved}", bool(chosen.shift)),
         ("crop", f"{_share(chosen.crop)} of the area kept, width / height {_span(chosen.crop_aspect)}", chosen.crops),
         ("flip", f"{chosen.flip:.0%} of the time", bool(chosen.flip)),
-        ("brightness", f"{_span(chosen.brightness, '×')}{tone}", chosen.brightness != (1, 1)),
-        ("contrast", f"{_span(chosen.contrast, '×')}{tone}", chosen.contrast != (1, 1)),
+        ("brightness", f"{_span(chosen.brightness, '×')}{tone}", chosen.brightness != WHOLE),
+        ("contrast", f"{_span(chosen.contrast, '×')}{tone}", chosen.contrast != WHOLE),
         ("erase", f"{hole}{_often(chosen.erase)}", bool(chosen.erase)),
     ]
     return [(name, text) for name, text, happens in words if happens]

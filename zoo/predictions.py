@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NAME = "predictions.parquet"
 KEY = b"ferdata"
+COLUMNS = ("sample_id", "dataset", "split", "true", "probabilities", "clusters")
 AGAIN = "Write it anew: ferdata evaluate RUN --save-predictions FILE, or train again."
 
 
@@ -47,8 +48,7 @@ class Predictions:
 
     def at(self, where: NDArray[Any]) -> "Predictions":
         """Return the rows at `where`: positions, or a mask."""
-        columns = (self.sample_id, self.dataset, self.split, self.true, self.probabilities, self.clusters)
-        return Predictions(*(column[where] for column in columns), self.classes, self.facts)
+        return replace(self, **{name: getattr(self, name)[where] for name in COLUMNS})
 
 
 def gather(
@@ -80,9 +80,8 @@ def gather(
 
 def join(parts: Sequence[Predictions]) -> Predictions:
     """Return the rows of all parts, which have the same classes, one after the other; the facts are the first's."""
-    names = ("sample_id", "dataset", "split", "true", "probabilities", "clusters")
-    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
-    return Predictions(*columns, parts[0].classes, parts[0].facts)
+    columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in COLUMNS}
+    return replace(parts[0], **columns)
 
 
 def save(path: Path, predictions: Predictions) -> None:
@@ -116,8 +115,13 @@ def read(path: Path) -> Predictions:
         classes = tuple(facts["classes"])
         true = pc.index_in(table["target"], pa.array(classes)).to_numpy().astype(np.int64)
         flat = table["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+        sample_id, dataset, split = (
+            np.asarray(table[name].to_pylist(), np.str_) for name in ("sample_id", "dataset", "split")
+        )
         return Predictions(
-            *(np.asarray(table[name].to_pylist(), np.str_) for name in ("sample_id", "dataset", "split")),
+            sample_id,
+            dataset,
+            split,
             true,
             np.asarray(flat, np.float32).reshape(len(table), len(classes)),
             np.asarray(table["cluster"].to_numpy(), np.int64),

@@ -23,6 +23,7 @@ from zoo import (
     losses,
     optimise,
     policies,
+    preprocess,
     resume,
     settle,
     unfreeze,
@@ -56,15 +57,18 @@ class Ground:
     notes: list[str]
 
 
-def ground(asked: TrainConfig, manifest: Path) -> Ground:
-    """Read the rows, check them and the options, and fill in what was left open. Raises FerdataError's kinds."""
+def ground(asked: TrainConfig, manifest: Path, resumed: bool = False) -> Ground:
+    """Read the rows, check them and the options, and fill in what was left open. Raises FerdataError's kinds.
+
+    What a `resumed` run began with is not looked for: it may be gone.
+    """
     card = backbones.backbone(asked.backbone, asked.pretrained, asked.weights)
     policies.policy(asked.augment)
     rows = data.read_rows(Manifest(manifest), asked.datasets, asked.fold, asked.targets)
     where = data.of_split(rows, asked.targets)
     guards.check_splits(rows, where)
     notes = [*guards.check_classes(rows, where), *guards.check_val(len(where["val"]), asked.select)]
-    first = weights.of_run(asked, rows.taxonomy)
+    first = None if resumed else weights.of_run(asked, rows.taxonomy)
     config = settle.fill(asked, card, rows, where, first)
     guards.check_norm(config)
     leak = guards.check_leak(rows, where, config.allow_leak)
@@ -87,7 +91,7 @@ def job(
     `resumed` puts back what `last.ckpt` holds. Without `write` nothing is written.
     """
     config, rows = ready.config, ready.rows
-    saved = resume.read(folder.last) if resumed and folder.last.exists() else None
+    saved = resume.read(folder.last) if resumed else None
     torch.manual_seed(config.seed)
     # A resumed run has its weights already; those that it began with may be gone.
     card = ready.card if saved is None else backbones.backbone(config.backbone)
@@ -101,9 +105,6 @@ def job(
     stages = unfreeze.stages(config, len(blocks))
     unfreeze.check(config, stages)
     engine = fabric(config, place, folder.tensorboard if write and place.leads else None)
-    if write and saved is None and place.leads:
-        folder.clear()
-        write_whole(folder.config, config.toml())
     with Loader(
         parts["train"],
         policies.policy(config.augment),
@@ -124,14 +125,27 @@ def job(
         if saved is not None:
             resume.restore(saved, built, state)
             unfreeze.set_open(state.bare, blocks, stages[state.stage].open)
+        if write and place.leads:
+            _begin_folder(built, state, new=saved is None)
         yield built, state
+
+
+def _begin_folder(built: Job, state: State, new: bool) -> None:
+    """Clear the folder of an earlier run, unless it is gone on with, and write down what is to be done."""
+    if new:
+        built.folder.clear()
+        resume.save(built, state)  # first of all: from here on a kill costs no more than an epoch
+    else:
+        built.folder.tidy()
+    write_whole(built.folder.config, built.config.toml())
 
 
 def _state(built: Job, net: nn.Module, clock: Schedule) -> State:
     """Hand the net to Fabric, and return the loop's first state, its first stage opened."""
     config = built.config
     if config.devices > 1 and config.norm == "train" and built.fabric.device.type == "cuda":
-        net = nn.SyncBatchNorm.convert_sync_batchnorm(net)  # statistics of the whole batch, as on one device
+        # Statistics of the whole batch, as on one device.
+        net = nn.SyncBatchNorm.convert_sync_batchnorm(net)  # type: ignore[no-untyped-call]
     if config.channels_last:
         net = net.to(memory_format=torch.channels_last)
     built.norms.extend(unfreeze.backbone_norms(net, built.blocks))
@@ -179,6 +193,7 @@ def _meta(ready: Ground, pixels: Tensor) -> Meta:
         dropout=config.dropout,
         drop_path=config.drop_path,
         aux=config.aux_weight > 0,
+        alignment=preprocess.recorded(rows.manifest, config.datasets),
     )
 
 

@@ -2,6 +2,7 @@
 
 import pickle
 import socket
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,7 +74,11 @@ def read(file: Path) -> dict[str, Tensor]:
     if not file.is_file():
         raise MissingModel(f"There is no file {file}.", "Name the file of weights, .safetensors or .pth.")
     try:
-        found: Any = load_file(file) if file.suffix == ".safetensors" else torch.load(file, "cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the pickle's protocol: what is no plain tensor is refused anyway
+            found: Any = (
+                load_file(file) if file.suffix == ".safetensors" else torch.load(file, "cpu", weights_only=True)
+            )
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
         raise BadOption(f"{file} cannot be read as weights: {_reason(error)}", "Take a .safetensors file.") from None
     for key in ("state_dict", "model", "state_dict_ema"):
@@ -101,4 +106,5 @@ def _offline_at_once() -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:2]) or type(error).__name__

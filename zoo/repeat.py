@@ -54,7 +54,7 @@ def once(
 
 def request(manifest: Path, recipe_name: str, options: Options, named: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is asked for: the options, as far as they are given, and the fingerprint of the manifest's rows."""
-    asked = settle.merge("", recipe_name, options, named, None).as_dict()
+    asked = settle.merge("", recipe_name, recipe.parse_set(options), named, None).as_dict()
     asked.pop("manifest")
     plain: dict[str, Any] = json.loads(json.dumps(asked))
     return {"fingerprint": Manifest(manifest).fingerprint, "options": plain}

@@ -54,8 +54,7 @@ def build(
         "split_source": rows.split_source,
         "fold": meta.config.get("fold"),
         "taxonomy": meta.taxonomy["name"],
-        "selection": f"the epoch with the best val {meta.config['select']}; "
-        "test took no part and is scored once, at the end",
+        "selection": _selection(meta.config["select"]),
         "chosen": meta.chosen,
         "tta": meta.tta if tta is None else tta,
         "precision": "32-true",
@@ -63,6 +62,12 @@ def build(
     result["backbone"] = meta.backbone
     result["sources"] = _sources(rows, known.parts["dataset"])
     return result
+
+
+def _selection(select: str) -> str:
+    """Return in words what the checkpoint was chosen by."""
+    chosen = "the last epoch, whatever val said" if select == "last" else f"the epoch with the best val {select}"
+    return f"{chosen}; test took no part and is scored once, at the end"
 
 
 def _sources(rows: Rows, scored: NDArray[np.str_]) -> dict[str, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import io
 import json
-import pickle
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -53,22 +53,29 @@ def save(job: Job, state: State) -> None:
 def read(path: Path) -> dict[str, Any]:
     """Read `last.ckpt`, its tensors on the CPU. Raises BrokenRun for a file that is damaged or not ours."""
     try:
-        found = torch.load(path, "cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that a foreign pickle is of an unusual protocol
+            found = torch.load(path, "cpu", weights_only=True)
         if found["format"] != FORMAT:
             raise BrokenRun(f"{path} is of format {found['format']}; this ferdata resumes {FORMAT}.", AGAIN)
-        config = {k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(found["config"]).items()}
+        config: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(found["config"]).items()
+        }
         return {
             **found,
             "config": TrainConfig(**config),
             "meta": checkpoint.from_text(found["meta"]),
             "state": json.loads(found["state"]),
         }
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError, KeyError, TypeError, ValueError) as error:
-        # A pickle that would run something ends here too: weights_only takes tensors and plain values alone.
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BrokenRun(f"{path} cannot be resumed from: {reason}", AGAIN) from None
+    except BrokenRun:
+        raise
     except BadOption as error:
         raise BrokenRun(f"{path} cannot be resumed from: {error.message}", AGAIN) from None
+    except Exception as error:
+        # A pickle that would run something ends here too: weights_only takes tensors and plain values alone. On a
+        # damaged file torch's reader stumbles over whatever comes next, with errors of any kind.
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise BrokenRun(f"{path} cannot be resumed from: {reason}", AGAIN) from None
 
 
 def check_meta(before: Meta, fingerprint: str, folder: Path) -> None:

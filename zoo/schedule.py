@@ -122,13 +122,16 @@ class Schedule:
         """Seconds since training began."""
         return self.clock() - self.began
 
-    def keep(self, seconds: float) -> None:
+    def keep(self, seconds: float, crowd: float = 1.0) -> None:
         """Keep time at the end for the last scoring, which took `seconds` as estimated now, and for finishing.
 
-        The mean of all estimates counts, with half as much again: one slow moment must not end a run at once.
+        The mean of all estimates counts, with half as much again: one slow moment must not end a run at once. Where
+        other processes want the processor too, finishing takes `crowd` times as long; no more than a tenth of the
+        limit is kept for that.
         """
         self.estimates.append(seconds)
-        self.reserve = FINISH + 1.5 * sum(self.estimates) / len(self.estimates)
+        finishing = max(FINISH, min(FINISH * crowd, 0.1 * (self.limit or 0)))
+        self.reserve = finishing + 1.5 * sum(self.estimates) / len(self.estimates)
 
     def late(self) -> bool:
         """Say whether even the time kept for the last scoring is being used up."""

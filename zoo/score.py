@@ -48,10 +48,7 @@ def score(
         for start in range(0, len(pixels), BATCH):
             batch = torch.as_tensor(pixels[start : start + BATCH]).to(device)
             x = normalise(as_float(batch), centre, spread).contiguous(memory_format=torch.channels_last)
-            p = _average(net, x, tta)
-            if temperature != 1:
-                p = (p.clamp(min=torch.finfo(p.dtype).tiny).log() / temperature).softmax(1)
-            parts.append(p.cpu())
+            parts.append(tempered(_average(net, x, tta), temperature).cpu())
             advance(len(batch))
     return torch.cat(parts[1:] or parts).numpy()
 
@@ -70,16 +67,26 @@ def exact(device: torch.device) -> AbstractContextManager[None]:
     return flags
 
 
+def tempered(p: Tensor, temperature: float) -> Tensor:
+    """Return probabilities (n, classes) as p^(1/T), with rows that sum to 1."""
+    return p if temperature == 1 else (p.clamp(min=torch.finfo(p.dtype).tiny).log() / temperature).softmax(1)
+
+
 def _average(net: nn.Module, x: Tensor, tta: str) -> Tensor:
     """Return the mean probabilities, float32 (n, classes), over the views of a normalised batch (n, C, H, W)."""
     if tta == "none":
         return _probabilities(net, x)
-    total, count = 0.0, 0
-    for view in [x] if tta == "flip" else _five(x):
+    total, views = torch.zeros(1, device=x.device), [x] if tta == "flip" else _five(x)
+    for view in views:
         # One view at a time, always in this order: the sum is the same each time, and memory that of one view.
         total = total + _probabilities(net, view) + _probabilities(net, view.flip(3))
-        count += 2
-    return torch.as_tensor(total) / count
+    return total / (2 * len(views))
+
+
+def views(x: Tensor, tta: str) -> Tensor:
+    """Return the views of a normalised batch (n, C, H, W) one after the other, (views * n, C, H, W)."""
+    some = [x] if tta != "ten-crop" else _five(x)
+    return torch.cat([one for view in some for one in ([view] if tta == "none" else [view, view.flip(3)])])
 
 
 def _probabilities(net: nn.Module, x: Tensor) -> Tensor:

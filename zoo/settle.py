@@ -1,7 +1,7 @@
 """From what was asked for to the options of a run: recipe, `--set`, named options in order, then what is left open."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,11 @@ ADAPTIVE, PLAIN = 1e-3, 0.05
 
 
 def merge(
-    manifest: str, name: str, options: Mapping[str, Any] | None, named: Mapping[str, Any], before: TrainConfig | None
+    manifest: str,
+    name: str,
+    options: Mapping[str, Any] | Sequence[str],
+    named: Mapping[str, Any],
+    before: TrainConfig | None,
 ) -> TrainConfig:
     """Return the options as asked for: the dataclass's defaults < recipe `name` < `options` < `named`.
 
@@ -31,7 +35,7 @@ def merge(
     the default recipe's place. Raises BadOption for a key that is none.
     """
     wanted = dict(recipe.load(name).options) if before is None or name != "default" else {}
-    wanted |= recipe.parse_set(options or ())
+    wanted |= recipe.parse_set(options)
     given = {key: value for key, value in named.items() if value is not None}
     if given.get("pretrained") is False:  # from scratch, whatever the recipe says
         wanted |= {"weights": None, "init": None}
@@ -60,9 +64,13 @@ def fill(
     chosen, precision = device.resolve(config.device, config.precision)
     batch, accumulate = _batch(config, len(where["train"]))
     own = card.optimiser if config.optimiser is None else config.optimiser
+    if own == "sgd" and not config.momentum:
+        own = "momentum"  # timm's plain one: Nesterov's look ahead is along a momentum
     lr = config.lr
     if lr is None:
-        usual = card.lr if own == card.optimiser else ADAPTIVE if own not in ("sgd", "momentum") else PLAIN
+        usual = (
+            card.lr if config.optimiser in (None, card.optimiser) else PLAIN if own in ("sgd", "momentum") else ADAPTIVE
+        )
         lr = usual * batch * accumulate / USUAL
     decay = card.weight_decay if config.weight_decay is None else config.weight_decay
     size = config.size or (first.size if first else card.size) or data.natural_size(rows, everything)

@@ -124,7 +124,7 @@ def _follow(
     torch.set_num_threads(max(1, torch.get_num_threads() // config.devices))
     try:
         _meet(store, rank, config)
-        ready = prepare.ground(config, manifest)
+        ready = prepare.ground(config, manifest, resumed)
         place = Place(rank, config.devices)
         with prepare.job(ready, Folder(folder), Schedule(config.time_limit), place, roots, _silent, resumed) as (
             job,

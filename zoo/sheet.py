@@ -170,11 +170,12 @@ def _picture(made: Sheet, faces: list[_Face], footer: str) -> bytes:
     height = top + len(faces) * step + bottom
     figure = Figure(figsize=(width / 100, height / 100), dpi=200, facecolor="white")
     canvas = FigureCanvasAgg(figure)  # no window system is asked for
+    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
     title = axes.text(20, 30, made.policy, fontsize=17, fontweight="bold", color=INK, va="center")
-    beside = title.get_window_extent(canvas.get_renderer()).x1 / 2 + 12
+    beside = title.get_window_extent(renderer).x1 / 2 + 12
     axes.text(beside, 32, made.about, fontsize=10, color=FAINT, va="center")
     axes.text(LABEL, 62, "as it is", fontsize=8.5, color=FAINT, va="center")
     axes.text(first, 62, f"drawn {made.draws} times", fontsize=8.5, color=FAINT, va="center")

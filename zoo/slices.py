@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from scipy import sparse
 
 from ferdata.labels import EMOTIONS, Taxonomy
 from ferdata.manifest import Manifest
@@ -101,7 +102,7 @@ def distance(
     own, said = probabilities[voted], voters[voted]
     both = np.stack(metrics.voters_distance(own, said), axis=1)
     always = np.broadcast_to(said.mean(0), said.shape)
-    sums = intervals.by_cluster(intervals.sparse.csr_array(np.c_[np.ones(len(both)), both]), clusters[voted])
+    sums = intervals.by_cluster(sparse.csr_array(np.c_[np.ones(len(both)), both]), clusters[voted])
     drawn = intervals.resample(sums, draws)
     names = ("kl", "total_variation")
     plain = metrics.voters_distance(always, said)

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from zoo import prepare, settle, several
-from zoo.config import NAMED
+from zoo.config import NAMED, TrainConfig
 from zoo.dry_run import rehearse
 from zoo.folder import Folder
 from zoo.job import Run, Say
 from zoo.loop import run
+from zoo.recipe import DEFAULT
 from zoo.resume import read
 from zoo.schedule import Schedule
 
@@ -82,9 +83,9 @@ def train(
     clock = Schedule(None, started=begun)
     folder = Folder(Path(out or default_out(manifest, recipe, given)))
     folder.check(force or dry_run, resume)
-    before = read(folder.last)["config"] if resume and folder.last.exists() else None
+    before = read(folder.last)["config"] if resume else None
     asked = settle.merge(folder.relative(Path(manifest)), recipe, options, given, before)
-    ready = prepare.ground(asked, Path(manifest))
+    ready = prepare.ground(asked, Path(manifest), resume)
     if before is not None:
         settle.check_same(before, ready.config, folder.path)
     clock.limit = ready.config.time_limit
@@ -102,6 +103,8 @@ def train(
 
 def default_out(manifest: str | Path, recipe: str, given: Mapping[str, Any]) -> str:
     """Return the run's folder where none is named."""
-    what = given.get("backbone") or ("resnet_fer" if recipe == "default" else Path(recipe).stem)
+    file = Path(recipe)
+    named = file.parent.name if file.name == "config.toml" else file.stem  # another run's own options
+    what = given.get("backbone") or (TrainConfig.backbone if recipe == DEFAULT else named)
     fold = "" if given.get("fold") is None else f"-fold{given['fold']}"
     return f"runs/{Path(manifest).stem}-{what}{fold}"

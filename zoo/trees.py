@@ -154,7 +154,8 @@ def load(path: Path) -> Trees:
     except OSError as error:
         raise BrokenRun(f"The trees of this run, {path}, cannot be read: {error.strerror}.", AGAIN) from None
     except (xgboost.core.XGBoostError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BrokenRun(f"{path} is damaged: {str(error).splitlines()[0]}", AGAIN) from None
+        reason = "it is no whole model of xgboost's" if isinstance(error, xgboost.core.XGBoostError) else str(error)
+        raise BrokenRun(f"{path} is damaged: {reason}.", AGAIN) from None
     if not all(isinstance(n, int) and 0 <= n < len(trees.classes) for n in trees.own):
         raise BrokenRun(f"{path} is damaged: its classes {trees.own} are not among {len(trees.classes)}.", AGAIN)
     return trees

@@ -43,14 +43,14 @@ def stages(config: TrainConfig, blocks: int) -> tuple[Stage, ...]:
     """
     lr, last = config.lr or 0.0, blocks
     if config.unfreeze == "head":
-        return (Stage("head", 1, None, config.head_lr or lr),)
+        return (Stage("the head", 1, None, config.head_lr or lr),)
     if config.unfreeze == "lp-ft" and config.head_epochs:
-        head = Stage("head", 1, config.head_epochs, config.head_lr or lr, flat=True)
-        return head, Stage("all", last, None, lr, fresh=True)
+        head = Stage("the head", 1, config.head_epochs, config.head_lr or lr, flat=True)
+        return head, Stage("everything", last, None, lr, fresh=True)
     if config.unfreeze == "gradual":
-        each = [Stage(f"top {n} of {last} blocks", n, config.block_epochs, lr) for n in range(1, last)]
-        return *each, Stage("all", last, None, lr)
-    return (Stage("all", last, None, lr),)
+        each = [Stage(f"the top {n} of {last} blocks", n, config.block_epochs, lr) for n in range(1, last)]
+        return *each, Stage("everything", last, None, lr)
+    return (Stage("everything", last, None, lr),)
 
 
 def check(config: TrainConfig, plan: Sequence[Stage]) -> None:

@@ -28,7 +28,7 @@ def validate(job: Job, state: State) -> dict[str, float] | None:
 
     Keeps time for the end by how long this took, and notes whether the net only answers with the prior.
     """
-    val, started = job.parts["val"], time.perf_counter()
+    val, started, worked = job.parts["val"], time.perf_counter(), time.process_time()
     with averaged(state):
         p = probabilities(job, state)
     if p is None:
@@ -36,7 +36,9 @@ def validate(job: Job, state: State) -> dict[str, float] | None:
     seconds = time.perf_counter() - started
     # At the end val is scored for the temperature, and test, and val once more if an epoch is cut short by it.
     again = VIEWS[job.config.tta] * (len(val) + len(job.parts["test"])) / len(val)
-    state.schedule.keep(seconds * (1 + again))
+    busy = (time.process_time() - worked) / torch.get_num_threads()
+    crowd = seconds / max(busy, 1e-9) if job.fabric.device.type == "cpu" else 1.0
+    state.schedule.keep(seconds * (1 + again), crowd)
     true = val.hard.numpy()
     loss = metrics.log_loss(p, true)
     confusion = np.zeros((p.shape[1], p.shape[1]), np.int64)
@@ -70,15 +72,17 @@ def probabilities(job: Job, state: State) -> NDArray[np.float32] | None:
     mine = (torch.arange(-(-n // devices)) * devices + job.fabric.global_rank) % n
     share = pixels if devices == 1 else pixels[mine]
     pieces = []
-    for piece in share.split(PIECE if job.config.time_limit is not None else n):
+    for piece in torch.split(share, PIECE if job.config.time_limit is not None else n):
         if state.best_epoch and is_late(job, state):
             return None
         pieces.append(score(state.net, piece, job.meta.mean, job.meta.std, what="Validating"))
     p = np.concatenate(pieces)
     if devices == 1:
         return p
-    parts = job.fabric.all_gather(torch.from_numpy(p).to(job.fabric.device))
-    return np.asarray(parts.transpose(0, 1).reshape(-1, p.shape[1])[:n].cpu().numpy(), np.float32)
+    ours = torch.from_numpy(p).to(job.fabric.device)
+    parts = [torch.empty_like(ours) for _ in range(devices)]
+    torch.distributed.all_gather(parts, ours)
+    return np.asarray(torch.stack(parts, 1).flatten(0, 1)[:n].cpu().numpy(), np.float32)
 
 
 def is_late(job: Job, state: State) -> bool:

@@ -41,7 +41,7 @@ CATALOGUE = (
     Finding("dark", "image", "ingest", "mean grey value, 0..1", 0.13, False, "hardly lit, or mostly black"),
     Finding("bright", "image", "ingest", "mean grey value, 0..1", 0.87, True, "overexposed, or a drawing on white"),
     Finding(
-        "blurred", "image", "ingest", "fine detail, as at 48 px (sharp faces: 0.3..2)", 0.1, False,
+        "blurred", "image", "ingest", "detail at 48 px (sharp faces: 0.3 to 2)", 0.1, False,
         "out of focus, moved, or blown up from a few pixels",
     ),
     Finding("small", "image", "ingest", "short side in pixels", 40, False, "too few pixels for an expression"),

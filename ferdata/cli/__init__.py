@@ -26,6 +26,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "group": ("group", "Which rows show the same picture, person or clip."),
     "merge": ("merge", "Manifests into one: one taxonomy, splits without leaks."),
     "split": ("split", "A merged manifest split anew: shares, folds, a frozen list."),
+    "review": ("review", "See and correct a manifest in the FiftyOne App; the way back."),
     "recipe": ("recipe", "Everything of a manifest but the pixels, to pass on."),
     "rehydrate": ("rehydrate", "A recipe's manifest, rebuilt on your own copy."),
     "audit": ("audit", "What is amiss with pictures, labels and splits; with a page to look at."),
@@ -37,7 +38,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "evaluate": ("evaluate", "Judge a trained run on a split."),
     "compare": ("compare", "Runs side by side: is the difference real?"),
     "ablate": ("ablate", "Does an option matter? Several seeds each, one answer."),
-    "predict": ("predict", "Label images with a trained run."),
+    "predict": ("predict", "Label the faces in pictures, films or a camera with a run."),
+    "export": ("export", "A run as one ONNX file, compared with it on real faces."),
 }
 
 EPILOG = """\b

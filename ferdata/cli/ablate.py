@@ -45,4 +45,6 @@ def report(result: Ablation) -> None:
     table(title, answers.columns(r), answers.table(r), "* best on val; ±: 95 % over seeds")
     for name in ("ablation.md", "ablation.png", "ablation.json"):
         click.echo(result.path / name)
+    if r["warning"]:
+        click.echo(f"\n{r['warning']}")
     click.echo(f"\n{r['answer']}")

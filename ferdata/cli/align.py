@@ -7,6 +7,7 @@ import click
 from ferdata.alignment import NO_FACE, SEVERAL, TEMPLATES
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json
+from ferdata.engine import ENGINES
 from ferdata.steps.align import FIRST, SIZES, Aligned, align
 
 MEANING = {
@@ -17,7 +18,9 @@ MEANING = {
 
 @click.command("align")
 @click.argument("manifest", type=click.Path(path_type=Path))
-@option(align, "-o", "--out", type=click.Path(path_type=Path), help="The manifest to write.")
+@option(
+    align, "-o", "--out", type=click.Path(path_type=Path), help="The manifest to write; NAME/ for a folder of parts."
+)
 @option(
     align, "--detector", type=click.Choice(FIRST),
     help="published: the dataset's landmarks, else its box, else YuNet if its model file is here, else Haar. "
@@ -33,7 +36,12 @@ MEANING = {
     align, "--template", type=click.Choice(TEMPLATES),
     help="arcface: upright, on five points. eyes: on eyes and nose alone, the mouth may move. box: never turned.",
 )  # fmt: skip
-@option(align, "--workers", type=click.IntRange(1), help="Threads [default: one per core].")
+@option(align, "--workers", type=click.IntRange(1), help="Threads, or processes of Ray [default: one per core].")
+@option(
+    align, "--engine", type=click.Choice(ENGINES),
+    help="local: threads. ray: worker processes, of this machine or of a cluster.",
+)  # fmt: skip
+@option(align, "--address", help="The Ray cluster: auto, or HOST:PORT [default: one started for this run].")
 @option(align, "--resume", help="Go on where this same align was interrupted (Ctrl-C).")
 @option(align, "--force", help="Replace an existing manifest.")
 @json_option

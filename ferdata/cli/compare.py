@@ -61,6 +61,6 @@ def report(r: dict[str, Any]) -> None:
         for pair in r["pairs"]
     ]
     p = "p, Holm" if r["correction"] else "p"
-    names = ("pair", "points", "95 %", "only first right", "only second right", "McNemar p", "decided by", p, "real")
-    table(f"Difference of {CALLED[r['by']]}", names, tests)
+    heads = ("pair", "points", "95 %", "only first right", "only second right", "McNemar p", "decided by", p, "real")
+    table(f"Difference of {CALLED[r['by']]}", heads, tests)
     click.echo(r["answer"])

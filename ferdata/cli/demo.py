@@ -119,7 +119,7 @@ class Demo:
         count = itertools.count(1)
 
         def say(line: str) -> None:
-            epoch = next(count)
+            epoch = next(count) if line.startswith("epoch") else 1  # what else is said is said
             if epoch == 1 or epoch % 10 == 0:
                 self._say(f"  {line}")
 

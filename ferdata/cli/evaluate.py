@@ -72,6 +72,18 @@ def report(run: Path, r: dict[str, Any]) -> None:
     headlines(r, f"{protocol['split'].capitalize()}, {r['n']:,} images")
 
 
+def folds_report(path: Path, r: dict[str, Any]) -> None:
+    """Print what cross-validation came to: each fold, the mean over them, and all rows pooled."""
+    click.echo()
+    rows = [(f["fold"], f["n"], *(share(f[name]) for name in HEADLINES)) for f in r["folds"]]
+    table("By fold", ("fold", "images", *(CALLED[name] for name in HEADLINES)), rows)
+    means = [(CALLED[name], share(m["mean"], 2), between(m["interval"], 2)) for name, m in r["mean"].items()]
+    table(f"Mean over {len(r['folds'])} folds", ("figure", "mean", "95 % interval"), means, r["protocol"]["note"])
+    headlines(r, f"All folds pooled, {r['n']:,} images")
+    for name in ("report.json", "folds.png", "confusion.png", "classes.png"):
+        click.echo(path / name)
+
+
 def share(value: float | None, digits: int = 1) -> str | None:
     """Return a share in per cent; None stays None."""
     return None if value is None else f"{value:.{digits}%}"
@@ -123,7 +135,7 @@ def headlines(r: dict[str, Any], title: str) -> None:
     name = f"calibration error (temperature {calibration['temperature']:.2f}{raw})"
     rows.append((name, share(r["ece"], 2), between(calibration["intervals"]["ece"], 2)))
     rows.append(("log loss, nats", f"{r['log_loss']:.3f}", _plain(calibration["intervals"]["log_loss"])))
-    if voters := r["voters"]:
+    if voters := r.get("voters"):
         words = {"total_variation": "total variation", "kl": "KL, nats"}
         rows += [
             (f"from the annotators' shares: {word}", f"{voters[key]:.3f}", _plain(voters["intervals"][key]))

@@ -10,6 +10,7 @@ from ferdata import labels
 from ferdata.adapters import catalogue, load
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json, table
+from ferdata.engine import ENGINES
 from ferdata.source import Option
 from ferdata.steps.ingest import IMAGES, UNKNOWN, Ingested, ingest
 
@@ -70,7 +71,15 @@ def _command(name: str) -> click.Command:
             ingest, "--unknown-labels", type=click.Choice(UNKNOWN),
             help="Labels that the layout does not know: an error, or rows without a label.",
         ),
-        option(ingest, "--workers", type=click.IntRange(1), help="Threads [default: one per core]."),
+        option(
+            ingest, "--workers", type=click.IntRange(1),
+            help="Threads, or processes of Ray [default: one per core].",
+        ),
+        option(
+            ingest, "--engine", type=click.Choice(ENGINES),
+            help="local: threads. ray: worker processes, of this machine or of a cluster.",
+        ),
+        option(ingest, "--address", help="The Ray cluster: auto, or HOST:PORT [default: one started for this run]."),
         option(ingest, "--resume", help="Go on where this same ingest was interrupted (Ctrl-C)."),
         option(ingest, "--force", help="Replace an existing manifest."),
     )  # fmt: skip

@@ -7,6 +7,7 @@ import click
 
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import console, facts, print_json, table
+from ferdata.engine import ENGINES
 from ferdata.schema import SPLITS
 from ferdata.steps.pack import SIZES, Packing, pack
 
@@ -19,6 +20,12 @@ from ferdata.steps.pack import SIZES, Packing, pack
 @option(pack, "--dataset", "datasets", multiple=True, metavar="NAME", help="Keep to this dataset; may be repeated.")
 @option(pack, "--fold", type=click.IntRange(0), help="The sides of this fold: it tests, the next one is val.")
 @option(pack, "--trust-files", help="Take images that have changed since ingest as they are now.")
+@option(pack, "--workers", type=click.IntRange(1), help="Threads, or processes of Ray [default: one per core].")
+@option(
+    pack, "--engine", type=click.Choice(ENGINES),
+    help="local: threads. ray: worker processes, of this machine or of a cluster.",
+)  # fmt: skip
+@option(pack, "--address", help="The Ray cluster: auto, or HOST:PORT [default: one started for this run].")
 @json_option
 def command(as_json: bool, datasets: tuple[str, ...], **given: Any) -> None:
     """Decode the images of a manifest into the cache, ahead of train, which does it by itself otherwise.

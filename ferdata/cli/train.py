@@ -13,9 +13,10 @@ from ferdata.cli.output import console, facts, print_json
 
 _before = time.monotonic()
 
-from ferdata.cli.evaluate import headlines  # noqa: E402
+from ferdata.cli.evaluate import folds_report, headlines  # noqa: E402
 from zoo.config import CHOICES, TrainConfig  # noqa: E402
 from zoo.device import DEVICES, PRECISIONS  # noqa: E402
+from zoo.folds import cross_validate  # noqa: E402
 from zoo.recipe import DEFAULT, load, names  # noqa: E402
 from zoo.train import Run, train  # noqa: E402
 
@@ -59,6 +60,9 @@ FILE = click.Path(path_type=Path)
     option(train, "-o", "--out", type=FILE, help="The run's folder [default: runs/MANIFEST-BACKBONE]."),
     named("--dataset", "Keep to this dataset; may be repeated.", "datasets", multiple=True, metavar="NAME"),
     named("--fold", "Test on this fold, choose on the next, train on the others.", type=click.IntRange(0)),
+    click.option(
+        "--folds", type=click.Choice(["all"]), help="A run for each fold, tested once; goes on where stopped."
+    ),
     named("--size", "Input side, pixels [default: the backbone's own].", type=click.IntRange(8)),
     named("--channels", "1 grey, 3 colour [default: as the images are].", type=click.Choice([1, 3])),
 )
@@ -122,7 +126,9 @@ FILE = click.Path(path_type=Path)
     named("--trust-files/--no-trust-files", "Take images that have changed since ingest as they are."),
     json_option,
 )
-def command(as_json: bool, datasets: tuple[str, ...], time_limit: float | None, **given: Any) -> None:
+def command(
+    as_json: bool, datasets: tuple[str, ...], time_limit: float | None, folds: str | None, **given: Any
+) -> None:
     """Train a backbone on a manifest's train split; val chooses the checkpoint, test is scored once.
 
     \b
@@ -131,7 +137,11 @@ def command(as_json: bool, datasets: tuple[str, ...], time_limit: float | None, 
     ferdata train --manifest manifests/merged.parquet -o runs/b0 --backbone efficientnet_b0 --pretrained --size 112
     ferdata train --manifest manifests/ckplus.parquet -o runs/ck --init runs/b0 --unfreeze lp-ft --norm frozen
     ferdata train --manifest manifests/merged.parquet -o runs/b0 --resume
+    ferdata train --manifest folds.parquet -o runs/ten --folds all
     """  # fmt: skip
+    if folds:
+        crossed(as_json, datasets=datasets or None, time_limit=time_limit, **given)
+        return
     run = train(
         time_limit=time_limit,
         datasets=datasets or None,
@@ -143,6 +153,17 @@ def command(as_json: bool, datasets: tuple[str, ...], time_limit: float | None, 
         print_json(run.report)
     else:
         rehearsed(run) if run.report.get("dry_run") else report(run)
+
+
+def crossed(as_json: bool, fold: int | None, resume: bool, **given: Any) -> None:  # noqa: ARG001  # it always goes on
+    """Train and test every fold, and print what that comes to."""
+    if fold is not None:
+        raise click.UsageError("Give --fold for one fold, or --folds for all of them.")
+    done = cross_validate(say=lambda line: click.echo(line, err=as_json), **given)
+    if as_json:
+        print_json(done.report)
+    else:
+        rehearsed(Run(done.path, done.report)) if done.report.get("dry_run") else folds_report(done.path, done.report)
 
 
 def rehearsed(run: Run) -> None:

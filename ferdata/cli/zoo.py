@@ -79,10 +79,7 @@ def report(d: Description) -> None:
         click.echo()
         rows = [(p.data, p.protocol, f"{p.accuracy:g} %") for p in d.published]
         table("Published", ("data", "how", "accuracy"), rows, text=2)
-    if d.tags:
-        click.echo(f"\nNext: ferdata train --manifest M --set backbone={d.name} --set pretrained=true")
-    else:
-        click.echo(f"\nNext: ferdata train --manifest M --set backbone={d.name}")
+    click.echo(f"\nNext: ferdata train --manifest M --backbone {d.name}{' --pretrained' if d.tags else ''}")
 
 
 def _list(values: tuple[float, ...]) -> str:

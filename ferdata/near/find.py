@@ -170,8 +170,7 @@ def _batches(manifests: Sequence[Manifest], rows: NDArray[np.int64]) -> Iterator
     start = 0
     for m in manifests:
         roots = m.roots()
-        for g in range(m.file.metadata.num_row_groups):
-            n = m.file.metadata.row_group(g).num_rows
+        for g, n in enumerate(m.file.row_groups):
             here = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + n)] - start
             start += n
             if len(here):

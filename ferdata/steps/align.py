@@ -1,11 +1,9 @@
 """Align: a manifest in, the same rows out with each image cut to its face, and how it was cut beside it."""
 
 import hashlib
-import os
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +14,10 @@ import pyarrow as pa
 from ferdata import alignment, detect, images, progress
 from ferdata import manifest as files
 from ferdata.alignment import NO_FACE, SEVERAL, TEMPLATES, Aim, Crop, Published
-from ferdata.detect import DETECTORS, Points
+from ferdata.detect import DETECTORS, Detector, Points
+from ferdata.engine import ENGINES, Engine, choose, run
 from ferdata.errors import BadOption, InvalidManifest
-from ferdata.manifest import Manifest
+from ferdata.manifest import Manifest, opened_here, read_image
 from ferdata.partial import Partial
 from ferdata.schema import arrow_schema
 
@@ -55,6 +54,8 @@ def align(
     margin: float = Aim.margin,
     template: str = Aim.template,
     workers: int | None = None,
+    engine: str = ENGINES[0],
+    address: str | None = None,
     resume: bool = False,
     force: bool = False,
 ) -> Aligned:
@@ -65,18 +66,21 @@ def align(
     `template` is `arcface` (upright, on five points), `eyes` (on eyes and nose alone, so that an open mouth does not
     shrink the face) or `box` (never turned; also what is cut where there are no points). `size` is the crop's side in
     pixels, `margin` more on every side, as a share. Rows without a face, or with several, keep an issue. `face_box`
-    and `landmarks` become the crop's; `pixel_hash` stays the source's, since decisions hang on it. `resume` goes on
-    where the same align was interrupted. Raises NotAManifest, BadOption, MissingModel, ImagesMissing,
-    InvalidManifest, AlreadyExists, CannotWrite.
+    and `landmarks` become the crop's; `pixel_hash` stays the source's, since decisions hang on it. `engine` is `local`
+    (`workers` threads) or `ray` (as many processes; `address`: those of a cluster, all of which see the manifest and
+    its images at their paths). `resume` goes on where the same align was interrupted. Raises NotAManifest, BadOption,
+    MissingModel, MissingExtra, ImagesMissing, InvalidManifest, AlreadyExists, CannotWrite, WorkersLost.
     """
     opened, target = Manifest(Path(manifest)), Path(out)
     aim = _aim(size, margin, template)
     if detector not in FIRST:
         raise BadOption(f"--detector cannot be {detector!r}.", f"Choose one of {', '.join(FIRST)}.")
     files.check_output(target, force, [opened.path])
+    runner = choose(engine, workers, address)
     _not_yet(opened)
     name, net = _detector(detector, model)
-    cutter = _Cutter(opened, aim, detector == "published", name, net)
+    roots = {n: root and root.absolute() for n, root in opened.roots().items()}
+    cut = Cut(opened.path.absolute(), opened.fingerprint, roots, aim, detector == "published", name, net)
     options = {
         "detector": detector, "fallback": name if detector == "published" else None, **asdict(aim),
         "model": None if net is None else hashlib.sha256(net).hexdigest(), "resampling": alignment.RESAMPLING,
@@ -92,7 +96,7 @@ def align(
         "lineage": [],
     }
     tally = _Tally()
-    batches = tally.through(_aligned(cutter, workers or os.cpu_count() or 1, partial), options, opened, metadata)
+    batches = tally.through(_aligned(opened, cut, runner, partial), options, opened, metadata)
     written = files.write(target, batches, metadata, force, partial)
     fallback = options["fallback"]
     return Aligned(target, tally.rows, size, fallback, dict(tally.found), dict(tally.issues), written["fingerprint"])
@@ -129,19 +133,27 @@ def _detector(detector: str, model: Path | str | None) -> tuple[str, bytes | Non
     return "yunet", detect.read_model(path)
 
 
-class _Cutter:
-    """Turns batches of rows into aligned ones, on any number of threads, each of which has its own detector."""
+@dataclass(frozen=True)
+class Cut:
+    """Rows to aligned rows: a pure function of these options and what is on disk, for any thread, process or machine.
 
-    def __init__(self, opened: Manifest, aim: Aim, first: bool, detector: str, model: bytes | None) -> None:
-        self.opened, self.aim, self.first = opened, aim, first
-        self.detector, self.model = detector, model
-        self.roots = opened.roots()
-        self.own = threading.local()
+    `detector` is the one that looks, `model` YuNet's file; with `first`, what was published is believed.
+    """
 
-    def __call__(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the rows of `batch`, aligned. Raises ImagesMissing, InvalidManifest."""
-        if not hasattr(self.own, "detector"):
-            self.own.detector = detect.make(self.detector, self.model)
+    manifest: Path
+    fingerprint: str
+    roots: Mapping[str, Path | None]
+    aim: Aim
+    first: bool
+    detector: str
+    model: bytes | None
+
+    def __call__(self, piece: tuple[int, int]) -> pa.RecordBatch:
+        """Return rows of the manifest, `piece` being the first and how many, aligned.
+
+        Raises ImagesMissing, InvalidManifest.
+        """
+        batch = opened_here(self.manifest, self.fingerprint).file.slice(*piece)
         read = ("sample_id", "dataset", "image", "pixel_hash", "face_box", "landmarks", "issues")
         rows = [self._row(row) for row in batch.select(read).to_pylist()]
         columns = {f.name: batch.column(f.name) for f in batch.schema}
@@ -157,7 +169,7 @@ class _Cutter:
             None if points is None else np.array(points, np.float64).reshape(-1, 2),
             None if row["face_box"] is None else tuple(row["face_box"]),
         )
-        crop = alignment.align(image, self.aim, self.own.detector, told, self.first)
+        crop = alignment.align(image, self.aim, _looking(self.detector, self.model), told, self.first)
         facts = images.measure(crop.pixels)
         return {
             "image": {"bytes": images.encode_png(crop.pixels), "path": row["image"]["path"]},
@@ -177,7 +189,7 @@ class _Cutter:
 
     def _read(self, row: Mapping[str, Any]) -> Any:
         try:
-            image = images.decode(self.opened.read_image(row, self.roots))
+            image = images.decode(read_image(row, self.roots))
         except images.UnreadableImage as error:
             why = f"is unreadable: {error}"
         else:
@@ -185,7 +197,7 @@ class _Cutter:
                 return image
             why = "is not the picture that was ingested"
         raise InvalidManifest(
-            f"The image of {row['sample_id']} in {self.opened.path} {why}.",
+            f"The image of {row['sample_id']} in {self.manifest} {why}.",
             "Ingest the dataset again; `ferdata validate --images` names every such row.",
         )
 
@@ -204,37 +216,27 @@ def _flat(points: Points | None) -> list[float] | None:
     return None if points is None else [float(v) for v in points.ravel()]
 
 
-def _aligned(cutter: _Cutter, threads: int, partial: Partial) -> Iterator[pa.RecordBatch]:
+_own = threading.local()
+
+
+def _looking(name: str, model: bytes | None) -> Detector:
+    """Return this thread's detector: one cannot look at two pictures at once."""
+    if getattr(_own, "made", None) != (name, model):
+        _own.detector, _own.made = detect.make(name, model), (name, model)
+    detector: Detector = _own.detector
+    return detector
+
+
+def _aligned(opened: Manifest, cut: Cut, engine: Engine, partial: Partial) -> Iterator[pa.RecordBatch]:
     """Yield the rows of an earlier, interrupted run, then those after them, in order."""
     earlier, skip = partial.read()
-    opened = cutter.opened
-    waiting: deque[Future[pa.RecordBatch]] = deque()
-    with ThreadPoolExecutor(threads) as pool, progress.bar("align", opened.rows, "images") as advance:
-        try:
-            for batch in earlier:
-                advance(batch.num_rows)
-                yield batch
-            for batch in _after(opened.batches(rows=BATCH), skip):
-                waiting.append(pool.submit(cutter, batch))
-                if len(waiting) > 2 * threads:
-                    yield _next(waiting, advance)
-            while waiting:
-                yield _next(waiting, advance)
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _next(waiting: deque[Future[pa.RecordBatch]], advance: progress.Advance) -> pa.RecordBatch:
-    done = waiting.popleft().result()
-    advance(done.num_rows)
-    return done
-
-
-def _after(batches: Iterable[pa.RecordBatch], skip: int) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        if skip < batch.num_rows:
-            yield batch.slice(skip)
-        skip = max(skip - batch.num_rows, 0)
+    with progress.bar("align", opened.rows, "images") as advance:
+        for batch in earlier:
+            advance(batch.num_rows)
+            yield batch
+        for batch in run(engine, cut, opened.file.pieces(BATCH, skip)):
+            advance(batch.num_rows)
+            yield batch
 
 
 class _Tally:

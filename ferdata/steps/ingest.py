@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from ferdata import archives, labels, manifest, source
 from ferdata.adapters import Adapter, load, looks_like
+from ferdata.engine import ENGINES, Engine, choose
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset
 from ferdata.intake import Intake, Reject, Setting
 from ferdata.partial import Partial
@@ -60,6 +61,8 @@ def ingest(
     votes: str = "majority",
     unknown_labels: str = "refuse",
     workers: int | None = None,
+    engine: str = ENGINES[0],
+    address: str | None = None,
     resume: bool = False,
     force: bool = False,
     **options: str | None,
@@ -70,9 +73,11 @@ def ingest(
     defaults to manifests/<name>.parquet. `images` is `reference` (paths relative to the root; the default for
     folders) or `embed` (the files' own bytes; the default for archives); sources that are no image files are always
     embedded, losslessly. `votes` is the policy that turns annotator votes into labels. `unknown_labels` refuses
-    labels that the layout does not know, or keeps their rows without a label. `resume` goes on where an ingest into
-    the same `out` was interrupted. `options` are the adapter's own. Raises DatasetMissing, NotThisDataset,
-    BrokenSource, UnknownLabel, AlreadyExists, CannotWrite, BadOption.
+    labels that the layout does not know, or keeps their rows without a label. `engine` is `local` (`workers` threads)
+    or `ray` (as many processes; `address`: those of a cluster, all of which see the root at its path). `resume` goes
+    on where an ingest into the same `out` was interrupted. `options` are the adapter's own. Raises DatasetMissing,
+    NotThisDataset, BrokenSource, UnknownLabel, AlreadyExists, CannotWrite, BadOption, MissingExtra, ImagesMissing,
+    WorkersLost.
     """
     adapter = load(name)
     chosen = _options(adapter, options)
@@ -81,6 +86,7 @@ def ingest(
     _one_of("unknown-labels", unknown_labels, UNKNOWN)
     dataset = chosen.get("name") or adapter.SOURCE.name
     target = Path(out) if out else Path("manifests") / f"{dataset}.parquet"
+    runner = choose(engine, workers, address)
     place = find_root(adapter.SOURCE, root)
     manifest.check_output(target, force)
     with archives.opened(place) as opened:
@@ -89,14 +95,19 @@ def ingest(
                 f"{place} holds archives, whose files are gone after the ingest, so they cannot be referred to.",
                 "Use --images embed, or unpack the archives and name the folder.",
             )
+        if opened.unpacked and runner.elsewhere:
+            raise BadOption(
+                f"{place} holds archives, which are unpacked on this machine, where a cluster's others do not look.",
+                "Unpack them into a folder that all machines share, and name that.",
+            )
         layout, base = _recognise(adapter, opened.folder, place, chosen)
         folder = opened.folder
         setting = Setting(
-            dataset, layout, folder, "" if base == folder else base.relative_to(folder).as_posix() + "/",
+            dataset, layout, folder.absolute(), "" if base == folder else base.relative_to(folder).as_posix() + "/",
             images == "embed" or opened.unpacked, votes, dict(layout.labels), unknown_labels == "keep",
         )  # fmt: skip
         job = _Job(adapter, setting, base, chosen, target, place, opened)
-        return job.run(workers or os.cpu_count() or 1, resume, force)
+        return job.run(runner, resume, force)
 
 
 def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -149,7 +160,7 @@ class _Job:
     place: Path
     opened: archives.Opened
 
-    def run(self, threads: int, resume: bool, force: bool) -> Ingested:
+    def run(self, engine: Engine, resume: bool, force: bool) -> Ingested:
         """Take the dataset in, write manifest and rejects, say what was found."""
         intake = Intake(self.setting)
         intake.rejects += [
@@ -168,7 +179,7 @@ class _Job:
         if not resume:
             partial.discard()
         new = not self._rejects.exists()
-        batches = self._batches(intake, threads, metadata, partial)
+        batches = self._batches(intake, engine, metadata, partial)
         try:
             written = manifest.write(self.target, batches, metadata, force, partial)
         except BaseException:
@@ -207,7 +218,7 @@ class _Job:
         }
 
     def _batches(
-        self, intake: Intake, threads: int, metadata: dict[str, Any], partial: Partial
+        self, intake: Intake, engine: Engine, metadata: dict[str, Any], partial: Partial
     ) -> Iterator[pa.RecordBatch]:
         earlier, skip = partial.read()
         intake.rejects += [Reject(**reject) for reject in partial.rejects]
@@ -216,7 +227,7 @@ class _Job:
         if self.setting.keep_unknown:
             layout = replace(layout, labels=_AnyLabel(layout.labels))
         samples = self.adapter.samples(self.base, layout, self.options)
-        yield from intake.batches(samples, threads, earlier, skip)
+        yield from intake.batches(samples, engine, earlier, skip)
         if not intake.rows:
             reasons = ", ".join(f"{n} x {reason}" for reason, n in intake.reasons.items()) or "it is empty"
             raise BrokenSource(

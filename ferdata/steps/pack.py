@@ -9,6 +9,7 @@ import numpy as np
 
 from ferdata import pack as packs
 from ferdata import pick
+from ferdata.engine import ENGINES, choose
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.schema import SPLITS
@@ -51,13 +52,18 @@ def pack(
     datasets: Sequence[str] | None = None,
     fold: int | None = None,
     trust_files: bool = False,
+    workers: int | None = None,
+    engine: str = ENGINES[0],
+    address: str | None = None,
     roots: Mapping[str, Path] | None = None,
 ) -> Packing:
     """Make the packs that a training of `manifest` will open; `train` makes them by itself where they are missing.
 
     `size` is the side in pixels, `channels` 1 or 3: by default the images' own, as in train. `split` are the sides,
     `datasets` and `fold` as in train. `trust_files` takes images that have changed since ingest as they are now.
-    Raises NotAManifest, BadOption, ImagesMissing, BrokenSource, CannotWrite.
+    `engine` is `local` (`workers` threads) or `ray` (as many processes; `address`: those of a cluster, all of which
+    see the manifest and its images at their paths). Raises NotAManifest, BadOption, MissingExtra, ImagesMissing,
+    BrokenSource, CannotWrite, WorkersLost.
     """
     if size is not None and not SIZES[0] <= size <= SIZES[1]:
         raise BadOption(f"--size cannot be {size}.", f"Use {SIZES[0]} to {SIZES[1]} pixels.")
@@ -65,6 +71,7 @@ def pack(
         raise BadOption(f"--channels cannot be {channels}.", "Use 1 for grey, 3 for colour.")
     if strangers := [name for name in split if name not in SPLITS]:
         raise BadOption(f"There is no split {strangers[0]!r}.", f"Choose of {', '.join(SPLITS)}.")
+    runner = choose(engine, workers, address)
     opened = Manifest(Path(manifest))
     table, taxonomy = opened.table(*pick.COLUMNS), opened.taxonomy
     side, source = pick.sides(opened, table, datasets, fold)
@@ -79,7 +86,7 @@ def pack(
     size = size or pick.natural_size(table, everything)
     channels = channels or (1 if pick.all_grey(table, everything) else 3)
     started = time.perf_counter()
-    done = packs.packs(opened, wanted, size, channels, roots, trust_files=trust_files)
+    done = packs.packs(opened, wanted, size, channels, roots, trust_files=trust_files, engine=runner)
     seconds = time.perf_counter() - started
     sides = tuple(
         Packed(name, pack.path, pack.pixels.shape, pack.pixels.nbytes, pack.made, pack.changed)

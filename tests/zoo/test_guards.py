@@ -6,13 +6,15 @@ import torch
 
 from ferdata.errors import BadOption, BrokenRun, Leak
 from ferdata.manifest import Manifest
-from tests.zoo.conftest import shape_rows
+from tests.zoo.conftest import QUICK, shape_rows
 from zoo import data, guards
+from zoo.config import TrainConfig
+from zoo.train import train
 
 
 def checked(path, allow=False):
     rows = data.read_rows(Manifest(path))
-    where = data.of_split(rows, "soft")
+    where = data.of_split(rows, "crossentropy")
     guards.check_splits(rows, where)
     return guards.check_leak(rows, where, allow)
 
@@ -106,3 +108,51 @@ def test_a_net_that_learns_is_let_be():
     baseline = {"majority_share": 0.25, "prior_entropy": 1.81}
     spread = np.random.default_rng(0).random((50, 7)).astype(np.float32)
     guards.check_collapse([guards.is_prior(0.41, 1.52, spread, baseline)] * 5, 0.41, 1.52, baseline)
+
+
+def found(path):
+    rows = data.read_rows(Manifest(path))
+    return rows, data.of_split(rows, "crossentropy")
+
+
+def test_a_class_that_only_test_has_is_refused_by_name_and_count(shapes):
+    rows = [r for r in shape_rows() if r["split"] != "train" or r["native_label"] != "anger"]
+    with pytest.raises(BadOption, match=r"no image of anger \(10 in val, 12 in test\)") as error:
+        guards.check_classes(*found(shapes(rows)))
+    assert "ferdata split" in error.value.hint
+
+
+def test_classes_that_nobody_has_are_said(manifest_path):
+    assert guards.check_classes(*found(manifest_path)) == [
+        "No image of sadness, disgust, fear, contempt in any split: the net will never say it."
+    ]
+
+
+def test_a_val_too_small_to_choose_on_is_refused_and_a_small_one_said_with_its_interval():
+    assert guards.check_val(385, "accuracy") == []
+    assert guards.check_val(40, "accuracy")[0].startswith("Val has 40 images, so that an accuracy on it is known to")
+    assert "15 points" in guards.check_val(40, "accuracy")[0]
+    with pytest.raises(BadOption, match="about 22 points") as error:
+        guards.check_val(19, "accuracy")
+    assert "--select last" in error.value.hint
+    assert guards.check_val(19, "last") == []
+
+
+def test_memory_that_is_not_enough_names_the_batch_and_what_to_try():
+    config = TrainConfig(size=48, device="cpu", precision="32-true")
+    with pytest.raises(BadOption, match="batch of 128 images of 48 px") as error, guards.memory(config):
+        torch.empty(1 << 50)  # a petabyte: the allocator's own error
+    assert "--batch 64 --set accumulate=2" in error.value.hint
+    with pytest.raises(RuntimeError, match="something else"), guards.memory(config):
+        raise RuntimeError("something else")
+
+
+def test_a_scale_that_is_off_is_found_in_a_run_that_begins_with_anothers_mean(shapes, trained, tmp_path):
+    """The double rescale: pictures divided by 255 before they are stored, and normalised once more."""
+    rows = shape_rows()
+    for i, row in enumerate(rows):
+        row["pixels"] = np.random.default_rng(i).integers(0, 2, (32, 32)).astype(np.uint8)
+    path = shapes(rows)
+    with pytest.raises(BadOption, match="scaled twice"):
+        train(path, tmp_path / "run", **QUICK, init=trained.path)
+    assert not (tmp_path / "run").exists()

@@ -16,4 +16,5 @@ default_cfgs = generate_default_cfgs(
 @register
 def emotionnet2(pretrained: bool = False, **given: Any) -> nn.Module:
     """Build EmotionNet2: [3, 4, 23, 3] basic blocks, 41.36 M parameters (github.com/co60ca/EmotionNet2, README)."""
-    return make(ResNet, "emotionnet2", pretrained, block=BasicBlock, layers=(3, 4, 23, 3), **given)
+    plan = {"block": BasicBlock, "layers": (3, 4, 23, 3), "zero_init_last": False}
+    return make(ResNet, "emotionnet2", pretrained, **plan, **given)

@@ -110,8 +110,7 @@ def _make(kind: Any, name: str, pretrained: bool, rename: Any, given: dict[str, 
     """Build it; weights go by torchvision's names in its files, and by ours in our own."""
 
     def either(weights: dict[str, Tensor], net: nn.Module) -> dict[str, Tensor]:
-        ours = set(net.state_dict()) <= set(weights) | {"classifier.weight", "classifier.bias"}
-        return weights if ours else rename(weights, net)
+        return weights if set(weights) <= set(net.state_dict()) else rename(weights, net)
 
     net: nn.Module = build_model_with_cfg(kind, name, pretrained, pretrained_filter_fn=either, **given)
     return net

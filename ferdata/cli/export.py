@@ -1,0 +1,70 @@
+"""`ferdata export RUN`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ferdata.cli.options import json_option, option
+from ferdata.cli.output import facts, print_json
+from zoo.export import Exported, export
+from zoo.score import TTA
+
+
+@click.command("export")
+@click.argument("run", type=click.Path(path_type=Path))
+@option(
+    export, "-o", "--out", type=click.Path(path_type=Path),
+    help="The file to write [default: model.onnx in the run, model-int8.onnx with --int8].",
+)  # fmt: skip
+@option(export, "--tta", type=click.Choice(TTA), help="Views that the graph averages [default: as the run did].")
+@option(export, "--int8", help="Compute with 8-bit numbers, and say what that costs on val.")
+@option(
+    export, "--manifest", type=click.Path(path_type=Path),
+    help="Whose val faces both are compared on [default: the one trained on].",
+)  # fmt: skip
+@option(export, "--faces", type=click.IntRange(1), help="At most so many of them.")
+@option(export, "--tolerance", type=float, help="By how much a probability may differ.")
+@option(export, "--force", help="Replace an existing file.")
+@json_option
+def command(run: Path, as_json: bool, **given: Any) -> None:
+    """Write a run as one ONNX file, once it has said of real faces what the run says of them.
+
+    The graph takes pixels as they are, uint8 (N, channels, size, size) in 0..255, and normalises them itself: do not
+    rescale them. It gives probabilities. Classes, size, crop and the rest stand in the file's metadata.
+
+    \b
+    ferdata export runs/first
+    ferdata export runs/first --int8 -o first-int8.onnx
+    """  # fmt: skip
+    result = export(run, **given)
+    print_json(result) if as_json else report(result)
+
+
+def report(done: Exported) -> None:
+    """Print what was written, how far it is from the run, and what 8 bits cost."""
+    told, speed = done.metadata, done.speed
+    rates = ", ".join(f"{name} {rate:,.0f}" for name, rate in speed.items())
+    shape = f"uint8 (N, {told['channels']}, {told['size']}, {told['size']}), 0..255: neither rescaled nor normalised"
+    facts(
+        {
+            "file": f"{done.out}, {done.size / 1e6:.2f} MB",
+            "input": f"pixels, {shape}",
+            "output": f"probabilities, float32 (N, {len(done.metadata['classes'].split(','))}); "
+            f"views {told['tta']}, temperature {float(told['temperature']):.3f} applied",
+            "against torch": f"{done.parity['faces']:,} faces of val: the same labels, probabilities within "
+            f"{done.parity['most']:.1e}",
+            "faces a second": rates,
+        }
+    )
+    if done.int8 is not None:
+        lost, size = done.int8, done.int8["bytes"]
+        click.echo()
+        facts(
+            {
+                "int8": f"accuracy on {lost['faces']:,} faces of val {lost['accuracy']['int8']:.2%}, "
+                f"before {lost['accuracy']['float32']:.2%}: {100 * lost['lost']:+.2f} points lost",
+                "labels": f"{lost['changed']:.2%} are others now",
+                "size": f"{size['float32'] / 1e6:.2f} MB -> {size['int8'] / 1e6:.2f} MB",
+            }
+        )

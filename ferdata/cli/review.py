@@ -1,0 +1,274 @@
+"""`ferdata review M`, and `ferdata review pull | apply | export | import`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from ferdata.app.dataset import Pushed
+from ferdata.cli import DONE, FINDINGS
+from ferdata.cli.options import json_option, option
+from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
+from ferdata.errors import UnknownLabel
+from ferdata.ledger import RULES, WORDS, Agreement, Decision, Dispute, canonical, settle
+from ferdata.steps.apply import Applied, Ask, apply
+from ferdata.steps.pull import Pulled, pull
+from ferdata.steps.review import datasets, delete, review, reviewer
+from ferdata.steps.sheet import ONLY, export, take
+
+FILE = click.Path(path_type=Path)
+
+
+class Review(click.Group):
+    """A group whose command, where none is named, is `open`: `ferdata review M` opens M."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `open` before what is no command."""
+        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
+            args = ["open", *args]
+        return super().parse_args(ctx, args)
+
+
+@click.group("review", cls=Review)
+def command() -> None:
+    """A manifest in the FiftyOne App; decisions come back by `pull`.
+
+    \b
+    ferdata review manifests/merged.parquet
+    ferdata review pull manifests/merged.parquet
+    ferdata review apply other.parquet --ledger manifests/decisions.jsonl
+    ferdata review --list
+    """
+
+
+@command.command("open")
+@click.argument("manifest", type=FILE, required=False)
+@option(review, "--predictions", type=FILE, help="A run's predictions.parquet: shown beside the labels.")
+@option(review, "--features", type=FILE, help="Vectors by sample_id (Parquet or .npz): an embedding plot.")
+@option(review, "--umap", help="Lay the plot out by UMAP, which takes minutes, and not by principal components.")
+@option(review, "--by", help="Who reviews [default: FERDATA_REVIEWER, else your name on this machine].")
+@option(review, "--port", type=click.IntRange(1, 65535), help="Of the App [default: 5151].")
+@option(review, "--address", help="Of the App; anything but this machine's own lets others see the faces.")
+@option(review, "--browser/--no-browser", help="Open the App in a browser.")
+@option(review, "--app/--no-app", help="Show the App; without it the manifest is loaded, and no more.")
+@click.option("--list", "listing", is_flag=True, help="List what is in FiftyOne, and do nothing else.")
+@click.option("--delete", "name", help="Take this dataset out of FiftyOne; the manifest stays.")
+@click.option("--force", is_flag=True, help="Delete even what was decided and not pulled.")
+@json_option
+def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as_json: bool, **given: object) -> int:
+    """Open a manifest in the App (`open` may be left out); Ctrl-C ends it.
+
+    \b
+    ferdata review manifests/merged.parquet --predictions runs/first/predictions.parquet
+    ferdata review --delete merged-1a2b3c
+    """  # fmt: skip
+    if listing:
+        return listed(as_json)
+    if name is not None:
+        samples = delete(name, force)
+        print_json({"deleted": name, "samples": samples}) if as_json else click.echo(f"{name}: {samples:,} samples")
+        return DONE
+    if manifest is None:
+        raise click.UsageError("Name a manifest: ferdata review manifests/merged.parquet")
+    waiting = review(
+        manifest, told=lambda pushed, url: told(pushed, url, manifest, as_json), **given  # type: ignore[arg-type]
+    )  # fmt: skip
+    if given["app"] and not as_json:
+        decided = f"{waiting:,} decisions wait: ferdata review pull {manifest}" if waiting else "Nothing was decided."
+        click.echo(f"\nClosed. {decided}")
+    return DONE
+
+
+def told(pushed: Pushed, url: str | None, manifest: Path, as_json: bool) -> None:
+    """Print what is in the App, and where it is."""
+    if as_json:
+        plain = {k: v for k, v in vars(pushed).items() if k != "held"}
+        print_json(plain | {"url": url})
+        return
+    moves = {"added": pushed.added, "updated": pushed.updated, "removed": pushed.removed}
+    facts(
+        {
+            "dataset": pushed.name,
+            "rows": f"{pushed.shown:,} shown ({by_reason({k: v for k, v in moves.items() if v}) or 'as they were'})",
+            "no picture": f"{pushed.without_picture:,} rows, which are not shown" if pushed.without_picture else None,
+            "to look at": by_reason(pushed.findings) or None,
+            "views": ", ".join(pushed.views),
+            "not pulled": f"{pushed.waiting:,} decisions" if pushed.waiting else None,
+            "App": f"{url} (Ctrl-C ends it)" if url else None,
+        }
+    )
+    console().print(f"\nNext: ferdata review pull {manifest}", style="dim", soft_wrap=True)
+
+
+def listed(as_json: bool) -> int:
+    """Print what of ours is in FiftyOne."""
+    found = datasets()
+    if as_json:
+        print_json(found)
+        return DONE
+    rows = [(d.name, d.manifest, "yes" if d.there else "gone", d.samples, d.decided, d.waiting) for d in found]
+    table("In FiftyOne", ("name", "manifest", "there", "samples", "decided", "to pull"), rows, text=3)
+    return DONE
+
+
+@command.command("pull")
+@click.argument("manifest", type=FILE)
+@option(pull, "--ledger", type=FILE, help="The ledger [default: decisions.jsonl beside the manifest].")
+@option(pull, "--by", help="Who edited in the Annotate tab [default: who opened the review].")
+@option(pull, "--resolve", type=click.Choice(RULES), help="Where reviewers differ: whose word stands.")
+@json_option
+def take_back(manifest: Path, ledger: Path | None, by: str | None, resolve: str, as_json: bool) -> int:
+    """Append what was decided to the ledger, and apply it; exit 3 where something is left open.
+
+    \b
+    ferdata review pull manifests/merged.parquet
+    """
+    result = pull(manifest, ledger=ledger, by=by, resolve=resolve, ask=asking(resolve, as_json))
+    print_json(result) if as_json else report_pull(result, manifest)
+    return FINDINGS if result.strange or (result.applied and result.applied.open) else DONE
+
+
+@command.command("apply")
+@click.argument("manifest", type=FILE)
+@option(apply, "--ledger", type=FILE, multiple=True, help="A ledger; again for another one [default: beside M].")
+@option(apply, "-o", "--out", type=FILE, help="The manifest to write [default: M itself].")
+@option(apply, "--resolve", type=click.Choice(RULES), help="Where reviewers differ: whose word stands.")
+@option(apply, "--force", help="Replace an existing --out.")
+@json_option
+def put(manifest: Path, ledger: tuple[Path, ...], out: Path | None, resolve: str, force: bool, as_json: bool) -> int:
+    """Apply ledgers to any manifest that holds the same pictures; exit 3 where reviewers are left at odds.
+
+    \b
+    ferdata review apply rafdb.parquet --ledger anna.jsonl --ledger ben.jsonl --resolve majority
+    """
+    result = apply(
+        manifest, ledger=ledger, out=out, resolve=resolve, ask=asking(resolve, as_json), force=force
+    )  # fmt: skip
+    print_json(result) if as_json else report(result)
+    return FINDINGS if result.open else DONE
+
+
+@command.command("export")
+@click.argument("manifest", type=FILE)
+@option(export, "-o", "--out", type=FILE, help="The CSV file to write.")
+@option(export, "--only", type=click.Choice(ONLY), help="The rows with this finding, or that nobody decided on.")
+@option(export, "--force", help="Replace an existing file.")
+@json_option
+def write(manifest: Path, out: Path, only: str, force: bool, as_json: bool) -> None:
+    """Write a CSV file to fill in, for people without FiftyOne.
+
+    \b
+    ferdata review export manifests/merged.parquet -o review.csv --only conflict
+    """
+    result = export(manifest, out=out, only=only, force=force)
+    if as_json:
+        print_json(result)
+        return
+    click.echo(f"{result.rows:,} rows in {result.out}: fill in `new` ({', '.join(WORDS.values())}), and `note`.")
+    console().print(f"\nNext: ferdata review import {manifest} {result.out}", style="dim", soft_wrap=True)
+
+
+@command.command("import")
+@click.argument("manifest", type=FILE)
+@click.argument("sheet", type=FILE)
+@option(take, "--ledger", type=FILE, help="The ledger [default: decisions.jsonl beside the manifest].")
+@option(take, "--by", help="Who filled it in [default: FERDATA_REVIEWER, else your name on this machine].")
+@option(take, "--resolve", type=click.Choice(RULES), help="Where reviewers differ: whose word stands.")
+@json_option
+def fill(manifest: Path, sheet: Path, ledger: Path | None, by: str | None, resolve: str, as_json: bool) -> int:
+    """Take a filled-in CSV file into the ledger, and apply it.
+
+    \b
+    ferdata review import manifests/merged.parquet review.csv --by anna
+    """
+    result = take(manifest, sheet, ledger=ledger, by=by, resolve=resolve, ask=asking(resolve, as_json))
+    if as_json:
+        print_json(result)
+    else:
+        facts({"sheet": f"{result.lines:,} lines, {result.filled:,} filled in", "ledger": result.ledger,
+               "new decisions": result.new})  # fmt: skip
+        if result.applied:
+            report(result.applied)
+    return FINDINGS if result.applied and result.applied.open else DONE
+
+
+def asking(resolve: str, as_json: bool) -> Ask | None:
+    """Return what asks for each dispute, where somebody sits at a terminal; None where nobody does."""
+    if resolve != "ask" or as_json or not sys.stdin.isatty():
+        return None
+    return ask
+
+
+def ask(dispute: Dispute) -> Decision | None:
+    """Ask who is right; an empty answer leaves it open."""
+    first = dispute.decisions[0]
+    click.echo(f"\n{printable(first.sample_id)}, picture {first.pixel_hash}")
+    for decision in dispute.decisions:
+        note = f": {printable(decision.note)}" if decision.note else ""
+        click.echo(f"  {printable(decision.by)} ({decision.at[:10]}) says {word(decision.new)}{note}")
+    while True:
+        answer = click.prompt("What is it? (nothing: leave it open)", default="", show_default=False)
+        try:
+            new = canonical(answer)
+        except UnknownLabel as error:
+            click.echo(error, err=True)
+            continue
+        return settle(dispute, new, reviewer()) if new else None
+
+
+def word(label: str | None) -> str:
+    """Return what a decision is called in front of people."""
+    return WORDS.get(label, label) if label else "no label"
+
+
+def report_pull(result: Pulled, manifest: Path) -> None:
+    """Print what came back, and what is left in the App."""
+    kinds = {"relabelled": result.relabelled, "confirmed": result.confirmed, "taken back": result.withdrawn}
+    facts(
+        {
+            "new decisions": f"{result.new:,} ({by_reason({k: v for k, v in kinds.items() if v})})"
+            if result.new
+            else 0,
+            "not in this manifest": f"{result.unknown:,} pictures, kept in the ledger" if result.unknown else None,
+            "ledger": result.ledger,
+        }
+    )
+    for strange in result.strange[:10]:
+        click.echo(f"no decision: {printable(strange.sample_id)}: {strange.why}", err=True)
+    if result.strange:
+        click.echo(
+            f"{len(result.strange):,} are left in the App: choose another label there, and pull again.", err=True
+        )
+    if result.applied:
+        report(result.applied)
+    if result.stale:
+        click.echo(f"\nFiftyOne shows an older version of this manifest: ferdata review {manifest}")
+
+
+def report(result: Applied) -> None:
+    """Print what the ledgers did to a manifest."""
+    without = {word(k): v for k, v in result.without.items()}
+    facts(
+        {
+            "decisions": f"{result.decisions:,} on {result.pictures:,} pictures",
+            "reviewed rows": f"{result.reviewed:,} of {result.rows:,}",
+            "changed": f"{result.changed:,} rows have another target now",
+            "without target": by_reason(without) if without else None,
+            "other pictures": f"{result.elsewhere:,} that this manifest does not hold" if result.elsewhere else None,
+            "reviewers": agreed(result.agreement),
+            "at odds": f"{result.disputed:,} pictures, {len(result.open):,} left open" if result.disputed else None,
+            "manifest": f"{result.out}{'' if result.written else ', as it was'}",
+            "fingerprint": result.fingerprint,
+        }
+    )
+    if result.open:
+        click.echo("\nLeft open: ferdata review apply with --resolve latest, or ask at a terminal.")
+
+
+def agreed(agreement: Agreement) -> str | None:
+    """Return how far reviewers agree, in a line."""
+    if not agreement.pictures or agreement.share is None:
+        return None
+    kappa = "not defined" if agreement.kappa is None else f"{agreement.kappa:.3f}"
+    who = ", ".join(printable(name) for name in agreement.reviewers)
+    return f"{who}: {100 * agreement.share:.1f} % alike on {agreement.pictures:,} pictures, {agreement.measure} {kappa}"

@@ -1,0 +1,345 @@
+"""The ledger of human decisions: one JSON line each, appended and never rewritten; who decided what, when and why.
+
+A decision belongs to a picture, by its `pixel_hash`, not to a row or a file, so it outlives re-ingesting, merging and
+publishing. What follows from a ledger is worked out here: which decision stands, and how far reviewers agree. No
+image, manifest or FiftyOne is touched.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ferdata.errors import BadOption, BrokenSource, CannotWrite, UnknownLabel
+from ferdata.labels import ALIASES, EMOTIONS
+
+NAME = "decisions.jsonl"
+NOT_A_FACE, CANNOT_TELL = "not_a_face", "unknown"  # as VOTE_COLUMNS and REASONS spell them
+DECISIONS = (*EMOTIONS, CANNOT_TELL, NOT_A_FACE)
+WORDS: Mapping[str, str] = {e: e for e in EMOTIONS} | {CANNOT_TELL: "can't tell", NOT_A_FACE: "not a face"}
+STATUSES = ("relabelled", "confirmed", "withdrawn", "resolved")
+RULES = ("latest", "majority", "ask")
+WAIT = 60.0  # seconds for another pull to finish
+
+Key = tuple[str, str]  # pixel_hash, and the face's box where a photograph has several faces ("" otherwise)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One person's word on one face.
+
+    `old` and `new` are emotions, `not_a_face`, `unknown` (can't tell), or None: no label. `status` is one of STATUSES:
+    `withdrawn` takes back what the same person decided (`evidence["withdraws"]`), `resolved` settles a dispute between
+    others, whose decisions `evidence["resolves"]` lists. `face` is the box of the face where its photograph holds
+    several. `at` is UTC, ISO 8601. `evidence` is what the reviewer had before them: votes, prediction, quality.
+    """
+
+    id: str
+    pixel_hash: str
+    sample_id: str
+    old: str | None
+    new: str | None
+    by: str
+    at: str
+    status: str = "relabelled"
+    note: str | None = None
+    face: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> Key:
+        """What the decision is about."""
+        return self.pixel_hash, self.face
+
+
+@dataclass(frozen=True)
+class Dispute:
+    """A picture on which reviewers differ: the decision of each that stands."""
+
+    key: Key
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a ledger amounts to: the decision per picture (None: withdrawn), and the disputes left open."""
+
+    decided: Mapping[Key, Decision | None]
+    disputed: int
+    open: tuple[Dispute, ...]
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far reviewers agree on pictures that two or more of them decided.
+
+    `kappa` is Cohen's for two reviewers, Fleiss' for more; None where fewer than two pictures or one class leave it
+    without meaning.
+    """
+
+    reviewers: tuple[str, ...]
+    pictures: int
+    share: float | None
+    kappa: float | None
+    measure: str
+
+
+def now() -> str:
+    """Return the time, UTC, as the ledger writes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def identity(*parts: object) -> str:
+    """Return an id that is the same for the same parts: what is taken up twice is written once."""
+    return hashlib.blake2b(json.dumps([str(p) for p in parts]).encode(), digest_size=12).hexdigest()
+
+
+def canonical(word: str | None, where: str = "") -> str | None:
+    """Return the decision that `word` means: an emotion by any of its names, not a face, can't tell; None for "".
+
+    Raises UnknownLabel.
+    """
+    told = (word or "").strip().lower()
+    if not told:
+        return None
+    known = {said: name for name, said in WORDS.items()} | {name: name for name in DECISIONS} | dict(ALIASES)
+    known |= {"cannot tell": CANNOT_TELL, "can not tell": CANNOT_TELL, "cant tell": CANNOT_TELL, "no face": NOT_A_FACE}
+    if told in known:
+        return known[told]
+    import difflib
+
+    close = difflib.get_close_matches(told, known, n=1)
+    meant = f" Did you mean {WORDS[known[close[0]]]!r}?" if close else ""
+    raise UnknownLabel(
+        f"{word!r} is no decision{f' ({where})' if where else ''}.{meant}",
+        f"Decide for one of {', '.join(WORDS.values())}.",
+    )
+
+
+def beside(manifest: Path) -> Path:
+    """Return the ledger that belongs to a manifest: `decisions.jsonl` in its folder."""
+    return manifest.parent / NAME
+
+
+def read(path: Path) -> list[Decision]:
+    """Return the decisions of a ledger, in the order they were written; none where there is no file.
+
+    A last line that a killed writer cut short is passed over; it was never reported as written. Raises BrokenSource
+    for any other line that is no decision.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BrokenSource(f"Cannot read {path}: {error.strerror}.", "Check the path and your rights.") from None
+    *lines, torn = data.split(b"\n")
+    del torn  # empty, unless the file ends within a line
+    return [_parse(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _parse(line: bytes, where: str) -> Decision:
+    try:
+        said = json.loads(line)
+        decision = Decision(**{k: v for k, v in said.items() if k in Decision.__dataclass_fields__})
+        if decision.status not in STATUSES or not all(
+            isinstance(v, str) for v in (decision.id, decision.pixel_hash, decision.sample_id, decision.by, decision.at)
+        ):
+            raise ValueError("fields of another kind")
+        for label in (decision.old, decision.new):
+            if label is not None and label not in DECISIONS:
+                raise ValueError(f"the label {label!r}")
+        datetime.fromisoformat(decision.at)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise BrokenSource(
+            f"{where} is no decision: {error}.",
+            "Restore the ledger from your version control, or take that line out and keep it aside.",
+        ) from None
+    return decision
+
+
+@contextlib.contextmanager
+def locked(path: Path, wait: float = WAIT) -> Iterator[None]:
+    """Hold a ledger for one writer. Raises CannotWrite where another holds it for longer than `wait` seconds."""
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = lock.open("a+b")
+    except OSError as error:
+        raise CannotWrite(
+            f"Cannot write in {path.parent}: {error.strerror}.", "Name a ledger elsewhere with --ledger."
+        ) from None
+    with handle:
+        end = time.monotonic() + wait
+        while not _take(handle.fileno()):
+            if time.monotonic() > end:
+                raise CannotWrite(f"Another ferdata is writing {path}.", "Wait until it has finished, and try again.")
+            time.sleep(0.05)
+        yield  # the system lets go of the lock when the file is closed, or the process killed
+
+
+def _take(handle: int) -> bool:
+    try:
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # Windows only
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def append(path: Path, decisions: Iterable[Decision]) -> list[Decision]:
+    """Write those of `decisions` whose id the ledger does not have, to its end and to the disk; return them.
+
+    To be called within `locked`. A line that a killed writer left without an end is cut off first.
+    """
+    known = {d.id for d in read(path)}
+    fresh: dict[str, Decision] = {}
+    for decision in decisions:
+        if decision.id not in known:
+            fresh.setdefault(decision.id, decision)
+    if not fresh:
+        return []
+    text = "".join(json.dumps(_plain(d), ensure_ascii=False) + "\n" for d in fresh.values())
+    try:
+        with path.open("a+b") as file:
+            file.truncate(_whole(path))
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise CannotWrite(f"Cannot write {path}: {error.strerror}.", "See to rights and space; none is lost.") from None
+    return list(fresh.values())
+
+
+def _plain(decision: Decision) -> dict[str, Any]:
+    said = dict(vars(decision))
+    return {k: v for k, v in said.items() if v or k in ("old", "new")}  # no note, no face: no key
+
+
+def _whole(path: Path) -> int:
+    """Return the length of a ledger up to the end of its last whole line."""
+    return path.read_bytes().rfind(b"\n") + 1
+
+
+def _moment(decision: Decision) -> float:
+    at = datetime.fromisoformat(decision.at)
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def by_reviewer(decisions: Iterable[Decision]) -> dict[Key, dict[str, Decision]]:
+    """Return, per picture, the last decision of each reviewer that was not withdrawn, the latest reviewer last.
+
+    A withdrawal takes back the decision that its `evidence["withdraws"]` names, or all of that reviewer's so far.
+    """
+    unique = {d.id: d for d in decisions}.values()
+    withdrawn = {d.evidence.get("withdraws") for d in unique if d.status == "withdrawn"}
+    said: dict[Key, dict[str, Decision]] = {}
+    for decision in sorted(unique, key=_moment):  # a stable sort: of one moment, the later line stands
+        of = said.setdefault(decision.key, {})
+        if decision.status == "withdrawn":
+            if not decision.evidence.get("withdraws"):
+                of.pop(decision.by, None)
+        elif decision.id not in withdrawn:
+            of.pop(decision.by, None)  # the order of the dictionary is that of the last decisions
+            of[decision.by] = decision
+    return said
+
+
+def resolve(
+    decisions: Iterable[Decision], how: str = "latest", ask: Callable[[Dispute], Decision | None] | None = None
+) -> Standing:
+    """Return which decision stands for each picture.
+
+    Where reviewers differ, `latest` takes the last one, `majority` the label of most of them (a draw stays open), and
+    `ask` calls `ask`, whose None leaves it open. A `resolved` decision stands as long as it knew all that differ.
+    Raises BadOption.
+    """
+    if how not in RULES:
+        raise BadOption(f"Disputes cannot be resolved by {how!r}.", f"Choose one of {', '.join(RULES)}.")
+    decided: dict[Key, Decision | None] = {}
+    disputes: list[Dispute] = []
+    disputed = 0
+    for key, of in by_reviewer(decisions).items():
+        standing = list(of.values())
+        if len({d.new for d in standing}) <= 1:
+            decided[key] = standing[-1] if standing else None
+            continue
+        disputed += 1
+        dispute = Dispute(key, tuple(standing))
+        chosen = _settled(dispute) or _choose(dispute, how, ask)
+        if chosen is None:
+            disputes.append(dispute)
+        else:
+            decided[key] = chosen
+    return Standing(decided, disputed, tuple(disputes))
+
+
+def _settled(dispute: Dispute) -> Decision | None:
+    for decision in reversed(dispute.decisions):
+        known = {*decision.evidence.get("resolves", ()), decision.id}
+        if decision.status == "resolved" and all(d.id in known for d in dispute.decisions):
+            return decision
+    return None
+
+
+def _choose(dispute: Dispute, how: str, ask: Callable[[Dispute], Decision | None] | None) -> Decision | None:
+    if how == "latest":
+        return dispute.decisions[-1]
+    if how == "majority":
+        ranked = Counter(d.new for d in dispute.decisions).most_common(2)
+        if len(ranked) > 1 and ranked[0][1] == ranked[1][1]:
+            return None
+        return next(d for d in reversed(dispute.decisions) if d.new == ranked[0][0])
+    return ask(dispute) if ask else None
+
+
+def settle(dispute: Dispute, new: str, by: str, note: str | None = None) -> Decision:
+    """Return the decision that ends a dispute."""
+    last, at = dispute.decisions[-1], now()
+    known = [d.id for d in dispute.decisions]
+    return replace(
+        last, id=identity("resolved", *known, new, by, at), old=last.new, new=new, by=by, at=at, note=note,
+        status="resolved", evidence={"resolves": known},
+    )  # fmt: skip
+
+
+def agreement(decisions: Iterable[Decision]) -> Agreement:
+    """Return how far reviewers agree, each by their own last decision; those that settled disputes are left out."""
+    own = (d for d in decisions if d.status != "resolved")
+    rated = {k: of for k, of in by_reviewer(own).items() if len(of) > 1}
+    reviewers = tuple(sorted({who for of in rated.values() for who in of}))
+    rows = [{who: str(d.new) for who, d in of.items()} for of in rated.values()]
+    measure = "Cohen's kappa" if len(reviewers) == 2 else "Fleiss' kappa"
+    if not rows:
+        return Agreement((), 0, None, None, measure)
+    counts = [Counter(row.values()) for row in rows]
+    alike = [sum(n * (n - 1) for n in c.values()) / (c.total() * (c.total() - 1)) for c in counts]
+    share = sum(alike) / len(alike)
+    chance = _cohen_chance(rows, reviewers) if len(reviewers) == 2 else _fleiss_chance(counts)
+    kappa = None if len(rows) < 2 or chance >= 1 - 1e-12 else (share - chance) / (1 - chance)
+    return Agreement(reviewers, len(rows), share, kappa, measure)
+
+
+def _cohen_chance(rows: Sequence[Mapping[str, str]], reviewers: Sequence[str]) -> float:
+    """Return the agreement by chance of two reviewers with their own class shares (Cohen 1960)."""
+    one, other = (Counter(row[who] for row in rows) for who in reviewers)
+    return sum(one[c] * other[c] for c in one) / len(rows) ** 2
+
+
+def _fleiss_chance(counts: Sequence[Counter[str]]) -> float:
+    """Return the agreement by chance of any number of reviewers with shared class shares (Fleiss 1971)."""
+    whole = sum(counts, Counter())
+    return sum((n / whole.total()) ** 2 for n in whole.values())

@@ -1,0 +1,85 @@
+"""Review: a manifest in the FiftyOne App, on this machine alone; what is decided there waits for `pull`."""
+
+import getpass
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from ferdata.app import dataset as sets
+from ferdata.app import inputs, start
+from ferdata.app.dataset import Listed, Pushed
+from ferdata.errors import BadOption
+from ferdata.manifest import Manifest
+
+Told = Callable[[Pushed, str | None], None]
+
+
+def review(
+    manifest: Path | str,
+    *,
+    predictions: Path | str | None = None,
+    features: Path | str | None = None,
+    umap: bool = False,
+    by: str | None = None,
+    port: int | None = None,
+    address: str = "127.0.0.1",
+    browser: bool = True,
+    app: bool = True,
+    told: Told | None = None,
+) -> int:
+    """Bring a manifest into FiftyOne and show it until Ctrl-C; return how many decisions wait to be pulled.
+
+    `predictions` is a run's predictions.parquet; `features` a Parquet or .npz file of vectors by `sample_id`, laid
+    out by their principal components, or with `umap` by UMAP. `by` names the reviewer (FERDATA_REVIEWER, else the
+    user's name here). `app` False only loads. `told` hears what was loaded, and the App's address once it answers.
+    Opening a manifest again updates its dataset and keeps what was decided. Raises MissingExtra, NoDatabase,
+    NotAManifest, ImagesMissing, BadOption.
+    """
+    opened = Manifest(Path(manifest))
+    if not opened.rows:
+        raise BadOption(f"There is no row in {opened.path}.", "Ingest or merge it again.")
+    said = inputs.predictions(Path(predictions)) if predictions else {}
+    ids, values = inputs.features(Path(features)) if features else ([], None)
+    from ferdata.app import serve
+
+    where = serve.port_of(port)
+    if app:
+        serve.free(where, address)
+    fo = start.start()
+    with start.watched():
+        made_of = [inputs.stamp(Path(p) if p else None) for p in (predictions, features)] + [str(umap)]
+        dataset, pushed = sets.push(fo, opened, reviewer(by), said, made_of)
+        if values is not None and (pushed.added or pushed.updated or "faces" not in dataset.list_brain_runs()):
+            inputs.lay_out(dataset, ids, values, umap)
+        if not app:
+            if told:
+                told(pushed, None)
+            return pushed.waiting
+        return serve.serve(
+            fo, dataset, where, address, browser, ready=(lambda url: told(pushed, url)) if told else None
+        )  # fmt: skip
+
+
+def reviewer(by: str | None = None) -> str:
+    """Return who decides: as given, else FERDATA_REVIEWER, else the user's name on this machine."""
+    given = by or os.environ.get("FERDATA_REVIEWER")
+    if given:
+        return given.strip()
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user without a name
+        return "somebody"
+
+
+def datasets() -> list[Listed]:
+    """Return the manifests that are in FiftyOne, what was decided there and what waits. Raises as `review`."""
+    fo = start.start()
+    with start.watched():
+        return sets.ours(fo)
+
+
+def delete(name: str, force: bool = False) -> int:
+    """Take a dataset out of FiftyOne, the manifest stays; return how many samples it had. Raises BadOption."""
+    fo = start.start()
+    with start.watched():
+        return sets.delete(fo, name, force)

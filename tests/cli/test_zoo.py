@@ -1,0 +1,53 @@
+import json
+from collections.abc import Callable
+
+from tests.conftest import Ran
+
+Run = Callable[..., Ran]
+
+
+def test_the_list_is_a_table_or_a_document(ferdata: Run) -> None:
+    ran = ferdata("zoo", "list")
+    assert ran.code == 0, ran
+    assert "deep_emotion" in ran.out
+    assert "66,877" in ran.out
+    found = json.loads(ferdata("zoo", "list", "googlenet", "--json").out)
+    assert [entry["name"] for entry in found] == ["googlenet"]
+    assert found[0]["counted"]["parameters"] == 5_607_079
+
+
+def test_show_gives_figures_with_their_protocol(ferdata: Run) -> None:
+    ran = ferdata("zoo", "show", "vgg13_ferplus")
+    assert ran.code == 0, ran
+    for words in (
+        "8,757,704 with 8 classes",
+        "64 px, 1 channel; the smallest that works: 16 px",
+        "84.99 %",
+        "majority",
+    ):
+        assert words in ran.out
+    found = json.loads(ferdata("zoo", "show", "khaireddin_vgg", "--json").out)
+    assert found["parameters"] == 29_890_759
+    assert "PrivateTest, the very images it reports" in found["published"][0]["protocol"]
+
+
+def test_a_misspelt_name_is_answered_with_close_ones(ferdata: Run) -> None:
+    ran = ferdata("zoo", "show", "deep_emotions")
+    assert (ran.code, ran.out) == (1, "")
+    assert "deep_emotion" in ran.err
+
+
+def test_every_recipe_is_listed_with_its_backbone(ferdata: Run) -> None:
+    from zoo import recipe
+
+    found = json.loads(ferdata("zoo", "recipes", "--json").out)
+    assert [r["name"] for r in found] == list(recipe.names())
+    ran = ferdata("zoo", "recipes")
+    assert all(name in ran.out for name in recipe.names())
+
+
+def test_each_command_has_help_with_an_example(ferdata: Run) -> None:
+    for name in ("list", "show", "recipes"):
+        ran = ferdata("zoo", name, "--help")
+        assert ran.code == 0
+        assert f"ferdata zoo {name}" in ran.out.split("\n\n", 1)[1]

@@ -1,0 +1,300 @@
+"""A ledger's decisions on any manifest that holds the same pictures; and the sheet for people without FiftyOne."""
+
+import csv
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from ferdata import images, ledger
+from ferdata.errors import AlreadyExists, BadOption, BrokenSource, UnknownLabel
+from ferdata.ledger import Decision
+from ferdata.manifest import Manifest
+from ferdata.steps.apply import apply
+from ferdata.steps.ingest import ingest
+from ferdata.steps.sheet import export, take
+from ferdata.steps.validate import validate
+from tests.conftest import MakeManifest, Ran, picture
+
+
+def decide(path: Path, seed: int, new: str | None, by: str = "anna", minute: int = 0, **more: Any) -> Decision:
+    """Append a decision on the picture of `seed` to the ledger `path`."""
+    made = Decision(
+        id=f"{by}{seed}{new}{minute}", pixel_hash=images.pixel_hash(picture(seed)), sample_id=f"made:{seed:04}",
+        old="anger", new=new, by=by, at=f"2026-01-01T00:{minute:02}:00+00:00", **more,
+    )  # fmt: skip
+    with ledger.locked(path):
+        ledger.append(path, [made])
+    return made
+
+
+def column(path: Path, name: str) -> list[Any]:
+    return list(Manifest(path).table(name)[name].to_pylist())
+
+
+def test_decisions_fill_the_columns_that_review_owns(make_manifest: MakeManifest) -> None:
+    made = make_manifest(*({"native_label": "anger"} for _ in range(4)))
+    path = ledger.beside(made)
+    decide(path, 1, "fear", note="brows up")
+    decide(path, 2, "not_a_face")
+    decide(path, 3, "anger", status="confirmed")
+    done = apply(made)
+    assert column(made, "target") == ["anger", "fear", None, "anger"]
+    assert column(made, "reviewed_label") == [None, "fear", "not_a_face", "anger"]
+    assert column(made, "label") == ["anger"] * 4  # what was published stays
+    assert column(made, "review")[1] == {
+        "by": "anna", "at": "2026-01-01T00:00:00+00:00", "note": "brows up", "status": "relabelled",
+    }  # fmt: skip
+    assert (done.reviewed, done.changed, dict(done.without), done.written) == (3, 2, {"not_a_face": 1}, True)
+    assert validate(made) == 4  # nothing is raised
+
+
+def test_applying_again_changes_not_a_byte(make_manifest: MakeManifest) -> None:
+    made = make_manifest({"native_label": "anger"}, {"native_label": "fear"})
+    decide(ledger.beside(made), 0, "sadness")
+    first = apply(made)
+    before = made.read_bytes()
+    again = apply(made)
+    assert (again.written, again.fingerprint) == (False, first.fingerprint)
+    assert made.read_bytes() == before
+
+
+def test_a_ledger_that_grows_is_one_review_in_the_lineage(make_manifest: MakeManifest) -> None:
+    made = make_manifest({"native_label": "anger"}, {"native_label": "fear"})
+    first = Manifest(made).fingerprint
+    for minute, new in enumerate(("sadness", "fear", "neutral")):
+        decide(ledger.beside(made), 0, new, minute=minute)
+        apply(made)
+    (record,) = Manifest(made).metadata["lineage"]
+    assert (record["step"], record["decisions"], record["inputs"][0]["fingerprint"]) == ("review", 3, first)
+
+
+def test_what_is_withdrawn_is_as_if_it_was_never_said(make_manifest: MakeManifest) -> None:
+    made = make_manifest({"native_label": "anger"}, {"native_label": "fear"})
+    before = Manifest(made).fingerprint
+    said = decide(ledger.beside(made), 0, "sadness")
+    assert apply(made).fingerprint != before
+    with ledger.locked(ledger.beside(made)):
+        ledger.append(ledger.beside(made), [replace(said, id="w", status="withdrawn", at="2026-01-02T00:00:00+00:00")])
+    assert apply(made).fingerprint == before
+
+
+def test_an_emotion_that_the_taxonomy_leaves_out_is_kept_and_has_no_target(tmp_path: Path) -> None:
+    from ferdata import manifest
+    from tests.conftest import make_rows, metadata_of
+
+    made = tmp_path / "made.parquet"
+    batch = make_rows([{"native_label": "anger"}], taxonomy="basic7")
+    manifest.write(made, [batch], metadata_of(batch, taxonomy="basic7"))
+    decide(ledger.beside(made), 0, "contempt")
+    done = apply(made)
+    assert dict(done.without) == {"contempt": 1}
+    assert (column(made, "reviewed_label"), column(made, "target")) == (["contempt"], [None])
+
+
+def test_every_row_with_the_same_pixels_is_corrected_whatever_its_dataset(make_manifest: MakeManifest) -> None:
+    rows = [{"native_label": "anger", "seed": 7, "dataset": d} for d in ("one", "other")]
+    made = make_manifest(*rows, {"native_label": "anger", "seed": 8})
+    decide(ledger.beside(made), 7, "fear")
+    assert apply(made).changed == 2
+    assert column(made, "target") == ["fear", "fear", "anger"]
+
+
+def test_a_mirrored_copy_is_another_picture(make_manifest: MakeManifest) -> None:
+    made = make_manifest({"native_label": "anger", "seed": 7})
+    mirrored = images.pixel_hash(np.ascontiguousarray(picture(7)[:, ::-1]))
+    said = decide(ledger.beside(made), 7, "fear")
+    ledger.beside(made).unlink()
+    with ledger.locked(ledger.beside(made)):
+        ledger.append(ledger.beside(made), [replace(said, pixel_hash=mirrored)])
+    done = apply(made)
+    assert (done.changed, done.elsewhere, done.written) == (0, 1, False)
+
+
+def test_faces_of_one_photograph_are_told_apart_by_their_boxes(make_manifest: MakeManifest) -> None:
+    rows = [{"native_label": "anger", "seed": 7, "face_box": box} for box in ([0, 0, 20, 20], [24, 0, 20, 20])]
+    made = make_manifest(*rows)
+    decide(ledger.beside(made), 7, "fear", face="24.0,0.0,20.0,20.0")
+    decide(ledger.beside(made), 7, "sadness", minute=1)  # which face?
+    done = apply(made)
+    assert column(made, "target") == ["anger", "fear"]
+    assert done.elsewhere == 1
+
+
+def layouts_of_the_same_faces(folder: Path) -> tuple[Path, Path]:
+    """The same twelve pictures, as a folder of PNG files and as a table of pixels in another container."""
+    pngs, table = folder / "pngs", folder / "table"
+    table.mkdir(parents=True)
+    lines = [("image", "label")]
+    for seed in range(12):
+        emotion = ("happiness", "sadness", "anger")[seed % 3]
+        (pngs / emotion).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(pngs / emotion / f"{seed}.png"), picture(seed))
+        cv2.imwrite(str(table / f"face-{99 - seed}.bmp"), picture(seed))
+        lines.append((f"face-{99 - seed}.bmp", emotion))
+    with (table / "labels.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(lines)
+    return pngs, table
+
+
+def test_the_ledger_survives_ingesting_another_layout(tmp_path: Path) -> None:
+    pngs, table = layouts_of_the_same_faces(tmp_path)
+    first = ingest("folder", root=pngs, out=tmp_path / "first.parquet").out
+    decide(ledger.beside(first), 0, "fear")
+    decide(ledger.beside(first), 5, "unknown")
+    decide(ledger.beside(first), 7, "contempt", note="one corner")
+    one = apply(first)
+    second = ingest("csv", root=table, out=tmp_path / "second.parquet").out
+    other = apply(second, ledger=[ledger.beside(first)], out=tmp_path / "corrected.parquet")
+    assert (one.changed, other.changed, other.elsewhere) == (3, 3, 0)
+
+    def decided(path: Path) -> dict[str, tuple[str | None, str | None]]:
+        names = ("pixel_hash", "reviewed_label", "target")
+        return {h: (r, t) for h, r, t in zip(*(column(path, n) for n in names), strict=True)}
+
+    assert decided(first) == decided(other.out)
+    assert fingerprint_of_target(first) == fingerprint_of_target(other.out)
+    assert column(second, "reviewed_label") == [None] * 12  # an input is not touched
+
+
+def fingerprint_of_target(path: Path) -> str:
+    """The fingerprint of `target` alone, rows in the order of their pictures."""
+    from ferdata.fingerprint import Fingerprint
+
+    table = Manifest(path).table("pixel_hash", "target", "reviewed_label", "review").sort_by("pixel_hash")
+    whole = Fingerprint()
+    whole.update(table.combine_chunks().to_batches()[0])
+    return whole.hexdigest()
+
+
+def test_reviewers_at_odds_are_counted_and_resolved_as_asked(make_manifest: MakeManifest, tmp_path: Path) -> None:
+    made = make_manifest(*({"native_label": "anger"} for _ in range(5)))
+    anna, ben = tmp_path / "anna.jsonl", tmp_path / "ben.jsonl"
+    for seed in range(4):
+        decide(anna, seed, "fear" if seed % 2 else "sadness")
+        decide(ben, seed, "fear", by="ben", minute=1)
+    latest = apply(made, ledger=[anna, ben], out=tmp_path / "latest.parquet")
+    assert column(latest.out, "target") == ["fear"] * 4 + ["anger"]
+    assert (latest.disputed, latest.open, latest.agreement.share) == (2, (), 0.5)
+    left = apply(made, ledger=[anna, ben], out=tmp_path / "left.parquet", resolve="majority")
+    assert len(left.open) == 2
+    assert column(left.out, "target") == ["anger", "fear", "anger", "fear", "anger"]
+    asked = apply(
+        made, ledger=[anna, ben], out=tmp_path / "asked.parquet", resolve="ask",
+        ask=lambda dispute: ledger.settle(dispute, "neutral", "eva"),
+    )  # fmt: skip
+    assert column(asked.out, "target") == ["neutral", "fear", "neutral", "fear", "anger"]
+    assert [d.status for d in ledger.read(anna)].count("resolved") == 2  # the answers are kept
+
+
+def test_apply_refuses_what_cannot_work(make_manifest: MakeManifest, tmp_path: Path) -> None:
+    made = make_manifest({"native_label": "anger"})
+    with pytest.raises(BadOption, match="no ledger"):
+        apply(made)
+    decide(ledger.beside(made), 0, "fear")
+    with pytest.raises(AlreadyExists):
+        apply(made, out=made)
+    with pytest.raises(BadOption, match="dice"):
+        apply(made, resolve="dice")
+    ledger.beside(made).write_text("x\n")
+    with pytest.raises(BrokenSource, match="jsonl:1"):
+        apply(made)
+
+
+def fill(sheet: Path, answers: dict[str, str], note: str = "", delimiter: str = ",") -> None:
+    with sheet.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["new"] = answers.get(row["sample_id"], "")
+        row["note"] = note if row["new"] else ""
+    with sheet.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_a_sheet_goes_out_and_comes_back(make_manifest: MakeManifest, tmp_path: Path, delimiter: str) -> None:
+    made = make_manifest({"native_label": "anger"}, {"native_label": "fear"}, {"native_label": "sadness"})
+    sheet = tmp_path / "review.csv"
+    assert export(made, out=sheet).rows == 3
+    fill(sheet, {"made:0000": "Happy", "made:0001": "fear", "made:0002": "not a face"}, "seen; twice", delimiter)
+    done = take(made, sheet, by="anna")
+    assert (done.filled, done.new) == (3, 3)
+    assert column(made, "target") == ["happiness", "fear", None]
+    assert [d.status for d in ledger.read(done.ledger)] == ["relabelled", "confirmed", "relabelled"]
+    assert {d.note for d in ledger.read(done.ledger)} == {"seen; twice"}
+    again = take(made, sheet, by="anna")
+    assert (again.filled, again.new) == (3, 0)
+
+
+def test_a_sheet_with_a_label_that_is_none_is_refused_whole(make_manifest: MakeManifest, tmp_path: Path) -> None:
+    made = make_manifest({"native_label": "anger"}, {"native_label": "fear"})
+    export(made, out=tmp_path / "s.csv")
+    fill(tmp_path / "s.csv", {"made:0000": "fear", "made:0001": "hapiness"})
+    with pytest.raises(UnknownLabel, match=r"line 3: 'hapiness' is no decision. Did you mean 'happiness'"):
+        take(made, tmp_path / "s.csv")
+    assert not ledger.beside(made).exists()
+
+
+def test_a_sheet_of_something_else_is_told(make_manifest: MakeManifest, tmp_path: Path) -> None:
+    made = make_manifest({"native_label": "anger"})
+    with pytest.raises(BadOption, match="no file"):
+        take(made, tmp_path / "none.csv")
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(BrokenSource, match="no column new"):
+        take(made, tmp_path / "other.csv")
+    (tmp_path / "strange.csv").write_text("sample_id,new\nelse:1,fear\n")
+    with pytest.raises(BadOption, match="line 2: else:1"):
+        take(made, tmp_path / "strange.csv")
+    (tmp_path / "latin.csv").write_bytes(b"sample_id,new\n\xe9,fear\n")
+    with pytest.raises(BrokenSource, match="Cannot read"):
+        take(made, tmp_path / "latin.csv")
+
+
+def test_a_sheet_can_be_of_a_finding_and_runs_no_formula(make_manifest: MakeManifest, tmp_path: Path) -> None:
+    made = make_manifest(
+        {"native_label": "anger", "seed": 1}, {"native_label": "fear", "seed": 1},
+        {"native_label": "sadness", "issues": ["suspect_label"]},
+    )  # fmt: skip
+    for only, ids in (("conflict", ["made:0000", "made:0001"]), ("suspect", ["made:0002"])):
+        export(made, out=tmp_path / "s.csv", only=only, force=True)
+        with (tmp_path / "s.csv").open(encoding="utf-8-sig", newline="") as file:
+            assert [row["sample_id"] for row in csv.DictReader(file)] == ids
+    from ferdata.steps.sheet import _safe
+
+    assert _safe("=cmd|' /C calc'!A0").startswith("'=")
+
+
+def test_the_command_line_exits_with_3_where_reviewers_are_left_at_odds(
+    ferdata: Callable[..., Ran], make_manifest: MakeManifest
+) -> None:
+    made = make_manifest({"native_label": "anger"}, {"native_label": "fear"})
+    decide(ledger.beside(made), 0, "fear", note="\x1b[31m")
+    decide(ledger.beside(made), 0, "sadness", by="ben", minute=1)
+    ran = ferdata("review", "apply", made, "--resolve", "ask")
+    assert ran.code == 3, ran
+    assert "1 left open" in ran.out
+    assert ferdata("review", "apply", made).code == 0
+
+
+def test_everything_but_the_app_works_without_fiftyone(
+    ferdata: Callable[..., Ran], make_manifest: MakeManifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = make_manifest({"native_label": "anger"})
+    for name in ("fiftyone", "pymongo", "bson"):
+        monkeypatch.setitem(sys.modules, name, None)  # importing it fails
+    monkeypatch.setattr("ferdata.app.start.installed", lambda: False)
+    assert ferdata("review", "export", made, "-o", "s.csv").code == 0
+    fill(Path("s.csv"), {"made:0000": "fear"})
+    assert ferdata("review", "import", made, "s.csv").code == 0
+    assert ferdata("review", "apply", made, "--json").code == 0
+    for arguments in (["review", made], ["review", "pull", made], ["review", "--list"]):
+        ran = ferdata(*arguments)
+        assert ran.code == 1, ran
+        assert 'pip install "ferdata[review]"' in ran.err
