@@ -93,10 +93,7 @@ def audit(
     opened, target, paper, limits = asked.opened, asked.out, asked.report, asked.limits
     table = opened.table(*READ)
     labels = answers.read(table, opened.taxonomy)
-    doubts = None
-    if predictions is not None:
-        told = predicted.read(Path(predictions), table["sample_id"], opened.taxonomy.classes)
-        doubts = suspects.find(labels, told)
+    doubts = _doubts(opened, table, labels, predictions)
     looked = pictures.look(opened, None if detect == "none" else detect, asked.net, workers) if pixels else None
     scores = pictures.measured(table) | pictures.seen(table, looked) | answers.scores(labels) | whole.rows(table)
     quality = scores.get("vote_disagreement", np.full(opened.rows, np.nan, np.float32))
@@ -113,10 +110,7 @@ def audit(
     written = None
     if target is not None:
         options = {"detect": detect, "predictions": _name(predictions), "thresholds": dict(sorted(limits.items()))}
-        columns = {
-            "issues": _issues(masks, opened.rows),
-            "label_quality": pa.array(quality, pa.float32(), from_pandas=True),
-        }
+        columns = {"issues": _issues(masks, opened.rows), "label_quality": _nullable(quality)}
         written = _write(opened, target, columns, options, {o.name: o.count for o in outcomes if o.count}, force)
     if paper is not None:
         expected = None if doubts is None else doubts.expected
@@ -179,6 +173,19 @@ def _model(name: str, model: Path | str | None, pixels: bool) -> bytes | None:
             raise BadOption(f"--model is YuNet's, and --detect is {name}.", "Leave one of them out.")
         return None
     return faces.read_model(faces.find_model(model))
+
+
+def _doubts(
+    opened: Manifest, table: pa.Table, labels: answers.Labels, predictions: Path | str | None
+) -> suspects.Suspects | None:
+    if predictions is None:
+        return None
+    return suspects.find(labels, predicted.read(Path(predictions), table["sample_id"], opened.taxonomy.classes))
+
+
+def _nullable(scores: Scores) -> pa.Array:
+    """Return scores as a column, null for NaN."""
+    return pa.array(scores, pa.float32(), from_pandas=True)
 
 
 def _amiss(finding: Finding, limit: float, scores: Scores) -> NDArray[np.bool_]:
