@@ -1,0 +1,137 @@
+"""`ferdata audit M [-o OUT]`."""
+
+import inspect
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ferdata.audit.catalogue import CATALOGUE
+from ferdata.cli import DONE, FINDINGS
+from ferdata.cli.groups import GroupedCommand, under
+from ferdata.cli.options import json_option, option
+from ferdata.cli.output import by_reason, console, facts, print_json, table
+from ferdata.steps.audit import DETECT, Audited, Outcome, audit, check
+
+FILE = click.Path(path_type=Path)
+SHOWN = 3  # parts by name
+
+
+def names(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, ...]:  # noqa: ARG001
+    """Return the words between the commas."""
+    return tuple(word.strip() for word in (value or "").split(",") if word.strip())
+
+
+EPILOG = "\b\nFindings, and the usual threshold of each:\n" + "\n".join(
+    f"  {f.name:<18} {f.holds(f.threshold)}" for f in CATALOGUE
+)
+
+
+@click.command("audit", cls=GroupedCommand, epilog=EPILOG)
+@click.argument("manifest", type=FILE)
+@under(
+    "What comes out",
+    option(audit, "-o", "--out", type=FILE, help="Write the manifest with `issues` and `label_quality`."),
+    option(audit, "--report", type=FILE, help="The page of pictures [default: beside --out, as .html]."),
+    option(audit, "--thumbnails", type=click.IntRange(0), help="The most pictures of each finding on the page."),
+    click.option(
+        "--fail-on", callback=names, metavar="NAMES", help="Exit with 3 if one of these is found: leak,unreadable."
+    ),
+    option(audit, "--force", help="Replace existing files."),
+)
+@under(
+    "What is looked for",
+    option(
+        audit, "--threshold", multiple=True, metavar="NAME=VALUE", help="Of a finding; may be repeated: blurred=0.2."
+    ),
+    option(audit, "--detect", type=click.Choice(DETECT), help="Look for faces: none, one, several."),
+    option(audit, "--model", type=FILE, help="YuNet's model file [default: FERDATA_YUNET, else the cached file]."),
+    option(audit, "--pixels/--no-pixels", help="Read every image again; without, only what ingest measured counts."),
+    option(audit, "--workers", type=click.IntRange(1), help="Threads [default: one per core]."),
+)
+@under(
+    "Suspect labels",
+    option(
+        audit, "--predictions", type=FILE, help="What nets say that were not trained on the rows (Parquet, sample_id)."
+    ),
+    click.option("--fit", is_flag=True, help="Train nets to say it, each on the other folds."),
+    click.option("--folds", type=click.IntRange(2, 20), default=5, show_default=True, help="How many nets."),
+    click.option("--recipe", default="default", show_default=True, help="How they train, as in ferdata train."),
+    click.option("--backbone", help="Which nets [default: the recipe's]."),
+    click.option("--epochs", type=click.IntRange(1), help="Of each [default: the recipe's, else 8]."),
+    click.option("--set", "options", multiple=True, metavar="KEY=VALUE", help="Any option of a recipe."),
+    click.option("--device", help="Where to compute [default: the best there is]."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Of folds, weights and augmentation."),
+    click.option("--save-predictions", type=FILE, help="Keep what they say, for --predictions."),
+)
+@json_option
+def command(manifest: Path, as_json: bool, fail_on: tuple[str, ...], **given: Any) -> int:
+    """Look for what is amiss with pictures, labels and splits.
+
+    \b
+    ferdata audit manifests/merged.parquet --fail-on leak,unreadable
+    ferdata audit manifests/merged.parquet -o manifests/audited.parquet --detect yunet
+    ferdata audit manifests/merged.parquet -o manifests/audited.parquet --fit --save-predictions said.parquet
+    """  # fmt: skip
+    fit = {k: given.pop(k) for k in ("folds", "recipe", "backbone", "epochs", "options", "device", "seed")}
+    wanted, kept = given.pop("fit"), given.pop("save_predictions")
+    if wanted and given["predictions"]:
+        raise click.UsageError("--predictions and --fit both say what nets say: give one of them.")
+    if kept and not wanted:
+        raise click.UsageError("--save-predictions keeps what --fit finds: add --fit.")
+    with tempfile.TemporaryDirectory(prefix="ferdata-") as folder:
+        if wanted:
+            early = inspect.signature(check).parameters.keys() & given.keys()
+            check(manifest, fail_on=fail_on, **{name: given[name] for name in early})
+            given["predictions"] = fitted(manifest, kept or Path(folder) / "predictions.parquet", fit, as_json)
+        result = audit(manifest, fail_on=fail_on, **given)
+    print_json(result) if as_json else report(result, bool(given["predictions"]))
+    return FINDINGS if result.failed else DONE
+
+
+def fitted(manifest: Path, to: Path, options: dict[str, Any], quiet: bool) -> Path:
+    """Train the nets, and return where their predictions lie."""
+    from zoo.suspects import out_of_fold
+
+    out_of_fold(manifest, save=to, say=lambda line: click.echo(line, err=quiet), **options)
+    return to
+
+
+def report(result: Audited, predicted: bool) -> None:
+    """Print every finding, what was not looked for, and where it is written."""
+    for about, title in (("image", "Pictures"), ("label", "Labels"), ("set", "The set")):
+        looked = [o for o in result.findings if o.about == about and o.of]
+        rows = [(o.name, o.rule, o.count, o.of, number(o.worst), _where(o)) for o in looked]
+        table(title, ("finding", "what it is", "found", "of", "worst", "where"), rows, text=2)
+    unseen = [o.name for o in result.findings if not o.of]
+    facts(
+        {
+            "rows": result.rows,
+            "not looked for": ", ".join(unseen) or None,
+            "wrong labels": f"{result.noise:.1%} of all, by confident learning" if result.noise is not None else None,
+            "lost at ingest": by_reason(result.rejected) or None,
+            "failed on": ", ".join(result.failed) or None,
+            "manifest": result.out,
+            "report": result.report,
+            "fingerprint": result.fingerprint,
+        }
+    )
+    screen = console()
+    if not predicted:
+        click.echo("\nSuspect labels need predictions: add --fit (it trains nets), or --predictions FILE.")
+    if result.out:
+        screen.print(f"\nNext: open {result.report}", style="dim", soft_wrap=True)
+
+
+def number(value: float | None) -> str:
+    """Return a score as it stands in a table."""
+    return "-" if value is None else f"{value:.3g}"
+
+
+def _where(outcome: Outcome) -> str:
+    above = next(f.above for f in CATALOGUE if f.name == outcome.name)
+    hits = {n: v for n, v in outcome.parts.items() if (v > outcome.threshold if above else v < outcome.threshold)}
+    worst = sorted(hits.items(), key=lambda item: -item[1] if above else item[1])
+    more = f" and {len(worst) - SHOWN} more" if len(worst) > SHOWN else ""
+    return ", ".join(f"{name} ({number(value)})" for name, value in worst[:SHOWN]) + more
