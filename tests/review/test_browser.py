@@ -12,8 +12,8 @@ import pytest
 
 from ferdata import ledger
 from ferdata.manifest import Manifest
+from tests.browser import Browser, browser
 from tests.conftest import REPOSITORY
-from tests.review.chromium import chromium
 from tests.review.conftest import Mongod
 from tests.review.faces import ROWS, SUSPECT, ferplus
 from tests.review.test_review import free_port
@@ -41,7 +41,7 @@ def test_labels_corrected_in_the_browser_come_back(fo: Any, mongod: Mongod, tmp_
         )  # fmt: skip
         try:
             url = wait_for_app(running, tmp_path / "said")
-            with chromium(SHOTS) as tab:
+            with browser(tmp_path, "--window-size=1500,950") as tab:
                 chosen = correct(tab, url)
         finally:
             os.killpg(running.pid, signal.SIGINT)  # what Ctrl-C in a terminal does
@@ -76,68 +76,66 @@ def wait_for_app(running: "subprocess.Popen[bytes]", said: Path) -> str:
     return next(line.split()[1] for line in said.read_text().splitlines() if line.startswith("App "))
 
 
-def correct(tab: Any, url: str) -> str:
+def correct(tab: Browser, url: str) -> str:
     """Choose the view, relabel three faces by a keystroke and one in the Annotate tab; return its new label."""
     tab.open(url)
-    tab.wait(f"{BAR} && {BAR}.textContent.includes('left') && {TILES}.length > 6")
-    total = tab.js(f"{BAR}.textContent.split(' of ')[1].split(' ')[0].replace(',', '')")
+    tab.until(f"{BAR} && {BAR}.textContent.includes('left') && {TILES}.length > 6")
+    total = tab.run(f"{BAR}.textContent.split(' of ')[1].split(' ')[0].replace(',', '')")
     assert int(total) >= ROWS
-    tab.shot("1-the-whole-set")
+    tab.screenshot(SHOTS / "1-the-whole-set.png")
 
     choose(tab)
-    tab.wait(f"{TILES}.length > 6")
+    tab.until(f"{TILES}.length > 6")
     time.sleep(2)  # the grid moves while it loads
-    tab.shot("3-suspect-labels")
+    tab.screenshot(SHOTS / "3-suspect-labels.png")
 
     for i in range(3):
         tab.click(f"{TILES}[{i}]", 12, 15)
         time.sleep(0.5)
-    tab.shot("4-three-selected")
+    tab.screenshot(SHOTS / "4-three-selected.png")
     tab.key("7")  # fear
-    tab.wait(f"{BAR}.textContent.includes('{SUSPECT - 3} of {SUSPECT} left, 3 to pull')")
+    tab.until(f"{BAR}.textContent.includes('{SUSPECT - 3} of {SUSPECT} left, 3 to pull')")
     time.sleep(3)
-    tab.shot("5-three-relabelled")
+    tab.screenshot(SHOTS / "5-three-relabelled.png")
 
     tab.click(f"{TILES}[4]")
-    tab.wait("document.querySelector('[data-cy=annotate]')")
+    tab.until("document.querySelector('[data-cy=annotate]') !== null")
     time.sleep(1)
     tab.click("document.querySelector('[data-cy=annotate]')")
     row = "[...document.querySelectorAll('[data-cy=modal] div')].filter(e => {} == e.textContent).pop()"
     words = "['neutral','happiness','surprise','sadness','anger','disgust','fear','contempt']"
     label = f"{words}.find(w => [...document.querySelectorAll('[data-cy=modal] div')].some(e => e.textContent == w))"
-    tab.wait(label)
-    before = tab.js(label)
+    before = tab.until(label)
     new = "can't tell" if before == "disgust" else "disgust"
     tab.click(row.format(repr(before)))
-    tab.wait(CHOICE.format("disgust"))
-    tab.shot("6-the-annotate-tab")
+    tab.until(CHOICE.format("disgust") + " !== undefined")
+    tab.screenshot(SHOTS / "6-the-annotate-tab.png")
     tab.click(CHOICE.format(new.replace("'", "\\'")))
     time.sleep(4)  # the App saves by itself
-    tab.shot("7-annotated")
+    tab.screenshot(SHOTS / "7-annotated.png")
     tab.key("Escape")
-    tab.js(f"{BAR}.textContent")
     tab.open(url)
-    tab.wait(f"{BAR} && {BAR}.textContent.includes('4 to pull')")
-    tab.wait(f"{TILES}.length > 6")
+    tab.until(f"{BAR} && {BAR}.textContent.includes('4 to pull')")
+    tab.until(f"{TILES}.length > 6")
     time.sleep(2)
-    tab.shot("8-four-to-pull")
+    tab.screenshot(SHOTS / "8-four-to-pull.png")
     return "unknown" if new == "can't tell" else new
 
 
-def choose(tab: Any) -> None:
+def choose(tab: Browser) -> None:
     """Choose the view in its list; a busy App may take the choice and show nothing of it, so it is chosen again."""
     for attempt in range(3):
-        while not tab.js("document.querySelectorAll('[role=option]').length > 0"):
+        while not tab.run("document.querySelectorAll('[role=option]').length > 0"):
             tab.click(VIEWS)  # a first click may only close what the App shows to newcomers
             time.sleep(1)
-        tab.shot("2-the-saved-views")
+        tab.screenshot(SHOTS / "2-the-saved-views.png")
         tab.click("[...document.querySelectorAll('[role=option]')].find(e => e.textContent.includes('Suspect labels'))")
         try:
-            tab.wait(f"{BAR}.textContent.includes('{SUSPECT} of {SUSPECT} left')", seconds=60)
+            tab.until(f"{BAR}.textContent.includes('{SUSPECT} of {SUSPECT} left')", seconds=60)
             break
         except AssertionError:
             if attempt == 2:
                 raise
-            tab.open(tab.js("location.origin + location.pathname"))
-            tab.wait(f"{BAR} && {BAR}.textContent.includes('left') && {TILES}.length > 6")
-    assert tab.js("location.search.includes('view=suspect-labels')")
+            tab.open(tab.run("location.origin + location.pathname"))
+            tab.until(f"{BAR} && {BAR}.textContent.includes('left') && {TILES}.length > 6")
+    assert tab.run("location.search.includes('view=suspect-labels')")
