@@ -4,6 +4,7 @@ What an archive may not do: write outside its folder, link, or swell to more tha
 by name, and the caller counts them.
 """
 
+import os
 import shutil
 import tarfile
 import tempfile
@@ -93,11 +94,13 @@ def _archives(root: Path) -> list[Path]:
         inner: list[Path] = []
         for folder in folders:
             try:
-                entries = sorted(folder.iterdir())
+                with os.scandir(folder) as entries:  # of perhaps a million images: no object is made for those
+                    kept = [e for e in entries if e.name.lower().endswith(SUFFIXES) or e.is_dir(follow_symlinks=False)]
             except OSError:
                 continue
-            found += [p for p in entries if is_archive(p) and p.is_file()]
-            inner += [p for p in entries if p.is_dir() and not p.is_symlink() and not p.name.startswith(".")]
+            paths = [Path(entry.path) for entry in sorted(kept, key=lambda entry: entry.name)]
+            found += [p for p in paths if is_archive(p) and p.is_file()]
+            inner += [p for p in paths if p.is_dir() and not p.is_symlink() and not p.name.startswith(".")]
         folders = inner
     return found
 

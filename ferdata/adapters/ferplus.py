@@ -4,6 +4,7 @@ The names `ferNNNNNNN.png` look like row numbers and are not (they drift by up t
 by row, and files by name. Four names stand on two rows each: those rows carry their number in the key.
 """
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -167,7 +168,8 @@ def _listing(base: Path, folder: str) -> list[str]:
             f"{base} has no folder {folder}.",
             f"FER+ has {', '.join(FOLDERS)}; run its generate_training_data.py to the end.",
         )
-    return sorted(path.name for path in (base / folder).iterdir() if is_image(path.name))
+    with os.scandir(base / folder) as entries:
+        return sorted(entry.name for entry in entries if is_image(entry.name))
 
 
 def _folders_with_table(base: Path) -> Iterator[Sample | Skipped]:
