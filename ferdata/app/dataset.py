@@ -16,8 +16,8 @@ from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 
 BATCH = 2000  # documents per message
-INDEXES = ("sample_id", f"{TRUTH}.label", "decision", "label_quality")
-LAYOUT = 1  # of the documents: another one is written anew
+INDEXES = ("sample_id", "pixel_hash", f"{TRUTH}.label", "decision", "label_quality")
+LAYOUT = 2  # of the documents: another one is written anew
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,8 @@ def push(
     words = fields.truth(table, mapped)
     found = findings.findings(table, predictions)
     fields.declare(fo, dataset, table, bool(predictions))
-    documents = fields.documents(table, files, words, found, predictions)
+    why = findings.why(table, found, predictions)
+    documents = fields.documents(table, files, words, found, why, predictions)
     added, updated, removed = _write(dataset, documents, sum(map(bool, files)))
     for path in INDEXES:
         if path.partition(".")[0] in dataset.get_field_schema():
@@ -126,7 +127,8 @@ def _write(dataset: Any, documents: Iterator[dict[str, Any]], total: int) -> tup
     collection = dataset._sample_collection
     held = {d["sample_id"]: d["_id"] for d in collection.find({}, {"sample_id": 1}) if d.get("sample_id")}
     query = {"dataset": dataset._doc.id, "pulled": False, "undone": False}
-    kept = {r["sample"] for r in decide.records(dataset).find(query, {"sample": 1})}
+    unpulled = decide.records(dataset).find(query, {"sample": 1, "copies.sample": 1})
+    kept = {s for r in unpulled for s in (r["sample"], *(c["sample"] for c in r.get("copies", ())))}
     added = updated = 0
     seen: set[str] = set()
     with progress.bar("to FiftyOne", total) as advance:
@@ -171,9 +173,9 @@ def ours(fo: Any) -> list[Listed]:
         dataset = fo.load_dataset(name)
         info = dataset.info.get(INFO)
         if info:
-            undecided, total = decide.left(dataset)
+            decided = len(dataset) - decide.undecided(dataset)
             path = info["manifest"]
-            found.append(Listed(name, path, Path(path).is_file(), total, total - undecided, decide.waiting(dataset)))
+            found.append(Listed(name, path, Path(path).is_file(), len(dataset), decided, decide.waiting(dataset)))
     return found
 
 

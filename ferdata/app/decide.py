@@ -3,12 +3,15 @@
 The operators of our plugin and the Annotate tab both change `ground_truth`. An operator's decision is recorded as it
 is made; one of the Annotate tab is told by its label differing from `known_label`, and recorded by `harvest`. A record
 is never changed into another one, so a pull that is killed finds it again, under the same id.
+
+A decision is about a picture, as in the ledger: every sample with the same pixels (and, in a photograph of several, the
+same face) shows it at once, and counts once.
 """
 
 import uuid
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ferdata.app.fields import DECIDED, KNOWN, PREDICTION, TRUTH, classification
@@ -39,20 +42,59 @@ def reviewer(dataset: Any) -> str:
     return str((dataset.info.get(INFO) or {}).get("reviewer") or "somebody")
 
 
+Picture = tuple[str, str]  # pixel_hash and face, as in `ledger.Key`
+Edit = tuple[Mapping[str, Any], str, str, str, datetime]  # the sample, its word, status, by whom, when
+
+
+def _picture(sample: Mapping[str, Any]) -> Picture:
+    return sample["pixel_hash"], sample.get("face_key") or ""
+
+
+def _copies(dataset: Any, asked: Sequence[Mapping[str, Any]]) -> dict[Picture, list[dict[str, Any]]]:
+    """Return every sample that shows one of the pictures of `asked`, by picture."""
+    of: dict[Picture, list[dict[str, Any]]] = {_picture(sample): [] for sample in asked}
+    for sample in dataset._sample_collection.find({"pixel_hash": {"$in": sorted({h for h, _ in of})}}):
+        if _picture(sample) in of:
+            of[_picture(sample)].append(sample)
+    return of
+
+
+def _pictures(dataset: Any, ids: Iterable[Any], by: str | None) -> dict[Picture, list[dict[str, Any]]]:
+    """Return `_copies` of the samples `ids`, after what was edited on any of them is recorded."""
+    asked = list(dataset._sample_collection.find({"_id": {"$in": list(ids)}}))
+    harvest(dataset, by, [sample["_id"] for copies in _copies(dataset, asked).values() for sample in copies])
+    return _copies(dataset, asked)
+
+
 def waiting(dataset: Any) -> int:
     """Return how many decisions wait to be pulled, those of the Annotate tab included."""
     made = records(dataset).count_documents({"dataset": dataset._doc.id, "pulled": False, "undone": False})
-    return int(made + dataset._sample_collection.count_documents(_edited()))
+    return int(made) + edited(dataset)
+
+
+def edited(dataset: Any) -> int:
+    """Return how many samples were edited in the Annotate tab, and not harvested yet."""
+    return int(dataset._sample_collection.count_documents(_edited()))
 
 
 def left(dataset: Any, view: Any = None) -> tuple[int, int]:
-    """Return how many samples, of the dataset or of a view of it, nobody has decided on, and how many there are."""
-    undecided = [{"$match": {"decision": None, "$nor": [_edited()]}}, {"$count": "n"}]
+    """Return how many pictures, of the dataset or of a view of it, nobody has decided on, and how many there are."""
+    decided = {"$or": [{"$ne": [{"$ifNull": ["$decision", None]}, None]}, _edited()["$expr"]]}
+    picture = {"hash": "$pixel_hash", "face": {"$ifNull": ["$face_key", ""]}}
+    stages = [
+        {"$group": {"_id": picture, "done": {"$max": {"$cond": [decided, 1, 0]}}}},
+        {"$group": {"_id": None, "done": {"$sum": "$done"}, "n": {"$sum": 1}}},
+    ]
     if view is None:
-        found = list(dataset._sample_collection.aggregate(undecided))
-        return (found[0]["n"] if found else 0), int(dataset._sample_collection.estimated_document_count())
-    found = list(view._aggregate(post_pipeline=undecided))
-    return (found[0]["n"] if found else 0), len(view)
+        found = list(dataset._sample_collection.aggregate(stages, allowDiskUse=True))
+    else:
+        found = list(view._aggregate(post_pipeline=stages))
+    return (found[0]["n"] - found[0]["done"], found[0]["n"]) if found else (0, 0)
+
+
+def undecided(dataset: Any) -> int:
+    """Return how many samples nobody has decided on."""
+    return int(dataset._sample_collection.count_documents({"decision": None, "$nor": [_edited()]}))
 
 
 def _edited() -> dict[str, Any]:
@@ -63,57 +105,69 @@ def _edited() -> dict[str, Any]:
 def decide(
     dataset: Any, ids: Iterable[Any], new: str | None, by: str | None = None, note: str | None = None
 ) -> tuple[int, int]:
-    """Record a decision on each sample of `ids`: `new`, one of DECISIONS, or None to confirm what it says.
+    """Record a decision on each picture of the samples `ids`: `new`, one of DECISIONS, or None to confirm its label.
 
-    Returns how many were decided, and how many there was nothing to confirm on.
+    Returns how many pictures were decided, and on how many there was nothing to confirm: no label, or several.
     """
-    wanted = list(ids)
-    harvest(dataset, by, wanted)
+    wanted = set(ids)
+    pictures = _pictures(dataset, wanted, by)
     made, updates, at = [], [], datetime.now(UTC)
-    for sample in dataset._sample_collection.find({"_id": {"$in": wanted}}):
-        old = _said(sample)
-        word = WORDS[new] if new else (sample.get(TRUTH) or {}).get("label")
-        if new is None and old is None:
+    for copies in pictures.values():
+        chosen = [sample for sample in copies if sample["_id"] in wanted]
+        said = {_said(sample) for sample in chosen}
+        if new is None and (None in said or len(said) > 1):
             continue
-        status = "confirmed" if new is None or new == old else "relabelled"
-        record = _record(dataset, sample, old, new or old, status, by, at, note, "operator")
-        made.append(record | {"_id": uuid.uuid4().hex})
-        updates.append(_update(sample, word, status, record["by"], at, note))
+        old = _said(chosen[0])
+        word = WORDS[new] if new else (chosen[0].get(TRUTH) or {}).get("label")
+        status = "confirmed" if new is None or said == {new} else "relabelled"
+        record = _record(dataset, chosen[0], old, new or old, status, by, at, note, "operator")
+        made.append(record | {"_id": uuid.uuid4().hex, "copies": _before(copies, chosen[0])})
+        updates += [_update(sample, word, status, record["by"], at, note) for sample in copies]
     _write(dataset, made, updates)
-    return len(made), len(wanted) - len(made)
+    return len(made), len(pictures) - len(made)
 
 
 def undo(dataset: Any, ids: Iterable[Any], by: str | None = None) -> int:
-    """Take back the last decision on each sample of `ids`; return on how many there was one.
+    """Take back the last decision on each picture of the samples `ids`; return on how many there was one.
 
     One that was pulled already stands in the ledger for good: a withdrawal follows it there.
     """
-    wanted = list(ids)
-    harvest(dataset, by, wanted)
-    last: dict[Any, dict[str, Any]] = {}
-    query = {"dataset": dataset._doc.id, "sample": {"$in": wanted}, "undone": False, "status": {"$ne": "withdrawn"}}
+    pictures = _pictures(dataset, ids, by)
+    last: dict[Picture, dict[str, Any]] = {}
+    query = {
+        "dataset": dataset._doc.id, "pixel_hash": {"$in": sorted({h for h, _ in pictures})}, "undone": False,
+        "status": {"$ne": "withdrawn"},
+    }  # fmt: skip
     for record in records(dataset).find(query).sort([("at", 1), ("_id", 1)]):
-        last[record["sample"]] = record
-    samples = {s["_id"]: s for s in dataset._sample_collection.find({"_id": {"$in": list(last)}})}
+        last[record["pixel_hash"], record["face"]] = record
+    last = {picture: record for picture, record in last.items() if picture in pictures}
     updates, at = [], datetime.now(UTC)
-    for key, sample in samples.items():
-        before = last[key]["before"]
-        updates.append(_update(sample, before["word"], *(before[name] for name in DECIDED)))
+    for picture, record in last.items():
+        before = {copy["sample"]: copy for copy in record.get("copies", ())}
+        for sample in pictures[picture]:  # a copy that came later becomes what the picture was
+            held = before.get(sample["_id"], record["before"])
+            updates.append(_update(sample, held["word"], *(held[name] for name in DECIDED)))
     records(dataset).update_many(
         {"_id": {"$in": [r["_id"] for r in last.values()]}}, {"$set": {"undone": True, "undone_at": at.isoformat()}}
     )
     _write(dataset, [], updates)
-    return len(samples)
+    return len(last)
 
 
-def harvest(dataset: Any, by: str | None = None, ids: Sequence[Any] | None = None) -> list[Strange]:
+def harvest(
+    dataset: Any, by: str | None = None, ids: Sequence[Any] | None = None, settled: float = 0.0
+) -> list[Strange]:
     """Record what was edited in the Annotate tab; return what is no decision, and stays as it is.
 
     An edit has the same id however often it is harvested, since the time of the sample's last change is part of it.
+    With `settled`, edits of the last so many seconds are left alone: another one of the same hand may be under way.
     """
     query = _edited() if ids is None else {**_edited(), "_id": {"$in": list(ids)}}
-    made, updates, strange = [], [], []
-    for sample in dataset._sample_collection.find(query):
+    if settled:
+        query["last_modified_at"] = {"$lt": (datetime.now(UTC) - timedelta(seconds=settled)).replace(tzinfo=None)}
+    made, strange = [], []
+    seen: dict[Any, Edit] = {}
+    for sample in dataset._sample_collection.find(query).sort("last_modified_at", 1):
         word = (sample.get(TRUTH) or {}).get("label")
         try:
             new = canonical(word)
@@ -129,9 +183,40 @@ def harvest(dataset: Any, by: str | None = None, ids: Sequence[Any] | None = Non
         record = _record(dataset, sample, old, new, status, by, at, None, "annotate")
         parts = (dataset._doc.id, sample["_id"], sample.get(KNOWN), word, at.isoformat())
         made.append(record | {"_id": identity(*parts)})
-        updates.append(_update(sample, WORDS[new], status, record["by"], at, None))
-    _write(dataset, made, updates)
+        seen[sample["_id"]] = (sample, WORDS[new], status, record["by"], at)
+    _write(dataset, *_told_on(dataset, made, seen))
     return strange
+
+
+def _told_on(
+    dataset: Any, made: Sequence[dict[str, Any]], seen: Mapping[Any, Edit]
+) -> tuple[list[dict[str, Any]], list[Any]]:
+    """Return the records of edits with their copies, and the updates: a copy not edited itself takes the last edit."""
+    if not made:
+        return [], []
+    pictures = _copies(dataset, [sample for sample, *_ in seen.values()])
+    last = {_picture(sample): (word, status, by, at) for sample, word, status, by, at in seen.values()}
+    updates = []
+    for picture, copies in pictures.items():
+        for sample in copies:
+            own = (sample.get(TRUTH) or {}).get("label") != sample.get(KNOWN)
+            if own and sample["_id"] not in seen:
+                continue  # no decision, or not settled: it stays as it is
+            updates.append(_update(sample, *last[picture], None))
+    full = [
+        record | {"copies": _before(pictures[record["pixel_hash"], record["face"]], seen[record["sample"]][0])}
+        for record in made
+    ]
+    return full, updates
+
+
+def _before(copies: Sequence[Mapping[str, Any]], but: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what the copies of a decided sample said before, so that it can be taken back."""
+    return [{"sample": c["_id"]} | _held(c) for c in copies if c["_id"] != but["_id"]]
+
+
+def _held(sample: Mapping[str, Any]) -> dict[str, Any]:
+    return {"word": sample.get(KNOWN)} | {name: sample.get(name) for name in DECIDED}
 
 
 def _said(sample: Mapping[str, Any]) -> str | None:
@@ -167,7 +252,7 @@ def _record(
         "at": at.isoformat(timespec="milliseconds"),
         "note": note or None,
         "evidence": evidence | {"via": via},
-        "before": {"word": sample.get(KNOWN)} | {name: sample.get(name) for name in DECIDED},
+        "before": _held(sample),
         "pulled": False,
         "undone": False,
     }
@@ -226,6 +311,12 @@ def _withdrawal(decision: Decision, at: str) -> Decision:
         decision, id=f"{decision.id}-undone", old=decision.new, new=decision.old, status="withdrawn", at=at,
         note=None, evidence=evidence,
     )  # fmt: skip
+
+
+def attribute(dataset: Any, by: str) -> None:
+    """Name who edited in the Annotate tab, in what of it was not pulled yet."""
+    query = {"dataset": dataset._doc.id, "pulled": False, "evidence.via": "annotate"}
+    records(dataset).update_many(query, {"$set": {"by": by}})
 
 
 def pulled(dataset: Any, known: Collection[str]) -> None:

@@ -31,8 +31,8 @@ PLAIN: Mapping[str, str] = {
     "sharpness": "float", "synthetic": "bool",
 }  # fmt: skip
 OWN: Mapping[str, str] = {
-    "findings": "strings", "decision": "string", "decided_by": "string", "decided_at": "time", "note": "string",
-    KNOWN: "string", "pixel_hash": "string", "face_key": "string",
+    "findings": "strings", "why": "strings", "decision": "string", "decided_by": "string", "decided_at": "time",
+    "note": "string", KNOWN: "string", "pixel_hash": "string", "face_key": "string",
 }  # fmt: skip
 VOTED: Mapping[str, str] = {
     "votes": "votes", **{f"votes.{name}": "int" for name in VOTE_COLUMNS}, "vote_share": "float",
@@ -92,11 +92,12 @@ def documents(
     files: Sequence[str],
     words: Sequence[str | None],
     findings: Sequence[Sequence[str]],
+    why: Sequence[Sequence[str]],
     predictions: Mapping[str, tuple[str, float | None]],
 ) -> Iterator[dict[str, Any]]:
     """Yield the fields of each row whose file is there, as FiftyOne's database holds them, without ids and dates.
 
-    `files`, `words` and `findings` go with the rows of `table`, which has READ.
+    `files`, `words`, `findings` and `why` go with the rows of `table`, which has READ.
     """
     from bson import ObjectId
 
@@ -115,6 +116,7 @@ def documents(
             "face_key": faces[i] or None,
             "metadata": _metadata(row, file),
             "findings": list(findings[i]),
+            "why": list(why[i]),
             TRUTH: classification(words[i], ObjectId),
             KNOWN: words[i],
             **decided(words[i], row["review"]),

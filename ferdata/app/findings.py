@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata.conflicts import TOLD_BY, pictures
+from ferdata.labels import VOTE_COLUMNS
+from ferdata.ledger import WORDS
 
 Mask = NDArray[np.bool_]
 
@@ -17,6 +19,7 @@ COPY, TORN, DISAGREES = "copy", "torn vote", "prediction disagrees"
 # Issues are named by the steps that find them; these words in a name tell what kind it is.
 LABEL_WORDS, LEAK_WORDS, CONFLICT_WORDS = ("suspect", "label", "vote"), ("leak",), ("conflict",)
 SET_WORDS = ("imbalance", "drift", "synthetic", "subject", "duplicate", "copy")
+DOUBTS = {SUSPECT, CONFLICT, TORN, DISAGREES}  # those about the label
 DOUBTFUL = 0.5  # label_quality below it is suspect, where audit named no row so
 TORN_SHARE = 0.5  # of the votes: no majority
 CONFIDENT = 0.5  # a prediction that contradicts with more
@@ -58,6 +61,33 @@ def findings(table: pa.Table, predicted: Mapping[str, Any]) -> list[list[str]]:
     for name, mask in found.items():
         for i in np.flatnonzero(mask):
             rows[i].append(name)
+    return rows
+
+
+def why(
+    table: pa.Table, found: Sequence[Sequence[str]], predicted: Mapping[str, tuple[str, float | None]]
+) -> list[list[str]]:
+    """Return, for each row whose label is in doubt, what speaks for and against it, in a few words each to be read on
+    a tile: what a model says instead, the two labels with the most votes, the label's quality.
+
+    `found` are the rows' findings; the rest is as in `findings`.
+    """
+    columns = table.select(["sample_id", "target", "votes", "label_quality"]).to_pydict()
+    rows: list[list[str]] = []
+    for i, names in enumerate(found):
+        words: list[str] = []
+        rows.append(words)
+        if not DOUBTS.intersection(names):
+            continue
+        label, sure = predicted.get(columns["sample_id"][i], (None, None))
+        if label is not None:
+            words.append(f"model: {label}" + ("" if sure is None else f" {sure:.0%}"))
+        votes = columns["votes"][i]
+        if votes:
+            most = sorted(zip(votes, VOTE_COLUMNS, strict=True), key=lambda v: -v[0])[:2]
+            words.append("votes: " + ", ".join(f"{n} {WORDS.get(name, name)}" for n, name in most if n))
+        if columns["label_quality"][i] is not None:
+            words.append(f"quality {columns['label_quality'][i]:.2f}")
     return rows
 
 

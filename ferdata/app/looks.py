@@ -9,6 +9,9 @@ from ferdata.labels import COLOURS, EMOTIONS
 from ferdata.ledger import CANNOT_TELL, NOT_A_FACE, WORDS
 
 MORE_COLOURS = {WORDS[CANNOT_TELL]: "#b0b0b0", WORDS[NOT_A_FACE]: "#5a5a5a"}
+DECISION_COLOURS = {"confirmed": "#00c853", "relabelled": "#00c853", "resolved": "#00c853"}  # decided looks one way
+FINDING_COLOUR, WHY_COLOUR, REASON_COLOUR = "#c62828", "#37474f", "#455a64"
+ON_TILES = (TRUTH, "decision", "findings", "why", "label_reason")  # what the grid shows, in this order
 # finding -> (name of its view, what it shows)
 VIEWS: Mapping[str, tuple[str, str]] = {
     words.SUSPECT: ("Suspect labels", "what audit suspects, the most suspect first"),
@@ -27,9 +30,10 @@ ORDER: Mapping[str, tuple[str, bool]] = {
     words.COPY: ("picture", False),
     words.LEAK: ("group", False),
 }
+OPEN = {f: f"{VIEWS[f][0]}, not decided" for f in (words.SUSPECT, words.DISAGREES)}  # finding -> its view of those left
 NOT_REVIEWED, REVIEWED = "Not reviewed yet", "Reviewed"
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "review": (TRUTH, *DECIDED, "findings", "issues", "label_quality"),
+    "review": (TRUTH, *DECIDED, "findings", "why", "issues", "label_quality"),
     "labels": (PREDICTION, "target", "label", "label_reason", "native_label", "compound_label", "votes", "vote_share",
                "vote_entropy", "valence", "arousal"),
     "set": ("dataset", "split", "official_split", "split_reason", "fold", "group", "picture", "subject", "sequence",
@@ -47,6 +51,7 @@ def views(dataset: Any, present: Sequence[str], classes: Sequence[str], datasets
     from fiftyone import ViewField as F
 
     schema = dataset.get_field_schema()
+    untouched = (F("decision") == None) & (F(f"{TRUTH}.label") == F(KNOWN))  # noqa: E711  # Mongo's null
     wanted: dict[str, tuple[Any, str]] = {}
     for finding, (name, told) in VIEWS.items():
         if finding in present:
@@ -54,8 +59,9 @@ def views(dataset: Any, present: Sequence[str], classes: Sequence[str], datasets
             field, reverse = ORDER.get(finding, ("", False))
             if field.partition(".")[0] in schema:
                 view = view.sort_by(field, reverse=reverse)
+            if finding in OPEN:
+                wanted[OPEN[finding]] = (view.match(untouched), f"{told}; without what is decided")
             wanted[name] = (view, told)
-    untouched = (F("decision") == None) & (F(f"{TRUTH}.label") == F(KNOWN))  # noqa: E711  # Mongo's null
     wanted[NOT_REVIEWED] = (dataset.match(untouched), "no decision so far")
     wanted[REVIEWED] = (dataset.match(~untouched), "decided, here or earlier")
     for label in classes:
@@ -63,7 +69,7 @@ def views(dataset: Any, present: Sequence[str], classes: Sequence[str], datasets
     if len(datasets) > 1:
         for name in datasets:
             wanted[f"Dataset: {name}"] = (dataset.match(F("dataset") == name), f"rows of {name}")
-    ours = {name for name, _ in VIEWS.values()} | {NOT_REVIEWED, REVIEWED}
+    ours = {name for name, _ in VIEWS.values()} | {*OPEN.values(), NOT_REVIEWED, REVIEWED}
     for name in dataset.list_saved_views():
         if name in ours or name.startswith(("Class: ", "Dataset: ")):
             dataset.delete_saved_view(name)
@@ -86,10 +92,17 @@ def dress(fo: Any, dataset: Any, classes: Sequence[str]) -> None:
         {"path": path, "colorByAttribute": "value", "valueColors": colours}
         for path in ("target", "label", KNOWN) if path in schema
     ]  # fmt: skip
+    fields += [
+        {"path": "decision", "colorByAttribute": "value", "fieldColor": "#00c853",
+         "valueColors": [{"value": v, "color": c} for v, c in DECISION_COLOURS.items()]},
+    ]  # fmt: skip
+    plain = {"findings": FINDING_COLOUR, "why": WHY_COLOUR, "label_reason": REASON_COLOUR}
+    fields += [{"path": path, "fieldColor": c, "colorByAttribute": None} for path, c in plain.items() if path in schema]
     dataset.app_config.color_scheme = fo.ColorScheme(color_pool=list(COLOURS.values()), color_by="value", fields=fields)
     dataset.app_config.sidebar_groups = _sidebar(fo, schema)
+    on_tiles = [path for path in ON_TILES if path in schema]
     dataset.app_config.active_fields = (
-        fo.ActiveFields(paths=[TRUTH], exclude=False) if hasattr(fo, "ActiveFields") else None
+        fo.ActiveFields(paths=on_tiles, exclude=False) if hasattr(fo, "ActiveFields") else None
     )
     dataset.classes = {TRUTH: list(classes)}
     dataset.save()

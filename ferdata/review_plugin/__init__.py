@@ -12,6 +12,8 @@ from fiftyone.operators import types
 from ferdata.app import decide
 from ferdata.ledger import CANNOT_TELL, NOT_A_FACE, WORDS, canonical
 
+SETTLED = 2.0  # seconds after which an edit of the Annotate tab is taken: the App saves a moment after the choice
+
 
 def _chosen(ctx: Any) -> list[ObjectId]:
     """Return the selected samples, else the one that is open."""
@@ -31,7 +33,8 @@ def _done(ctx: Any, said: str, many: int) -> dict[str, Any]:
     counts = _left(ctx)
     here = "of this view" if ctx.has_custom_view else "in all"
     ctx.ops.notify(
-        f"{said}. {counts['left']:,} of {counts['total']:,} left {here}.", variant="success" if many else "warning"
+        f"{said}. {counts['left']:,} of {counts['total']:,} pictures left {here}.",
+        variant="success" if many else "warning",
     )
     if many:
         if not ctx.current_sample:
@@ -67,7 +70,7 @@ class Decide(foo.Operator):  # type: ignore[misc]  # FiftyOne has no types
     def execute(self, ctx: Any) -> dict[str, Any]:
         """Decide on the chosen samples."""
         done, without = decide.decide(ctx.dataset, _chosen(ctx), self.new, note=ctx.params.get("note"))
-        said = f"{done} {self.told}" if done or not without else "Nothing to confirm: no label"
+        said = f"{done} {self.told}" if done or not without else "Nothing to confirm: no label, or copies that differ"
         return _done(ctx, said if done or without else "No face is selected", done)
 
 
@@ -129,7 +132,7 @@ class Undo(Decide):
 
 
 class Left(foo.Operator):  # type: ignore[misc]
-    """How many faces nobody has decided on."""
+    """How many pictures nobody has decided on."""
 
     @property
     def config(self) -> foo.OperatorConfig:
@@ -137,7 +140,15 @@ class Left(foo.Operator):  # type: ignore[misc]
         return foo.OperatorConfig(name="left", label="ferdata: what is left", unlisted=True)
 
     def execute(self, ctx: Any) -> dict[str, Any]:
-        """Count."""
+        """Count; what was edited in the Annotate tab is recorded and shown, once the tab is closed."""
+        harvested = 0
+        if not ctx.current_sample:
+            before = decide.edited(ctx.dataset)
+            if before:
+                decide.harvest(ctx.dataset, settled=SETTLED)
+                harvested = before - decide.edited(ctx.dataset)
+        if harvested > 0:
+            ctx.ops.reload_dataset()
         return _left(ctx)
 
 

@@ -5,36 +5,69 @@
   const operators = window.__foo__;
   if (!operators || window.__ferdata__) return;
   const uri = (name) => "@ferdata/review/" + name;
-  const state = { choices: [], note: null, here: "" };
+  const state = { choices: [], note: null, here: "", asking: 0 };
   window.__ferdata__ = state;
 
+  // What the App itself writes when its advertisement, which lies over the first row of faces, is dismissed.
+  try { localStorage.setItem("fiftyone-enterprise-tooltip-seen", "true"); } catch { /* a browser that keeps nothing */ }
+
+  const style = document.createElement("style");
+  style.textContent = `
+    :root { --ferdata-bar: 0px }
+    #root { height: calc(100vh - var(--ferdata-bar)) !important; overflow: hidden }
+    #ferdata-left { position: fixed; left: 0; right: 0; bottom: 0; z-index: 1250; display: none; flex-wrap: wrap;
+      justify-content: center; gap: 4px 14px; padding: 5px 10px; background: #141414; border-top: 1px solid #444;
+      color: #eee; font: 13px/20px system-ui, sans-serif; pointer-events: none }
+    #ferdata-left span { white-space: nowrap }
+    #ferdata-left .count { font-weight: 600 }
+    #ferdata-left kbd { display: inline-block; min-width: 18px; margin-right: 5px; padding: 0 4px; box-sizing: border-box;
+      border: 1px solid #8a8a8a; border-bottom-width: 2px; border-radius: 4px; background: #333; color: #fff;
+      font: 600 13px/17px ui-monospace, monospace; text-align: center }
+    .notistack-SnackbarContainer, .MuiSnackbar-root { bottom: calc(var(--ferdata-bar) + 14px) !important }`;
+  document.head.appendChild(style);
   const bar = document.createElement("div");
   bar.id = "ferdata-left";
-  bar.style.cssText =
-    "position:fixed;left:50%;bottom:6px;transform:translateX(-50%);z-index:9999;padding:3px 12px;border-radius:4px;" +
-    "background:rgba(20,20,20,.88);color:#eee;font:12px/18px sans-serif;pointer-events:none;display:none;" +
-    "white-space:nowrap;max-width:96vw;overflow:hidden;text-overflow:ellipsis";
   document.body.appendChild(bar);
+  // The App ends where the bar begins, so that neither covers the other, nor the App's own messages.
+  new ResizeObserver(() => {
+    document.documentElement.style.setProperty("--ferdata-bar", bar.offsetHeight + "px");
+    window.dispatchEvent(new Event("resize"));
+  }).observe(bar);
 
   // 1..8 the emotions in their order, 9 can't tell, 0 not a face: the last two of what may be chosen.
   const keyOf = (i) => (i === state.choices.length - 1 ? "0" : i === state.choices.length - 2 ? "9" : String(i + 1));
 
+  function piece(text, key, kind) {
+    const span = document.createElement("span");
+    if (kind) span.className = kind;
+    if (key) span.appendChild(document.createElement("kbd")).textContent = key;
+    span.append(text);
+    bar.append(span, " ");
+  }
+
   function show(result) {
     if (!result || !result.choices) return;
     state.choices = result.choices;
-    const keys = state.choices.map((word, i) => keyOf(i) + " " + word).join("  ");
-    const note = state.note ? '  |  note: "' + state.note + '"' : "";
-    bar.textContent =
-      result.left.toLocaleString("en") + " of " + result.total.toLocaleString("en") + " left, " + result.waiting +
-      " to pull  |  " + keys + "  y confirm  u undo  n note" + note;
-    bar.style.display = state.choices.length ? "block" : "none";
     state.last = result;
+    const number = (n) => n.toLocaleString("en");
+    bar.textContent = "";
+    piece(number(result.left) + " of " + number(result.total) + " pictures left, " + number(result.waiting) + " to pull",
+      null, "count");
+    state.choices.forEach((word, i) => piece(word, keyOf(i)));
+    piece("confirm", "y");
+    piece("undo", "u");
+    piece(state.note ? 'note: "' + state.note + '"' : "note", "n");
+    bar.style.display = state.choices.length ? "flex" : "none";
   }
 
   function run(name, params) {
+    state.asking = Date.now();
     operators.executeOperator(uri(name), params || {}, {
       skipOutput: true,
-      callback: (done) => show(done && done.result),
+      callback: (done) => {
+        state.asking = 0;
+        show(done && done.result);
+      },
     });
   }
 
@@ -66,12 +99,16 @@
   );
 
   // Another dataset or view, and an edit in the Annotate tab, count too. The App changes its address before its view
-  // and tells nobody of an edit, so the count is asked for again and again, while somebody looks.
+  // and tells nobody of an edit, so the count is asked for again and again, while somebody looks: at once when a face
+  // is closed, and otherwise every few seconds, never before the last answer is there (a lost one is waited for 30 s).
   setInterval(() => {
-    const moved = location.href !== state.here;
     if (!location.pathname.startsWith("/datasets/") || document.visibilityState !== "visible") return;
-    if (!moved && Date.now() - (state.asked || 0) < 4000) return;
+    const open = document.querySelector("[data-cy=modal]") !== null;
+    const moved = location.href !== state.here || open !== state.open;
+    if (state.asking && Date.now() - state.asking < 30000) return;
+    if (!moved && Date.now() - (state.asked || 0) < 3000) return;
     state.here = location.href;
+    state.open = open;
     state.asked = Date.now();
     run("left");
   }, 500);

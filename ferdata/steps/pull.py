@@ -59,6 +59,8 @@ def pull(
             )  # fmt: skip
         strange = decide.harvest(dataset, by)
         with ledgers.locked(path):
+            if by:  # the App has harvested too, and knows only who opened it
+                decide.attribute(dataset, by)
             known = {d.id for d in ledgers.read(path)}
             fresh = ledgers.append(path, decide.pending(dataset, known))
             decide.pulled(dataset, known | {d.id for d in fresh})
