@@ -5,15 +5,13 @@ An adapter is a module with `SOURCE`, a `Source`, and `samples(base, layout, opt
 """
 
 import csv
+import itertools
 import os
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, UnknownLabel
 from ferdata.labels import ALIASES, EMOTIONS, REASONS
@@ -197,23 +195,39 @@ def read_rows(path: Path, columns: int | None = None, delimiter: str = ",") -> I
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
-            for row in reader:
-                if not row:
-                    continue
+            for number, row in _split(file, path, delimiter):
                 if columns is not None and len(row) != columns:
-                    raise broken(path, reader.line_num, f"{len(row)} cells where {columns} belong")
-                yield reader.line_num, row
+                    raise broken(path, number, f"{len(row)} cells where {columns} belong")
+                yield number, row
     except UnicodeDecodeError:
         raise BrokenSource(f"{path} is not text in UTF-8.", "Is it the csv file itself? Unpack it first.") from None
-    except csv.Error as error:
-        raise broken(path, reader.line_num, f"not csv ({error})") from None
     except OSError as error:
         rights = isinstance(error, PermissionError)
         raise BrokenSource(
             f"Cannot read {path}: {error.strerror}.",
             "Give yourself read access to it (chmod u+r)." if rights else "Is the dataset complete? Download it again.",
         ) from None
+
+
+def _split(lines: Iterable[str], path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield (line number, cells) of csv text; the csv module begins at the first quote, since it takes its time."""
+    number = 0
+    remaining = iter(lines)
+    for line in remaining:
+        if '"' in line or len(line) > csv.field_size_limit():
+            break
+        number += 1
+        if bare := line.rstrip("\r\n"):
+            yield number, bare.split(delimiter)
+    else:
+        return
+    reader = csv.reader(itertools.chain([line], remaining), delimiter=delimiter, strict=True)
+    try:
+        for row in reader:
+            if row:
+                yield number + reader.line_num, row
+    except csv.Error as error:
+        raise broken(path, number + reader.line_num, f"not csv ({error})") from None
 
 
 def read_table(path: Path, *needed: str, delimiter: str = ",") -> Iterator[tuple[int, dict[str, str]]]:
@@ -260,50 +274,6 @@ def read_usage(cell: str, path: Path, line: int) -> str:
         raise broken(path, line, f"Usage {cell!r}, where {', '.join(USAGES)} are known") from None
 
 
-def read_pixels(text: str, path: Path, line: int, side: int = 48) -> NDArray[np.uint8]:
-    """Return the uint8 (side, side) image that a cell of blank-separated grey values holds.
-
-    Raises BrokenSource unless there are side * side whole numbers in 0..255.
-    """
-    # Some NumPy stops at junk with no more than a warning, so all but digits and blanks is refused first.
-    if text.encode(errors="replace").translate(None, b"0123456789 \t"):
-        junk = next(word for word in [*text.split(), text] if not (word.isascii() and word.isdigit()))
-        raise broken(path, line, f"a pixel of {junk[:20]!r}")
-    values = np.fromstring(text, dtype=np.int64, sep=" ") if text.strip() else np.empty(0, np.int64)
-    if len(values) != side * side:
-        raise broken(path, line, f"{len(values):,} pixels where {side * side:,} belong")
-    if values.max() > 255:
-        raise broken(path, line, f"a pixel of {values.max()}")
-    return values.astype(np.uint8).reshape(side, side)
-
-
-@dataclass(frozen=True, slots=True)
-class PixelRow:
-    """One row of a table of pixels in FER2013's form; None stands for a column that it does not have."""
-
-    line: int
-    index: int
-    emotion: str | None
-    split: str | None
-    pixels: NDArray[np.uint8]
-
-
-def read_pixel_table(path: Path, *needed: str) -> Iterator[PixelRow]:
-    """Yield the rows of `fer2013.csv` and its kin: columns `emotion`, `pixels`, `Usage`, found by name.
-
-    `needed` are those that must be there besides `pixels`. Raises BrokenSource with file and line.
-    """
-    for index, (line, cells) in enumerate(read_table(path, "pixels", *needed)):
-        usage = cells.get("Usage")
-        yield PixelRow(
-            line=line,
-            index=index,
-            emotion=cells["emotion"].strip() if "emotion" in cells else None,
-            split=read_usage(usage, path, line) if usage is not None else None,
-            pixels=read_pixels(cells["pixels"], path, line),
-        )
-
-
 def read_labels(option: str | None) -> dict[str, str]:
     """Return a user's own label map, a TOML file with a table `[labels]` of native label = emotion or reason.
 
@@ -342,7 +312,7 @@ def split_of(word: str) -> str | None:
 def read_votes(cells: list[str], path: Path, line: int) -> tuple[int, ...]:
     """Return the ten votes of a FER+ row. Raises BrokenSource where one is missing, negative or no number."""
     try:
-        votes = tuple(int(cell) for cell in cells)
+        votes = tuple(map(int, cells))
     except ValueError:
         raise broken(path, line, f"votes that are missing or no whole numbers ({','.join(cells)})") from None
     if len(votes) != 10:

@@ -11,14 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from ferdata.errors import BadOption, BrokenSource, FerdataError, NotThisDataset
+from ferdata.pixel_text import read_pixel_table, read_pixels
 from ferdata.source import (
     Layout,
     Licence,
     Option,
     Source,
     images_below,
-    read_pixel_table,
-    read_pixels,
     read_rows,
     read_table,
     read_votes,

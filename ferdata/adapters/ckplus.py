@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ferdata.errors import BrokenSource, DatasetMissing
+from ferdata.pixel_text import read_pixel_table
 from ferdata.schema import Sample
 from ferdata.source import (
     Layout,
@@ -20,7 +21,6 @@ from ferdata.source import (
     broken,
     images_below,
     known,
-    read_pixel_table,
     relative,
 )
 

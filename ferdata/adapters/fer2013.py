@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ferdata.pixel_text import read_pixel_table
 from ferdata.schema import Sample
 from ferdata.source import (
     USAGES,
@@ -13,7 +14,6 @@ from ferdata.source import (
     Source,
     images_below,
     known,
-    read_pixel_table,
     relative,
 )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferdata.errors import BrokenSource, DatasetMissing
+from ferdata.pixel_text import read_pixel_table
 from ferdata.schema import Sample
 from ferdata.source import (
     Layout,
@@ -21,7 +22,6 @@ from ferdata.source import (
     Source,
     broken,
     is_image,
-    read_pixel_table,
     read_rows,
     read_table,
     read_usage,
