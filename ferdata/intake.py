@@ -7,8 +7,9 @@ import errno
 import itertools
 import platform
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,16 @@ from ferdata.engine import Engine, run
 from ferdata.errors import BrokenSource, ImagesMissing, UnknownLabel
 from ferdata.paths import inside, must_be_file, read_inside
 from ferdata.release import strangers
-from ferdata.schema import ADAPTER_COLUMNS, Frame, Sample, arrow_schema
+from ferdata.schema import ADAPTER_COLUMNS, BY_NAME, Frame, Sample, arrow_schema, arrow_type
 from ferdata.source import Layout, Skipped
 
 BATCH = 512
 NAMED = 5  # rows told by name
 AHEAD = 250_000  # samples looked at before the first is read, about 100 MB
 MOST_FRAMES = 4096  # of one clip in a batch, so that memory stays bounded
-Stored = dict[str, bytes | str | None]
+Stored = tuple[bytes | None, str | None]  # the image's own bytes, its path
+_said = attrgetter(*ADAPTER_COLUMNS)
+_found = attrgetter(*pictures.Facts.__slots__)
 
 
 @dataclass(frozen=True)
@@ -163,11 +166,11 @@ class Intake:
         self.rejects += rejects
         self.rows += batch.num_rows
         reasons = batch.column("label_reason")
-        self.unlabelled.update(r for r in reasons.to_pylist() if r)
+        self.unlabelled.update(_listed(reasons.drop_null()))
         if len(self.first_unlabelled) < NAMED:
             without = batch.column("sample_id").filter(pc.equal(reasons, "unlabelled")).slice(0, NAMED)
             self.first_unlabelled += without.to_pylist()[: NAMED - len(self.first_unlabelled)]
-        splits, natives = (batch.column(c).to_pylist() for c in ("official_split", "native_label"))
+        splits, natives = (_listed(batch.column(c)) for c in ("official_split", "native_label"))
         self.cells.update(zip(splits, natives, strict=True))
         paths = [i["path"] for i in batch.column("image").to_pylist() if i["path"]] if self.setting.layout.names else []
         odd = list(strangers(self.setting.layout, paths))
@@ -175,6 +178,12 @@ class Intake:
         self.strange += odd[: NAMED - len(self.strange)]
         advance(batch.num_rows + len(rejects))
         return batch
+
+
+def _listed(column: pa.Array) -> list[Any]:
+    """Return a column of strings as Python's, without the scalar per row that `to_pylist` makes."""
+    values: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
+    return values
 
 
 def _id(setting: Setting, key: str) -> str:
@@ -219,12 +228,12 @@ class Measure:
     def _read(self, sample: Sample, videos: "_Videos") -> tuple[Any, Stored]:
         if isinstance(sample.image, Frame):
             image = videos.read(self.setting.prefix + sample.image.path, sample.image)
-            return image, {"bytes": pictures.encode_png(image), "path": None}
+            return image, (pictures.encode_png(image), None)
         if not isinstance(sample.image, str):
-            return sample.image, {"bytes": pictures.encode_png(sample.image), "path": None}
+            return sample.image, (pictures.encode_png(sample.image), None)
         path = self.setting.prefix + sample.image
         data = read_inside(self.setting.root, path)
-        return pictures.decode(data), {"bytes": data if self.setting.embed else None, "path": path}
+        return pictures.decode(data), (data if self.setting.embed else None, path)
 
     def _why(self, sample: Sample, error: Exception) -> Reject:
         if isinstance(error, FileNotFoundError):
@@ -239,25 +248,45 @@ class Measure:
         return Reject(_id(self.setting, sample.key), self.setting.prefix + named, reason, detail)
 
     def _rows(self, kept: list[Sample], facts: list[pictures.Facts], stored: list[Stored]) -> pa.RecordBatch:
-        columns: dict[str, list[Any]] = {
+        if not kept:
+            return self._derived(arrow_schema(*INGESTED).empty_table())
+        data, paths = zip(*stored, strict=True)
+        kind = arrow_type(BY_NAME["image"])
+        columns: dict[str, Any] = {
             "sample_id": [_id(self.setting, s.key) for s in kept],
             "dataset": [self.setting.dataset] * len(kept),
-            "image": stored,
+            "image": pa.StructArray.from_arrays(
+                [_column(data, kind[0].type), _column(paths, kind[1].type)], fields=list(kind)
+            ),
+            **dict(zip(pictures.Facts.__slots__, zip(*map(_found, facts), strict=True), strict=True)),
+            **dict(zip(ADAPTER_COLUMNS, zip(*map(_said, kept), strict=True), strict=True)),
         }
-        for fact_name in pictures.Facts.__slots__:
-            columns[fact_name] = [getattr(f, fact_name) for f in facts]
-        for column in ADAPTER_COLUMNS:
-            columns[column] = [getattr(s, column) for s in kept]
         columns["action_units"] = [
             units and [{"au": au, "intensity": i} for au, i in units] for units in columns["action_units"]
         ]
         columns["reviewed_label"] = [None] * len(kept)
-        table = pa.table(columns, schema=arrow_schema(*columns))
+        schema = arrow_schema(*INGESTED)
+        arrays = [
+            given if isinstance(given, pa.Array) else _column(given, field.type)
+            for field, given in ((field, columns[field.name]) for field in schema)
+        ]
+        return self._derived(pa.table(arrays, schema=schema))
+
+    def _derived(self, table: pa.Table) -> pa.RecordBatch:
         maps = {self.setting.dataset: self.setting.labels}
         derived = labels.derive(table, maps, self.setting.policy, labels.TAXONOMIES["basic8"])
         for derived_name, values in derived.items():
             table = table.append_column(derived_name, values)
-        return table.combine_chunks().to_batches()[0] if kept else pa.RecordBatch.from_pylist([], table.schema)
+        whole = table.combine_chunks()
+        return whole.to_batches()[0] if len(whole) else pa.RecordBatch.from_pylist([], whole.schema)
+
+
+INGESTED = ("sample_id", "dataset", "image", *pictures.Facts.__slots__, *ADAPTER_COLUMNS, "reviewed_label")
+
+
+def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Return `values` as an array; most columns of most datasets hold nothing, which is seen faster than converted."""
+    return pa.nulls(len(values), kind) if values.count(None) == len(values) else pa.array(values, kind)
 
 
 def _chunks(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
