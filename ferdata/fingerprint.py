@@ -20,6 +20,9 @@ class Fingerprint:
                 self._add(name, column)
 
     def _add(self, name: str, column: pa.Array) -> None:
+        if column.null_count == len(column):
+            self._add_nothing(name, column.type, len(column))
+            return
         self._feed(f"{name}?", pc.cast(column.is_valid(), pa.uint8()))
         if pa.types.is_struct(column.type):
             for i, f in enumerate(column.type):
@@ -36,6 +39,21 @@ class Fingerprint:
         else:
             plain = pc.cast(column, pa.uint8()) if pa.types.is_boolean(column.type) else column
             self._feed(name, pc.fill_null(plain, pa.scalar(0, plain.type)))
+
+    def _add_nothing(self, name: str, kind: pa.DataType, rows: int) -> None:
+        """Add a column of nulls, which most are: the same bytes as any other's, but with no array made for them."""
+        self._hash(f"{name}?").update(bytes(rows))
+        if pa.types.is_struct(kind):
+            for f in kind:
+                self._add_nothing(f"{name}.{f.name}", f.type, rows)
+        elif pa.types.is_list(kind):
+            self._hash(f"{name}#").update(bytes(4 * rows))
+            self._add_nothing(f"{name}[]", kind.value_type, 0)
+        elif pa.types.is_string(kind):
+            self._hash(f"{name}#").update(bytes(8 * rows))
+            self._hash(name)
+        else:
+            self._hash(name).update(bytes(rows * (1 if pa.types.is_boolean(kind) else kind.byte_width)))
 
     def _feed(self, name: str, column: pa.Array) -> None:
         self._hash(name).update(column.to_numpy(zero_copy_only=False).tobytes())

@@ -210,13 +210,21 @@ _BOX = re.compile(r"\(\s*(\d+),\s*(\d+),\s*(\d+),\s*(\d+)\s*\)", re.ASCII)
 def _read_label_csv(path: Path) -> dict[str, tuple[tuple[float, ...], tuple[int, ...]]]:
     """Return box (x, y, width, height) and votes by image name. Raises BrokenSource with file and line."""
     found: dict[str, tuple[tuple[float, ...], tuple[int, ...]]] = {}
+    known: dict[tuple[str, ...], tuple[tuple[float, ...], tuple[int, ...]]] = {}  # most rows say what another has said
     for line, cells in read_rows(path, columns=12):
         name = _plain(cells[0].strip(), path, line)
-        corners = _BOX.fullmatch(cells[1].strip())
-        if corners is None:
-            raise broken(path, line, f"the box {cells[1]!r} where (left, top, right, bottom) belongs")
         if not name or name in found:
             raise broken(path, line, f"{name} for the second time" if name else "no image name")
-        left, top, right, bottom = map(float, corners.groups())
-        found[name] = (left, top, right - left, bottom - top), read_votes(cells[2:], path, line)
+        said = tuple(cells[1:])
+        if said not in known:
+            known[said] = _read_box(cells[1], path, line), read_votes(cells[2:], path, line)
+        found[name] = known[said]
     return found
+
+
+def _read_box(cell: str, path: Path, line: int) -> tuple[float, ...]:
+    corners = _BOX.fullmatch(cell.strip())
+    if corners is None:
+        raise broken(path, line, f"the box {cell!r} where (left, top, right, bottom) belongs")
+    left, top, right, bottom = map(float, corners.groups())
+    return left, top, right - left, bottom - top
