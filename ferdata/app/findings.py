@@ -15,11 +15,19 @@ from ferdata.ledger import WORDS
 Mask = NDArray[np.bool_]
 
 SUSPECT, CONFLICT, LEAK, LOW_QUALITY = "suspect label", "conflict", "leak", "low quality"
-COPY, TORN, DISAGREES = "copy", "torn vote", "prediction disagrees"
+COPY, TORN, DISAGREES, VOTES = "copy", "torn vote", "prediction disagrees", "suspect votes"
 # Issues are named by the steps that find them; these words in a name tell what kind it is.
-LABEL_WORDS, LEAK_WORDS, CONFLICT_WORDS = ("suspect", "label", "vote"), ("leak",), ("conflict",)
+LABEL_WORDS, LEAK_WORDS, CONFLICT_WORDS = ("suspect", "label"), ("leak",), ("conflict",)
+# A label may well be right where its votes are few, or others than a model expects: many rows, in views of their own.
+VOTES_WORDS, TORN_WORDS = ("suspect_vote",), ("vote",)
+# finding -> what names it in an issue; the first that fits
+KINDS: Mapping[str, tuple[str, ...]] = {
+    LEAK: LEAK_WORDS, CONFLICT: CONFLICT_WORDS, VOTES: VOTES_WORDS, SUSPECT: LABEL_WORDS, TORN: TORN_WORDS,
+    LOW_QUALITY: (),
+}  # fmt: skip
 SET_WORDS = ("imbalance", "drift", "synthetic", "subject", "duplicate", "copy")
-DOUBTS = {SUSPECT, CONFLICT, TORN, DISAGREES}  # those about the label
+DOUBTS = {SUSPECT, VOTES, CONFLICT, TORN, DISAGREES}  # those about the label
+GRAVE = (SUSPECT, CONFLICT)  # the others are told by what a model and the votes say
 DOUBTFUL = 0.5  # label_quality below it is suspect, where audit named no row so
 TORN_SHARE = 0.5  # of the votes: no majority
 CONFIDENT = 0.5  # a prediction that contradicts with more
@@ -54,7 +62,8 @@ def findings(table: pa.Table, predicted: Mapping[str, Any]) -> list[list[str]]:
         LEAK: named[LEAK] | _several(group, split),
         LOW_QUALITY: named[LOW_QUALITY] | _unlike_a_face(table),
         COPY: np.bincount(picture, minlength=1)[picture] > 1 if n else np.zeros(0, np.bool_),
-        TORN: _torn(table),
+        VOTES: named[VOTES],
+        TORN: named[TORN] | _torn(table),
         DISAGREES: _disagrees(table["sample_id"].to_pylist(), table["target"].to_pylist(), predicted),
     }
     rows: list[list[str]] = [[] for _ in range(n)]
@@ -67,33 +76,32 @@ def findings(table: pa.Table, predicted: Mapping[str, Any]) -> list[list[str]]:
 def why(
     table: pa.Table, found: Sequence[Sequence[str]], predicted: Mapping[str, tuple[str, float | None]]
 ) -> list[list[str]]:
-    """Return, for each row whose label is in doubt, what speaks for and against it, in a few words each to be read on
-    a tile: what a model says instead, the two labels with the most votes, the label's quality.
+    """Return, for each row whose label is in doubt, why, in few words for a tile: the gravest finding about the label,
+    what a model says instead, and the two labels with the most votes.
 
     `found` are the rows' findings; the rest is as in `findings`.
     """
-    columns = table.select(["sample_id", "target", "votes", "label_quality"]).to_pydict()
+    columns = table.select(["sample_id", "target", "votes"]).to_pydict()
     rows: list[list[str]] = []
     for i, names in enumerate(found):
         words: list[str] = []
         rows.append(words)
         if not DOUBTS.intersection(names):
             continue
+        words += [name for name in GRAVE if name in names][:1]
         label, sure = predicted.get(columns["sample_id"][i], (None, None))
-        if label is not None:
+        if label is not None and label != columns["target"][i]:
             words.append(f"model: {label}" + ("" if sure is None else f" {sure:.0%}"))
         votes = columns["votes"][i]
         if votes:
             most = sorted(zip(votes, VOTE_COLUMNS, strict=True), key=lambda v: -v[0])[:2]
-            words.append("votes: " + ", ".join(f"{n} {WORDS.get(name, name)}" for n, name in most if n))
-        if columns["label_quality"][i] is not None:
-            words.append(f"quality {columns['label_quality'][i]:.2f}")
+            words.append(", ".join(f"{n} {WORDS.get(name, name)}" for n, name in most if n))
     return rows
 
 
 def _issues(table: pa.Table) -> dict[str, Mask]:
     """Return which rows have an issue of each kind; one that is about neither label nor set is about the picture."""
-    kinds = {kind: np.zeros(table.num_rows, np.bool_) for kind in (SUSPECT, CONFLICT, LEAK, LOW_QUALITY)}
+    kinds = {kind: np.zeros(table.num_rows, np.bool_) for kind in KINDS}
     if table["issues"].null_count < table.num_rows:
         for i, names in enumerate(table["issues"].to_pylist()):
             for name in names or ():
@@ -104,7 +112,7 @@ def _issues(table: pa.Table) -> dict[str, Mask]:
 
 
 def _kind(name: str) -> str | None:
-    for kind, words in ((LEAK, LEAK_WORDS), (CONFLICT, CONFLICT_WORDS), (SUSPECT, LABEL_WORDS)):
+    for kind, words in KINDS.items():
         if any(word in name for word in words):
             return kind
     return None if any(word in name for word in SET_WORDS) else LOW_QUALITY

@@ -9,9 +9,8 @@ from ferdata.labels import COLOURS, EMOTIONS
 from ferdata.ledger import CANNOT_TELL, NOT_A_FACE, WORDS
 
 MORE_COLOURS = {WORDS[CANNOT_TELL]: "#b0b0b0", WORDS[NOT_A_FACE]: "#5a5a5a"}
-DECISION_COLOURS = {"confirmed": "#00c853", "relabelled": "#00c853", "resolved": "#00c853"}  # decided looks one way
-FINDING_COLOUR, WHY_COLOUR, REASON_COLOUR = "#c62828", "#37474f", "#455a64"
-ON_TILES = (TRUTH, "decision", "findings", "why", "label_reason")  # what the grid shows, in this order
+DECIDED_COLOUR = "#00c853"  # keys.js gives the tiles the same: the App colours text by its value
+ON_TILES = (TRUTH, "decision", "why", "label_reason")  # what the grid shows, in this order
 # finding -> (name of its view, what it shows)
 VIEWS: Mapping[str, tuple[str, str]] = {
     words.SUSPECT: ("Suspect labels", "what audit suspects, the most suspect first"),
@@ -19,13 +18,15 @@ VIEWS: Mapping[str, tuple[str, str]] = {
     words.CONFLICT: ("Conflicts", "one picture under several labels"),
     words.LEAK: ("Leaks", "a picture, person or clip on several sides of the split"),
     words.LOW_QUALITY: ("Low quality", "dark, light, flat, or with an issue of the picture"),
-    words.TORN: ("Torn votes", "no label has more than half of the votes"),
+    words.TORN: ("Torn votes", "no label has more than half of the votes, or they are at odds"),
+    words.VOTES: ("Suspect votes", "a model expects other votes, whatever it says of the label"),
     words.COPY: ("Copies", "pictures that stand in several rows, beside each other"),
 }
 ORDER: Mapping[str, tuple[str, bool]] = {
     words.SUSPECT: ("label_quality", False),
     words.DISAGREES: ("prediction.confidence", True),
     words.TORN: ("vote_share", False),
+    words.VOTES: ("label_quality", False),
     words.CONFLICT: ("picture", False),
     words.COPY: ("picture", False),
     words.LEAK: ("group", False),
@@ -92,12 +93,7 @@ def dress(fo: Any, dataset: Any, classes: Sequence[str]) -> None:
         {"path": path, "colorByAttribute": "value", "valueColors": colours}
         for path in ("target", "label", KNOWN) if path in schema
     ]  # fmt: skip
-    fields += [
-        {"path": "decision", "colorByAttribute": "value", "fieldColor": "#00c853",
-         "valueColors": [{"value": v, "color": c} for v, c in DECISION_COLOURS.items()]},
-    ]  # fmt: skip
-    plain = {"findings": FINDING_COLOUR, "why": WHY_COLOUR, "label_reason": REASON_COLOUR}
-    fields += [{"path": path, "fieldColor": c, "colorByAttribute": None} for path, c in plain.items() if path in schema]
+    fields.append({"path": "decision", "fieldColor": DECIDED_COLOUR})
     dataset.app_config.color_scheme = fo.ColorScheme(color_pool=list(COLOURS.values()), color_by="value", fields=fields)
     dataset.app_config.sidebar_groups = _sidebar(fo, schema)
     on_tiles = [path for path in ON_TILES if path in schema]

@@ -23,6 +23,9 @@
     #ferdata-left kbd { display: inline-block; min-width: 18px; margin-right: 5px; padding: 0 4px; box-sizing: border-box;
       border: 1px solid #8a8a8a; border-bottom-width: 2px; border-radius: 4px; background: #333; color: #fff;
       font: 600 13px/17px ui-monospace, monospace; text-align: center }
+    [data-cy="tag-decision"] { background: #00c853 !important; color: #000 !important }
+    [data-cy="tag-why"] { background: rgba(20,20,20,.82) !important; color: #fff !important }
+    [data-cy="tag-label_reason"] { background: rgba(255,255,255,.85) !important; color: #000 !important }
     .notistack-SnackbarContainer, .MuiSnackbar-root { bottom: calc(var(--ferdata-bar) + 14px) !important }`;
   document.head.appendChild(style);
   const bar = document.createElement("div");

@@ -15,13 +15,14 @@ from ferdata.manifest import Manifest
 from tests.browser import Browser, browser
 from tests.conftest import REPOSITORY
 from tests.review.conftest import Mongod
-from tests.review.faces import ROWS, SUSPECT, ferplus
+from tests.review.faces import ROWS, ferplus, said_of
 from tests.review.test_review import free_port
 
 SHOTS = Path(os.environ.get("FERDATA_TEST_ARTEFACTS", REPOSITORY / "build" / "screenshots")) / "review"
 VIEWS = "document.querySelector('[data-cy=saved-views-selection] [role=combobox]')"
 BAR = "document.getElementById('ferdata-left')"
 TILES = "[...document.querySelectorAll('[data-cy=looker]')].filter(e => e.getBoundingClientRect().width > 0)"
+TOLD = "[...document.querySelectorAll('[data-cy=tag-decision]')].filter(e => e.textContent == '{}').length >= {}"
 CHOICE = "[...document.querySelectorAll('[data-cy=modal] label')].find(e => e.textContent == '{}')"
 
 
@@ -31,40 +32,55 @@ def command(*arguments: object) -> list[str]:
 
 @pytest.mark.slow
 def test_labels_corrected_in_the_browser_come_back(fo: Any, mongod: Mongod, tmp_path: Path) -> None:
-    made = ferplus(tmp_path)
+    made, suspects = audited(tmp_path)
     assert Manifest(made).rows >= ROWS
     port = free_port()
     with (tmp_path / "said").open("w+") as said:
         running = subprocess.Popen(
-            command("review", made, "--no-browser", "--port", port, "--by", "anna"),
+            command("review", made, "--predictions", tmp_path / "said.parquet", "--no-browser", "--port", port,
+                    "--by", "anna"),
             stdout=said, stderr=subprocess.STDOUT, start_new_session=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
         try:
             url = wait_for_app(running, tmp_path / "said")
             with browser(tmp_path, "--window-size=1500,950") as tab:
-                chosen = correct(tab, url)
+                chosen = correct(tab, url, suspects)
         finally:
             os.killpg(running.pid, signal.SIGINT)  # what Ctrl-C in a terminal does
-            code = running.wait(timeout=60)
+            code = running.wait(timeout=180)
     text = (tmp_path / "said").read_text()
     assert code == 0, text
-    assert "4 decisions wait" in text, text
+    assert "5 decisions wait" in text, text
     done = subprocess.run(command("review", "pull", made), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    said_of = {d.sample_id: d for d in ledger.read(made.parent / "decisions.jsonl")}
-    assert len(said_of) == 4
-    by_tab = [d for d in said_of.values() if d.evidence["via"] == "annotate"]
-    by_operator = [d for d in said_of.values() if d.evidence["via"] == "operator"]
-    assert [d.new for d in by_operator] == ["fear"] * 3
-    assert [d.new for d in by_tab] == [chosen]
-    assert {d.by for d in said_of.values()} == {"anna"}
-    table = Manifest(made).table("sample_id", "reviewed_label", "issues").to_pylist()
-    reviewed = {r["sample_id"]: r["reviewed_label"] for r in table if r["reviewed_label"]}
-    suspects = {r["sample_id"] for r in table if r["issues"]}
-    assert set(said_of) <= suspects
-    pixels = {d.pixel_hash for d in said_of.values()}
-    hashes = Manifest(made).table("sample_id", "pixel_hash").to_pylist()
-    assert set(reviewed) == {r["sample_id"] for r in hashes if r["pixel_hash"] in pixels}  # copies are told with them
+    said = ledger.read(made.parent / "decisions.jsonl")
+    by_tab = [d for d in said if d.evidence["via"] == "annotate"]
+    by_operator = {d.pixel_hash: (d.new, d.status == "confirmed") for d in said if d.evidence["via"] == "operator"}
+    fourth = by_operator[suspects[3]][0]
+    assert by_operator == dict.fromkeys(suspects[:3], ("fear", False)) | {suspects[3]: (fourth, True)}
+    assert [(d.pixel_hash, d.new) for d in by_tab] == [(suspects[4], chosen)]
+    assert {d.by for d in said} == {"anna"}
+    table = Manifest(made).table("sample_id", "reviewed_label", "pixel_hash").to_pylist()
+    told = {r["sample_id"] for r in table if r["pixel_hash"] in suspects[:5]}  # copies are told with them
+    assert {r["sample_id"] for r in table if r["reviewed_label"]} == told
+
+
+def audited(folder: Path) -> tuple[Path, list[str]]:
+    """Return FER+ after `ferdata audit`, and the pictures it suspects, the most suspect first."""
+    made, said = ferplus(folder), folder / "said.parquet"
+    said_of(made, said)
+    done = subprocess.run(
+        command("audit", made, "--predictions", said, "--no-pixels", "-o", folder / "audited.parquet"),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = Manifest(folder / "audited.parquet").table("pixel_hash", "issues", "label_quality").to_pylist()
+    suspect = [r for r in rows if "suspect_label" in (r["issues"] or ())]
+    assert 500 < len(suspect) < ROWS / 5
+    suspect.sort(key=lambda r: r["label_quality"])
+    first = [r["pixel_hash"] for r in suspect]
+    assert len(set(first[:5])) == 5  # so that a tile is a picture
+    return folder / "audited.parquet", list(dict.fromkeys(first))
 
 
 def wait_for_app(running: "subprocess.Popen[bytes]", said: Path) -> str:
@@ -76,15 +92,17 @@ def wait_for_app(running: "subprocess.Popen[bytes]", said: Path) -> str:
     return next(line.split()[1] for line in said.read_text().splitlines() if line.startswith("App "))
 
 
-def correct(tab: Browser, url: str) -> str:
-    """Choose the view, relabel three faces by a keystroke and one in the Annotate tab; return its new label."""
+def correct(tab: Browser, url: str, suspects: list[str]) -> str:
+    """Relabel three suspects and confirm one by a keystroke, and edit one in the Annotate tab; return its new label."""
     tab.open(url)
     tab.until(f"{BAR} && {BAR}.textContent.includes('left') && {TILES}.length > 6")
-    total = tab.run(f"{BAR}.textContent.split(' of ')[1].split(' ')[0].replace(',', '')")
-    assert int(total) >= ROWS
+    time.sleep(2)
     tab.screenshot(SHOTS / "1-the-whole-set.png")
+    assert not tab.run("document.body.innerText.includes('Accelerate your workflow')")  # it would cover faces
+    assert tab.run("document.getElementById('ferdata-left').querySelectorAll('kbd').length") == 13
 
-    choose(tab)
+    n = len(suspects)
+    choose(tab, n)
     tab.until(f"{TILES}.length > 6")
     time.sleep(2)  # the grid moves while it loads
     tab.screenshot(SHOTS / "3-suspect-labels.png")
@@ -94,10 +112,35 @@ def correct(tab: Browser, url: str) -> str:
         time.sleep(0.5)
     tab.screenshot(SHOTS / "4-three-selected.png")
     tab.key("7")  # fear
-    tab.until(f"{BAR}.textContent.includes('{SUSPECT - 3} of {SUSPECT} left, 3 to pull')")
     time.sleep(3)
     tab.screenshot(SHOTS / "5-three-relabelled.png")
+    tab.until(left(n - 3, n, 3))
+    tab.until(TOLD.format("relabelled", 3))
+    tab.screenshot(SHOTS / "5-three-relabelled.png")
+    tab.click(f"{TILES}[3]", 12, 15)
+    time.sleep(0.5)
+    tab.key("y")
+    tab.until(left(n - 4, n, 4))
+    tab.until(TOLD.format("confirmed", 1))
+    tab.screenshot(SHOTS / "6-one-confirmed.png")
 
+    new = annotate(tab)
+    tab.until(left(n - 5, n, 5))
+    tab.until(TOLD.format("relabelled", 4))  # without anybody loading the page anew
+    tab.screenshot(SHOTS / "9-five-to-pull.png")
+    choose(tab, n - 5, "Suspect labels, not decided")
+    tab.until(f"{TILES}.length > 6")
+    time.sleep(2)
+    tab.screenshot(SHOTS / "10-not-decided.png")
+    return new
+
+
+def left(n: int, of: int, waiting: int) -> str:
+    return f"{BAR}.textContent.includes('{n:,} of {of:,} pictures left, {waiting} to pull')"
+
+
+def annotate(tab: Browser) -> str:
+    """Give the fifth face another label in the Annotate tab, and close it."""
     tab.click(f"{TILES}[4]")
     tab.until("document.querySelector('[data-cy=annotate]') !== null")
     time.sleep(1)
@@ -109,29 +152,26 @@ def correct(tab: Browser, url: str) -> str:
     new = "can't tell" if before == "disgust" else "disgust"
     tab.click(row.format(repr(before)))
     tab.until(CHOICE.format("disgust") + " !== undefined")
-    tab.screenshot(SHOTS / "6-the-annotate-tab.png")
+    tab.screenshot(SHOTS / "7-the-annotate-tab.png")
     tab.click(CHOICE.format(new.replace("'", "\\'")))
     time.sleep(4)  # the App saves by itself
-    tab.screenshot(SHOTS / "7-annotated.png")
+    tab.screenshot(SHOTS / "8-annotated.png")
     tab.key("Escape")
-    tab.open(url)
-    tab.until(f"{BAR} && {BAR}.textContent.includes('4 to pull')")
-    tab.until(f"{TILES}.length > 6")
-    time.sleep(2)
-    tab.screenshot(SHOTS / "8-four-to-pull.png")
     return "unknown" if new == "can't tell" else new
 
 
-def choose(tab: Browser) -> None:
+def choose(tab: Browser, n: int, name: str = "Suspect labels") -> None:
     """Choose the view in its list; a busy App may take the choice and show nothing of it, so it is chosen again."""
+    option = f"[...document.querySelectorAll('[role=option]')].find(e => e.textContent.trim() == '{name}')"
     for attempt in range(3):
         while not tab.run("document.querySelectorAll('[role=option]').length > 0"):
-            tab.click(VIEWS)  # a first click may only close what the App shows to newcomers
+            tab.click(VIEWS)
             time.sleep(1)
-        tab.screenshot(SHOTS / "2-the-saved-views.png")
-        tab.click("[...document.querySelectorAll('[role=option]')].find(e => e.textContent.includes('Suspect labels'))")
+        if name == "Suspect labels":
+            tab.screenshot(SHOTS / "2-the-saved-views.png")
+        tab.click(option)
         try:
-            tab.until(f"{BAR}.textContent.includes('{SUSPECT} of {SUSPECT} left')", seconds=60)
+            tab.until(f"{BAR}.textContent.includes('{n:,} of {n:,} pictures left')", seconds=60)
             break
         except AssertionError:
             if attempt == 2:

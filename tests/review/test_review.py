@@ -199,12 +199,83 @@ def test_undo_takes_back_step_by_step_and_after_a_pull_too(fo: Any, made: Path) 
 def test_what_is_left_is_counted(fo: Any, made: Path) -> None:
     load(made)
     found = shown(fo, made)
-    assert decide.left(found) == (5, 5)
+    conflicts = found.load_saved_view("Conflicts")
+    assert decide.left(found) == (4, 4)  # the fourth row shows the picture of the third
     decide.decide(found, ids(fo, made, 0), "disgust")
     annotate(fo, made, 1, "fear")
-    assert decide.left(found) == (3, 5)
-    assert decide.left(found, found.load_saved_view("Conflicts")) == (2, 2)
+    assert decide.left(found) == (2, 4)
+    assert decide.left(found, conflicts) == (1, 1)
     assert len(found.load_saved_view("Not reviewed yet")) == 3
+    annotate(fo, made, 2, "surprise")
+    assert decide.left(found, conflicts) == (0, 1)  # at once, before it is harvested
+    assert decide.left(found) == (1, 4)
+
+
+def states(fo: Any, path: Path) -> list[tuple[str, str]]:
+    return list(zip(*shown(fo, path).sort_by("sample_id").values(["ground_truth.label", "decision"]), strict=True))
+
+
+def test_a_decision_on_a_picture_is_shown_on_its_copies_and_asked_once(fo: Any, made: Path) -> None:
+    load(made)
+    found = shown(fo, made)
+    before = states(fo, made)
+    assert decide.decide(found, ids(fo, made, 2, 3), "disgust") == (1, 0)
+    assert states(fo, made)[2:4] == [("disgust", "relabelled")] * 2
+    assert decide.decide(found, ids(fo, made, 3), None) == (1, 0)
+    assert states(fo, made)[2:4] == [("disgust", "confirmed")] * 2
+    assert decide.undo(found, ids(fo, made, 2)) == 1  # by way of the other copy
+    assert states(fo, made)[2:4] == [("disgust", "relabelled")] * 2
+    assert load(made).waiting == 1
+    assert (decide.undo(found, ids(fo, made, 2, 3)), states(fo, made)) == (1, before)
+    decide.decide(found, ids(fo, made, 3), "disgust")
+    assert pull(made).new == 1
+    assert Manifest(made).table("target")["target"].to_pylist()[2:4] == ["disgust"] * 2
+
+
+def test_an_unpulled_decision_stays_on_the_copies_too_when_the_manifest_is_another_one(fo: Any, made: Path) -> None:
+    load(made)
+    decide.decide(shown(fo, made), ids(fo, made, 2), "disgust")
+    batch = make_rows([*ROWS, {"native_label": "anger"}])
+    manifest.write(made, [batch], metadata_of(batch), force=True)
+    load(made)
+    assert states(fo, made)[2:4] == [("disgust", "relabelled")] * 2
+
+
+def test_copies_that_differ_are_confirmed_one_by_one(fo: Any, made: Path) -> None:
+    load(made)
+    found = shown(fo, made)
+    assert decide.decide(found, ids(fo, made, 2, 3), None) == (0, 1)
+    assert decide.decide(found, ids(fo, made, 2), None) == (1, 0)
+    assert states(fo, made)[2:4] == [("fear", "confirmed")] * 2  # as pull gives it to both
+
+
+def test_an_edit_of_the_annotate_tab_goes_to_copies_once_it_is_settled(fo: Any, made: Path) -> None:
+    load(made)
+    found = shown(fo, made)
+    annotate(fo, made, 2, "surprise")
+    decide.harvest(found, settled=3600)
+    assert (decide.edited(found), states(fo, made)[2][1]) == (1, None)
+    decide.harvest(found)
+    assert states(fo, made)[2:4] == [("surprise", "relabelled")] * 2
+    assert (decide.edited(found), decide.waiting(found)) == (0, 1)
+    assert pull(made, by="ben").new == 1
+    assert [d.by for d in ledger.read(made.parent / "decisions.jsonl")] == ["ben"]
+
+
+def test_tiles_say_what_was_decided_and_why_a_label_is_in_doubt(fo: Any, made: Path, tmp_path: Path) -> None:
+    predicted = pa.table({"sample_id": ["made:0004"], "predicted": ["anger"], "probabilities": [[0.25, 0.75]]})
+    pq.write_table(predicted, tmp_path / "predictions.parquet")
+    load(made, predictions=tmp_path / "predictions.parquet")
+    found = shown(fo, made)
+    why = dict(zip(*found.values(["sample_id", "why"]), strict=True))
+    assert why["made:0004"] == ["suspect label", "model: anger 75%"]
+    assert why["made:0001"] == ["2 neutral, 2 happiness"]
+    assert why["made:0000"] == []
+    assert found.app_config.active_fields.paths == ["ground_truth", "decision", "why", "label_reason"]
+    assert found.load_saved_view("Suspect labels, not decided").values("sample_id") == ["made:0004"]
+    decide.decide(found, ids(fo, made, 4), None)
+    assert len(found.load_saved_view("Suspect labels, not decided")) == 0
+    assert len(found.load_saved_view("Suspect labels")) == 1
 
 
 def test_a_label_outside_the_taxonomy_stays_in_the_app_and_is_told(
@@ -213,13 +284,13 @@ def test_a_label_outside_the_taxonomy_stays_in_the_app_and_is_told(
     load(made)
     annotate(fo, made, 0, "hangry")
     annotate(fo, made, 1, None)  # nothing before, nothing now
-    annotate(fo, made, 2, None)
+    annotate(fo, made, 4, None)
     decide.decide(shown(fo, made), ids(fo, made, 3), "fear")
     os.environ["FERDATA_CACHE"] = str(made.parent / "cache")
     ran = ferdata("review", "pull", made)
     assert ran.code == 3, ran
     assert "made:0000: 'hangry' is no decision. Did you mean 'anger'?" in ran.err
-    assert "made:0002: its label was removed" in ran.err
+    assert "made:0004: its label was removed" in ran.err
     assert "2 are left in the App" in ran.err
     assert [d.sample_id for d in ledger.read(made.parent / "decisions.jsonl")] == ["made:0003"]
     annotate(fo, made, 0, "angry")

@@ -201,7 +201,7 @@ def test_a_browser_with_a_camera_draws_boxes_and_bars_and_a_dropped_picture_too(
         assert chromium.run(drawn.format(320))
         assert not chromium.run(drawn.format(0).replace("320, 480", "260, 480"))
         chromium.until("document.getElementById('status').textContent.startsWith('1 face, ')")
-        shot = Path(os.environ.get("FERDATA_SCREENSHOTS", tmp_path)) / "camera.png"
+        shot = Path(os.environ.get("FERDATA_TEST_ARTEFACTS", tmp_path)) / "camera.png"
         chromium.screenshot(shot)
         colour = [int(page.about["colours"][chromium.run("document.querySelector('h2').textContent")][i : i + 2], 16)
                   for i in (1, 3, 5)]  # fmt: skip
