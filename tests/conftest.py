@@ -1,6 +1,7 @@
 """What every test may ask for: pictures, manifests made of them, the command line, the real data."""
 
 import os
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ import pytest
 from ferdata import images, labels, manifest
 from ferdata.labels import EMOTIONS, derive
 from ferdata.schema import arrow_schema
+
+# Started in the background, as CI may, this process ignores Ctrl-C, and so would every command that a test stops by it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

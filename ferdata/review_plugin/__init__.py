@@ -142,7 +142,8 @@ class Left(foo.Operator):  # type: ignore[misc]
     def execute(self, ctx: Any) -> dict[str, Any]:
         """Count; what was edited in the Annotate tab is recorded and shown, once the tab is closed."""
         harvested = 0
-        if not ctx.current_sample:
+        # Asked of the page itself: the App goes on naming a sample for a while after its face is closed.
+        if not ctx.params.get("open"):
             before = decide.edited(ctx.dataset)
             if before:
                 decide.harvest(ctx.dataset, settled=SETTLED)

@@ -113,6 +113,6 @@
     state.here = location.href;
     state.open = open;
     state.asked = Date.now();
-    run("left");
+    run("left", { open: open });
   }, 500);
 })();

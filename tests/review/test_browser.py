@@ -156,7 +156,11 @@ def annotate(tab: Browser) -> str:
     tab.click(CHOICE.format(new.replace("'", "\\'")))
     time.sleep(4)  # the App saves by itself
     tab.screenshot(SHOTS / "8-annotated.png")
-    tab.key("Escape")
+    for _ in range(5):  # first out of the edit, then out of the face
+        tab.key("Escape")
+        time.sleep(1.5)
+        if not tab.run("document.querySelector('[data-cy=modal]') !== null"):
+            break
     return "unknown" if new == "can't tell" else new
 
 
