@@ -51,10 +51,10 @@ def test_what_is_open_is_filled_in_by_backbone_images_and_batch(manifest_path):
     rows = data.read_rows(Manifest(manifest_path))
     where = data.of_split(rows, "crossentropy")
     filled = settle.fill(TrainConfig(device="cpu"), backbone("resnet_fer"), rows, where, None)
-    assert (filled.size, filled.channels, filled.batch, filled.optimiser, filled.epochs) == (48, 1, 128, "sgd", 30)
-    assert filled.lr == filled.head_lr == 0.1
+    assert (filled.size, filled.channels, filled.batch, filled.optimiser, filled.epochs) == (48, 1, 128, "muon", 30)
+    assert filled.lr == filled.head_lr == 0.003
     half = settle.fill(TrainConfig(device="cpu", batch=32, accumulate=2), backbone("resnet_fer"), rows, where, None)
-    assert half.lr == pytest.approx(0.05)
+    assert half.lr == pytest.approx(0.0015)
     other = settle.fill(TrainConfig(device="cpu", optimiser="adamw"), backbone("resnet_fer"), rows, where, None)
     assert other.lr == pytest.approx(1e-3)
     limited = settle.fill(TrainConfig(device="cpu", time_limit=60.0), backbone("resnet_fer"), rows, where, None)
