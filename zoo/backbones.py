@@ -95,7 +95,9 @@ def known_to_timm(name: str) -> Any:
     try:
         return timm.models.get_pretrained_cfg(name)
     except (RuntimeError, ValueError) as error:
-        raise BadOption(f"timm cannot build {name!r}: {error}.", "Leave out the part behind the dot.") from None
+        raise BadOption(
+            f"timm cannot build {name!r}: {str(error).rstrip('.')}.", "Leave out the part behind the dot."
+        ) from None
 
 
 def build(

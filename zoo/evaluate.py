@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ferdata.errors import BadOption, FerdataError
+from ferdata.errors import AlreadyExists, BadOption, FerdataError
 from ferdata.manifest import Manifest
 from ferdata.schema import SPLITS
 from zoo import calibrate, checkpoint, predictions, report, score
@@ -44,6 +44,8 @@ def evaluate(
     folder = Folder(Path(run))
     folder.must_exist()
     out = folder.path / f"evaluation-{split}.json"
+    if save_predictions is not None and Path(save_predictions).suffix != ".parquet":
+        raise BadOption(f"--save-predictions cannot be {save_predictions}.", "Name a .parquet file.")
     for path in (out if save else None, save_predictions):
         if path is not None:
             report.check_free(Path(path), force)
@@ -51,6 +53,10 @@ def evaluate(
     net, meta = checkpoint.load(folder.model)
     trained_on = folder.absolute(meta.manifest)
     source = Manifest(Path(manifest or trained_on))
+    if save_predictions is not None and Path(save_predictions).resolve() == source.path.resolve():
+        raise AlreadyExists(
+            f"{save_predictions} is the manifest, and inputs are never modified.", "Choose another --save-predictions."
+        )
     checkpoint.check_classes(meta, source.taxonomy, str(source.path))
     rows = _rows(meta, source, dataset, own=manifest is None)
     where = rows.where(split)

@@ -82,6 +82,8 @@ def export(
     folder = Folder(Path(run))
     folder.must_exist()
     target = Path(out) if out else folder.path / ("model-int8.onnx" if int8 else "model.onnx")
+    if target.suffix.lower() != ".onnx":  # a manifest, or the run's own weights, are not replaced by a slip
+        raise BadOption(f"--out cannot be {target}.", "Name a .onnx file.")
     check_output(target, force)
     meta = checkpoint.read_meta(folder.model)
     if meta.head["kind"] == "xgboost":

@@ -150,7 +150,8 @@ def check_loss(loss: float, epoch: int) -> None:
     if not math.isfinite(loss):
         raise BrokenRun(
             f"The loss became {loss} in epoch {epoch}.",
-            "Try a lower --lr (a tenth of it), or --precision 32-true. The best checkpoint so far is kept.",
+            "Try a lower --lr (a tenth of it), or --precision 32-true."
+            + " The best checkpoint so far is kept." * (epoch > 1),
         )
 
 

@@ -130,5 +130,7 @@ def read(path: Path) -> Predictions:
         )
     except FileNotFoundError:
         raise BrokenRun(f"There is no {path}: the run was not finished, or by an earlier ferdata.", AGAIN) from None
-    except (OSError, pa.ArrowException, KeyError, ValueError, TypeError) as error:
+    except KeyError:
+        raise BrokenRun(f"{path} is a table of something else, and holds no predictions.", AGAIN) from None
+    except (OSError, pa.ArrowException, ValueError, TypeError) as error:
         raise BrokenRun(f"{path} holds no predictions: {str(error).splitlines()[0]}.", AGAIN) from None

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 
 from ferdata.errors import BadOption, MissingModel
 
+LONGEST = 200  # characters of another library's reason
 WAY_OUT = (
     "Without a network: fetch them elsewhere and name the file with --weights FILE, or leave out --pretrained and "
     "train from scratch."
@@ -69,6 +71,8 @@ def read(file: Path) -> dict[str, Tensor]:
 
     Raises MissingModel if there is no such file, BadOption if it holds anything but weights.
     """
+    if file.is_dir():
+        raise BadOption(f"{file} is a folder.", "Name a file of weights; those of a run are taken by --init RUN.")
     if not file.is_file():
         raise MissingModel(f"There is no file {file}.", "Name the file of weights, .safetensors or .pth.")
     try:
@@ -78,7 +82,7 @@ def read(file: Path) -> dict[str, Tensor]:
                 load_file(file) if file.suffix == ".safetensors" else torch.load(file, "cpu", weights_only=True)
             )
     except Exception as error:  # torch stumbles over junk in many ways: struct.error, KeyError, UnpicklingError ...
-        raise BadOption(f"{file} cannot be read as weights: {_reason(error)}", "Take a .safetensors file.") from None
+        raise BadOption(f"{file} cannot be read as weights: {_unread(error)}.", "Take a .safetensors file.") from None
     for key in ("state_dict", "model", "state_dict_ema"):
         found = found.get(key, found) if isinstance(found, dict) else found
     if not isinstance(found, dict) or not found or not all(isinstance(t, Tensor) for t in found.values()):
@@ -105,4 +109,12 @@ def _offline_at_once() -> Iterator[None]:
 
 def _reason(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:2]) or type(error).__name__
+    text = " ".join(lines[:2]) or type(error).__name__
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+
+
+def _unread(error: Exception) -> str:
+    """Say why, without torch's advice to run the code of a pickle."""
+    if isinstance(error, UnpicklingError):
+        return "it is no pickle, or holds more than plain tensors, and code in it is never run"
+    return f"it is damaged, or of another kind ({_reason(error).rstrip('.')})"

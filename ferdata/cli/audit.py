@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from ferdata.audit.catalogue import CATALOGUE
 from ferdata.cli import DONE, FINDINGS
@@ -80,6 +81,10 @@ def command(manifest: Path, as_json: bool, fail_on: tuple[str, ...], **given: An
         raise click.UsageError("--predictions and --fit both say what nets say: give one of them.")
     if kept and not wanted:
         raise click.UsageError("--save-predictions keeps what --fit finds: add --fit.")
+    source = click.get_current_context().get_parameter_source
+    if not wanted and (idle := [name for name in fit if source(name) is ParameterSource.COMMANDLINE]):
+        said = ", ".join(f"--{'set' if name == 'options' else name}" for name in idle)
+        raise click.UsageError(f"{said}: for the nets of --fit alone; add --fit.")
     with tempfile.TemporaryDirectory(prefix="ferdata-") as folder:
         if wanted:
             early = inspect.signature(check).parameters.keys() & given.keys()

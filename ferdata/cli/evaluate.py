@@ -42,7 +42,13 @@ def command(run: Path, as_json: bool, **given: Any) -> None:
     ferdata evaluate runs/first --tta ten-crop --save-predictions first.parquet
     """  # fmt: skip
     result = evaluate(run, **given)
-    print_json(result) if as_json else report(run, result)
+    if as_json:
+        print_json(result)
+        return
+    report(run, result)
+    saved = (run / f"evaluation-{given['split']}.json" if given["save"] else None, given["save_predictions"])
+    for path in filter(None, saved):
+        click.echo(path)
 
 
 def report(run: Path, r: dict[str, Any]) -> None:

@@ -106,7 +106,8 @@
   // is closed, and otherwise every few seconds, never before the last answer is there (a lost one is waited for 30 s).
   setInterval(() => {
     if (!location.pathname.startsWith("/datasets/") || document.visibilityState !== "visible") return;
-    const open = document.querySelector("[data-cy=modal]") !== null;
+    const face = document.querySelector("[data-cy=modal]");  // may stay in the page when it is closed
+    const open = face !== null && face.getClientRects().length > 0 && face.textContent.trim() !== "";
     const moved = location.href !== state.here || open !== state.open;
     if (state.asking && Date.now() - state.asking < 30000) return;
     if (!moved && Date.now() - (state.asked || 0) < 3000) return;

@@ -70,6 +70,12 @@ def test_two_sources_of_predictions_are_one_too_many(ferdata: Run, leaky: Path) 
     assert ferdata("audit", leaky, "--save-predictions", "x.parquet").code == 2
 
 
+def test_options_of_the_nets_are_refused_where_no_net_is_trained(ferdata: Run, leaky: Path) -> None:
+    ran = ferdata("audit", leaky, "--recipe", "nosuch", "--set", "lr=1")
+    assert ran.code == 2
+    assert "--recipe, --set" in ran.err
+
+
 def test_nothing_is_trained_for_options_that_cannot_work(ferdata: Run, leaky: Path) -> None:
     ran = ferdata("audit", leaky, "--fit", "--fail-on", "leeks")
     assert (ran.code, ran.out) == (1, ""), ran

@@ -114,6 +114,16 @@ def test_predictions_are_saved_where_asked_for_and_agree_with_those_of_training(
     np.testing.assert_allclose(ours.probabilities, kept.probabilities[kept.split == "test"], atol=1e-6)
     with pytest.raises(AlreadyExists):
         evaluate(trained, save_predictions=out)
+    with pytest.raises(BadOption, match="test.csv"):
+        evaluate(trained, save_predictions=tmp_path / "test.csv")
+
+
+def test_predictions_never_replace_the_manifest(trained, shapes):
+    other = shapes(shape_rows(), name="mine")
+    before = other.read_bytes()
+    with pytest.raises(AlreadyExists, match="never modified"):
+        evaluate(trained, other, save_predictions=other, force=True)
+    assert other.read_bytes() == before
 
 
 def test_figures_by_person_have_support_and_intervals(trained, shapes):

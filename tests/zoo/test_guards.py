@@ -80,6 +80,9 @@ def test_a_loss_that_is_no_number_stops_the_run():
     for loss in (math.nan, math.inf):
         with pytest.raises(BrokenRun, match="epoch 3"):
             guards.check_loss(loss, 3)
+    with pytest.raises(BrokenRun) as first:
+        guards.check_loss(math.nan, 1)
+    assert "so far is kept" not in first.value.hint  # there is none yet
 
 
 def test_the_prior_of_fer2013_is_the_famous_24_percent():
