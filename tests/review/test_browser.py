@@ -126,12 +126,7 @@ def correct(tab: Browser, url: str, suspects: list[str]) -> str:
 
     new = annotate(tab)
     tab.until(left(n - 5, n, 5))
-    tab.until(TOLD.format("relabelled", 4))  # without anybody loading the page anew
     tab.screenshot(SHOTS / "9-five-to-pull.png")
-    choose(tab, n - 5, "Suspect labels, not decided")
-    tab.until(f"{TILES}.length > 6")
-    time.sleep(2)
-    tab.screenshot(SHOTS / "10-not-decided.png")
     return new
 
 
