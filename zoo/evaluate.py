@@ -44,19 +44,14 @@ def evaluate(
     folder = Folder(Path(run))
     folder.must_exist()
     out = folder.path / f"evaluation-{split}.json"
-    if save_predictions is not None and Path(save_predictions).suffix != ".parquet":
-        raise BadOption(f"--save-predictions cannot be {save_predictions}.", "Name a .parquet file.")
-    for path in (out if save else None, save_predictions):
-        if path is not None:
-            report.check_free(Path(path), force)
+    if save:
+        report.check_free(out, force)
     device, _ = resolve(device, "32-true")
     net, meta = checkpoint.load(folder.model)
     trained_on = folder.absolute(meta.manifest)
     source = Manifest(Path(manifest or trained_on))
-    if save_predictions is not None and Path(save_predictions).resolve() == source.path.resolve():
-        raise AlreadyExists(
-            f"{save_predictions} is the manifest, and inputs are never modified.", "Choose another --save-predictions."
-        )
+    if save_predictions is not None:
+        _check_table(Path(save_predictions), source, force)
     checkpoint.check_classes(meta, source.taxonomy, str(source.path))
     rows = _rows(meta, source, dataset, own=manifest is None)
     where = rows.where(split)
@@ -78,6 +73,15 @@ def evaluate(
         scored = {split: (images.where, calibrate.apply(raw, meta.temperature))}
         predictions.save(Path(save_predictions), predictions.gather(meta, rows, scored))
     return result
+
+
+def _check_table(path: Path, source: Manifest, force: bool) -> None:
+    """Raise BadOption or AlreadyExists, before the work, if predictions could not be written to `path`."""
+    if path.suffix != ".parquet":
+        raise BadOption(f"--save-predictions cannot be {path}.", "Name a .parquet file.")
+    if path.resolve() == source.path.resolve():
+        raise AlreadyExists(f"{path} is the manifest, and inputs are never modified.", "Choose another file.")
+    report.check_free(path, force)
 
 
 def _rows(meta: Meta, source: Manifest, dataset: str | None, own: bool) -> Rows:
