@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ferdata import progress
 from ferdata.alignment import NO_FACE
 from ferdata.detect import Box
-from ferdata.errors import BadOption
+from ferdata.errors import AlreadyExists, BadOption
 from ferdata.images import UnreadableImage, decode
-from ferdata.manifest import check_output
+from ferdata.manifest import KEY, check_output
 from ferdata.paths import must_be_file
 from ferdata.schema import IMAGE_SUFFIXES, is_image
 from zoo import checkpoint, preprocess, video
@@ -251,6 +252,19 @@ def _check_table(path: Path, force: bool) -> None:
     if path.suffix.lower() not in TABLES:
         raise BadOption(f"--out cannot be {path}.", "Name a .parquet or a .csv file.")
     check_output(path, force)
+    if _is_ours(path):
+        raise AlreadyExists(
+            f"{path} is a manifest, or a run's own predictions, and is not replaced even with --force.",
+            "Choose another --out.",
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    """Say whether the file is a manifest or a run's predictions, by the metadata that both carry."""
+    try:
+        return KEY in (pq.read_metadata(path).metadata or {})
+    except (OSError, pa.ArrowException):  # not there, or no Parquet
+        return False
 
 
 def save(path: Path, predictions: Sequence[Prediction], classes: Sequence[str]) -> None:

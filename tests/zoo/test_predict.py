@@ -226,3 +226,15 @@ def test_the_command_exports_too(ferdata, manifest_path, tmp_path):
     assert json.loads(ferdata("export", run, "--json", "-o", "m.onnx").out)["parity"]["labels"] == 0
     refused = ferdata("export", run, "-o", "m.onnx")
     assert (refused.code, "--force" in refused.err) == (1, True)
+
+
+def test_a_table_never_replaces_a_manifest_or_a_runs_own_predictions(manifest_path, tmp_path):
+    from zoo.predict import _check_table
+
+    before = manifest_path.read_bytes()
+    with pytest.raises(AlreadyExists, match="even with --force"):
+        _check_table(manifest_path, force=True)
+    assert manifest_path.read_bytes() == before
+    junk = tmp_path / "junk.parquet"
+    junk.write_bytes(b"no table")
+    _check_table(junk, force=True)
