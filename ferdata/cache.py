@@ -48,12 +48,32 @@ class Entry:
     in_use: bool
 
 
+_kept: set[int] = set()  # descriptors whose locks are ours for longer than a moment
+
+
+def _close(descriptor: int, pid: int) -> None:
+    if pid == os.getpid():
+        _kept.discard(descriptor)
+        os.close(descriptor)
+
+
+def _leave_to_the_parent() -> None:
+    while _kept:
+        os.close(_kept.pop())
+
+
+# Open in a forked process too, a lock would outlive the process that took it.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_the_parent)
+
+
 class Held:
     """An entry in use: until `release`, or until this is garbage, nobody takes it out of the cache."""
 
     def __init__(self, path: Path, about: Mapping[str, Any], descriptor: int) -> None:
         self.path, self.about = path, about
-        self._close = weakref.finalize(self, os.close, descriptor)
+        _kept.add(descriptor)
+        self._close = weakref.finalize(self, _close, descriptor, os.getpid())
 
     def release(self) -> None:
         """Let the entry go."""
@@ -145,12 +165,13 @@ def turn(kind: str, key: str) -> Iterator[None]:
         if _is_still(descriptor, lock):
             break
         os.close(descriptor)  # whoever had it has removed it
+    _kept.add(descriptor)
     try:
         yield
     finally:
         with contextlib.suppress(OSError):
             lock.unlink()
-        os.close(descriptor)
+        _close(descriptor, os.getpid())
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -205,3 +206,14 @@ def make(name: str, model: bytes | None = None) -> Detector:
     if name == "yunet":
         return YuNet(read_model(find_model()) if model is None else model)
     raise BadOption(f"There is no detector {name!r}.", f"Choose one of {', '.join(DETECTORS)}.")
+
+
+_own = threading.local()
+
+
+def here(name: str, model: bytes | None = None) -> Detector:
+    """Return this thread's detector, made once: one cannot look at two pictures at once. Raises as `make` does."""
+    if getattr(_own, "made", None) != (name, model):
+        _own.detector, _own.made = make(name, model), (name, model)
+    detector: Detector = _own.detector
+    return detector

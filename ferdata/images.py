@@ -1,6 +1,7 @@
 """Image bytes to facts, in one decode: size, mode, hashes, brightness, contrast, sharpness."""
 
 import hashlib
+import math
 import os
 from dataclasses import dataclass
 from functools import lru_cache
@@ -46,32 +47,37 @@ def decode(data: bytes) -> NDArray[np.integer]:
     if not data:
         raise UnreadableImage("empty file")
     # OpenCV fills the rest of a cut file with grey and says nothing, so the end mark is looked for.
-    if data.startswith(b"\x89PNG") and b"IEND" not in data[-64:]:
+    if data.startswith(b"\x89PNG"):
+        whole, animated = b"IEND" in data[-64:], b"acTL" in data[:1024]
+    elif data.startswith(b"\xff\xd8"):
+        whole, animated = b"\xff\xd9" in data[-4096:], False
+    else:
+        whole, animated = True, _is_animated(data)
+    if not whole:
         raise UnreadableImage("cut short: no end mark")
-    if data.startswith(b"\xff\xd8") and b"\xff\xd9" not in data[-4096:]:
-        raise UnreadableImage("cut short: no end mark")
-    if _is_animated(data):
+    if animated:
         raise UnreadableImage("animated: which frame is the face?")
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_STORED)
     except cv2.error as error:
         large = "PIXELS" in error.err or "WIDTH" in error.err or "HEIGHT" in error.err
         why = f"larger than {MOST_PIXELS:,} pixels" if large else error.err
         raise UnreadableImage(f"refused by the decoder: {why}") from None
     if image is None:
         raise UnreadableImage("not a whole image")
-    if image.dtype not in (np.uint8, np.uint16):
+    if image.dtype.char not in "BH":  # uint8 and uint16
         raise UnreadableImage(f"pixels of type {image.dtype}")
-    whole = cast("NDArray[np.integer]", image)
-    return whole if whole.ndim == 2 else cast("NDArray[np.integer]", cv2.cvtColor(whole, cv2.COLOR_BGR2RGB))
+    found = cast("NDArray[np.integer]", image)
+    return found if found.ndim == 2 else cast("NDArray[np.integer]", cv2.cvtColor(found, cv2.COLOR_BGR2RGB))
+
+
+_AS_STORED = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
 
 
 def _is_animated(data: bytes) -> bool:
-    """Return whether a GIF, PNG, WebP or TIFF holds several pictures, of which the decoder would give the first."""
+    """Return whether a GIF, WebP or TIFF holds several pictures, of which the decoder would give the first."""
     if data.startswith(b"GIF8"):
         return _gif_pictures(data) > 1
-    if data.startswith(b"\x89PNG"):
-        return b"acTL" in data[:1024]
     if data[:4] in (b"II*\0", b"MM\0*"):
         order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
         at = int.from_bytes(data[4:8], order)
@@ -124,17 +130,37 @@ def pixel_hash(image: NDArray[np.integer]) -> str:
 
     RGB with three equal channels counts as grey, so that a grey picture saved as colour stays the same picture.
     """
-    if image.ndim == 3 and (image[..., 0] == image[..., 1]).all() and (image[..., 1] == image[..., 2]).all():
-        image = image[..., 0]
-    digest = hashlib.blake2b(_form(image.shape, image.dtype), digest_size=16)
-    digest.update(np.ascontiguousarray(image).data)
-    return digest.hexdigest()
+    return _pixel_hashes(image[None])[0]
+
+
+def _pixel_hashes(stack: NDArray[np.integer]) -> list[str]:
+    """Return the hash of each image of a stack (n, H, W) or (n, H, W, 3)."""
+    if stack.ndim == 4:
+        first = stack[..., :1]
+        grey = (stack[..., 1:] == first).all(axis=(1, 2, 3))
+        return [_hash(image[..., 0] if g else image) for image, g in zip(stack, grey.tolist(), strict=True)]
+    return [_hash(image) for image in stack]
+
+
+def _hash(image: NDArray[np.integer]) -> str:
+    digest = _form(image.shape, image.dtype).copy()
+    digest.update(np.ascontiguousarray(image))
+    return str(digest.hexdigest())
 
 
 @lru_cache(maxsize=256)
-def _form(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
-    """Return what stands for an image's shape and depth in its hash."""
-    return repr((shape, dtype.name)).encode()
+def _form(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Any:
+    """Return a hash that has taken in an image's shape and depth."""
+    return hashlib.blake2b(repr((shape, dtype.name)).encode(), digest_size=16)
+
+
+def _cosines(n: int) -> NDArray[np.float64]:
+    """Return the lowest `n` frequencies of a DCT-II over 32 values, (n, 32), in whole numbers."""
+    waves: NDArray[np.float64] = np.cos(np.pi * np.outer(np.arange(n), 2 * np.arange(32) + 1) / 64)
+    return np.rint(waves * (1 << 15))
+
+
+_DOWN, _ACROSS = _cosines(9), _cosines(8).T
 
 
 def perceptual_hash(grey: NDArray[np.uint8]) -> int:
@@ -142,12 +168,23 @@ def perceptual_hash(grey: NDArray[np.uint8]) -> int:
 
     The constant term, which is always positive, gives its place to the next vertical frequency. Signs, rather than
     the usual comparison with the median, because mirroring then only negates every second column: see `mirrored`.
+    The cosines are whole numbers, so that the sums are exact, and equal on every machine.
     """
-    small = cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32)
-    frequencies = cv2.dct(small)
-    low = frequencies[:8, :8].copy()
-    low[0, 0] = frequencies[8, 0]
-    return int.from_bytes(np.packbits(low > 0).tobytes(), "big")
+    return int(perceptual_hashes(grey[None])[0])
+
+
+def perceptual_hashes(stack: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Return the `perceptual_hash` of each image of a stack, uint8 (n, H, W), as uint64 (n,)."""
+    n, height, width = stack.shape
+    if height >= 32 <= width:
+        # One tall image: where it shrinks, no pixel of the copy is made of two pictures' pixels.
+        small = cv2.resize(stack.reshape(n * height, width), (32, 32 * n), interpolation=cv2.INTER_AREA)
+    else:
+        small = np.concatenate([cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA) for grey in stack])
+    waves = np.matmul(_DOWN, np.matmul(small.reshape(n, 32, 32).astype(np.float64), _ACROSS))  # below 2 ** 53: exact
+    low = waves[:, :8].copy()
+    low[:, 0, 0] = waves[:, 8, 0]
+    return np.packbits((low > 0).reshape(n, 64), axis=1).view(">u8")[:, 0].astype(np.uint64)
 
 
 ODD_COLUMNS = 0x5555555555555555  # the frequencies that change sign when left and right are swapped
@@ -165,20 +202,99 @@ def as_uint8(image: NDArray[np.integer]) -> NDArray[np.uint8]:
 
 def measure(image: NDArray[np.integer]) -> Facts:
     """Return the facts of a decoded image, as `decode` gives it."""
-    eight = as_uint8(image)
-    grey = eight if eight.ndim == 2 else cv2.cvtColor(eight, cv2.COLOR_RGB2GRAY).astype(np.uint8, copy=False)
-    mean, deviation = cv2.meanStdDev(grey)
-    edges = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))[1][0, 0] / 255  # whole numbers within 4 x 255
-    return Facts(
-        pixel_hash=pixel_hash(image),
-        phash=perceptual_hash(grey),
-        width=image.shape[1],
-        height=image.shape[0],
-        mode=("L" if image.ndim == 2 else "RGB") + ("16" if image.dtype == np.uint16 else ""),
-        brightness=float(mean[0, 0]) / 255,
-        contrast=float(deviation[0, 0]) / 255,
-        sharpness=float(edges) ** 2,
-    )
+    measured = Measured()
+    measured.add(image)
+    return Facts(**{name: column[0] for name, column in measured.columns().items()})
+
+
+class Measured:
+    """The facts of decoded images, as `decode` gives them, in the order in which they were added.
+
+    Images of one shape are measured together, which takes half the time of one by one. They are held until then, at
+    most HELD values of them.
+    """
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[Any]] = {name: [] for name in Facts.__slots__}
+        self._waiting: list[NDArray[np.integer]] = []
+        self._held = 0
+
+    def add(self, image: NDArray[np.integer]) -> None:
+        """Take an image in."""
+        self._waiting.append(image)
+        self._held += image.size
+        if self._held >= HELD:
+            self._measure()
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Return a column for each field of `Facts`."""
+        self._measure()
+        return self._columns
+
+    def _measure(self) -> None:
+        waiting, self._waiting, self._held = self._waiting, [], 0
+        alike: dict[tuple[tuple[int, ...], str], list[int]] = {}
+        for i, image in enumerate(waiting):
+            alike.setdefault((image.shape, image.dtype.char), []).append(i)
+        found: list[tuple[Any, ...]] = [()] * len(waiting)
+        for (shape, _), places in alike.items():
+            step = max(1, STACK // math.prod(shape))
+            for at in range(0, len(places), step):
+                some = places[at : at + step]
+                facts = _measured([waiting[i] for i in some])
+                for i, values in zip(some, zip(*facts.values(), strict=True), strict=True):
+                    found[i] = values
+        for column, values in zip(self._columns.values(), zip(*found, strict=True), strict=bool(found)):
+            column += values
+
+
+HELD = 1 << 22  # values
+STACK = 1 << 17  # values measured together, so that they stay in the processor's cache
+
+
+def _measured(images: list[NDArray[np.integer]]) -> dict[str, list[Any]]:
+    """Return the facts of images of one shape and depth, by field."""
+    n, (height, width) = len(images), images[0].shape[:2]
+    joined = b"".join([np.ascontiguousarray(image).data for image in images])  # five times as fast as numpy.stack
+    stack = np.frombuffer(joined, images[0].dtype).reshape(n, *images[0].shape)
+    grey = as_uint8(stack)
+    if grey.ndim == 4:
+        tall = cv2.cvtColor(grey.reshape(n * height, width, 3), cv2.COLOR_RGB2GRAY)
+        grey = np.asarray(tall, np.uint8).reshape(n, height, width)
+    # Sums of whole numbers: exact, whatever the order in which they are added.
+    total = cv2.reduce(grey.reshape(-1, width), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).reshape(n, height).sum(1)
+    squares = cv2.reduce(grey.reshape(n, -1), 1, cv2.REDUCE_SUM2, dtype=cv2.CV_64F)[:, 0]
+    return {
+        "pixel_hash": _pixel_hashes(stack),
+        "phash": perceptual_hashes(grey).tolist(),
+        "width": [width] * n,
+        "height": [height] * n,
+        "mode": [("L" if stack.ndim == 3 else "RGB") + ("16" if stack.dtype == np.uint16 else "")] * n,
+        "brightness": (total / (height * width) / 255).tolist(),
+        "contrast": (np.sqrt(_variance(total, squares, height * width)) / 255).tolist(),
+        "sharpness": (_sharpness(grey) / 255**2).tolist(),
+    }
+
+
+def _variance(total: NDArray[Any], squares: NDArray[Any], n: int) -> NDArray[np.float64]:
+    """Return the variance of n values of which these are the sums and the sums of squares."""
+    mean = total / n
+    return np.maximum(squares / n - mean * mean, 0)
+
+
+def _sharpness(stack: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the variance of each image's Laplacian, whose values are whole numbers within 4 x 255."""
+    n, height, width = stack.shape
+    # Each image gets a rim as OpenCV would give it (reflected, the edge itself once), so that they do not touch.
+    rimmed = np.empty((n, height + 2, width + 2), np.uint8)
+    rimmed[:, 1:-1, 1:-1] = stack
+    rimmed[:, 0, 1:-1], rimmed[:, -1, 1:-1] = stack[:, min(1, height - 1)], stack[:, max(0, height - 2)]
+    rimmed[:, :, 0], rimmed[:, :, -1] = rimmed[:, :, min(2, width)], rimmed[:, :, max(1, width - 1)]
+    tall = rimmed.reshape(-1, width + 2)
+    edges = cv2.Laplacian(tall, cv2.CV_16S, borderType=cv2.BORDER_REPLICATE).reshape(rimmed.shape)
+    inner = edges[:, 1:-1, 1:-1]
+    squares = np.einsum("nij,nij->n", inner, inner, dtype=np.float64)
+    return _variance(inner.sum((1, 2), dtype=np.int64), squares, height * width)
 
 
 class Video:

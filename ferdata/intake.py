@@ -9,7 +9,6 @@ import platform
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +19,19 @@ from ferdata import images as pictures
 from ferdata import labels, progress
 from ferdata.engine import Engine, run
 from ferdata.errors import BrokenSource, ImagesMissing, UnknownLabel
-from ferdata.paths import inside, must_be_file, read_inside
+from ferdata.paths import Below, inside, must_be_file
 from ferdata.release import strangers
 from ferdata.schema import ADAPTER_COLUMNS, BY_NAME, Frame, Sample, arrow_schema, arrow_type
 from ferdata.source import Layout, Skipped
 
-BATCH = 512
+BATCH = 1024  # images measured by one call, at most
+EMBEDDED = 64  # the same, where their bytes come back with what was measured
+BATCHES = 16  # at least so many, where there are enough images, so that all workers have some
 NAMED = 5  # rows told by name
-AHEAD = 250_000  # samples looked at before the first is read, about 100 MB
+BEGUN = 8 * BATCH  # samples known before the first is read
+AHEAD = 250_000  # looked at while the first are read, about 100 MB
 MOST_FRAMES = 4096  # of one clip in a batch, so that memory stays bounded
 Stored = tuple[bytes | None, str | None]  # the image's own bytes, its path
-_said = attrgetter(*ADAPTER_COLUMNS)
-_found = attrgetter(*pictures.Facts.__slots__)
 
 
 @dataclass(frozen=True)
@@ -96,29 +96,45 @@ class Intake:
         self, samples: Iterable[Sample | Skipped], engine: Engine, done: Iterable[pa.RecordBatch] = (), skip: int = 0
     ) -> Iterator[pa.RecordBatch]:
         """Yield measured rows; `done` are those of an earlier run, which the first `skip` samples became."""
-        kept, total = self._ahead(self._kept(samples))
-        with progress.bar(f"ingest {self.setting.dataset}", total, "images") as advance:
+        kept = self._kept(samples)
+        with progress.bar(f"ingest {self.setting.dataset}", None, "images") as advance:
             for batch in done:
                 yield self._count((batch, []), advance)
             for _ in itertools.islice(kept, skip):
                 pass
-            for measured in run(engine, Measure(self.setting), _chunks(kept)):
+            for measured in run(engine, Measure(self.setting), self._chunks(kept, advance)):
                 yield self._count(measured, advance)
 
-    def _ahead(self, samples: Iterator[Sample]) -> tuple[Iterator[Sample], int | None]:
-        """Look ahead, so that a bar knows its end and a strange label stops the ingest before any image is read.
+    def _chunks(self, samples: Iterator[Sample], advance: progress.Advance) -> Iterator[list[Sample]]:
+        """Cut the samples into batches, small ones where there are few, so that every worker has some.
 
-        Samples that carry pixels, and more than AHEAD others, would not fit into memory: then the published number
-        is the best guess, if there is one.
+        A clip's frames stay together, since reading one means reading all before it.
         """
-        begun: list[Sample] = []
-        for sample in samples:
-            begun.append(sample)
-            if len(begun) >= AHEAD or not isinstance(sample.image, str | Frame):
-                counts = self.setting.layout.counts.values()
-                published = sum(each.get("all") or sum(each.values()) for each in counts)
-                return itertools.chain(begun, samples), max(published, len(begun)) if published else None
-        return iter(begun), len(begun)
+        begun, more = _ahead(samples, BEGUN)
+        most = BATCH if more else max(1, len(begun) // BATCHES)
+        chunk: list[Sample] = []
+        for sample in itertools.chain(begun, self._rest(samples, advance, self.rows + len(begun))):
+            large = self.setting.embed or isinstance(sample.image, Frame)
+            full = len(chunk) >= (min(most, EMBEDDED) if large else most)
+            if full and not (_video(sample) and _video(sample) == _video(chunk[-1]) and len(chunk) < MOST_FRAMES):
+                yield chunk
+                chunk = []
+            chunk.append(sample)
+        if chunk:
+            yield chunk
+
+    def _rest(self, samples: Iterator[Sample], advance: progress.Advance, begun: int) -> Iterator[Sample]:
+        """Yield what comes after the first samples; it is looked at while those are worked at.
+
+        So a bar soon knows its end, and a strange label soon stops the ingest. Samples that carry pixels, and more
+        than AHEAD others, would not fit into memory: then the published number is the best guess, if there is one.
+        """
+        ahead, more = _ahead(samples, AHEAD)
+        published = sum(each.get("all") or sum(each.values()) for each in self.setting.layout.counts.values())
+        if published or not more:
+            advance(0, total=max(begun + len(ahead), published if more else 0))
+        yield from ahead
+        yield from samples
 
     def _kept(self, samples: Iterable[Sample | Skipped]) -> Iterator[Sample]:
         remaining = iter(samples)
@@ -180,6 +196,16 @@ class Intake:
         return batch
 
 
+def _ahead(samples: Iterator[Sample], most: int) -> tuple[list[Sample], bool]:
+    """Return the next samples, up to `most` or the first that carries its pixels, and whether there may be more."""
+    found: list[Sample] = []
+    for sample in samples:
+        found.append(sample)
+        if len(found) == most or not isinstance(sample.image, str | Frame):
+            return found, True
+    return found, False
+
+
 def _listed(column: pa.Array) -> list[Any]:
     """Return a column of strings as Python's, without the scalar per row that `to_pylist` makes."""
     values: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
@@ -209,31 +235,31 @@ class Measure:
                 f"The machine {platform.node()} does not see {self.setting.root}.",
                 "Every worker reads the images itself: the root must be at the same path on all of them.",
             )
-        videos = _Videos(self.setting.root)
+        files, videos = Below(self.setting.root), _Videos(self.setting.root)
         kept: list[Sample] = []
-        facts: list[pictures.Facts] = []
         stored: list[Stored] = []
         rejects: list[Reject] = []
+        facts = pictures.Measured()
         for sample in samples:
             try:
-                image, storage = self._read(sample, videos)
-                facts.append(pictures.measure(image))
+                image, storage = self._read(sample, files, videos)
             except (OSError, pictures.UnreadableImage) as error:
                 rejects.append(self._why(sample, error))
                 continue
+            facts.add(image)
             kept.append(sample)
             stored.append(storage)
-        return self._rows(kept, facts, stored), rejects
+        return self._rows(kept, facts.columns(), stored), rejects
 
-    def _read(self, sample: Sample, videos: "_Videos") -> tuple[Any, Stored]:
-        if isinstance(sample.image, Frame):
-            image = videos.read(self.setting.prefix + sample.image.path, sample.image)
-            return image, (pictures.encode_png(image), None)
-        if not isinstance(sample.image, str):
-            return sample.image, (pictures.encode_png(sample.image), None)
-        path = self.setting.prefix + sample.image
-        data = read_inside(self.setting.root, path)
-        return pictures.decode(data), (data if self.setting.embed else None, path)
+    def _read(self, sample: Sample, files: Below, videos: "_Videos") -> tuple[Any, Stored]:
+        if isinstance(sample.image, str):
+            path = self.setting.prefix + sample.image
+            data = files.read(path)
+            return pictures.decode(data), (data if self.setting.embed else None, path)
+        image = sample.image
+        if isinstance(image, Frame):
+            image = videos.read(self.setting.prefix + image.path, image)
+        return image, (pictures.encode_png(image), None)
 
     def _why(self, sample: Sample, error: Exception) -> Reject:
         if isinstance(error, FileNotFoundError):
@@ -247,24 +273,25 @@ class Measure:
         named = sample.image.path if isinstance(sample.image, Frame) else str(sample.image)
         return Reject(_id(self.setting, sample.key), self.setting.prefix + named, reason, detail)
 
-    def _rows(self, kept: list[Sample], facts: list[pictures.Facts], stored: list[Stored]) -> pa.RecordBatch:
+    def _rows(self, kept: list[Sample], facts: dict[str, list[Any]], stored: list[Stored]) -> pa.RecordBatch:
         if not kept:
             return self._derived(arrow_schema(*INGESTED).empty_table())
         data, paths = zip(*stored, strict=True)
+        keys, _, *said = zip(*kept, strict=True)
         kind = arrow_type(BY_NAME["image"])
         columns: dict[str, Any] = {
-            "sample_id": [_id(self.setting, s.key) for s in kept],
-            "dataset": [self.setting.dataset] * len(kept),
+            "sample_id": [_id(self.setting, key) for key in keys],
+            "dataset": pa.repeat(self.setting.dataset, len(kept)),
             "image": pa.StructArray.from_arrays(
                 [_column(data, kind[0].type), _column(paths, kind[1].type)], fields=list(kind)
             ),
-            **dict(zip(pictures.Facts.__slots__, zip(*map(_found, facts), strict=True), strict=True)),
-            **dict(zip(ADAPTER_COLUMNS, zip(*map(_said, kept), strict=True), strict=True)),
+            **facts,
+            **dict(zip(ADAPTER_COLUMNS, said, strict=True)),
+            "reviewed_label": pa.nulls(len(kept), pa.string()),
         }
         columns["action_units"] = [
             units and [{"au": au, "intensity": i} for au, i in units] for units in columns["action_units"]
         ]
-        columns["reviewed_label"] = [None] * len(kept)
         schema = arrow_schema(*INGESTED)
         arrays = [
             given if isinstance(given, pa.Array) else _column(given, field.type)
@@ -287,19 +314,6 @@ INGESTED = ("sample_id", "dataset", "image", *pictures.Facts.__slots__, *ADAPTER
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Return `values` as an array; most columns of most datasets hold nothing, which is seen faster than converted."""
     return pa.nulls(len(values), kind) if values.count(None) == len(values) else pa.array(values, kind)
-
-
-def _chunks(samples: Iterator[Sample]) -> Iterator[list[Sample]]:
-    """Cut the samples into batches; a clip's frames stay together, since reading one means reading all before it."""
-    chunk: list[Sample] = []
-    for sample in samples:
-        full = len(chunk) >= BATCH
-        if full and not (_video(sample) and _video(sample) == _video(chunk[-1]) and len(chunk) < MOST_FRAMES):
-            yield chunk
-            chunk = []
-        chunk.append(sample)
-    if chunk:
-        yield chunk
 
 
 def _video(sample: Sample) -> str:

@@ -155,6 +155,11 @@ def opened_here(path: Path, fingerprint: str) -> Manifest:
     return opened
 
 
+# A process forked from this one shares what is open here, and opens its own.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=opened_here.cache_clear)
+
+
 def stored_hash(row: Mapping[str, Any]) -> str:
     """Return the hash that the pixels of `row`'s image must have: the crop's own where it was aligned."""
     aligned = row.get("alignment")
@@ -266,7 +271,7 @@ class _Counts:
         split = pc.fill_null(made, "none")
         labelled = batch.column("target").is_valid()
         table = pa.table({"d": batch.column("dataset"), "s": split, "l": labelled})
-        for cell in table.group_by(["d", "s", "l"]).aggregate([([], "count_all")]).to_pylist():
+        for cell in table.group_by(["d", "s", "l"], use_threads=False).aggregate([([], "count_all")]).to_pylist():
             self.cells[cell["d"], cell["s"], cell["l"]] += cell["count_all"]
 
     def as_dict(self) -> dict[str, dict[str, dict[str, int]]]:

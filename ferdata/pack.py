@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata import cache, images, packfile, progress
-from ferdata.engine import Engine, Threads, run
+from ferdata.engine import Engine, local, run
 from ferdata.errors import BrokenSource
 from ferdata.fingerprint import Fingerprint
 from ferdata.manifest import Manifest, opened_here, read_image, stored_hash
@@ -104,7 +104,7 @@ def packs(
     done = {key: pack for key, job in jobs.items() if (pack := job.find())}
     missing = [jobs[key] for key in sorted(jobs.keys() - done.keys())]  # in one order everywhere: no deadlock
     if missing:
-        maker = _Maker(manifest, where_from, trust_files, engine or Threads())
+        maker = _Maker(manifest, where_from, trust_files, engine or local())
         try:
             done |= _make(maker, missing)
         except cache.NoRoom as error:

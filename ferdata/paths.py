@@ -23,20 +23,41 @@ def must_be_file(path: Path) -> None:
         raise OSError(errno.EINVAL, "no regular file", str(path))
 
 
+class Below:
+    """The files below a root, read by their paths relative to it; a folder is looked at once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._folders: dict[str, str] = {}
+
+    def read(self, relative: str) -> bytes:
+        """Return the bytes of a file. Raises OSError; PermissionError if its path leads out of the root."""
+        folder, _, name = relative.rpartition("/")
+        if name not in ("", "..") and _PLAIN:
+            within = self._folders.get(folder)
+            if within is None:
+                within = self._folders[folder] = str(_folder_inside(self.root, folder))
+            try:
+                descriptor = os.open(f"{within}/{name}", _PLAIN)
+            except OSError as error:
+                if error.errno != errno.ELOOP:  # a link, which is looked at below
+                    raise
+            else:
+                return _read(descriptor, relative)
+        path = inside(self.root, relative)
+        must_be_file(path)
+        return path.read_bytes()
+
+
+@lru_cache(maxsize=64)
+def below(root: Path) -> Below:
+    """Return the files below `root`."""
+    return Below(root)
+
+
 def read_inside(root: Path, relative: str) -> bytes:
     """Return the bytes of the file `root / relative`. Raises OSError; PermissionError if that leads out of `root`."""
-    folder, _, name = relative.rpartition("/")
-    if name not in ("", "..") and _PLAIN:
-        try:
-            descriptor = os.open(f"{_folder_inside(root, folder)}/{name}", _PLAIN)
-        except OSError as error:
-            if error.errno != errno.ELOOP:  # a link, which is looked at below
-                raise
-        else:
-            return _read(descriptor, relative)
-    path = inside(root, relative)
-    must_be_file(path)
-    return path.read_bytes()
+    return below(root).read(relative)
 
 
 # Opened so, a file is no link, and a pipe is not waited on; 0 where the system has no such thing.

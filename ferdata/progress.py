@@ -9,12 +9,12 @@ from typing import Protocol
 class Advance(Protocol):
     """Report `n` more pieces of work as done, optionally with a word on how it goes."""
 
-    def __call__(self, n: int = 1, note: str = "") -> None:
-        """Add `n` to what is done, and show `note` beside it."""
+    def __call__(self, n: int = 1, note: str = "", total: int | None = None) -> None:
+        """Add `n` to what is done, and show `note` beside it; `total` is how many there are, once that is known."""
 
 
-def _silent(n: int = 1, note: str = "") -> None:
-    del n, note
+def _silent(n: int = 1, note: str = "", total: int | None = None) -> None:
+    del n, note, total
 
 
 @contextmanager
@@ -40,9 +40,9 @@ def bar(what: str, total: int | None = None, unit: str = "rows") -> Iterator[Adv
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=total, rate="", note="")
 
-        def advance(n: int = 1, note: str = "") -> None:
+        def advance(n: int = 1, note: str = "", total: int | None = None) -> None:
             speed = progress.tasks[task].speed
             rate = f"{speed:,.0f} {unit}/s" if speed else ""
-            progress.update(task, advance=n, rate=rate, note=note)
+            progress.update(task, total=total, advance=n, rate=rate, note=note)  # a total of None changes nothing
 
         yield advance

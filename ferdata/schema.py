@@ -3,10 +3,10 @@
 Also `Sample`, the row that an adapter yields: the columns that adapters own, and where the image is.
 """
 
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,12 +17,14 @@ SCHEMA_VERSION = 1
 
 
 _COMMON = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2")
-IMAGE_SUFFIXES = frozenset((*_COMMON, ".pgm", ".ppm", ".pbm", ".pnm"))
+_SUFFIXES = (*_COMMON, ".pgm", ".ppm", ".pbm", ".pnm")
+IMAGE_SUFFIXES = frozenset(_SUFFIXES)
+LONGEST_SUFFIX = max(map(len, _SUFFIXES))
 
 
 def is_image(name: str) -> bool:
     """Return whether a file of that name is to be read as an image; macOS leftovers (`._a.png`) are not."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122
+    return not name.startswith(".") and name[-LONGEST_SUFFIX:].lower().endswith(_SUFFIXES)
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,7 @@ class Frame:
     turn: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(NamedTuple):
     """What an adapter says of one image; every field but the first two is a column that adapters own.
 
     `image` is a POSIX path relative to the root, a video's frame, or the pixels themselves, uint8 (H, W) grey or
@@ -155,7 +156,7 @@ class Sample:
     synthetic: bool = False
 
 
-ADAPTER_COLUMNS = tuple(f.name for f in fields(Sample))[2:]
+ADAPTER_COLUMNS = Sample._fields[2:]
 
 
 def arrow_type(column: Column) -> "pa.DataType":
@@ -179,6 +180,7 @@ def _arrow_type(kind: str) -> "pa.DataType":
     return types.get(kind) or pa.type_for_alias(kind)
 
 
+@lru_cache(maxsize=64)
 def arrow_schema(*names: str) -> "pa.Schema":
     """Return the Arrow schema of the named columns, or of the whole manifest."""
     import pyarrow as pa

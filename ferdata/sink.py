@@ -17,7 +17,7 @@ from ferdata.errors import AlreadyExists, CannotWrite
 from ferdata.parts import NAME, PART, name_of
 
 ROW_GROUP_BYTES = 16 << 20  # of image bytes: what a reader holds at once
-ROW_GROUP_ROWS = 1 << 16
+ROW_GROUP_ROWS = 1 << 15
 PART_BYTES = 256 << 20  # on disk: a part is closed once it has grown so far
 
 

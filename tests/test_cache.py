@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ferdata import cache
@@ -94,6 +95,31 @@ def test_an_entry_that_another_process_uses_is_never_taken_out() -> None:
         assert cache.entries()[0].in_use
         other.communicate("\n")
     assert len(cache.clear()[0]) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_lock_ends_with_the_process_that_took_it_whoever_was_forked_from_it() -> None:
+    put("used")
+    code = (
+        "import os, time\nfrom ferdata import cache\nheld = cache.find('pack', 'used')\n"
+        "if not os.fork():\n    held.release()\n    print('forked', flush=True)\n    time.sleep(60)\n"
+        "input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout
+        assert other.stdout.readline() == "forked\n"
+        (child,) = psutil.Process(other.pid).children()
+        assert cache.entries()[0].in_use  # what the child lets go is its parent's
+        assert cache.clear()[0] == []
+        other.kill()
+        other.wait()
+        try:
+            assert child.is_running()
+            assert len(cache.clear()[0]) == 1
+        finally:
+            child.kill()
 
 
 def test_what_cannot_fit_is_refused_and_takes_nothing_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,14 @@ from io import BytesIO
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from ferdata import images
 from tests.conftest import picture
+
+SIDES = st.one_of(st.integers(1, 130), st.sampled_from([32, 48, 64, 96]))
 
 
 def test_the_pixel_hash_survives_a_change_of_container() -> None:
@@ -57,6 +61,54 @@ def test_the_facts_of_one_colour_are_known() -> None:
     facts = images.measure(np.full((10, 20), 51, np.uint8))
     assert (facts.width, facts.height, facts.mode) == (20, 10, "L")
     assert (facts.brightness, facts.contrast, facts.sharpness) == (pytest.approx(0.2), 0, 0)
+
+
+SHAPES = st.one_of(st.tuples(SIDES, SIDES), st.tuples(SIDES, SIDES, st.just(3)))
+
+
+@given(st.lists(st.tuples(SHAPES, st.sampled_from(["B", "H"]), st.integers(0, 1 << 16)), min_size=1, max_size=6))
+@settings(max_examples=150, deadline=None)
+def test_pictures_have_the_same_facts_together_as_alone(wanted: list) -> None:
+    def drawn(shape: tuple[int, ...], kind: str, seed: int) -> np.ndarray:
+        rng = np.random.default_rng(seed)
+        return (
+            rng.integers(0, 256, shape).astype(kind) << (8 if kind == "H" else 0)
+            if seed % 3
+            else np.full(shape, 7, kind)
+        )
+
+    pictures = [drawn(*each) for each in [*wanted, *wanted]]
+    together = images.Measured()
+    for each in pictures:
+        together.add(each)
+    alone = [images.measure(each) for each in pictures]
+    for name, column in together.columns().items():
+        assert column == [getattr(facts, name) for facts in alone], name
+
+
+@given(st.tuples(SIDES, SIDES), st.integers(0, 1 << 16))
+@settings(max_examples=150, deadline=None)
+def test_facts_are_those_that_opencv_measures_one_by_one(shape: tuple[int, int], seed: int) -> None:
+    grey = np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
+    facts = images.measure(grey)
+    mean, deviation = (v[0, 0] / 255 for v in cv2.meanStdDev(grey))
+    edges = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))[1][0, 0] / 255
+    found = (facts.brightness, facts.contrast, facts.sharpness)
+    assert found == pytest.approx((mean, deviation, edges**2), rel=1e-9, abs=1e-9)
+    waves = cv2.dct(cv2.resize(grey, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32))
+    low = waves[:8, :8].copy()
+    low[0, 0] = waves[8, 0]
+    differ = (np.unpackbits(np.array([facts.phash], ">u8").view(np.uint8)).reshape(8, 8) == 1) != (low > 0)
+    assert not (differ & (np.abs(low) > 0.1)).any()  # a sign may differ where float32 cannot tell it
+
+
+def test_many_large_pictures_are_not_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "HELD", 5000)
+    measured = images.Measured()
+    for i in range(20):
+        measured.add(picture(i))
+        assert len(measured._waiting) * 48 * 48 < 5000
+    assert [len(column) for column in measured.columns().values()] == [20] * 8
 
 
 def test_a_sharp_picture_is_sharper_than_its_blur() -> None:

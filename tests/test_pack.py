@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 
 from ferdata import cache, images, manifest
-from ferdata.engine import Threads
+from ferdata.engine import Engine, Processes, Threads
 from ferdata.errors import BrokenSource, CannotWrite, ImagesMissing
 from ferdata.manifest import Manifest
 from ferdata.pack import Pack, packs, prepare
@@ -94,10 +94,11 @@ def test_a_second_opening_decodes_nothing_and_maps_the_same_file(tmp_path: Path)
         pack(path, [0, 1])
 
 
-def test_several_sides_are_packed_in_one_go_and_a_row_may_stand_in_two(tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", [Threads(3), Processes(3)], ids=["threads", "processes"])
+def test_several_sides_are_packed_in_one_go_and_a_row_may_stand_in_two(tmp_path: Path, engine: Engine) -> None:
     path = write(tmp_path / "m.parquet", [picture(i) for i in range(700)])
     wanted = {"train": np.arange(0, 700, 2), "val": np.arange(1, 700, 2), "all": np.arange(699, -1, -1)}
-    done = packs(Manifest(path), wanted | {"again": wanted["val"], "none": np.arange(0)}, 48, 1, engine=Threads(3))
+    done = packs(Manifest(path), wanted | {"again": wanted["val"], "none": np.arange(0)}, 48, 1, engine=engine)
     for name, where in wanted.items():
         assert np.array_equal(done[name].pixels[..., 0], np.stack([picture(int(i)) for i in where]))
     assert done["again"] is done["val"]

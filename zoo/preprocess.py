@@ -4,7 +4,6 @@ Training packs its images with the same two steps, `ferdata.pack.prepare` and `z
 align` cuts faces with the same transforms and resampling; so what a run is shown later is what it has learnt from.
 """
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -97,15 +96,13 @@ class Cutter:
         if self.detector == "haar" and model:
             raise BadOption("--model is YuNet's, and the detector is haar.", "Leave it out, or add --detect yunet.")
         self._model = detect.read_model(detect.find_model(model)) if self.detector == "yunet" else None
-        self._own = threading.local()  # a detector serves one thread
 
     def __call__(self, image: NDArray[np.integer]) -> list[Cut]:
         """Return the faces in a decoded image, the largest first; an empty list where a detector found none."""
         if self.detector is None:
             return [Cut(self.preprocess.pixels(image))]
-        if not hasattr(self._own, "detector"):
-            self._own.detector = detect.make(self.detector, self._model)
-        faces = sorted(self._own.detector(image), key=lambda face: -face.box[2] * face.box[3])[:FACES]
+        looking = detect.here(self.detector, self._model)
+        faces = sorted(looking(image), key=lambda face: -face.box[2] * face.box[3])[:FACES]
         return [Cut(self._pixels(image, face), face.box, face.score) for face in faces]
 
     def _pixels(self, image: NDArray[np.integer], face: Face) -> NDArray[np.uint8]:

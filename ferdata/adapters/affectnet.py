@@ -169,7 +169,7 @@ def _lists(base: Path, layout: Layout, automatic: bool) -> Iterator[Sample | Ski
             else:
                 seen.add(row.key)
                 image = f"{relative(images if images.is_dir() else nested, base)}/{row.key}"
-                yield replace(row, image=image, official_split=split)
+                yield row._replace(image=image, official_split=split)
 
 
 def _records(path: Path, layout: Layout) -> Iterator[Sample | Skipped]:
@@ -313,7 +313,7 @@ def _numpy(base: Path, folder: Path, split: str, layout: Layout) -> Iterator[Sam
             yield Skipped(key, "annotations that cannot be read")
             continue
         named = label if label is None else known(label, layout, annotations / f"{stem}_exp.npy", 1)
-        yield replace(sample, native_label=named)
+        yield sample._replace(native_label=named)
 
 
 def _folders(base: Path, layout: Layout) -> Iterator[Sample]:

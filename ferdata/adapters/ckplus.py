@@ -6,7 +6,7 @@ Where the official tree and CK+48 hold the same frames, their samples have the s
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ferdata.errors import BrokenSource, DatasetMissing
@@ -231,7 +231,7 @@ def _numbers(path: Path, count: int | None = None) -> list[float]:
 
 def _with_points(sample: Sample, frame: _Frame, folder: Path | None) -> Sample:
     path = folder and folder / frame.subject / frame.session / f"{frame.path.stem}_landmarks.txt"
-    return replace(sample, landmarks=tuple(_numbers(path, 136))) if path and path.is_file() else sample
+    return sample._replace(landmarks=tuple(_numbers(path, 136))) if path and path.is_file() else sample
 
 
 def _with_units(sample: Sample, frame: _Frame, folder: Path | None) -> Sample:
@@ -241,7 +241,7 @@ def _with_units(sample: Sample, frame: _Frame, folder: Path | None) -> Sample:
         return sample
     numbers = _numbers(path)
     pairs = zip(numbers[::2], numbers[1::2], strict=True)
-    return replace(sample, action_units=tuple((f"AU{int(unit)}", strength or None) for unit, strength in pairs))
+    return sample._replace(action_units=tuple((f"AU{int(unit)}", strength or None) for unit, strength in pairs))
 
 
 def _ck48(base: Path, policy: str) -> Iterator[Sample | Skipped]:

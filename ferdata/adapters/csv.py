@@ -91,7 +91,7 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
     del layout  # there is one
     seen: set[str] = set()
     for line, sample in _rows(_table(base, options)):
-        yield sample if sample.key not in seen else replace(sample, key=f"{sample.key}@{line}")
+        yield sample if sample.key not in seen else sample._replace(key=f"{sample.key}@{line}")
         seen.add(sample.key)
 
 

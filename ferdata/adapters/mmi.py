@@ -230,7 +230,7 @@ class _Choice:
             subject = _SUBJECT.match(path.name)
             row = Sample(key, relative(path, self.base), code, subject=subject and subject[1], sequence=folder.name)
             if path in stills:
-                yield replace(row, key=f"{key}{path.suffix.lower()}")
+                yield row._replace(key=f"{key}{path.suffix.lower()}")
             else:
                 yield from self._video(path, row, view)
 
@@ -251,8 +251,7 @@ class _Choice:
         for number, label in self._numbers(count, units, row.native_label):
             # Only a file of markers says which units are there.
             active = tuple((unit.name, None) for unit in units if unit.start <= number <= unit.end)
-            yield replace(
-                row,
+            yield row._replace(
                 key=f"{row.key}/{number:05d}",
                 image=Frame(str(row.image), number - 1, part, turn),
                 native_label=label,

@@ -1,7 +1,7 @@
 """Oulu-CASIA: six expressions of 80 people, filmed by two cameras under three lights, from neutral to the peak."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ferdata.errors import BrokenSource
@@ -139,7 +139,7 @@ def _chosen(base: Path, clip: _Clip, policy: str) -> Iterator[Sample]:
     chosen = clip.frames[-last:]
     first = clip.frames[0]
     if policy == "first-neutral" and first not in chosen:
-        yield replace(_sample(base, clip, first), native_label=FIRST)
+        yield _sample(base, clip, first)._replace(native_label=FIRST)
     yield from (_sample(base, clip, path) for path in chosen)
 
 

@@ -5,7 +5,7 @@ Both sets number their images alike (`train_00001`), so the compound set's keys 
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ferdata.errors import BadOption, BrokenSource
@@ -211,7 +211,7 @@ class _Tree:
             found = files.pop(file, None)
             label = known(word + code, layout, path, line)
             sample = Sample(key + stem, relative(found or images / file, self.base), native_label=label)
-            yield notes.of(stem, replace(sample, official_split=split, compound_label=WORDS.get(label)))
+            yield notes.of(stem, sample._replace(official_split=split, compound_label=WORDS.get(label)))
         for name in sorted(files):
             yield Sample(f"{key}unlisted/{Path(name).stem}", relative(files[name], self.base))
 
@@ -262,12 +262,12 @@ class _Annotations:
         if self.manual and (path := self.manual / f"{stem}_manu_attri.txt").is_file():
             points, gender, race, age = _read_attributes(path)
             landmarks = points if self.original and not self.points else None
-            sample = replace(sample, landmarks=landmarks, gender=gender, ethnicity=race, age=age)
+            sample = sample._replace(landmarks=landmarks, gender=gender, ethnicity=race, age=age)
         if self.points and (path := self.points / f"{stem}_auto_attri.txt").is_file():
-            sample = replace(sample, landmarks=_read_points(path))
+            sample = sample._replace(landmarks=_read_points(path))
         if self.original and self.boxes and (path := self.boxes / f"{stem}_boundingbox.txt").is_file():
             left, top, right, bottom = _numbers(path, 1, _text(path).split(), 4)
-            sample = replace(sample, face_box=(left, top, right - left, bottom - top))
+            sample = sample._replace(face_box=(left, top, right - left, bottom - top))
         return sample
 
 

@@ -1,11 +1,8 @@
 """What is amiss with pictures: from what ingest measured, and from a second look at the pixels."""
 
-import os
-import threading
-from collections import deque
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,14 +11,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata import detect, images, progress
+from ferdata.engine import local, run
 from ferdata.errors import ImagesMissing
-from ferdata.manifest import Manifest, stored_hash
+from ferdata.manifest import Manifest, read_image, stored_hash
 
 # isort: split
 import cv2  # after `ferdata.images`, which sets what OpenCV reads when it is imported
 
 READ = ("dataset", "width", "height", "mode", "brightness", "contrast", "sharpness")
-BATCH = 256  # rows: what a thread holds
+BATCH = 256  # rows: what a worker holds
 _Row = tuple[str | None, bool, bool, float, float, float]  # as the fields of Look
 Scores = NDArray[np.float32]  # one per row; NaN where a finding says nothing of the row
 # Detail is compared at one size: a photograph of 350 px that looks soft may be sharp for a net that sees it at 48.
@@ -94,26 +92,15 @@ def _grey(table: pa.Table, colour: NDArray[np.bool_]) -> Scores:
     return np.where(colour, 0, share[code]).astype(np.float32)
 
 
-def look(opened: Manifest, detector: str | None = None, model: bytes | None = None, threads: int | None = None) -> Look:
+def look(opened: Manifest, detector: str | None = None, model: bytes | None = None, workers: int | None = None) -> Look:
     """Read every image again, in streams; with `detector` also look for faces. Nothing is raised for lost images."""
-    viewer = _Viewer(opened, detector, model)
-    parts: list[list[_Row]] = []
-    waiting: deque[Future[list[_Row]]] = deque()
-    threads = threads or os.cpu_count() or 1
+    viewer = _Viewer(opened.roots(), detector, model)
+    rows: list[_Row] = []
     columns = [n for n in ("dataset", "image", "pixel_hash", "alignment") if n in opened.file.schema_arrow.names]
-    with ThreadPoolExecutor(threads) as pool, progress.bar("look", opened.rows, "images") as advance:
-        try:
-            for batch in opened.batches(columns, rows=BATCH):
-                waiting.append(pool.submit(viewer, batch))
-                while len(waiting) > 2 * threads:
-                    parts.append(waiting.popleft().result())
-                    advance(len(parts[-1]))
-            while waiting:
-                parts.append(waiting.popleft().result())
-                advance(len(parts[-1]))
-        finally:
-            pool.shutdown(cancel_futures=True)
-    rows = [row for part in parts for row in part]
+    with progress.bar("look", opened.rows, "images") as advance:
+        for part in run(local(workers), viewer, opened.batches(columns, rows=BATCH)):
+            rows += part
+            advance(len(part))
     reasons, changed, colour, detail, first, second = zip(*rows, strict=True) if rows else ((),) * 6
     return Look(
         list(reasons),
@@ -125,36 +112,34 @@ def look(opened: Manifest, detector: str | None = None, model: bytes | None = No
     )
 
 
+@dataclass(frozen=True)
 class _Viewer:
-    """Looks at batches of rows, on any number of threads, each of which has its own detector."""
+    """Looks at batches of rows, in any thread or process, each of which has its own detector."""
 
-    def __init__(self, opened: Manifest, detector: str | None, model: bytes | None) -> None:
-        self.opened, self.roots = opened, opened.roots()
-        self.detector, self.model = detector, model
-        self.own = threading.local()
+    roots: Mapping[str, Path | None]
+    detector: str | None
+    model: bytes | None
 
     def __call__(self, batch: pa.RecordBatch) -> list[_Row]:
         """Return for each row: why it is unreadable, whether changed, whether in colour, two faces' scores."""
-        if self.detector and not hasattr(self.own, "detector"):
-            self.own.detector = detect.make(self.detector, self.model)
         return [self._row(row) for row in batch.to_pylist()]
 
     def _row(self, row: Mapping[str, Any]) -> _Row:
         nothing = (False, False, np.nan, np.nan, np.nan)
         try:
-            image = images.decode(self.opened.read_image(row, self.roots))
+            image = images.decode(read_image(row, self.roots))
         except ImagesMissing:
             return "the file is gone", *nothing
         except images.UnreadableImage as error:
             return str(error), *nothing
         colour = image.ndim == 3 and not ((image == image[..., :1]).all())
-        faces = self._faces(image) if self.detector else (np.nan, np.nan)
+        faces = self._faces(self.detector, image) if self.detector else (np.nan, np.nan)
         return None, images.pixel_hash(image) != stored_hash(row), bool(colour), shrunk(image), *faces
 
-    def _faces(self, image: NDArray[np.integer]) -> tuple[float, float]:
+    def _faces(self, detector: str, image: NDArray[np.integer]) -> tuple[float, float]:
         """Return the scores of the two surest faces, 0 for none; the cascade has no scale, and is sure or is not."""
-        found = self.own.detector(image)
-        scores = sorted((f.score if self.detector == "yunet" else 1.0 for f in found), reverse=True)
+        found = detect.here(detector, self.model)(image)
+        scores = sorted((f.score if detector == "yunet" else 1.0 for f in found), reverse=True)
         first, second = [*scores, 0.0, 0.0][:2]
         return first, second
 

@@ -36,10 +36,10 @@ MEANING = {
     align, "--template", type=click.Choice(TEMPLATES),
     help="arcface: upright, on five points. eyes: on eyes and nose alone, the mouth may move. box: never turned.",
 )  # fmt: skip
-@option(align, "--workers", type=click.IntRange(1), help="Threads, or processes of Ray [default: one per core].")
+@option(align, "--workers", type=click.IntRange(1), help="Worker processes [default: one per core].")
 @option(
     align, "--engine", type=click.Choice(ENGINES),
-    help="local: threads. ray: worker processes, of this machine or of a cluster.",
+    help="local: this machine. ray: worker processes of Ray, here or on a cluster.",
 )  # fmt: skip
 @option(align, "--address", help="The Ray cluster: auto, or HOST:PORT [default: one started for this run].")
 @option(align, "--resume", help="Go on where this same align was interrupted (Ctrl-C).")

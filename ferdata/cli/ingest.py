@@ -73,11 +73,11 @@ def _command(name: str) -> click.Command:
         ),
         option(
             ingest, "--workers", type=click.IntRange(1),
-            help="Threads, or processes of Ray [default: one per core].",
+            help="Worker processes [default: one per core].",
         ),
         option(
             ingest, "--engine", type=click.Choice(ENGINES),
-            help="local: threads. ray: worker processes, of this machine or of a cluster.",
+            help="local: this machine. ray: worker processes of Ray, here or on a cluster.",
         ),
         option(ingest, "--address", help="The Ray cluster: auto, or HOST:PORT [default: one started for this run]."),
         option(ingest, "--resume", help="Go on where this same ingest was interrupted (Ctrl-C)."),

@@ -13,7 +13,7 @@ from ferdata.steps.rehydrate import Rehydrated, rehydrate
 @click.argument("recipe", type=click.Path(path_type=Path))
 @option(rehydrate, "-o", "--out", type=click.Path(path_type=Path), help="The manifest to write.")
 @option(rehydrate, "--root", multiple=True, metavar="NAME=DIR", help="Where a dataset is; may be repeated.")
-@option(rehydrate, "--workers", type=click.IntRange(1), help="Threads [default: one per core].")
+@option(rehydrate, "--workers", type=click.IntRange(1), help="Worker processes [default: one per core].")
 @option(rehydrate, "--force", help="Replace an existing manifest.")
 @json_option
 def command(recipe: Path, out: Path, root: tuple[str, ...], workers: int | None, force: bool, as_json: bool) -> None:

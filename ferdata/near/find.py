@@ -197,7 +197,7 @@ def variant(picture: NDArray[np.uint8], degrees: float, cut: float, x: float, y:
 
 def variant_hashes(picture: NDArray[np.uint8]) -> Hashes:
     """Return the perceptual hash of each of VARIANTS, uint64."""
-    return np.array([images.perceptual_hash(variant(picture, *v)) for v in VARIANTS], np.uint64)
+    return images.perceptual_hashes(np.stack([variant(picture, *v) for v in VARIANTS]))
 
 
 def _within_kinds(small: Small, kind: NDArray[np.int64], joined: _Joined) -> NDArray[np.int64]:

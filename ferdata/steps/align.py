@@ -1,7 +1,6 @@
 """Align: a manifest in, the same rows out with each image cut to its face, and how it was cut beside it."""
 
 import hashlib
-import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,7 +13,7 @@ import pyarrow as pa
 from ferdata import alignment, detect, images, progress
 from ferdata import manifest as files
 from ferdata.alignment import NO_FACE, SEVERAL, TEMPLATES, Aim, Crop, Published
-from ferdata.detect import DETECTORS, Detector, Points
+from ferdata.detect import DETECTORS, Points
 from ferdata.engine import ENGINES, Engine, choose, run
 from ferdata.errors import BadOption, InvalidManifest
 from ferdata.manifest import Manifest, opened_here, read_image
@@ -22,7 +21,8 @@ from ferdata.partial import Partial
 from ferdata.schema import arrow_schema
 
 FIRST = ("published", *DETECTORS)
-BATCH = 64  # rows: what an interruption loses, and what a thread holds
+BATCH = 64  # rows, at most: what an interruption loses, and what a worker holds
+BATCHES = 12  # at least so many, where there are enough rows, so that all workers have some until the end
 SIZES = (16, 1024)
 # What describes the image as it is here, and is measured again; `pixel_hash` stays, since decisions hang on it.
 MEASURED = ("phash", "width", "height", "mode", "brightness", "contrast", "sharpness")
@@ -67,9 +67,10 @@ def align(
     shrink the face) or `box` (never turned; also what is cut where there are no points). `size` is the crop's side in
     pixels, `margin` more on every side, as a share. Rows without a face, or with several, keep an issue. `face_box`
     and `landmarks` become the crop's; `pixel_hash` stays the source's, since decisions hang on it. `engine` is `local`
-    (`workers` threads) or `ray` (as many processes; `address`: those of a cluster, all of which see the manifest and
-    its images at their paths). `resume` goes on where the same align was interrupted. Raises NotAManifest, BadOption,
-    MissingModel, MissingExtra, ImagesMissing, InvalidManifest, AlreadyExists, CannotWrite, WorkersLost.
+    (`workers` processes; threads where the system cannot fork) or `ray` (as many of a cluster's, at `address` or
+    started here, all of which see the manifest and its images at their paths). `resume` goes on where the same align
+    was interrupted. Raises NotAManifest, BadOption, MissingModel, MissingExtra, ImagesMissing, InvalidManifest,
+    AlreadyExists, CannotWrite, WorkersLost.
     """
     opened, target = Manifest(Path(manifest)), Path(out)
     aim = _aim(size, margin, template)
@@ -169,7 +170,7 @@ class Cut:
             None if points is None else np.array(points, np.float64).reshape(-1, 2),
             None if row["face_box"] is None else tuple(row["face_box"]),
         )
-        crop = alignment.align(image, self.aim, _looking(self.detector, self.model), told, self.first)
+        crop = alignment.align(image, self.aim, detect.here(self.detector, self.model), told, self.first)
         facts = images.measure(crop.pixels)
         return {
             "image": {"bytes": images.encode_png(crop.pixels), "path": row["image"]["path"]},
@@ -216,25 +217,15 @@ def _flat(points: Points | None) -> list[float] | None:
     return None if points is None else [float(v) for v in points.ravel()]
 
 
-_own = threading.local()
-
-
-def _looking(name: str, model: bytes | None) -> Detector:
-    """Return this thread's detector: one cannot look at two pictures at once."""
-    if getattr(_own, "made", None) != (name, model):
-        _own.detector, _own.made = detect.make(name, model), (name, model)
-    detector: Detector = _own.detector
-    return detector
-
-
 def _aligned(opened: Manifest, cut: Cut, engine: Engine, partial: Partial) -> Iterator[pa.RecordBatch]:
     """Yield the rows of an earlier, interrupted run, then those after them, in order."""
     earlier, skip = partial.read()
+    rows = max(1, min(BATCH, opened.rows // BATCHES))
     with progress.bar("align", opened.rows, "images") as advance:
         for batch in earlier:
             advance(batch.num_rows)
             yield batch
-        for batch in run(engine, cut, opened.file.pieces(BATCH, skip)):
+        for batch in run(engine, cut, opened.file.pieces(rows, skip)):
             advance(batch.num_rows)
             yield batch
 

@@ -73,11 +73,11 @@ def ingest(
     defaults to manifests/<name>.parquet. `images` is `reference` (paths relative to the root; the default for
     folders) or `embed` (the files' own bytes; the default for archives); sources that are no image files are always
     embedded, losslessly. `votes` is the policy that turns annotator votes into labels. `unknown_labels` refuses
-    labels that the layout does not know, or keeps their rows without a label. `engine` is `local` (`workers` threads)
-    or `ray` (as many processes; `address`: those of a cluster, all of which see the root at its path). `resume` goes
-    on where an ingest into the same `out` was interrupted. `options` are the adapter's own. Raises DatasetMissing,
-    NotThisDataset, BrokenSource, UnknownLabel, AlreadyExists, CannotWrite, BadOption, MissingExtra, ImagesMissing,
-    WorkersLost.
+    labels that the layout does not know, or keeps their rows without a label. `engine` is `local` (`workers`
+    processes; threads where the system cannot fork) or `ray` (as many of a cluster's, at `address` or started here,
+    all of which see the root at its path). `resume` goes on where an ingest into the same `out` was interrupted.
+    `options` are the adapter's own. Raises DatasetMissing, NotThisDataset, BrokenSource, UnknownLabel, AlreadyExists,
+    CannotWrite, BadOption, MissingExtra, ImagesMissing, WorkersLost.
     """
     adapter = load(name)
     chosen = _options(adapter, options)

@@ -61,9 +61,9 @@ def pack(
 
     `size` is the side in pixels, `channels` 1 or 3: by default the images' own, as in train. `split` are the sides,
     `datasets` and `fold` as in train. `trust_files` takes images that have changed since ingest as they are now.
-    `engine` is `local` (`workers` threads) or `ray` (as many processes; `address`: those of a cluster, all of which
-    see the manifest and its images at their paths). Raises NotAManifest, BadOption, MissingExtra, ImagesMissing,
-    BrokenSource, CannotWrite, WorkersLost.
+    `engine` is `local` (`workers` processes; threads where the system cannot fork) or `ray` (as many of a cluster's,
+    at `address` or started here, all of which see the manifest and its images at their paths). Raises NotAManifest,
+    BadOption, MissingExtra, ImagesMissing, BrokenSource, CannotWrite, WorkersLost.
     """
     if size is not None and not SIZES[0] <= size <= SIZES[1]:
         raise BadOption(f"--size cannot be {size}.", f"Use {SIZES[0]} to {SIZES[1]} pixels.")
