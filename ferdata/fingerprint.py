@@ -3,8 +3,13 @@
 import hashlib
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+
+def _filled(column: pa.Array, value: Any) -> pa.Array:
+    return pc.fill_null(column, pa.scalar(value, column.type)) if column.null_count else column
 
 
 class Fingerprint:
@@ -23,22 +28,27 @@ class Fingerprint:
         if column.null_count == len(column):
             self._add_nothing(name, column.type, len(column))
             return
-        self._feed(f"{name}?", pc.cast(column.is_valid(), pa.uint8()))
+        if column.null_count:
+            self._feed(f"{name}?", pc.cast(column.is_valid(), pa.uint8()))
+        else:
+            self._hash(f"{name}?").update(b"\1" * len(column))
         if pa.types.is_struct(column.type):
             for i, f in enumerate(column.type):
                 self._add(f"{name}.{f.name}", pc.struct_field(column, [i]))  # null where the struct is
         elif pa.types.is_list(column.type):
-            lengths = pc.fill_null(pc.list_value_length(column), 0)
+            lengths = _filled(pc.list_value_length(column), 0)
             self._feed(f"{name}#", pc.cast(lengths, pa.int32()))
-            self._add(f"{name}[]", column.drop_null().flatten())
+            self._add(f"{name}[]", (column.drop_null() if column.null_count else column).flatten())
         elif pa.types.is_string(column.type):
-            text = pc.cast(pc.fill_null(column, ""), pa.binary())
-            self._feed(f"{name}#", pc.cast(pc.binary_length(text), pa.int64()))
-            whole = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(text)], pa.int32()), text), b"")
-            self._hash(name).update(whole[0].as_py())
+            text = _filled(column, "")
+            _, offsets, data = text.buffers()
+            ends = np.frombuffer(offsets, np.int32)[text.offset : text.offset + len(text) + 1]
+            self._hash(f"{name}#").update(np.diff(ends).astype(np.int64))
+            whole = b"" if data is None else memoryview(data)[ends[0] : ends[-1]]
+            self._hash(name).update(whole)
         else:
             plain = pc.cast(column, pa.uint8()) if pa.types.is_boolean(column.type) else column
-            self._feed(name, pc.fill_null(plain, pa.scalar(0, plain.type)))
+            self._feed(name, _filled(plain, 0))
 
     def _add_nothing(self, name: str, kind: pa.DataType, rows: int) -> None:
         """Add a column of nulls, which most are: the same bytes as any other's, but with no array made for them."""
@@ -56,7 +66,7 @@ class Fingerprint:
             self._hash(name).update(bytes(rows * (1 if pa.types.is_boolean(kind) else kind.byte_width)))
 
     def _feed(self, name: str, column: pa.Array) -> None:
-        self._hash(name).update(column.to_numpy(zero_copy_only=False).tobytes())
+        self._hash(name).update(np.ascontiguousarray(column.to_numpy(zero_copy_only=False)))
 
     def _hash(self, name: str) -> Any:
         return self.parts.setdefault(name, hashlib.blake2b(digest_size=16))

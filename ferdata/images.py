@@ -1,6 +1,7 @@
 """Image bytes to facts, in one decode: size, mode, hashes, brightness, contrast, sharpness."""
 
 import hashlib
+import itertools
 import math
 import os
 from dataclasses import dataclass
@@ -130,21 +131,24 @@ def pixel_hash(image: NDArray[np.integer]) -> str:
 
     RGB with three equal channels counts as grey, so that a grey picture saved as colour stays the same picture.
     """
-    return _pixel_hashes(image[None])[0]
+    return _pixel_hashes(np.ascontiguousarray(image)[None])[0]
 
 
 def _pixel_hashes(stack: NDArray[np.integer]) -> list[str]:
-    """Return the hash of each image of a stack (n, H, W) or (n, H, W, 3)."""
-    if stack.ndim == 4:
-        first = stack[..., :1]
-        grey = (stack[..., 1:] == first).all(axis=(1, 2, 3))
-        return [_hash(image[..., 0] if g else image) for image, g in zip(stack, grey.tolist(), strict=True)]
-    return [_hash(image) for image in stack]
+    """Return the hash of each image of a stack (n, H, W) or (n, H, W, 3) without gaps."""
+    colour = _form(stack.shape[1:], stack.dtype)
+    if stack.ndim == 3:
+        return [_hash(colour, image) for image in stack]
+    first = stack[..., 0]
+    grey = (stack == first[..., None]).all(axis=(1, 2, 3)).tolist()
+    plain = _form(first.shape[1:], first.dtype)
+    both = zip(stack, first, grey, strict=True)
+    return [_hash(plain, np.ascontiguousarray(f)) if g else _hash(colour, image) for image, f, g in both]
 
 
-def _hash(image: NDArray[np.integer]) -> str:
-    digest = _form(image.shape, image.dtype).copy()
-    digest.update(np.ascontiguousarray(image))
+def _hash(form: Any, image: NDArray[np.integer]) -> str:
+    digest = form.copy()
+    digest.update(image)
     return str(digest.hexdigest())
 
 
@@ -236,16 +240,15 @@ class Measured:
         alike: dict[tuple[tuple[int, ...], str], list[int]] = {}
         for i, image in enumerate(waiting):
             alike.setdefault((image.shape, image.dtype.char), []).append(i)
-        found: list[tuple[Any, ...]] = [()] * len(waiting)
+        found: dict[str, list[Any]] = {name: [] for name in self._columns}
         for (shape, _), places in alike.items():
             step = max(1, STACK // math.prod(shape))
             for at in range(0, len(places), step):
-                some = places[at : at + step]
-                facts = _measured([waiting[i] for i in some])
-                for i, values in zip(some, zip(*facts.values(), strict=True), strict=True):
-                    found[i] = values
-        for column, values in zip(self._columns.values(), zip(*found, strict=True), strict=bool(found)):
-            column += values
+                for name, values in _measured([waiting[i] for i in places[at : at + step]]).items():
+                    found[name] += values
+        back = np.argsort(list(itertools.chain(*alike.values()))).tolist() if len(alike) > 1 else None
+        for name, values in found.items():
+            self._columns[name] += values if back is None else [values[i] for i in back]
 
 
 HELD = 1 << 22  # values

@@ -3,6 +3,7 @@
 Batches are measured by an engine, each by one call of `Measure`, and come out in the order of the samples.
 """
 
+import contextlib
 import errno
 import itertools
 import platform
@@ -25,7 +26,8 @@ from ferdata.schema import ADAPTER_COLUMNS, BY_NAME, Frame, Sample, arrow_schema
 from ferdata.source import Layout, Skipped
 
 BATCH = 1024  # images measured by one call, at most
-EMBEDDED = 64  # the same, where their bytes come back with what was measured
+FRAMES = 64  # the same of videos, whose frames come back as PNGs
+EMBEDDED = 8 << 20  # bytes of files that come back from one call, about
 BATCHES = 16  # at least so many, where there are enough images, so that all workers have some
 NAMED = 5  # rows told by name
 BEGUN = 8 * BATCH  # samples known before the first is read
@@ -112,16 +114,26 @@ class Intake:
         """
         begun, more = _ahead(samples, BEGUN)
         most = BATCH if more else max(1, len(begun) // BATCHES)
+        if self.setting.embed and (size := self._typical_size(begun)):
+            most = max(1, min(most, EMBEDDED // size))
         chunk: list[Sample] = []
         for sample in itertools.chain(begun, self._rest(samples, advance, self.rows + len(begun))):
-            large = self.setting.embed or isinstance(sample.image, Frame)
-            full = len(chunk) >= (min(most, EMBEDDED) if large else most)
+            full = len(chunk) >= (min(most, FRAMES) if isinstance(sample.image, Frame) else most)
             if full and not (_video(sample) and _video(sample) == _video(chunk[-1]) and len(chunk) < MOST_FRAMES):
                 yield chunk
                 chunk = []
             chunk.append(sample)
         if chunk:
             yield chunk
+
+    def _typical_size(self, samples: list[Sample]) -> int:
+        """Return the mean size, in bytes, of some of the samples' files; 0 where there are none."""
+        sizes = []
+        for sample in samples[:: max(1, len(samples) // 32)]:
+            if isinstance(sample.image, str):
+                with contextlib.suppress(OSError):
+                    sizes.append((self.setting.root / (self.setting.prefix + sample.image)).stat().st_size)
+        return sum(sizes) // len(sizes) if sizes else 0
 
     def _rest(self, samples: Iterator[Sample], advance: progress.Advance, begun: int) -> Iterator[Sample]:
         """Yield what comes after the first samples; it is looked at while those are worked at.
@@ -156,8 +168,10 @@ class Intake:
             yield sample
 
     def _is_unknown(self, sample: Sample) -> bool:
-        known = sample.native_label is None or sample.native_label in self.setting.labels
-        return sample.votes is None and (not known or str(sample.native_label) in self.unknown)
+        label = sample.native_label
+        if label is None or sample.votes is not None:
+            return False
+        return label not in self.setting.labels or str(label) in self.unknown
 
     def _unknown_label(self, remaining: Iterable[Sample | Skipped]) -> UnknownLabel:
         """Count the unknown labels of what is left, so that the error tells all of them."""

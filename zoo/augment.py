@@ -55,32 +55,46 @@ def on_processor(
     A picture is read once, straight from the pack, and written once: brightness, contrast, normalising and the step
     to float are one table of 256 values.
     """
+    moved = _moved_on_processor(pixels, where, draws)
     n, side, channels = len(where), pixels.shape[1], pixels.shape[3]
-    out = np.empty((n, side, side, channels), np.float32)
-    tables = None if draws.bright is not None else _tables(None, None, None, mean, std)[0]
-    maps, mirror = None if draws.maps is None else draws.maps.numpy(), draws.mirror.tolist()
-    moved, grey = [], np.zeros(n)
-    for i, row in enumerate(where.tolist()):
-        picture = pixels[row]
-        if maps is not None:
-            picture = cv2.warpAffine(
-                picture, maps[i], (side, side),
-                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT,
-            )  # fmt: skip
-        elif mirror[i]:
-            picture = cv2.flip(picture, 1)
-        if tables is not None:
-            cv2.LUT(picture, tables, dst=out[i])
-        else:
-            moved.append(picture)
-            grey[i] = np.dot(cv2.mean(picture)[:channels], LUMA) if channels == 3 else cv2.mean(picture)[0]
-    if draws.bright is not None and draws.contrast is not None:
-        for i, table in enumerate(_tables(grey, draws.bright.numpy(), draws.contrast.numpy(), mean, std)):
-            cv2.LUT(moved[i], table, dst=out[i])
+    if draws.bright is None or draws.contrast is None:
+        whole = cv2.LUT(moved.reshape(n * side, side, channels), _tables(None, None, None, mean, std)[0])
+        out: NDArray[np.float32] = np.asarray(whole, np.float32).reshape(n, side, side, channels)
+    else:
+        out = np.empty(moved.shape, np.float32)
+        middle = _brightness(moved)
+        tables = _tables(middle, draws.bright.numpy(), draws.contrast.numpy(), mean, std)
+        for picture, table, place in zip(moved, tables, out, strict=True):
+            cv2.LUT(picture, table, place)
     if draws.holes is not None:
         for i, (left, top, right, bottom) in enumerate(draws.holes.tolist()):
             out[i, top:bottom, left:right] = 0  # the mean
     return out
+
+
+def _moved_on_processor(pixels: NDArray[np.uint8], where: NDArray[np.integer], draws: Draws) -> NDArray[np.uint8]:
+    """Return the pictures at `where` mirrored, turned and cropped, uint8 (B, H, W, C)."""
+    side = pixels.shape[1]
+    if draws.maps is not None:
+        moved: NDArray[np.uint8] = np.empty((len(where), *pixels.shape[1:]), np.uint8)
+        for row, back, place in zip(where.tolist(), draws.maps.numpy(), moved, strict=True):
+            cv2.warpAffine(pixels[row], back, (side, side), place, _BACK, cv2.BORDER_REFLECT)
+        return moved
+    moved = np.ascontiguousarray(pixels[where])
+    mirror = draws.mirror.numpy()
+    moved[mirror] = moved[mirror, :, ::-1]
+    return moved
+
+
+_BACK = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+
+
+def _brightness(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return the mean brightness of each picture (B, H, W, C), float64 (B,)."""
+    n, side, channels = len(pictures), pictures.shape[1], pictures.shape[3]
+    lines = [cv2.reduce(p.reshape(side, -1), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S) for p in pictures]
+    mean = np.stack(lines).reshape(n, side, channels).sum(1) / side**2
+    return np.asarray(mean @ (LUMA if channels == 3 else (1.0,)), np.float64)
 
 
 def _tables(

@@ -33,7 +33,7 @@ def section(inputs: Inputs, settings: Settings) -> Section:
     issues = ", ".join(f"{n} {name}" for name, n in found["issues"].items()) or "none"
     made.notes += [
         f"Faces found: {found['faces']} of {found['rows']}; issues: {issues}. 112 px, template arcface. "
-        f"Two workers (threads) are {gain:.2f} times as fast as one; at most {memory:.0f} MB.",
+        f"Two workers are {gain:.2f} times as fast as one; at most {memory:.0f} MB.",
     ]
     made.at_least("alignment, share of faces found", found["faces"] / found["rows"], 0.9, "")
     same = "equal in every row" if len(written) == 1 else f"{len(written)} different results"

@@ -41,7 +41,7 @@ def section(inputs: Inputs, settings: Settings) -> Section:
     heads = ["images/s", "of torchvision", "of torch in memory", "a batch, ms", "first batch, ms", "begun earlier, ms"]
     made = Section(f"Training batches of {BATCH}", ["size", "by"], heads)
     source = inputs.ferplus(len_of_largest())
-    turns, told = 1 if settings.quick else 2, []
+    turns, told = settings.repeats, []
     for side, (channels, images) in SIZES.items():
         images = images // 2 if settings.quick else images
         files = inputs.work / f"{side}px-{images}"

@@ -6,13 +6,16 @@ is the other end: it calls the function with the arguments (JSON) and writes wha
 import what they need before they take the time, so that only the work counts.
 """
 
+import contextlib
 import importlib
 import json
 import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +26,7 @@ MB = 1 << 20
 
 @dataclass(frozen=True)
 class Measured:
-    """What a function returned; `seconds` of the whole process, start included; `mb` its largest process held."""
+    """What a function returned; `seconds` of the whole process, start included; `mb` that it and its children held."""
 
     found: dict[str, Any]
     seconds: float
@@ -67,21 +70,50 @@ def measure(env: dict[str, str], case: str, python: str = sys.executable, **argu
 def run(command: list[str], env: dict[str, str], said: Path) -> tuple[int, float, float]:
     """Run a command, its output going to the file `said`; return exit code, seconds and most memory in MB.
 
-    Linux counts the memory of whoever starts a process as the new one's own until it has begun: the caller must be
-    small, and imports nothing heavy.
+    Memory is that of the process and of all that it started, together, pages that they share counted once, looked at
+    ten times a second; and no less than the most that the process itself ever had. Linux counts the memory of
+    whoever starts a process as the new one's own until it has begun: the caller must be small, and imports nothing
+    heavy.
     """
     with said.open("wb") as file:
         begin = time.perf_counter()
         process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+        ended, most = threading.Event(), [0.0]
+        watch = threading.Thread(target=_watch, args=(process.pid, ended, most))
+        watch.start()
         try:
             _, status, usage = os.wait4(process.pid, 0)
         except BaseException:
             process.kill()
             raise
-        seconds = time.perf_counter() - begin
+        finally:
+            seconds = time.perf_counter() - begin
+            ended.set()
+            watch.join()
     process.returncode = os.waitstatus_to_exitcode(status)
     scale = MB if sys.platform == "darwin" else 1024
-    return process.returncode, seconds, usage.ru_maxrss / scale
+    return process.returncode, seconds, max(most[0], usage.ru_maxrss / scale)
+
+
+def _watch(pid: int, ended: threading.Event, most: list[float]) -> None:
+    while not ended.wait(0.1):
+        most[0] = max(most[0], sum(_held(each) for each in _with_children(pid)))
+
+
+def _with_children(pid: int) -> Iterator[int]:
+    yield pid
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):  # noqa: PTH208
+            for child in Path(f"/proc/{pid}/task/{task}/children").read_text(encoding="ascii").split():
+                yield from _with_children(int(child))
+
+
+def _held(pid: int) -> float:
+    """Return a process's share of the memory that it uses, in MB."""
+    with contextlib.suppress(OSError):
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+        return float(rollup.partition("\nPss:")[2].split(maxsplit=1)[0]) / 1024
+    return 0.0
 
 
 def main() -> None:
