@@ -1,8 +1,11 @@
 """Where the faces are: OpenCV's Haar cascade, always there, and YuNet, whose model file is checked by its hash."""
 
+import contextlib
 import hashlib
+import http.client
 import os
 import threading
+import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ferdata import cache, progress
 from ferdata.errors import BadOption, MissingModel
 from ferdata.images import as_uint8
 
@@ -24,8 +28,12 @@ DETECTORS = ("haar", "yunet")
 MODEL_VARIABLE = "FERDATA_YUNET"
 MODEL_NAME = "face_detection_yunet.onnx"
 MODEL_HASH = "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0"
-# OpenCV Zoo, MIT licence; the folder holds several versions of the file, of which the hash tells this one.
-MODEL_URL = "https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet"
+MODEL_SIZE = 229_738  # bytes
+# OpenCV Zoo, MIT licence: the release of May 2026, at the commit that its LFS pointer with this hash is of.
+MODEL_URL = (
+    "https://github.com/opencv/opencv_zoo/raw/47534e27c9851bb1128ccc0102f1145e27f23f98"
+    "/models/face_detection_yunet/face_detection_yunet_2026may.onnx"
+)
 OVERLAP = 0.3  # of a found face with a published box, as intersection over union, for both to be one face
 
 
@@ -160,9 +168,8 @@ def overlap(one: Box, other: Box) -> float:
 
 
 def cached_model() -> Path:
-    """Return where the model file is looked for when neither an option nor the environment names one."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "ferdata" / MODEL_NAME
+    """Return where the model file lies when neither an option nor the environment names one."""
+    return cache.folder() / MODEL_NAME
 
 
 def find_model(given: Path | str | None = None) -> Path | None:
@@ -178,25 +185,53 @@ def find_model(given: Path | str | None = None) -> Path | None:
 
 
 def read_model(path: Path | None) -> bytes:
-    """Return the bytes of YuNet's model file. Raises MissingModel if it is not there, or not the known file."""
-    remedy = (
-        f"Download the file with sha256 {MODEL_HASH} from {MODEL_URL} to {cached_model()}, "
-        f"or say where it is with --model or {MODEL_VARIABLE}. `--detector haar` needs no file."
-    )
+    """Return the bytes of YuNet's model file; None has it downloaded into the cache.
+
+    Raises MissingModel if it is not there, cannot be had, or is not the known file.
+    """
     if path is None:
-        raise MissingModel(f"YuNet's model file is not here: there is no {cached_model()}.", remedy)
+        return _download()
     try:
-        data = path.read_bytes()
+        return _checked(path.read_bytes(), str(path))
     except OSError as error:
-        raise MissingModel(f"YuNet's model file {path} cannot be read: {error.strerror}.", remedy) from None
+        raise MissingModel(f"YuNet's model file {path} cannot be read: {error.strerror}.", _remedy()) from None
+
+
+def _download() -> bytes:
+    try:
+        with progress.bar("Downloading YuNet's model", MODEL_SIZE, "bytes") as advance:
+            with urllib.request.urlopen(MODEL_URL, timeout=30) as answer:
+                data: bytes = answer.read(MODEL_SIZE + 1)  # no more than that is wanted of anybody
+            advance(len(data))
+    except (OSError, http.client.HTTPException) as error:
+        why = getattr(error, "reason", None) or error
+        raise MissingModel(f"YuNet's model file is not here, and its download failed: {why}.", _remedy()) from None
+    data = _checked(data, MODEL_URL)
+    place = cached_model()
+    fresh = place.with_name(f".{place.name}.{os.getpid()}.part")
+    with contextlib.suppress(OSError):  # a cache that cannot be written: then it is downloaded each time
+        place.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_bytes(data)
+        fresh.replace(place)
+    return data
+
+
+def _checked(data: bytes, whence: str) -> bytes:
     found = hashlib.sha256(data).hexdigest()
     if found != MODEL_HASH:
         raise MissingModel(
-            f"{path} is not the known YuNet model: {len(data):,} bytes with sha256 {found}. It is cut short, damaged, "
+            f"{whence} is not the known YuNet model: {len(data):,} bytes with sha256 {found}. It is cut short, damaged, "
             "a Git LFS pointer, or another release.",
-            remedy,
+            _remedy(),
         )
     return data
+
+
+def _remedy() -> str:
+    return (
+        f"Download the file with sha256 {MODEL_HASH} from {MODEL_URL} to {cached_model()}, "
+        f"or say where it is with --model or {MODEL_VARIABLE}. `--detector haar` needs no file."
+    )
 
 
 def make(name: str, model: bytes | None = None) -> Detector:

@@ -1,5 +1,10 @@
 """Alignment: five points land on the template however a face is turned, and what is cut is what the transform says."""
 
+import contextlib
+import functools
+import http.server
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -216,13 +221,14 @@ def test_yunets_points_follow_a_photograph_that_is_turned() -> None:
 def test_a_model_that_is_missing_cut_short_or_another_is_named_with_the_way_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("FERDATA_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv(detect.MODEL_VARIABLE, raising=False)
+    monkeypatch.setattr(detect, "MODEL_URL", "http://127.0.0.1:9/yunet.onnx")  # where nobody answers
     assert detect.find_model() is None
-    with pytest.raises(MissingModel, match="not here") as none:
+    with pytest.raises(MissingModel, match="not here, and its download failed: .*refused") as none:
         detect.make("yunet")
     assert detect.MODEL_URL in none.value.hint
-    assert str(tmp_path / "ferdata" / detect.MODEL_NAME) in none.value.hint
+    assert str(tmp_path / "cache" / detect.MODEL_NAME) in none.value.hint
     cached = detect.cached_model()
     cached.parent.mkdir()
     cached.write_bytes(b"version https://git-lfs.github.com/spec/v1")
@@ -233,6 +239,37 @@ def test_a_model_that_is_missing_cut_short_or_another_is_named_with_the_way_to_g
     with pytest.raises(MissingModel, match=r"gone\.onnx cannot be read"):
         detect.make("yunet")
     assert detect.find_model(tmp_path / "given.onnx") == tmp_path / "given.onnx"
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Serve a folder on the loopback, and yield its address."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_the_model_is_downloaded_once_and_nothing_else_is_taken_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = model()
+    monkeypatch.setenv("FERDATA_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv(detect.MODEL_VARIABLE, raising=False)
+    with serving(tmp_path) as address:
+        monkeypatch.setattr(detect, "MODEL_URL", f"{address}/yunet.onnx")
+        with pytest.raises(MissingModel, match="download failed: .*(Not Found|not found)"):
+            detect.read_model(None)
+        for wrong in (whole[:1000], whole + b"and more", b"<html>"):
+            (tmp_path / "yunet.onnx").write_bytes(wrong)
+            with pytest.raises(MissingModel, match="not the known YuNet model"):
+                detect.read_model(None)
+            assert not detect.cached_model().exists()
+        (tmp_path / "yunet.onnx").write_bytes(whole)
+        assert detect.read_model(detect.find_model()) == whole
+    assert [p.name for p in (tmp_path / "cache").iterdir()] == [detect.MODEL_NAME]
+    assert detect.read_model(detect.find_model()) == whole  # with nobody to ask any more
 
 
 def test_a_detector_that_is_none_is_refused() -> None:

@@ -29,7 +29,7 @@ ONE_BY_ONE = 200  # rows that a person reads; the counts below say the rest
 )  # fmt: skip
 @option(
     predict, "--model", type=click.Path(path_type=Path),
-    help="YuNet's model file [default: FERDATA_YUNET, else the cached file].",
+    help="YuNet's model file [default: FERDATA_YUNET, else the cached one, downloaded once: 230 KB].",
 )  # fmt: skip
 @option(predict, "--margin", type=float, help="More about a found face, as a share [default: as trained, else 0].")
 @option(predict, "--every", type=click.IntRange(1), help="Of films, every n-th frame.")

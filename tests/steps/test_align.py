@@ -155,6 +155,7 @@ def test_the_model_is_found_by_environment_and_a_wrong_one_stops_before_the_work
 ) -> None:
     made = make_manifest({"native_label": "happiness"})
     out = tmp_path / "a.parquet"
+    monkeypatch.setattr(detect, "MODEL_URL", "http://127.0.0.1:9/yunet.onnx")  # where nobody answers
     with pytest.raises(MissingModel, match="not here"):
         align(made, out=out, detector="yunet")
     (tmp_path / "wrong.onnx").write_bytes(b"no model")
