@@ -220,8 +220,8 @@ def _checked(data: bytes, whence: str) -> bytes:
     found = hashlib.sha256(data).hexdigest()
     if found != MODEL_HASH:
         raise MissingModel(
-            f"{whence} is not the known YuNet model: {len(data):,} bytes with sha256 {found}. It is cut short, damaged, "
-            "a Git LFS pointer, or another release.",
+            f"{whence} is not the known YuNet model: {len(data):,} bytes with sha256 {found}. It is cut short, "
+            "damaged, a Git LFS pointer, or another release.",
             _remedy(),
         )
     return data

@@ -111,6 +111,8 @@ ALIGNMENT: Mapping[str, tuple[str, str]] = {
     "transform": ("list<float32>", "six numbers, two rows of three: from the source's pixels to the crop's"),
     "pixel_hash": ("string", "as the column, but of the crop's own pixels"),
 }
+# Columns whose values hardly ever repeat, so that a dictionary of them would be as long as the column, and in vain.
+OF_ITS_OWN = frozenset(("sample_id", "image", "pixel_hash", "phash", "brightness", "contrast", "sharpness"))
 BY_NAME: Mapping[str, Column] = {c.name: c for c in COLUMNS}
 SPLITS = ("train", "val", "test")
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from ferdata.errors import AlreadyExists, CannotWrite
 from ferdata.parts import NAME, PART, name_of
+from ferdata.schema import OF_ITS_OWN
 
 ROW_GROUP_BYTES = 16 << 20  # of image bytes: what a reader holds at once
 ROW_GROUP_ROWS = 1 << 15
@@ -204,7 +205,8 @@ class _Writer:
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
         self.path, self.metadata = path, dict(metadata)
         self._file: pa.NativeFile | None = pa.OSFile(str(path), "wb")
-        self._parquet = pq.ParquetWriter(self._file, schema, compression="zstd")
+        repeating = [leaf for field in schema if field.name not in OF_ITS_OWN for leaf in _leaves(field)]
+        self._parquet = pq.ParquetWriter(self._file, schema, compression="zstd", use_dictionary=repeating)
 
     @property
     def size(self) -> int:
@@ -227,6 +229,18 @@ class _Writer:
             file.close()
         with self.path.open("rb") as written:
             os.fsync(written.fileno())
+
+
+def _leaves(field: pa.Field, within: str = "") -> Iterator[str]:
+    """Yield the names under which Parquet knows the columns of a field."""
+    name = within + field.name
+    if pa.types.is_struct(field.type):
+        for inner in field.type:
+            yield from _leaves(inner, f"{name}.")
+    elif pa.types.is_list(field.type):
+        yield from _leaves(field.type.value_field.with_name("element"), f"{name}.list.")
+    else:
+        yield name
 
 
 def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

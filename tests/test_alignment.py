@@ -225,7 +225,7 @@ def test_a_model_that_is_missing_cut_short_or_another_is_named_with_the_way_to_g
     monkeypatch.delenv(detect.MODEL_VARIABLE, raising=False)
     monkeypatch.setattr(detect, "MODEL_URL", "http://127.0.0.1:9/yunet.onnx")  # where nobody answers
     assert detect.find_model() is None
-    with pytest.raises(MissingModel, match="not here, and its download failed: .*refused") as none:
+    with pytest.raises(MissingModel, match=r"not here, and its download failed: .*refused") as none:
         detect.make("yunet")
     assert detect.MODEL_URL in none.value.hint
     assert str(tmp_path / "cache" / detect.MODEL_NAME) in none.value.hint
@@ -259,7 +259,7 @@ def test_the_model_is_downloaded_once_and_nothing_else_is_taken_for_it(
     monkeypatch.delenv(detect.MODEL_VARIABLE, raising=False)
     with serving(tmp_path) as address:
         monkeypatch.setattr(detect, "MODEL_URL", f"{address}/yunet.onnx")
-        with pytest.raises(MissingModel, match="download failed: .*(Not Found|not found)"):
+        with pytest.raises(MissingModel, match=r"download failed: .*(Not Found|not found)"):
             detect.read_model(None)
         for wrong in (whole[:1000], whole + b"and more", b"<html>"):
             (tmp_path / "yunet.onnx").write_bytes(wrong)

@@ -76,6 +76,16 @@ def test_any_changed_value_changes_the_fingerprint() -> None:
     assert len(seen) == 12
 
 
+def test_values_that_do_not_repeat_are_stored_as_they_are_and_others_by_a_dictionary(
+    make_manifest: MakeManifest,
+) -> None:
+    footer = pq.ParquetFile(make_manifest({"votes": [1] * 10}, {"votes": [1] * 10})).metadata.row_group(0)
+    columns = [footer.column(i) for i in range(footer.num_columns)]
+    plain = {c.path_in_schema for c in columns if "RLE_DICTIONARY" not in c.encodings}
+    own = {"sample_id", "image.bytes", "image.path", "pixel_hash", "phash", "brightness", "contrast", "sharpness"}
+    assert plain - {"synthetic"} == own  # Parquet has no dictionaries of booleans
+
+
 def test_row_groups_hold_no_more_than_sixteen_megabytes_of_images(tmp_path: Path) -> None:
     batch = make_rows([{"native_label": "fear", "seed": 0} for _ in range(40)])
     image = pa.array([{"bytes": os.urandom(1 << 20), "path": None}] * 40, batch.schema.field("image").type)

@@ -49,51 +49,63 @@ def on_processor(
     draws: Draws,
     mean: NDArray[np.floating],
     std: NDArray[np.floating],
+    out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
-    """Augment and normalise the pictures at `where` of uint8 (N, H, W, C); return float32 (B, H, W, C).
+    """Augment and normalise the pictures at `where` of uint8 (N, H, W, C); return float32 (B, H, W, C), in `out`.
 
     A picture is read once, straight from the pack, and written once: brightness, contrast, normalising and the step
     to float are one table of 256 values.
     """
-    moved = _moved_on_processor(pixels, where, draws)
     n, side, channels = len(where), pixels.shape[1], pixels.shape[3]
-    if draws.bright is None or draws.contrast is None:
-        whole = cv2.LUT(moved.reshape(n * side, side, channels), _tables(None, None, None, mean, std)[0])
-        out: NDArray[np.float32] = np.asarray(whole, np.float32).reshape(n, side, side, channels)
-    else:
-        out = np.empty(moved.shape, np.float32)
-        middle = _brightness(moved)
-        tables = _tables(middle, draws.bright.numpy(), draws.contrast.numpy(), mean, std)
-        for picture, table, place in zip(moved, tables, out, strict=True):
-            cv2.LUT(picture, table, place)
+    out = np.empty((n, side, side, channels), np.float32) if out is None else out
+    at_once = max(1, BLOCK // pixels[:1].size) if len(pixels) else 1
+    moved = np.empty((min(n, at_once), side, side, channels), np.uint8)
+    for start in range(0, n, at_once):
+        here = slice(start, start + at_once)
+        some = moved[: len(where[here])]
+        _move(pixels, where[here], draws, here, some)
+        if draws.bright is None or draws.contrast is None:
+            table = _tables(None, None, None, mean, std)[0]
+            cv2.LUT(some.reshape(-1, side, channels), table, out[here].reshape(-1, side, channels))
+        else:
+            bright, contrast = draws.bright[here].numpy(), draws.contrast[here].numpy()
+            tables = _tables(_brightness(some), bright, contrast, mean, std)
+            for picture, table, place in zip(some, tables, out[here], strict=True):
+                cv2.LUT(picture, table, place)
     if draws.holes is not None:
         for i, (left, top, right, bottom) in enumerate(draws.holes.tolist()):
             out[i, top:bottom, left:right] = 0  # the mean
     return out
 
 
-def _moved_on_processor(pixels: NDArray[np.uint8], where: NDArray[np.integer], draws: Draws) -> NDArray[np.uint8]:
-    """Return the pictures at `where` mirrored, turned and cropped, uint8 (B, H, W, C)."""
-    side = pixels.shape[1]
-    if draws.maps is not None:
-        moved: NDArray[np.uint8] = np.empty((len(where), *pixels.shape[1:]), np.uint8)
-        for row, back, place in zip(where.tolist(), draws.maps.numpy(), moved, strict=True):
-            cv2.warpAffine(pixels[row], back, (side, side), place, _BACK, cv2.BORDER_REFLECT)
-        return moved
-    moved = np.ascontiguousarray(pixels[where])
-    mirror = draws.mirror.numpy()
-    moved[mirror] = moved[mirror, :, ::-1]
-    return moved
-
-
+BLOCK = 1 << 18  # bytes that are moved together, so that they are still near when they are read again
 _BACK = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+
+
+def _move(
+    pixels: NDArray[np.uint8], where: NDArray[np.integer], draws: Draws, here: slice, out: NDArray[np.uint8]
+) -> None:
+    """Put the pictures at `where`, mirrored, turned and cropped as `draws` says for `here`, into `out` (b, H, W, C)."""
+    side = pixels.shape[1]
+    if draws.maps is None:
+        np.take(pixels, where, axis=0, out=out)
+        mirror = draws.mirror[here].numpy()
+        out[mirror] = out[mirror, :, ::-1]
+        return
+    for row, back, place in zip(where.tolist(), draws.maps[here].numpy(), out, strict=True):
+        cv2.warpAffine(pixels[row], back, (side, side), place, _BACK, cv2.BORDER_REFLECT)
 
 
 def _brightness(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return the mean brightness of each picture (B, H, W, C), float64 (B,)."""
     n, side, channels = len(pictures), pictures.shape[1], pictures.shape[3]
-    lines = [cv2.reduce(p.reshape(side, -1), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S) for p in pictures]
-    mean = np.stack(lines).reshape(n, side, channels).sum(1) / side**2
+    if channels == 1:  # all at once: summing along rows is fast for one channel alone
+        lines = cv2.reduce(pictures.reshape(-1, side), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
+    else:
+        lines = np.stack(
+            [cv2.reduce(p.reshape(side, -1), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S) for p in pictures]
+        )  # fmt: skip
+    mean = lines.reshape(n, side, channels).sum(1) / side**2
     return np.asarray(mean @ (LUMA if channels == 3 else (1.0,)), np.float64)
 
 

@@ -47,7 +47,12 @@ EPILOG = "\b\nFindings, and the usual threshold of each:\n" + "\n".join(
         audit, "--threshold", multiple=True, metavar="NAME=VALUE", help="Of a finding; may be repeated: blurred=0.2."
     ),
     option(audit, "--detect", type=click.Choice(DETECT), help="Look for faces: none, one, several."),
-    option(audit, "--model", type=FILE, help="YuNet's model file [default: FERDATA_YUNET, else the cached one, downloaded once: 230 KB]."),
+    option(
+        audit,
+        "--model",
+        type=FILE,
+        help="YuNet's model file [default: FERDATA_YUNET, else the cached one, downloaded once: 230 KB].",
+    ),
     option(audit, "--pixels/--no-pixels", help="Read every image again; without, only what ingest measured counts."),
     option(audit, "--workers", type=click.IntRange(1), help="Worker processes [default: one per core]."),
 )
