@@ -126,7 +126,12 @@ def correct(tab: Browser, url: str, suspects: list[str]) -> str:
 
     new = annotate(tab)
     tab.until(left(n - 5, n, 5))
+    tab.until(TOLD.format("relabelled", 4), seconds=30)  # without anybody loading the page anew
     tab.screenshot(SHOTS / "9-five-to-pull.png")
+    choose(tab, n - 5, "Suspect labels, not decided")
+    tab.until(f"{TILES}.length > 6")
+    time.sleep(2)
+    tab.screenshot(SHOTS / "10-not-decided.png")
     return new
 
 
@@ -151,8 +156,8 @@ def annotate(tab: Browser) -> str:
     tab.click(CHOICE.format(new.replace("'", "\\'")))
     time.sleep(4)  # the App saves by itself
     tab.screenshot(SHOTS / "8-annotated.png")
-    for _ in range(5):  # first out of the edit, then out of the face
-        tab.key("Escape")
+    for _ in range(5):  # a click beside the face closes it, first perhaps only the edit
+        tab.click("document.body", 8, 500)
         time.sleep(1.5)
         if not tab.run("document.querySelector('[data-cy=modal]') !== null"):
             break
