@@ -8,11 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from ferdata.errors import BadOption
@@ -71,6 +72,15 @@ def descendants(pid: int) -> dict[int, str]:
     return {child: titles[child] for child in found}
 
 
+def running(pids: set[int]) -> dict[int, psutil.Process]:
+    """Return these processes as objects that know themselves from others, or threads, that get their numbers later."""
+    found = {}
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            found[pid] = psutil.Process(pid)
+    return found
+
+
 def at_work(pid: int) -> list[int]:
     """Return the worker processes that are measuring or cutting right now: Ray puts the task in their title."""
     return [child for child, title in descendants(pid).items() if title.startswith("ray::Map")]
@@ -112,8 +122,8 @@ def test_a_worker_killed_in_mid_run_costs_its_batch_and_no_row(pictures: Path, t
     with ferdata("ingest", "folder", "--root", pictures, "-o", out, "--engine", "ray", "--workers", 2, "--json") as run:
         victim = wait_for(lambda: at_work(run.pid))[0]
         os.kill(victim, signal.SIGKILL)
-        everyone = {run.pid, *descendants(run.pid)}
-        assert heard_elsewhere(everyone) == []
+        everyone = running({run.pid, *descendants(run.pid)})
+        assert heard_elsewhere(set(everyone)) == []
         wait_for(lambda: victim not in descendants(run.pid))
         assert run.poll() is None, "killed too late to be in mid-run"
         others = wait_for(lambda: at_work(run.pid))
@@ -127,20 +137,20 @@ def test_a_worker_killed_in_mid_run_costs_its_batch_and_no_row(pictures: Path, t
     assert opened.metadata["lineage"] == Manifest(local.out).metadata["lineage"]
     assert json.loads(said)["rejected"] == {"broken image": 1}  # and nothing of Ray's beside it
     assert (tmp_path / "parts.rejects.parquet").read_bytes() == (tmp_path / "local.rejects.parquet").read_bytes()
-    assert [pid for pid in everyone if Path(f"/proc/{pid}").exists()] == []
+    wait_for(lambda: not any(process.is_running() for process in everyone.values()), 20)
 
 
 def test_ctrl_c_ends_ray_and_resume_goes_on_with_either_engine(pictures: Path, tmp_path: Path) -> None:
     out = tmp_path / "m.parquet"
     with ferdata("ingest", "folder", "--root", pictures, "-o", out, "--engine", "ray", "--workers", 2) as run:
         wait_for(lambda: at_work(run.pid))
-        everyone = {run.pid, *descendants(run.pid)}
+        everyone = running({run.pid, *descendants(run.pid)})
         run.send_signal(signal.SIGINT)
         _, complaints = run.communicate(timeout=120)
     assert run.returncode == 130, complaints
     assert complaints.lstrip().startswith("Interrupted.")
     assert not out.exists()
-    wait_for(lambda: not [pid for pid in everyone if Path(f"/proc/{pid}").exists()], 20)
+    wait_for(lambda: not any(process.is_running() for process in everyone.values()), 20)
     done = ingest("folder", root=pictures, out=out, workers=2, resume=True)
     assert done.fingerprint == ingest("folder", root=pictures, out=tmp_path / "whole.parquet").fingerprint
     assert sorted(p.name for p in tmp_path.iterdir() if not p.name.endswith(".rejects.parquet")) == [
