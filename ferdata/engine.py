@@ -97,9 +97,12 @@ def cores() -> int:
 
 
 def local(workers: int | None = None) -> Engine:
-    """Return the engine of this machine: processes where forking is safe, which is on Linux, else threads."""
-    alone = (workers or cores()) == 1
-    return Threads(workers) if alone or sys.platform != "linux" else Processes(workers)
+    """Return the engine of this machine: processes where forking is safe and allowed, else threads.
+
+    That is on Linux, and not in a worker of somebody's own pool, which may have no children.
+    """
+    forks = sys.platform == "linux" and not multiprocessing.current_process().daemon
+    return Processes(workers) if forks and (workers or cores()) > 1 else Threads(workers)
 
 
 def choose(engine: str, workers: int | None, address: str | None) -> Engine:

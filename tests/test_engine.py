@@ -1,5 +1,6 @@
 """Engines: one function over many pieces, results in order, errors raised here, nothing left behind."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -147,6 +149,24 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
         process.kill()
     _, alive = psutil.wait_procs(workers, timeout=20)
     assert alive == []
+
+
+def kind(workers: int) -> str:
+    """Return the kind of engine that is taken here."""
+    return type(engine.local(workers)).__name__
+
+
+@FORKS
+def test_a_worker_of_somebodys_own_pool_which_may_have_no_children_takes_threads() -> None:
+    assert (kind(2), kind(1)) == ("Processes", "Threads")
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply(kind, (2,)) == "Threads"
+
+
+@FORKS
+def test_processes_are_begun_from_a_thread_too() -> None:
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(lambda: list(run(Processes(2), later_first, range(5)))).result(60) == [0, 1, 4, 9, 16]
 
 
 def test_options_that_cannot_work_are_refused() -> None:

@@ -63,8 +63,7 @@ class _Spare:
             for array in self._arrays:
                 if sys.getrefcount(array) == FREE:
                     return array
-            # Torch's memory begins at a multiple of 64 bytes: sums in a net can depend, in the last bit, on where it does.
-            self._arrays.append(torch.empty(shape).numpy())
+            self._arrays.append(np.empty(shape, np.float32))
             return self._arrays[-1]
 
 
