@@ -81,7 +81,7 @@ class Processes:
         except BrokenProcessPool:
             raise WorkersLost(
                 "A worker process has been killed, as happens when memory runs out.",
-                "Use fewer with --workers; ingest and align go on with --resume.",
+                "Free some, or use fewer with --workers; ingest and align go on with --resume.",
             ) from None
         except BaseException:
             for process in dict(pool._processes).values():  # what is at work need not be waited for

@@ -13,7 +13,7 @@ FerdataError
 ├── BadOption           an option's value cannot work: what it may be
 ├── MissingExtra        a library that is not installed: the pip line
 ├── NoDatabase          FiftyOne has no MongoDB to talk to: which package, or FIFTYONE_DATABASE_URI
-├── WorkersLost         the processes that work on other machines are gone: go on with --resume, or without them
+├── WorkersLost         processes that did the work are gone: free memory, go on with --resume
 ├── MissingModel        a model file that is not there, or not the known one: where to get it and put it
 ├── Leak                test shares faces with train: merge again, or --allow-leak
 └── BrokenRun           a run folder or checkpoint that cannot be used: train again
@@ -85,7 +85,7 @@ class NoDatabase(FerdataError):
 
 
 class WorkersLost(FerdataError):
-    """The worker processes of a cluster died more often than their work was begun again."""
+    """Worker processes died: one of this machine, or those of a cluster more often than work is begun again."""
 
 
 class MissingModel(FerdataError):

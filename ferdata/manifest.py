@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ferdata import __version__
-from ferdata.errors import CannotWrite, ImagesMissing, InvalidManifest, NotAManifest
+from ferdata.errors import CannotWrite, ImagesMissing, InvalidManifest, NotAManifest, WorkersLost
 from ferdata.fingerprint import Fingerprint
 from ferdata.labels import Taxonomy
 from ferdata.partial import Partial
@@ -205,6 +205,10 @@ def write(
             raise
         sink.keep_as(partial.path)
         raise KeyboardInterrupt("What was done is kept aside: the same command with --resume goes on.") from None
+    except WorkersLost:
+        if partial and sink.whole and sink.rows:
+            sink.keep_as(partial.path)
+        raise
     except OSError as error:
         raise _failed(out, error) from None
     finally:
@@ -231,7 +235,7 @@ def _write_rows(
             sink.add(whole)
             if partial:
                 partial.mark()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, WorkersLost):
         if partial:
             sink.close(partial.state())
         raise

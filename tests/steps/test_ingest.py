@@ -13,7 +13,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from ferdata import images
-from ferdata.errors import AlreadyExists, BadOption, BrokenSource, DatasetMissing, NotThisDataset, UnknownLabel
+from ferdata.errors import (
+    AlreadyExists,
+    BadOption,
+    BrokenSource,
+    DatasetMissing,
+    NotThisDataset,
+    UnknownLabel,
+    WorkersLost,
+)
 from ferdata.manifest import Manifest
 from ferdata.steps.ingest import ingest
 from ferdata.steps.validate import validate
@@ -321,6 +329,30 @@ def test_an_ingest_that_is_stopped_leaves_no_manifest_and_the_next_succeeds(
         assert "Interrupted" in said
     assert ingest("folder", root=root, out=out).rows == 40
     assert [p.name for p in out.parent.iterdir()] == ["m.parquet"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+def test_a_worker_that_is_killed_stops_the_ingest_and_resume_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = emotions(tmp_path / "data", n=900)
+    whole = ingest("folder", root=root, out=tmp_path / "whole.parquet")
+    last = max(p.read_bytes() for p in (root / "Joy").iterdir())
+    decode = images.decode
+
+    def die(data):
+        if data == last:
+            time.sleep(1)  # while others are done
+            os.kill(os.getpid(), signal.SIGKILL)
+        return decode(data)
+
+    monkeypatch.setattr(images, "decode", die)
+    with pytest.raises(WorkersLost, match="killed"):
+        ingest("folder", root=root, out=tmp_path / "m.parquet", workers=2)
+    assert [p.name for p in tmp_path.glob("*m.parquet*")] == [".m.parquet.resume"]
+    monkeypatch.undo()
+    done = ingest("folder", root=root, out=tmp_path / "m.parquet", resume=True)
+    assert (done.fingerprint, done.rows) == (whole.fingerprint, 1800)
 
 
 def test_an_interrupted_ingest_goes_on_with_resume_and_gives_the_same(
