@@ -16,6 +16,13 @@ from zoo.train import Run, train
 
 torch.set_num_threads(1)  # tests run side by side, and the nets are tiny
 
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> None:
+    """Take back what other modules' tests leave: UMAP gives every library of the process as many threads as cores."""
+    torch.set_num_threads(1)
+
+
 SHAPES = ("neutral", "happiness", "surprise", "anger")
 SIZES = {"train": 128, "val": 40, "test": 48}
 # Seconds on two cores, and enough to learn four shapes.
