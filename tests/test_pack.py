@@ -17,10 +17,11 @@ import numpy as np
 import pytest
 
 from ferdata import cache, images, manifest
-from ferdata.engine import Engine, Processes, Threads
+from ferdata.engine import Engine
 from ferdata.errors import BrokenSource, CannotWrite, ImagesMissing
 from ferdata.manifest import Manifest
 from ferdata.pack import Pack, packs, prepare
+from ferdata.workers import Processes, Threads
 from tests.conftest import make_rows, metadata_of, picture
 
 
