@@ -7,6 +7,7 @@ on the loopback only, behind a token of its own.
 import logging
 import os
 import secrets
+import socket
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -98,6 +99,8 @@ def _quiet(local: bool) -> Iterator[None]:
 @contextmanager
 def _joined(workers: int | None, address: str | None) -> Iterator[None]:
     """Be part of a Ray cluster while the block runs; one that the caller has joined already is left as it was."""
+    if address is not None:
+        _must_answer(address)
     import ray
     import ray.data
 
@@ -120,10 +123,7 @@ def _joined(workers: int | None, address: str | None) -> Iterator[None]:
     try:
         ray.init(logging_level=logging.ERROR, log_to_driver=False, **own)
     except (ConnectionError, ValueError) as error:
-        raise BadOption(
-            f"No Ray cluster answers at {address}: {str(error).splitlines()[0]}",
-            "Start one with `ray start --head`, or leave out --address for one on this machine.",
-        ) from None
+        raise _no_answer(address, str(error).splitlines()[0]) from None
     # Ray prints the death of a worker to stdout, where a result may be read by a program; we tell it ourselves.
     before, driver._worker_logs_enabled = driver._worker_logs_enabled, False
     try:
@@ -131,6 +131,24 @@ def _joined(workers: int | None, address: str | None) -> Iterator[None]:
     finally:
         ray.shutdown()
         driver._worker_logs_enabled = before
+
+
+def _must_answer(address: str) -> None:
+    """Raise BadOption where nobody listens, at once: Ray itself would go on asking for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal()):  # "auto", which Ray looks up
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, OverflowError) as error:
+        raise _no_answer(address, str(error)) from None
+
+
+def _no_answer(address: str | None, why: str) -> BadOption:
+    return BadOption(
+        f"No Ray cluster answers at {address}: {why}",
+        "Start one with `ray start --head`, or leave out --address for one on this machine.",
+    )
 
 
 def _windows(items: Iterable[A], dumps: Callable[[A], bytes]) -> Iterator[list[bytes]]:

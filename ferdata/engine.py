@@ -31,8 +31,10 @@ class Engine(Protocol):
 def local(workers: int | None = None) -> Engine:
     """Return the engine of this machine: processes where forking is safe and allowed, else threads.
 
-    That is on Linux, and not in a worker of somebody's own pool, which may have no children.
+    That is on Linux, and not in a worker of somebody's own pool, which may have no children. Raises BadOption.
     """
+    if workers is not None and workers < 1:
+        raise BadOption(f"--workers cannot be {workers}.", "Give a number of processes, 1 or more.")
     forks = sys.platform == "linux" and not multiprocessing.current_process().daemon
     return Processes(workers) if forks and (workers or cores()) > 1 else Threads(workers)
 

@@ -67,7 +67,12 @@ class Parts:
         self._lock = threading.Lock()
         run = None
         for i, path in enumerate(self.paths):
-            file = self._open(i)
+            try:
+                file = self._open(i)
+            except pa.ArrowException:
+                if len(self.paths) == 1:
+                    raise
+                raise NotAManifest(f"{path} is cut short, or no Parquet file.", WHOLE) from None
             if i == 0:
                 self.schema_arrow: pa.Schema = file.schema_arrow
                 self.key_values: dict[bytes, bytes] = dict(file.metadata.metadata or {})

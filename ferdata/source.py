@@ -18,6 +18,8 @@ from ferdata.labels import ALIASES, EMOTIONS, REASONS
 from ferdata.schema import IMAGE_SUFFIXES as IMAGE_SUFFIXES
 from ferdata.schema import is_image as is_image
 
+# What `prepare` finds among its options beside the adapter's own: "refuse" or "keep", as ingest was asked.
+UNKNOWN_LABELS = "unknown_labels"
 # native label -> count, per official split, under the default options. The split "all" counts the rows of every
 # split and of none; the label "all" counts every row, where no more than a total is published.
 Counts = Mapping[str, Mapping[str, int]]

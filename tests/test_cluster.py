@@ -228,3 +228,9 @@ def test_an_archive_and_a_cluster_elsewhere_do_not_go_together(tmp_path: Path) -
         ingest(
             "folder", root=tmp_path / "faces.zip", out=tmp_path / "m.parquet", engine="ray", address="127.0.0.1:6379"
         )
+
+
+def test_an_address_where_nobody_listens_is_told_at_once(tmp_path: Path) -> None:
+    save(tmp_path / "d" / "fear" / "1.png", face(1))
+    with pytest.raises(BadOption, match=r"No Ray cluster answers at 127\.0\.0\.1:9: .*refused"):
+        ingest("folder", root=tmp_path / "d", out=tmp_path / "m.parquet", engine="ray", address="127.0.0.1:9")

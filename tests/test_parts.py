@@ -83,6 +83,14 @@ def test_a_missing_part_is_named(tmp_path: Path) -> None:
         Manifest(path)
 
 
+def test_a_part_that_is_cut_short_is_named(tmp_path: Path) -> None:
+    _, folder = both(tmp_path)
+    second = sorted(folder.iterdir())[1]
+    second.write_bytes(second.read_bytes()[:100])
+    with pytest.raises(NotAManifest, match=rf"{second.name} is cut short"):
+        Manifest(folder)
+
+
 def test_a_folder_of_anything_else_is_no_manifest(tmp_path: Path) -> None:
     with pytest.raises(NotAManifest, match="without parts"):
         Manifest(tmp_path)

@@ -173,7 +173,7 @@ def find(paths: Sequence[str | Path]) -> list[Path]:
     for path in map(Path, paths):
         below = sorted(path.rglob("*")) if path.is_dir() else None
         for file in [path] if below is None else below:
-            if below is None or ((is_image(file.name) or video.is_video(file)) and file.is_file()):
+            if below is None or ((is_image(file.name) or video.is_video(file)) and not file.is_dir()):
                 files[file] = None
     if not files:
         raise BadOption(
@@ -182,6 +182,11 @@ def find(paths: Sequence[str | Path]) -> list[Path]:
             "or folders of them.",
         )
     return list(files)
+
+
+def _text(path: Path) -> str:
+    """Return a path as a table holds it; bytes of a name that are no UTF-8 are spelt out."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _pictures(predictor: Predictor, files: Sequence[Path]) -> Iterator[Prediction]:
@@ -279,7 +284,7 @@ def save(path: Path, predictions: Sequence[Prediction], classes: Sequence[str]) 
     number, whole = pa.float64(), pa.int64()
     table = pa.table(
         {
-            "path": pa.array([str(p.path) for p in predictions], pa.string()),
+            "path": pa.array([_text(p.path) for p in predictions], pa.string()),
             "frame": pa.array([p.frame for p in predictions], whole),
             "seconds": pa.array([p.seconds for p in predictions], number),
             "label": pa.array([p.label for p in predictions], pa.string()),

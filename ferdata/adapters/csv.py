@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from ferdata.errors import BadOption, NotThisDataset, UnknownLabel
+from ferdata.errors import BadOption, BrokenSource, NotThisDataset, UnknownLabel
 from ferdata.schema import Sample
 from ferdata.source import (
     NOT_STATED,
+    UNKNOWN_LABELS,
     Layout,
     Option,
     Source,
-    broken,
     meaning,
     read_labels,
     read_table,
@@ -75,13 +75,15 @@ def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> La
             counts[sample.native_label] += 1
             lines.setdefault(sample.native_label, line)
     mapped = {label: meaning(label, own) for label in sorted(counts)}
-    if strangers := [label for label, known in mapped.items() if known is None]:
+    strangers = [label for label, known in mapped.items() if known is None]
+    if strangers and options.get(UNKNOWN_LABELS) != "keep":
         listed = ", ".join(f"{label!r} ({counts[label]:,} rows)" for label in strangers[:12])
         first = min(lines[label] for label in strangers)
         raise UnknownLabel(
             f"{table.path}:{first}: labels of unknown meaning in column {table.label!r}: {listed}.",
             "Say what they mean in a TOML file and add --labels FILE: a table [labels] with lines like "
-            f'"{strangers[0]}" = "happiness" (or = "other" to keep them without a label).',
+            f'"{strangers[0]}" = "happiness" (or = "other", to keep them without a label). '
+            "--unknown-labels keep takes all of them in without one.",
         )
     return replace(layout, labels={label: known for label, known in mapped.items() if known})
 
@@ -165,16 +167,20 @@ def _leaves(path: str) -> bool:
     return bool(windows.drive or windows.root) or ".." in windows.parts or path.startswith("~")
 
 
+def _wrong(path: Path, line: int, what: str) -> BrokenSource:
+    return BrokenSource(f"{path}:{line}: {what}.", "Mend the line, or take it out.")
+
+
 def _rows(table: _Table) -> Iterator[tuple[int, Sample]]:
     for line, cells in read_table(table.path, table.image, table.label, delimiter=table.delimiter):
         image = cells[table.image].strip().replace("\\", "/")
         if not image or not image.isprintable():
-            raise broken(table.path, line, f"the image path {image!r}")
+            raise _wrong(table.path, line, f"the image path {image!r}")
         if _leaves(image):
-            raise broken(table.path, line, f"the image path {image!r}, which leads out of the folder")
+            raise _wrong(table.path, line, f"the image path {image!r}, which leads out of the folder")
         split = cells[table.split].strip() if table.split else ""
         if split and split_of(split) is None:
-            raise broken(table.path, line, f"{split!r} in {table.split!r}, where train, val or test belongs")
+            raise _wrong(table.path, line, f"{split!r} in {table.split!r}, where train, val or test belongs")
         key = PurePosixPath(image).as_posix()
         yield (
             line,

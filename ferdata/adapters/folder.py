@@ -9,6 +9,7 @@ from ferdata.errors import NotThisDataset, UnknownLabel
 from ferdata.schema import Sample
 from ferdata.source import (
     NOT_STATED,
+    UNKNOWN_LABELS,
     Layout,
     Option,
     Skipped,
@@ -57,12 +58,14 @@ def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> La
             "Put them into one folder per class, or list their labels in a table: ferdata ingest csv",
         )
     mapped = {name: meaning(name, own) for name in sorted(n for n in found if n is not None)}
-    if strangers := [name for name, known in mapped.items() if known is None]:
+    strangers = [name for name, known in mapped.items() if known is None]
+    if strangers and options.get(UNKNOWN_LABELS) != "keep":
         listed = ", ".join(f"{name!r} ({found[name]:,} images)" for name in strangers[:12])
         raise UnknownLabel(
             f"{base} has class folders of unknown meaning: {listed}.",
             "Say what they mean in a TOML file and add --labels FILE: a table [labels] with lines like "
-            f'"{strangers[0]}" = "happiness" (or = "other" to keep them without a label).',
+            f'"{strangers[0]}" = "happiness" (or = "other", to keep them without a label). '
+            "--unknown-labels keep takes all of them in without one.",
         )
     return replace(layout, labels={name: known for name, known in mapped.items() if known})
 

@@ -3,6 +3,7 @@
 import errno
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Mapping
 
@@ -91,6 +92,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit: 0 done, 1 our error, 2 usage, 3 findings, 130 interrupted."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what schedulers and containers send ends it as Ctrl-C
     sys.exit(run(sys.argv[1:]))
 
 

@@ -63,7 +63,7 @@ def report(done: Exported) -> None:
         facts(
             {
                 "int8": f"accuracy on {lost['faces']:,} faces of val {lost['accuracy']['int8']:.2%}, "
-                f"before {lost['accuracy']['float32']:.2%}: {-100 * lost['lost']:+.2f} points",
+                f"before {lost['accuracy']['float32']:.2%}: {round(-100 * lost['lost'], 2) + 0.0:+.2f} points",
                 "labels": f"{lost['changed']:.2%} are others now",
                 "size": f"{size['float32'] / 1e6:.2f} MB -> {size['int8'] / 1e6:.2f} MB",
             }

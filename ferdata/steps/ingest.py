@@ -100,7 +100,7 @@ def ingest(
                 f"{place} holds archives, which are unpacked on this machine, where a cluster's others do not look.",
                 "Unpack them into a folder that all machines share, and name that.",
             )
-        layout, base = _recognise(adapter, opened.folder, place, chosen)
+        layout, base = _recognise(adapter, opened.folder, place, chosen, unknown_labels)
         folder = opened.folder
         setting = Setting(
             dataset, layout, folder.absolute(), "" if base == folder else base.relative_to(folder).as_posix() + "/",
@@ -126,7 +126,9 @@ def _options(adapter: Adapter, given: Mapping[str, str | None]) -> dict[str, str
     return {name: adapter.SOURCE.option(given, name) for name in declared}
 
 
-def _recognise(adapter: Adapter, root: Path, place: Path, options: Mapping[str, str | None]) -> tuple[Layout, Path]:
+def _recognise(
+    adapter: Adapter, root: Path, place: Path, options: Mapping[str, str | None], unknown_labels: str
+) -> tuple[Layout, Path]:
     found = source.recognise(adapter.SOURCE, root)
     if found is None:
         others = looks_like(root)
@@ -145,7 +147,7 @@ def _recognise(adapter: Adapter, root: Path, place: Path, options: Mapping[str, 
         )
     layout, base = found
     prepare = getattr(adapter, "prepare", None)
-    return (prepare(base, layout, options) if prepare else layout), base
+    return (prepare(base, layout, {**options, source.UNKNOWN_LABELS: unknown_labels}) if prepare else layout), base
 
 
 @dataclass(frozen=True)

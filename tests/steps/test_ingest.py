@@ -224,6 +224,25 @@ def test_unknown_labels_are_told_all_at_once_or_kept_without_a_label(tmp_path: P
     assert validate(done.out) == 7
 
 
+def test_class_folders_of_unknown_meaning_are_kept_without_a_label_where_that_is_asked_for(tmp_path: Path) -> None:
+    root = emotions(tmp_path / "data", n=2)
+    save(root / "Brüder" / "1.png", face(77))
+    with pytest.raises(UnknownLabel, match=r"unknown meaning: 'Brüder' \(1 images\)") as caught:
+        ingest("folder", root=root, out=tmp_path / "m.parquet")
+    assert "--unknown-labels keep" in caught.value.hint
+    done = ingest("folder", root=root, out=tmp_path / "m.parquet", unknown_labels="keep")
+    assert (done.rows, done.labelled, done.unknown_labels) == (5, 4, {"Brüder": 1})
+    (tmp_path / "t.csv").write_text("image,label\nfear/0.png,fear\nJoy/1.jpg,glee\n")
+    shutil.copy(tmp_path / "t.csv", root / "t.csv")
+    done = ingest("csv", root=root, out=tmp_path / "t.parquet", unknown_labels="keep")
+    assert (done.rows, done.labelled, done.unknown_labels) == (2, 1, {"glee": 1})
+
+
+def test_no_workers_at_all_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadOption, match="--workers cannot be 0"):
+        ingest("folder", root=emotions(tmp_path / "data"), out=tmp_path / "m.parquet", workers=0)
+
+
 def test_counts_that_are_not_the_published_ones_are_told_and_kept(tmp_path: Path) -> None:
     ck48(tmp_path / "d", 2)
     done = ingest("ckplus", root=tmp_path / "d", out=tmp_path / "m.parquet")
@@ -305,12 +324,13 @@ def slow(data):
     time.sleep(0.2)
     return decode(data)
 images.decode = slow
-from ferdata.cli import run
-sys.exit(run(["ingest", "folder", "--root", sys.argv[1], "-o", sys.argv[2]]))
+from ferdata.cli import main
+sys.argv[1:] = ["ingest", "folder", "--root", sys.argv[1], "-o", sys.argv[2]]
+main()
 """
 
 
-@pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 130)])
 def test_an_ingest_that_is_stopped_leaves_no_manifest_and_the_next_succeeds(
     tmp_path: Path, how: signal.Signals, code: int
 ) -> None:
@@ -325,7 +345,7 @@ def test_an_ingest_that_is_stopped_leaves_no_manifest_and_the_next_succeeds(
         _, said = process.communicate(timeout=30)
     assert process.returncode == code, said
     assert not out.exists()
-    if how == signal.SIGINT:
+    if how != signal.SIGKILL:
         assert "Interrupted" in said
     assert ingest("folder", root=root, out=out).rows == 40
     assert [p.name for p in out.parent.iterdir()] == ["m.parquet"]

@@ -1,5 +1,6 @@
 import csv
 import json
+import os
 from collections import Counter
 
 import cv2
@@ -72,6 +73,21 @@ def test_what_cannot_be_read_is_named_and_keeps_its_place(run, pictures):
     assert "No such file" in found[2].error
     assert "No such file" in found[3].error
     assert tally(found)["unread"] == 3
+
+
+def test_pipes_and_links_that_lead_nowhere_are_counted_and_odd_names_are_spelt_out(run, pictures, tmp_path):
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    face = sorted(pictures.rglob("*.png"))[0].read_bytes()
+    (folder / os.fsdecode(b"latin\xe9.png")).write_bytes(face)
+    os.mkfifo(folder / "pipe.png")
+    (folder / "nowhere.png").symlink_to(tmp_path / "nothing.png")
+    found = {p.path.name: p for p in predict(run, [folder], out=tmp_path / "t.parquet")}
+    assert len(found) == 3
+    assert found["pipe.png"].label is None
+    assert found["nowhere.png"].error == "No such file or directory"
+    paths = pq.read_table(tmp_path / "t.parquet")["path"].to_pylist()
+    assert any(path.endswith("latin\\xe9.png") for path in paths)
 
 
 def test_all_unreadable_is_still_an_answer(run, tmp_path):
