@@ -32,6 +32,7 @@ def test_options_that_cannot_work_are_refused() -> None:
         choose("local", None, "auto")
     assert isinstance(choose(engine.ENGINES[0], 3, None), Processes if sys.platform == "linux" else Threads)
     assert isinstance(choose(engine.ENGINES[0], 1, None), Threads)
+    assert isinstance(choose(engine.ENGINES[0], 3, None, large=True), Threads)
 
 
 def test_without_ray_the_pip_line_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

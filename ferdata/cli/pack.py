@@ -20,7 +20,7 @@ from ferdata.steps.pack import SIZES, Packing, pack
 @option(pack, "--dataset", "datasets", multiple=True, metavar="NAME", help="Keep to this dataset; may be repeated.")
 @option(pack, "--fold", type=click.IntRange(0), help="The sides of this fold: it tests, the next one is val.")
 @option(pack, "--trust-files", help="Take images that have changed since ingest as they are now.")
-@option(pack, "--workers", type=click.IntRange(1), help="Worker processes [default: one per core].")
+@option(pack, "--workers", type=click.IntRange(1), help="Threads, or processes of Ray [default: one per core].")
 @option(
     pack, "--engine", type=click.Choice(ENGINES),
     help="local: this machine. ray: worker processes of Ray, here or on a cluster.",

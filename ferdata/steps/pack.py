@@ -61,8 +61,8 @@ def pack(
 
     `size` is the side in pixels, `channels` 1 or 3: by default the images' own, as in train. `split` are the sides,
     `datasets` and `fold` as in train. `trust_files` takes images that have changed since ingest as they are now.
-    `engine` is `local` (`workers` processes; threads where the system cannot fork) or `ray` (as many of a cluster's,
-    at `address` or started here, all of which see the manifest and its images at their paths). Raises NotAManifest,
+    `engine` is `local` (`workers` threads, which hand no pictures over) or `ray` (as many processes of a cluster, at
+    `address` or started here, all of which see the manifest and its images at their paths). Raises NotAManifest,
     BadOption, MissingExtra, ImagesMissing, BrokenSource, CannotWrite, WorkersLost.
     """
     if size is not None and not SIZES[0] <= size <= SIZES[1]:
@@ -71,7 +71,7 @@ def pack(
         raise BadOption(f"--channels cannot be {channels}.", "Use 1 for grey, 3 for colour.")
     if strangers := [name for name in split if name not in SPLITS]:
         raise BadOption(f"There is no split {strangers[0]!r}.", f"Choose of {', '.join(SPLITS)}.")
-    runner = choose(engine, workers, address)
+    runner = choose(engine, workers, address, large=True)
     opened = Manifest(Path(manifest))
     table, taxonomy = opened.table(*pick.COLUMNS), opened.taxonomy
     side, source = pick.sides(opened, table, datasets, fold)
