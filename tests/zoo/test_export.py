@@ -1,6 +1,7 @@
 """The exported file says what the run says: of real pictures, of one or of many, and nothing is written where not."""
 
 import json
+import re
 import warnings
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from ferdata.errors import AlreadyExists, BadOption, BrokenRun, NotAManifest
 from ferdata.images import encode_png
 from ferdata.manifest import Manifest
+from tests.conftest import REPOSITORY
 from tests.zoo.conftest import shape
 from tests.zoo.untaught import untaught
 from zoo import checkpoint, data
@@ -45,6 +47,18 @@ def test_the_file_gives_predicts_own_probabilities_for_one_picture_and_for_seven
     assert np.abs(ask(exported.out, pixels) - expected).max() < 1e-5
     assert np.abs(ask(exported.out, pixels[:1]) - expected[:1]).max() < 1e-5
     assert np.ptp(expected, 0).max() > 1e-3  # a net that says the same of everything would prove nothing
+
+
+def test_the_pages_own_example_says_what_predict_says(run, exported, tmp_path, monkeypatch, capsys):
+    page = (REPOSITORY / "docs" / "predicting.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "first").symlink_to(run)
+    (tmp_path / "face.png").write_bytes(encode_png(shape("anger", 700, side=48)))
+    monkeypatch.chdir(tmp_path)
+    exec(example, {})
+    (told,) = predict("runs/first", ["face.png"], device="cpu")
+    assert capsys.readouterr().out.strip() == told.label
 
 
 def test_it_takes_pixels_and_no_scaled_numbers(exported):
