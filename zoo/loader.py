@@ -1,6 +1,5 @@
 """Batches for training: from uint8 pictures to normalised floats where the net is, the next ones made meanwhile."""
 
-import os
 import sys
 import threading
 from collections import deque
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ferdata.errors import BadOption
+from ferdata.workers import cores
 from zoo import augment
 from zoo.data import Images
 from zoo.draws import Draws, draw
@@ -50,7 +50,7 @@ class _Made:
 
 
 class _Spare:
-    """Arrays for batches, used again once nobody holds them: fresh memory costs a third of making a batch."""
+    """Arrays for batches, used again once nobody holds them: a tenth of the work at 224 px in colour, none below."""
 
     def __init__(self) -> None:
         self._arrays: list[NDArray[np.float32]] = []
@@ -74,9 +74,9 @@ class Loader:
     """Batches of `images` under a policy, made by threads ahead of their use.
 
     `engine` "device": OpenCV on the processor, torch on a GPU, over the whole batch; "workers": albumentations,
-    picture by picture; "auto" is "device", which was the faster at every size (benchmarks/results). `mean` and `std`
-    (C,) are of pixels in 0..1. Every number that is drawn comes from (`seed`, epoch, number of the batch), whichever
-    thread makes it, so that a resumed run sees the pictures that it would have seen. Raises BadOption.
+    picture by picture; "auto" is "device", the faster on one thread at every size (benchmarks/results). `mean` and
+    `std` (C,) are of pixels in 0..1. Every number that is drawn comes from (`seed`, epoch, number of the batch),
+    whichever thread makes it, so that a resumed run sees the pictures that it would have seen. Raises BadOption.
     """
 
     def __init__(
@@ -111,8 +111,7 @@ class Loader:
         """How many threads make batches: one keeps ahead of any net, and leaves the other cores to it."""
         if self.pipelines is None:
             return 1
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return max(1, min(cores, AHEAD))
+        return min(cores(), AHEAD)
 
     def steps(self, rows: int) -> int:
         """Return how many batches `rows` images give: a short last one is left out, as batch normalisation needs."""

@@ -20,7 +20,8 @@ class Adapter(Protocol):
     """What an adapter's module holds.
 
     Also, where labels are only known from the data, `prepare(base, layout, options)`, which returns the
-    layout with its map of labels completed.
+    layout with its map of labels completed; its options also have `ferdata.source.UNKNOWN_LABELS`, and where that is
+    "keep" it does not refuse labels that it has no meaning for.
     """
 
     SOURCE: Source
