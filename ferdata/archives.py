@@ -1,7 +1,7 @@
 """Archives as folders: a dataset's .zip and .tar(.gz) files, unpacked for the time of one ingest, and then gone.
 
-What an archive may not do: write outside its folder, link, or swell to more than it says. Such members are left out
-by name, and the caller counts them.
+What an archive may not do: write outside its folder, over what lies there already, link, or swell to more than it
+says. Such members are left out by name, and the caller counts them.
 """
 
 import os
@@ -32,7 +32,7 @@ def is_archive(path: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class Hostile:
+class LeftOut:
     """A member that was left out: `archive/member`, and why."""
 
     name: str
@@ -45,7 +45,7 @@ class Opened:
 
     folder: Path
     unpacked: bool = False
-    hostile: list[Hostile] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
 
 
 @contextmanager
@@ -54,7 +54,8 @@ def opened(root: Path) -> Iterator[Opened]:
 
     An archive with a single top folder is unpacked where it lies, any other into a folder of its own name; one
     whose folder is there already is passed over. The other files of `root` are linked beside them (copied, on
-    another disk). Raises BrokenSource for a damaged, locked or foreign archive, CannotWrite when space runs out.
+    another disk), and nothing is unpacked over them: they stay as they are. Raises BrokenSource for a damaged, locked
+    or foreign archive, CannotWrite when space runs out.
     """
     found = [root] if root.is_file() else [p for p in _archives(root) if not p.with_name(_stem(p)).is_dir()]
     if not found:
@@ -69,7 +70,7 @@ def opened(root: Path) -> Iterator[Opened]:
                 _mirror(root, folder, set(found))
             for archive in found:
                 inner = archive.parent.relative_to(root) if root.is_dir() else Path()
-                result.hostile += _unpack(archive, folder / inner)
+                result.left_out += _unpack(archive, folder / inner)
         except OSError as error:
             raise CannotWrite(
                 f"Unpacking into {folder.parent} failed: {error.strerror or error}.",
@@ -136,7 +137,7 @@ def _check_space(archives: list[Path], folder: Path) -> None:
         )
 
 
-def _unpack(archive: Path, place: Path) -> list[Hostile]:
+def _unpack(archive: Path, place: Path) -> list[LeftOut]:
     damaged = f"{archive} is damaged or no archive"
     try:
         if zipfile.is_zipfile(archive):
@@ -152,10 +153,9 @@ def _unpack(archive: Path, place: Path) -> list[Hostile]:
         ) from None
 
 
-def _unpack_zip(archive: Path, whole: zipfile.ZipFile, place: Path) -> list[Hostile]:
+def _unpack_zip(archive: Path, whole: zipfile.ZipFile, place: Path) -> list[LeftOut]:
     members = [i for i in whole.infolist() if not i.is_dir()]
-    hostile: list[Hostile] = []
-    seen: set[str] = set()
+    left_out: list[LeftOut] = []
     target = _target(archive, place, [i.filename for i in members])
     with progress.bar(f"unpack {archive.name}", len(members), "files") as advance:
         for info in members:
@@ -164,21 +164,18 @@ def _unpack_zip(archive: Path, whole: zipfile.ZipFile, place: Path) -> list[Host
                 why = "a link"
             elif _swollen(info.compress_size, info.file_size):
                 why = f"swells to {info.file_size / 1e9:.1f} GB"
-            elif info.filename in seen:
-                why = "a second member of that name"
-            seen.add(info.filename)
-            if why:
-                hostile.append(Hostile(f"{archive.name}/{info.filename}", why))
-            else:
+            if not why:
                 with whole.open(info) as source:
-                    _copy(source, target / info.filename, info.file_size)
+                    why = _copy(source, target / info.filename, info.file_size)
+            if why:
+                left_out.append(LeftOut(f"{archive.name}/{info.filename}", why))
             advance(1)
-    return hostile
+    return left_out
 
 
-def _unpack_tar(archive: Path, tape: tarfile.TarFile, place: Path) -> list[Hostile]:
+def _unpack_tar(archive: Path, tape: tarfile.TarFile, place: Path) -> list[LeftOut]:
     members = [m for m in tape if not m.isdir()]
-    hostile: list[Hostile] = []
+    left_out: list[LeftOut] = []
     target = _target(archive, place, [m.name for m in members])
     total = sum(m.size for m in members)
     if _swollen(archive.stat().st_size, total):
@@ -188,13 +185,12 @@ def _unpack_tar(archive: Path, tape: tarfile.TarFile, place: Path) -> list[Hosti
     with progress.bar(f"unpack {archive.name}", len(members), "files") as advance:
         for member in members:
             why = _refused(member.name) or ("" if member.isreg() else "a link or a device")
-            source = None if why else tape.extractfile(member)
-            if source is None:
-                hostile.append(Hostile(f"{archive.name}/{member.name}", why))
-            else:
-                _copy(source, target / member.name, member.size)
+            if not why and (source := tape.extractfile(member)) is not None:
+                why = _copy(source, target / member.name, member.size)
+            if why:
+                left_out.append(LeftOut(f"{archive.name}/{member.name}", why))
             advance(1)
-    return hostile
+    return left_out
 
 
 def _refused(name: str) -> str:
@@ -217,11 +213,33 @@ def _target(archive: Path, place: Path, names: list[str]) -> Path:
     return place / _stem(archive) if loose or len(tops) > 1 else place
 
 
-def _copy(source: IO[bytes], path: Path, size: int) -> None:
-    """Copy at most `size` bytes, what the archive declares."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    left = size
-    with path.open("wb") as file:
-        while left > 0 and (data := source.read(min(CHUNK, left))):
+def _copy(source: IO[bytes], path: Path, size: int) -> str:
+    """Copy at most `size` bytes, what the archive declares; return why that was not done, or nothing.
+
+    What lies at `path` already may be a link to the user's own file: it is never opened for writing. The same bytes
+    once more are no loss, so that nothing is said of them.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("xb")
+    except (FileExistsError, NotADirectoryError):
+        return "" if _holds(path, source, size) else "another file of that name is there"
+    with file:
+        for data in _pieces(source, size):
             file.write(data)
-            left -= len(data)
+    return ""
+
+
+def _holds(path: Path, source: IO[bytes], size: int) -> bool:
+    """Return whether `path` is a file of just the `size` bytes that `source` would give."""
+    if not path.is_file() or path.stat().st_size != size:
+        return False
+    with path.open("rb") as file:
+        return all(file.read(len(data)) == data for data in _pieces(source, size))
+
+
+def _pieces(source: IO[bytes], size: int) -> Iterator[bytes]:
+    left = size
+    while left > 0 and (data := source.read(min(CHUNK, left))):
+        yield data
+        left -= len(data)

@@ -53,7 +53,7 @@ TOLD_BY = (
     "pixel_hash",
     "face_box",
     "alignment",
-)  # what `pictures` reads; near pairs need the next three as well
+)  # what `pictures` and `face_boxes` read; near pairs need the next three as well
 APART_BY = ("subject", "sequence", "frame")
 
 
@@ -83,29 +83,50 @@ def pictures(table: pa.Table, near: Ints | None = None) -> Ints:
 
 
 def _faces(table: pa.Table) -> pa.ChunkedArray:
-    """Return `pixel_hash`, with the box behind it where one dataset has several boxes in one photograph."""
-    hashes = table["pixel_hash"]
-    # After align `face_box` is the crop's, alike for all faces of a photograph; the source's tells them apart.
-    boxes = pc.coalesce(pc.struct_field(table["alignment"], "box"), table["face_box"])
-    boxed = boxes.is_valid()
-    if not pc.any(boxed).as_py():
+    """Return `pixel_hash`, with dataset and box beside it for the faces of one photograph."""
+    boxes, hashes = face_boxes(table), table["pixel_hash"]
+    several = pc.not_equal(boxes, "")
+    if not pc.any(several).as_py():
         return hashes
-    photograph = pc.binary_join_element_wise(table["dataset"], hashes, " ")
-    counts = photograph.value_counts()
+    keyed = pc.binary_join_element_wise(table["dataset"], hashes, boxes, " ")
+    return pc.if_else(several, keyed, hashes)
+
+
+def face_boxes(table: pa.Table) -> pa.ChunkedArray:
+    """Return, for each row, the box of its face where its dataset boxes several in that photograph, else "".
+
+    This alone tells the faces of one photograph apart, and a dataset speaks for itself: that FER+ has a box for every
+    face and FER2013 none does not make two faces of one. `table` has TOLD_BY.
+    """
+    boxes = published_boxes(table)
+    boxed = boxes.is_valid()
+    none = pa.chunked_array([pa.repeat("", table.num_rows)])
+    if not pc.any(boxed).as_py():
+        return none
+    photograph = pc.binary_join_element_wise(table["dataset"], table["pixel_hash"], " ")
+    counts = photograph.filter(boxed).value_counts()
     repeated = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
     rows = np.flatnonzero(pc.and_(boxed, pc.is_in(photograph, repeated)).to_numpy())
-    told: dict[str, set[str]] = {}
-    words = [",".join(map(str, box)) for box in boxes.take(pa.array(rows)).to_pylist()]
+    words = [box_word(box) for box in boxes.take(pa.array(rows)).to_pylist()]
     names = photograph.take(pa.array(rows)).to_pylist()
+    held: dict[str, set[str]] = {}
     for name, word in zip(names, words, strict=True):
-        told.setdefault(name, set()).add(word)
+        held.setdefault(name, set()).add(word)
+    several = [len(held[name]) > 1 for name in names]
     mask = np.zeros(table.num_rows, np.bool_)
-    several = np.array([len(told[name]) > 1 for name in names], np.bool_)
     mask[rows[several]] = True
-    keyed = [f"{name} {word}" for name, word, many in zip(names, words, several, strict=True) if many]
-    return pa.chunked_array(
-        [pc.replace_with_mask(hashes.combine_chunks(), pa.array(mask), pa.array(keyed, pa.string()))]
-    )
+    kept = [word for word, many in zip(words, several, strict=True) if many]
+    return pc.replace_with_mask(none, pa.array(mask), pa.array(kept, pa.string()))
+
+
+def published_boxes(table: pa.Table) -> pa.ChunkedArray:
+    """Return the box of each row's face in its photograph; after align `face_box` is the crop's, alike for all."""
+    return pc.coalesce(pc.struct_field(table["alignment"], "box"), table["face_box"])
+
+
+def box_word(box: Sequence[float] | None) -> str:
+    """Return a box as a ledger writes it, "" for none."""
+    return ",".join(f"{v:.1f}" for v in box or ())
 
 
 def told_apart(table: pa.Table, near: Ints, by: Sequence[str] = APART_BY) -> Mask:

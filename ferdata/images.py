@@ -264,9 +264,7 @@ def _measured(images: list[NDArray[np.integer]]) -> dict[str, list[Any]]:
     if grey.ndim == 4:
         tall = cv2.cvtColor(grey.reshape(n * height, width, 3), cv2.COLOR_RGB2GRAY)
         grey = np.asarray(tall, np.uint8).reshape(n, height, width)
-    # Sums of whole numbers: exact, whatever the order in which they are added.
-    total = cv2.reduce(grey.reshape(-1, width), 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S).reshape(n, height).sum(1)
-    squares = cv2.reduce(grey.reshape(n, -1), 1, cv2.REDUCE_SUM2, dtype=cv2.CV_64F)[:, 0]
+    total, squares = _sums(grey)
     return {
         "pixel_hash": _pixel_hashes(stack),
         "phash": perceptual_hashes(grey).tolist(),
@@ -277,6 +275,22 @@ def _measured(images: list[NDArray[np.integer]]) -> dict[str, list[Any]]:
         "contrast": (np.sqrt(_variance(total, squares, height * width)) / 255).tolist(),
         "sharpness": (_sharpness(grey) / 255**2).tolist(),
     }
+
+
+# Of so many values OpenCV adds up the squares, at most 255 ** 2 each, in 32 bits.
+ADDED = (2**31 - 1) // 255**2
+
+
+def _sums(stack: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the sum of each image's values and that of their squares, int64 (n,): whole numbers, so exact."""
+    n, height, width = stack.shape
+    rows = stack.reshape(-1, width)
+    total, squares = np.zeros(n, np.int64), np.zeros(n, np.int64)
+    for at in range(0, width, ADDED):
+        piece = rows[:, at : at + ADDED]
+        for sums, how in ((total, cv2.REDUCE_SUM), (squares, cv2.REDUCE_SUM2)):
+            sums += cv2.reduce(piece, 1, how, dtype=cv2.CV_32S).reshape(n, height).sum(1, dtype=np.int64)
+    return total, squares
 
 
 def _variance(total: NDArray[Any], squares: NDArray[Any], n: int) -> NDArray[np.float64]:

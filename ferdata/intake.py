@@ -23,7 +23,7 @@ from ferdata.errors import BrokenSource, ImagesMissing, UnknownLabel
 from ferdata.paths import Below, inside, must_be_file
 from ferdata.release import strangers
 from ferdata.schema import ADAPTER_COLUMNS, BY_NAME, Frame, Sample, arrow_schema, arrow_type
-from ferdata.source import Layout, Skipped
+from ferdata.source import Layout, Skipped, is_code
 
 BATCH = 1024  # images measured by one call, at most
 FRAMES = 64  # the same of videos, whose frames come back as PNGs
@@ -51,7 +51,8 @@ class Setting:
     """What does not change while a dataset is taken in.
 
     `root` is where paths are relative to, `prefix` what the layout's base adds to them; `labels` grows by what is
-    unknown where `keep_unknown`.
+    unknown where `keep_unknown`. `codes` are the numbers among the labels that the dataset's publishers gave: a number
+    that is none of them is never kept, since then the others may be counted from elsewhere too.
     """
 
     dataset: str
@@ -62,6 +63,7 @@ class Setting:
     policy: str
     labels: dict[str, str]
     keep_unknown: bool = False
+    codes: frozenset[str] = frozenset()
 
 
 class Intake:
@@ -161,7 +163,7 @@ class Intake:
                 self.rejects.append(Reject(_id(self.setting, sample.key), None, sample.reason, ""))
                 continue
             if self._is_unknown(sample):
-                if not self.setting.keep_unknown:
+                if not self.setting.keep_unknown or self._is_strange_code(str(sample.native_label)):
                     raise self._unknown_label(itertools.chain([sample], remaining))
                 self.unknown[str(sample.native_label)] += 1
                 self.setting.labels.setdefault(str(sample.native_label), "other")
@@ -172,6 +174,9 @@ class Intake:
         if label is None or sample.votes is not None:
             return False
         return label not in self.setting.labels or str(label) in self.unknown
+
+    def _is_strange_code(self, label: str) -> bool:
+        return bool(self.setting.codes) and is_code(label)
 
     def _unknown_label(self, remaining: Iterable[Sample | Skipped]) -> UnknownLabel:
         """Count the unknown labels of what is left, so that the error tells all of them."""
@@ -185,10 +190,17 @@ class Intake:
         told = "; ".join(f"{label!r}: {n:,} rows, first {first[label]}" for label, n in count.most_common(8))
         more = f" and {len(count) - 8} more" if len(count) > 8 else ""
         name = f"{self.setting.dataset}, as {self.setting.layout.name!r},"
+        known = f"Known are {', '.join(self.setting.layout.labels) or 'none'}."
+        if any(map(self._is_strange_code, count)):
+            return UnknownLabel(
+                f"{name} has codes that its publishers do not have: {told}{more}.",
+                f"{known} Somebody has numbered the classes anew, so that the other codes cannot be trusted either. "
+                f"Read it with `ferdata ingest folder --name {self.setting.dataset} --labels FILE` (of a table: ingest "
+                "csv), where FILE says what each of them means.",
+            )
         return UnknownLabel(
             f"{name} has labels that are not known: {told}{more}.",
-            f"Known are {', '.join(self.setting.labels) or 'none'}. Is this another release? "
-            "--unknown-labels keep takes such rows in without a label.",
+            f"{known} Is this another release? --unknown-labels keep takes such rows in without a label.",
         )
 
     def _count(self, measured: tuple[pa.RecordBatch, list[Reject]], advance: progress.Advance) -> pa.RecordBatch:

@@ -289,7 +289,13 @@ class _Counts:
 
 
 def step_record(
-    step: str, options: Mapping[str, Any], inputs: Iterable[Manifest] = (), **counted: Any
+    step: str,
+    options: Mapping[str, Any],
+    inputs: Iterable[Manifest] = (),
+    *,
+    rows_in: int,
+    rows_out: int,
+    **counted: Any,
 ) -> dict[str, Any]:
     """Return a lineage entry: the step, its options, the inputs with their own lineage, what was counted."""
     return {
@@ -305,5 +311,7 @@ def step_record(
             }
             for m in inputs
         ],
+        "rows_in": rows_in,
+        "rows_out": rows_out,
         **counted,
     }

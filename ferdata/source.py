@@ -7,6 +7,7 @@ An adapter is a module with `SOURCE`, a `Source`, and `samples(base, layout, opt
 import csv
 import itertools
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -256,6 +257,11 @@ def read_table(path: Path, *needed: str, delimiter: str = ",") -> Iterator[tuple
 def broken(path: Path, line: int, what: str) -> BrokenSource:
     """Return the error for a damaged line of a file."""
     return BrokenSource(f"{path}:{line}: {what}.", "The file is damaged or cut short; download it again.")
+
+
+def is_code(label: str) -> bool:
+    """Return whether a label is a number, which means nothing without its publishers' list."""
+    return re.fullmatch(r"[+-]?\d+(\.\d*)?", label.strip(), re.ASCII) is not None
 
 
 def known(label: str, layout: Layout, path: Path, line: int) -> str:

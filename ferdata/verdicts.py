@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ferdata.conflicts import box_word, face_boxes, published_boxes
 from ferdata.labels import Taxonomy, derive
 from ferdata.ledger import Key, Standing
 from ferdata.schema import BY_NAME, arrow_type
@@ -30,34 +31,6 @@ class Verdict:
     without: Mapping[str, int]
     elsewhere: int
     same: bool
-
-
-def face_words(table: pa.Table) -> list[str]:
-    """Return, for each row, the box of its face in the source's photograph if that holds several faces, else "".
-
-    `table` has `pixel_hash`, `face_box` and `alignment`.
-    """
-    boxes = _boxes(table)
-    several = _several(table, boxes)
-    return [box if many else "" for box, many in zip(boxes, several, strict=True)]
-
-
-def _boxes(table: pa.Table) -> list[str]:
-    # After align `face_box` is the crop's; the source's box, which tells faces apart, is in `alignment`.
-    boxes = pc.coalesce(pc.struct_field(table["alignment"], "box"), table["face_box"])
-    if boxes.null_count == table.num_rows:
-        return [""] * table.num_rows
-    return [",".join(f"{v:.1f}" for v in box) if box else "" for box in boxes.to_pylist()]
-
-
-def _several(table: pa.Table, boxes: list[str]) -> list[bool]:
-    if not any(boxes):
-        return [False] * table.num_rows
-    held: dict[str, set[str]] = {}
-    hashes = table["pixel_hash"].to_pylist()
-    for picture, box in zip(hashes, boxes, strict=True):
-        held.setdefault(picture, set()).add(box)
-    return [len(held[picture]) > 1 for picture in hashes]
 
 
 def verdict(
@@ -103,15 +76,18 @@ def verdict(
 
 
 def _pick(table: pa.Table, where: Mapping[Key, int]) -> "np.ndarray[Any, np.dtype[np.int64]]":
-    """Return, for each row, the position of the decision about it, or -1."""
-    hashes = table["pixel_hash"].to_pylist()
-    boxes = _boxes(table)
-    several = _several(table, boxes)
-    picked = [
-        where.get((picture, box), -1 if many else where.get((picture, ""), -1))
-        for picture, box, many in zip(hashes, boxes, several, strict=True)
-    ]
-    return np.array(picked, np.int64)
+    """Return, for each row, the position of the decision about it, or -1.
+
+    A decision with a box is about the face in that box, also where this table holds no other of the photograph; one
+    without is about the only face there is.
+    """
+    pick = np.full(table.num_rows, -1, np.int64)
+    rows = np.flatnonzero(pc.is_in(table["pixel_hash"], pa.array([h for h, _ in where], pa.string())).to_numpy())
+    columns = (table["pixel_hash"], published_boxes(table), face_boxes(table))
+    hashes, boxes, faces = (column.take(pa.array(rows)).to_pylist() for column in columns)
+    for row, picture, box, face in zip(rows, hashes, boxes, faces, strict=True):
+        pick[row] = where.get((picture, box_word(box)), -1 if face else where.get((picture, ""), -1))
+    return pick
 
 
 def _merge(spoken: pa.Array, given: pa.Array, old: pa.Array, kind: pa.DataType) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Archives: read as folders, gone afterwards; hostile members left out by name."""
+"""Archives: read as folders, gone afterwards; members that do harm are left out by name."""
 
 import io
 import tarfile
@@ -66,6 +66,34 @@ def test_archives_in_a_folder_are_unpacked_where_they_lie_beside_the_other_files
     assert (tmp_path / "EmoLabel" / "list.txt").read_text() == "list"
 
 
+def test_what_lies_beside_an_archive_is_never_written_over(tmp_path: Path) -> None:
+    """A browser saves a second download as `aligned (1).zip`; its folder is there already."""
+    for i in range(3):
+        (tmp_path / "aligned").mkdir(exist_ok=True)
+        (tmp_path / "aligned" / f"{i}.png").write_bytes(b"the user's own %d" % i)
+    mine = files(tmp_path)
+    other = {"aligned/0.png": b"other", "aligned/1.png": mine["aligned/1.png"], "aligned/9.png": b"new",
+             "aligned/2.png/inner.png": b"a file is in the way"}  # fmt: skip
+    for suffix, make in ((".zip", zipped), (".tar.gz", tarred)):
+        archive = make(tmp_path / f"aligned (1){suffix}", other)
+        with archives.opened(tmp_path) as opened:
+            assert files(opened.folder) == mine | {"aligned/9.png": b"new"}
+            assert {(h.name, h.why) for h in opened.left_out} == {
+                (f"{archive.name}/aligned/{name}", "another file of that name is there")
+                for name in ("0.png", "2.png/inner.png")
+            }
+        archive.unlink()
+        assert files(tmp_path) == mine
+
+
+def test_of_two_archives_with_one_name_inside_the_second_is_counted(tmp_path: Path) -> None:
+    zipped(tmp_path / "set (1).zip", {"set/1.png": b"one", "set/2.png": b"two"})
+    zipped(tmp_path / "set (2).zip", {"set/1.png": b"another one", "set/2.png": b"two"})
+    with archives.opened(tmp_path) as opened:
+        assert files(opened.folder) == {"set/1.png": b"one", "set/2.png": b"two"}
+        assert [h.name for h in opened.left_out] == ["set (2).zip/set/1.png"]
+
+
 def test_an_archive_that_was_unpacked_already_is_passed_over(tmp_path: Path) -> None:
     zipped(tmp_path / "aligned.zip", {"aligned/1.jpg": b"1"})
     (tmp_path / "aligned").mkdir()
@@ -87,7 +115,7 @@ def test_members_that_lead_out_are_left_out_by_name(tmp_path: Path, make) -> Non
     path = make(tmp_path / ("x.zip" if make is zipped else "x.tar.gz"), MEMBERS | dict.fromkeys(HOSTILE, b"evil"))
     with archives.opened(path) as opened:
         assert set(files(opened.folder).values()) == {b"one", b"two"}
-        found = {h.name.split("/", 1)[1]: h.why for h in opened.hostile}
+        found = {h.name.split("/", 1)[1]: h.why for h in opened.left_out}
     assert found == HOSTILE
     assert sorted(p.name for p in tmp_path.iterdir()) == [path.name]
 
@@ -104,7 +132,7 @@ def test_links_in_a_tar_are_left_out(tmp_path: Path) -> None:
             file.addfile(info)
     with archives.opened(tmp_path / "x.tar") as opened:
         assert files(opened.folder) == {}
-        assert [h.name for h in opened.hostile] == ["x.tar/set/soft", "x.tar/set/hard", "x.tar/set/pipe"]
+        assert [h.name for h in opened.left_out] == ["x.tar/set/soft", "x.tar/set/hard", "x.tar/set/pipe"]
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
@@ -114,7 +142,7 @@ def test_a_second_member_of_the_same_name_is_counted(tmp_path: Path) -> None:
             file.writestr("set/a.txt", data)
     with archives.opened(tmp_path / "x.zip") as opened:
         assert files(opened.folder) == {"set/a.txt": b"one"}
-        assert [h.why for h in opened.hostile] == ["a second member of that name"]
+        assert [h.why for h in opened.left_out] == ["another file of that name is there"]
 
 
 def test_a_link_in_a_zip_is_left_out(tmp_path: Path) -> None:
@@ -123,14 +151,14 @@ def test_a_link_in_a_zip_is_left_out(tmp_path: Path) -> None:
         info.external_attr = 0o120777 << 16
         file.writestr(info, "/etc/hostname")
     with archives.opened(tmp_path / "x.zip") as opened:
-        assert [(h.name, h.why) for h in opened.hostile] == [("x.zip/set/link", "a link")]
+        assert [(h.name, h.why) for h in opened.left_out] == [("x.zip/set/link", "a link")]
 
 
 def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
     zipped(tmp_path / "x.zip", MEMBERS | {"set/bomb.bin": b"\0" * (64 << 20)})
     with archives.opened(tmp_path / "x.zip") as opened:
         assert files(opened.folder) == MEMBERS
-        assert opened.hostile[0].why.startswith("swells to 0.1 GB")
+        assert opened.left_out[0].why.startswith("swells to 0.1 GB")
     with (
         pytest.raises(BrokenSource, match="swells"),
         archives.opened(tarred(tmp_path / "x.tar.gz", {"b": b"\0" * (64 << 20)})),

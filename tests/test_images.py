@@ -102,6 +102,43 @@ def test_facts_are_those_that_opencv_measures_one_by_one(shape: tuple[int, int],
     assert not (differ & (np.abs(low) > 0.1)).any()  # a sign may differ where float32 cannot tell it
 
 
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.parametrize("shape", [(48, 48), (350, 350), (512, 512), (4000, 4000), (3, 40_000), (512, 512, 3)])
+def test_facts_are_those_of_float64_at_every_size(shape: tuple[int, ...], depth: type) -> None:
+    """OpenCV adds up some sums in 32 bits; those of bright pictures of 182 px a side and more do not fit."""
+    smooth = cv2.resize(picture(5), shape[1::-1], interpolation=cv2.INTER_CUBIC)[..., *[None] * (len(shape) - 2)]
+    noise = np.random.default_rng(5).integers(0, 40, shape)
+    image = (140 + smooth // 4 + noise).astype(depth) << (8 if depth is np.uint16 else 0)
+    grey = images.as_uint8(image)
+    grey = cv2.cvtColor(grey, cv2.COLOR_RGB2GRAY) if grey.ndim == 3 else grey
+    values = grey.astype(np.float64) / 255
+    rim = np.pad(values, 1, mode="reflect")
+    edges = rim[:-2, 1:-1] + rim[2:, 1:-1] + rim[1:-1, :-2] + rim[1:-1, 2:] - 4 * values
+    facts = images.measure(image)
+    found = (facts.brightness, facts.contrast, facts.sharpness)
+    assert found == pytest.approx((values.mean(), values.std(), edges.var()), rel=1e-9)
+    assert (facts.width, facts.height) == (shape[1], shape[0])
+    if min(shape[:2]) >= 32:
+        waves = low_frequencies(grey)
+        bits = np.unpackbits(np.array([facts.phash], ">u8").view(np.uint8)).reshape(8, 8) == 1
+        assert not ((bits != (waves > 0)) & (np.abs(waves) > 30)).any()  # a sign may differ where rounding decides
+
+
+def low_frequencies(grey: np.ndarray) -> np.ndarray:
+    """Return what the perceptual hash has the signs of, float64 (8, 8), from a 32 x 32 copy by exact areas."""
+    down, across = (
+        np.clip(np.minimum.outer(hi, np.arange(1, n + 1)) - np.maximum.outer(hi - n / 32, np.arange(n)), 0, 1)
+        / (n / 32)
+        for n in grey.shape
+        for hi in [np.arange(1, 33) * n / 32]
+    )
+    waves = np.cos(np.pi * np.outer(np.arange(9), 2 * np.arange(32) + 1) / 64)
+    found = waves @ (down @ grey.astype(np.float64) @ across.T) @ waves[:8].T
+    low = found[:8].copy()
+    low[0, 0] = found[8, 0]
+    return low
+
+
 def test_many_large_pictures_are_not_held_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(images, "HELD", 5000)
     measured = images.Measured()

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ferdata.conflicts import face_boxes
 from ferdata.labels import EMOTIONS, VOTE_COLUMNS
 from ferdata.ledger import WORDS
-from ferdata.verdicts import face_words
 
 TRUTH, KNOWN, PREDICTION = "ground_truth", "known_label", "prediction"
 DECIDED = ("decision", "decided_by", "decided_at", "note")
@@ -104,7 +104,7 @@ def documents(
     plain = shown(table)
     columns = {name: table[name].to_pylist() for name in plain}
     votes = _votes(table)
-    faces = face_words(table)
+    faces = face_boxes(table).to_pylist()
     rest = table.select(["sample_id", "pixel_hash", "width", "height", "mode", "face_box", "review"]).to_pylist()
     for i, (row, file) in enumerate(zip(rest, files, strict=True)):
         if not file:

@@ -89,7 +89,8 @@ def _lineage(steps: Sequence[Mapping[str, Any]]) -> Tree:
 def _branch(tree: Tree, step: Mapping[str, Any]) -> None:
     options = " ".join(f"{k}={v}" for k, v in step["options"].items() if v is not None)
     what = f"{step['step']} {step.get('adapter', '')}".strip()
-    made = f"{what} {options} -> {step['rows_out']:,} rows (ferdata {step['ferdata']})"
+    rows = step.get("rows_out", sum(source["rows"] for source in step["inputs"]))  # early reviews did not write it
+    made = f"{what} {options} -> {rows:,} rows (ferdata {step['ferdata']})"
     branch = tree.add(escape(made))
     for word, counts in (("dropped", step.get("dropped")), ("without split", step.get("without_split"))):
         if counts:

@@ -125,7 +125,7 @@ def _write(
     }  # fmt: skip
     options = {"ledger": [p.name for p in paths], "resolve": how}
     counted = {"decisions": len({d.id for d in decisions}), "reviewed": found.rows, "without_target": found.without}
-    record = files.step_record("review", options, [opened], **counted)
+    record = files.step_record("review", options, [opened], rows_in=opened.rows, rows_out=opened.rows, **counted)
     lineage = opened.metadata["lineage"]
     if len(lineage) == 1 and lineage[0]["step"] == "review":
         record["inputs"] = lineage[0]["inputs"]  # a ledger that grows is one review, not one on top of another

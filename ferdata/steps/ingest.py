@@ -100,11 +100,13 @@ def ingest(
                 f"{place} holds archives, which are unpacked on this machine, where a cluster's others do not look.",
                 "Unpack them into a folder that all machines share, and name that.",
             )
-        layout, base = _recognise(adapter, opened.folder, place, chosen, unknown_labels)
+        declared, base = _recognise(adapter, opened.folder, place)
+        layout = _prepare(adapter, base, declared, chosen, unknown_labels)
         folder = opened.folder
         setting = Setting(
             dataset, layout, folder.absolute(), "" if base == folder else base.relative_to(folder).as_posix() + "/",
             images == "embed" or opened.unpacked, votes, dict(layout.labels), unknown_labels == "keep",
+            frozenset(filter(source.is_code, declared.labels)),
         )  # fmt: skip
         job = _Job(adapter, setting, base, chosen, target, place, opened)
         return job.run(runner, resume, force)
@@ -126,9 +128,8 @@ def _options(adapter: Adapter, given: Mapping[str, str | None]) -> dict[str, str
     return {name: adapter.SOURCE.option(given, name) for name in declared}
 
 
-def _recognise(
-    adapter: Adapter, root: Path, place: Path, options: Mapping[str, str | None], unknown_labels: str
-) -> tuple[Layout, Path]:
+def _recognise(adapter: Adapter, root: Path, place: Path) -> tuple[Layout, Path]:
+    """Return the layout as the adapter declares it, and its base. Raises NotThisDataset."""
     found = source.recognise(adapter.SOURCE, root)
     if found is None:
         others = looks_like(root)
@@ -145,9 +146,17 @@ def _recognise(
             if others
             else f"Looked for: {looked_for}. For other layouts there are `ferdata ingest folder` and `csv`.",
         )
-    layout, base = found
+    return found
+
+
+def _prepare(
+    adapter: Adapter, base: Path, layout: Layout, options: Mapping[str, str | None], unknown_labels: str
+) -> Layout:
+    """Return the layout with what only its files tell, where the adapter looks at them first."""
     prepare = getattr(adapter, "prepare", None)
-    return (prepare(base, layout, {**options, source.UNKNOWN_LABELS: unknown_labels}) if prepare else layout), base
+    asked = {**options, source.UNKNOWN_LABELS: unknown_labels}
+    prepared: Layout = prepare(base, layout, asked) if prepare else layout
+    return prepared
 
 
 @dataclass(frozen=True)
@@ -166,8 +175,8 @@ class _Job:
         """Take the dataset in, write manifest and rejects, say what was found."""
         intake = Intake(self.setting)
         intake.rejects += [
-            Reject(f"{self.setting.dataset}:{h.name}", h.name, "hostile archive member", h.why)
-            for h in self.opened.hostile
+            Reject(f"{self.setting.dataset}:{h.name}", h.name, "left out of an archive", h.why)
+            for h in self.opened.left_out
         ]
         root = None if self.opened.unpacked else _relative_root(self.place, self.target)
         described = source.metadata(self.adapter.SOURCE, self.setting.layout) | {"root": root}

@@ -13,12 +13,12 @@ from ferdata import manifest as files
 from ferdata.app.fields import truth
 from ferdata.app.findings import READ as FINDINGS
 from ferdata.app.findings import findings
+from ferdata.conflicts import TOLD_BY, face_boxes
 from ferdata.errors import BadOption, BrokenSource, CannotWrite, UnknownLabel
 from ferdata.ledger import WORDS, Decision, canonical, identity
 from ferdata.manifest import Manifest
 from ferdata.steps.apply import Applied, Ask, apply
 from ferdata.steps.review import reviewer
-from ferdata.verdicts import face_words
 
 COLUMNS = ("new", "note", "label", "native_label", "votes", "findings", "label_quality", "file", "dataset", "sample_id",
            "pixel_hash", "face", "decided", "by", "at")  # fmt: skip
@@ -80,7 +80,7 @@ def _lines(opened: Manifest, only: str) -> Iterator[dict[str, Any]]:
     names = ("sample_id", "native_label", "label", "reviewed_label", "review", *FINDINGS)
     table = opened.table(*dict.fromkeys(names))
     found = findings(table, {})
-    words, faces = truth(table, opened.taxonomy.mapping), face_words(table)
+    words, faces = truth(table, opened.taxonomy.mapping), face_boxes(table).to_pylist()
     paths = [row["path"] for row in _images(opened)]
     rows = table.select(
         ["sample_id", "dataset", "pixel_hash", "native_label", "votes", "label_quality", "review"]
@@ -160,9 +160,9 @@ def _read(source: Path) -> list[dict[str, str]]:
 
 
 def _decisions(lines: list[dict[str, str]], opened: Manifest, source: Path, who: str) -> list[Decision]:
-    table = opened.table("sample_id", "pixel_hash", "face_box", "alignment", "label", "reviewed_label", "native_label")
+    table = opened.table("sample_id", *TOLD_BY, "label", "reviewed_label")
     rows = {r["sample_id"]: r for r in table.drop(["alignment", "face_box"]).to_pylist()}
-    faces = dict(zip(table["sample_id"].to_pylist(), face_words(table), strict=True))
+    faces = dict(zip(table["sample_id"].to_pylist(), face_boxes(table).to_pylist(), strict=True))
     wrong, strangers, made = [], [], []
     for number, line in enumerate(lines, 2):
         try:

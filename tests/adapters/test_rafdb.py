@@ -17,6 +17,28 @@ def test_the_repack_reads_the_same_wherever_its_tables_lie(tmp_path, outer, insi
     assert {(s.official_split, s.key, int(s.native_label)) for s in samples} == set(rafdb.names())
 
 
+@pytest.mark.parametrize("unknown_labels", ["refuse", "keep"])
+def test_folders_that_somebody_numbered_from_zero_are_refused_whatever_is_asked_for(tmp_path, unknown_labels):
+    """Of 0 to 6 the six from 1 on would each be read as the class before; a public copy has them."""
+    rafdb.kaggle(tmp_path)
+    for table in (tmp_path / "DATASET").glob("*.csv"):
+        table.unlink()
+    for split in rafdb.SPLITS:
+        for code in range(1, 8):
+            (tmp_path / "DATASET" / split / str(code)).rename(tmp_path / "DATASET" / split / str(code - 1))
+    with pytest.raises(UnknownLabel, match="'0': 4 rows, first") as caught:
+        ingest("rafdb", root=tmp_path, out=tmp_path / "m.parquet", unknown_labels=unknown_labels)
+    assert "--unknown-labels keep" not in caught.value.hint
+    assert not (tmp_path / "m.parquet").exists()
+
+
+def test_the_compound_set_in_a_folder_of_another_name_is_not_read_as_the_basic_one(tmp_path):
+    rafdb.compound(tmp_path)
+    (tmp_path / "RAF" / "compound").rename(tmp_path / "RAF" / "second")
+    with pytest.raises(UnknownLabel, match="'10'"):
+        ingest("rafdb", root=tmp_path, out=tmp_path / "m.parquet", unknown_labels="keep")
+
+
 def test_both_forms_give_the_same_keys(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

@@ -132,16 +132,26 @@ def test_a_pipe_among_the_pictures_is_rejected_and_not_waited_on(tmp_path: Path)
     assert (done.rows, done.rejected) == (12, {"unreadable file": 1})
 
 
-def test_unknown_labels_of_a_table_are_kept_too(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("strange", "kept"), [("glee", True), ("7", False), (" -2", False), ("3.0", False)])
+def test_an_unknown_word_in_a_table_may_be_kept_and_an_unknown_number_never(
+    tmp_path: Path, strange: str, kept: bool
+) -> None:
+    """A number that the publishers do not have tells that somebody has numbered the classes anew, all of them."""
     layouts()["fer2013", "csv"](tmp_path)
     (path,) = tmp_path.rglob("fer2013.csv")
     lines = path.read_text().splitlines()
-    lines[3] = "7" + lines[3][1:]
+    lines[3] = strange + lines[3][1:]
     path.write_text("\n".join(lines))
     with pytest.raises(UnknownLabel, match=r"fer2013\.csv:4"):
         ingest("fer2013", root=tmp_path, out=tmp_path / "m.parquet")
-    done = ingest("fer2013", root=tmp_path, out=tmp_path / "m.parquet", unknown_labels="keep")
-    assert done.unknown_labels == {"7": 1}
+    if kept:
+        done = ingest("fer2013", root=tmp_path, out=tmp_path / "m.parquet", unknown_labels="keep")
+        assert done.unknown_labels == {strange: 1}
+        return
+    with pytest.raises(UnknownLabel, match="codes that its publishers do not have") as caught:
+        ingest("fer2013", root=tmp_path, out=tmp_path / "m.parquet", unknown_labels="keep")
+    assert "ferdata ingest folder --name fer2013 --labels" in caught.value.hint
+    assert not (tmp_path / "m.parquet").exists()
 
 
 def test_rejects_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:
@@ -255,7 +265,7 @@ def test_an_archive_is_ingested_without_unpacking_it_by_hand(tmp_path: Path) -> 
     plain = ingest("ckplus", root=tmp_path / "d", out=tmp_path / "a.parquet")
     packed = ingest("ckplus", root=tmp_path / "ck.zip", out=tmp_path / "b.parquet")
     assert packed.fingerprint == plain.fingerprint
-    assert packed.rejected == {"hostile archive member": 1}
+    assert packed.rejected == {"left out of an archive": 1}
     opened = Manifest(packed.out)
     assert opened.sources["ckplus"]["root"] is None
     assert validate(packed.out, images=True) == 6

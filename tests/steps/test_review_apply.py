@@ -74,6 +74,48 @@ def test_a_ledger_that_grows_is_one_review_in_the_lineage(make_manifest: MakeMan
     assert (record["step"], record["decisions"], record["inputs"][0]["fingerprint"]) == ("review", 3, first)
 
 
+def test_what_a_reviewed_manifest_is_made_of_is_shown(make_manifest: MakeManifest, ferdata: Callable[..., Ran]) -> None:
+    made = make_manifest({"native_label": "anger"}, {"native_label": "fear"})
+    decide(ledger.beside(made), 0, "sadness")
+    apply(made)
+    (record,) = Manifest(made).metadata["lineage"]
+    assert (record["rows_in"], record["rows_out"]) == (2, 2)
+    ran = ferdata("show", made)
+    assert ran.code == 0, ran
+    assert "review ledger=['decisions.jsonl'] resolve=latest -> 2 rows" in ran.out
+
+
+def test_a_decision_is_found_whether_a_dataset_gives_boxes_or_not(make_manifest: MakeManifest) -> None:
+    """FER+ has one box per face, FER2013 none: of one face, and so they stay when they are merged."""
+    box = {"face_box": [0.0, 0.0, 48.0, 48.0]}
+    ferplus = {"dataset": "ferplus", "seed": 7, "native_label": "anger", **box}
+    fer2013 = {"dataset": "fer2013", "seed": 7, "native_label": "fear"}
+    other = {"dataset": "ferplus", "seed": 8, "native_label": "anger", **box}
+    for name, rows, reviewed in (
+        ("one", [ferplus], ["neutral"]),
+        ("other", [fer2013], ["neutral"]),
+        ("merged", [ferplus, fer2013, other, ferplus], ["neutral", "neutral", None, "neutral"]),
+    ):
+        made = make_manifest(*rows, name=name)
+        if name == "one":
+            decide(ledger.beside(made), 7, "neutral")
+        apply(made)
+        assert column(made, "reviewed_label") == reviewed, name
+
+
+def test_of_a_photograph_of_several_faces_the_box_says_which(make_manifest: MakeManifest) -> None:
+    left, right = ({"dataset": "expw", "seed": 7, "face_box": [x, 0.0, 9.0, 9.0]} for x in (0.0, 20.0))
+    bare = {"dataset": "muxspace", "seed": 7}  # the same photograph, in a set that says nothing of its faces
+    made = make_manifest(left, right, bare)
+    decide(ledger.beside(made), 7, "fear", face="20.0,0.0,9.0,9.0")
+    decide(ledger.beside(made), 7, "anger", minute=1)
+    apply(made)
+    assert column(made, "reviewed_label") == [None, "fear", "anger"]
+    alone = make_manifest(right, name="alone")  # the other face was dropped
+    apply(alone)
+    assert column(alone, "reviewed_label") == ["fear"]
+
+
 def test_what_is_withdrawn_is_as_if_it_was_never_said(make_manifest: MakeManifest) -> None:
     made = make_manifest({"native_label": "anger"}, {"native_label": "fear"})
     before = Manifest(made).fingerprint

@@ -18,6 +18,7 @@ class Options:
     momentum: float = 0.9
     weight_decay: float | None = 0.01
     layer_decay: float = 1.0
+    device: str = "cpu"
 
 
 BLOCKS = (("0.weight", "0.bias", "1.weight", "1.bias"), ("4.weight", "4.bias"), ("6.weight", "6.bias"))
@@ -76,6 +77,28 @@ def test_each_makes_the_loss_smaller(name):
 def test_momentum_is_nesterovs_under_sgd_and_classical_under_its_own_name():
     assert optimise.build(net(), BLOCKS, Options()).param_groups[0]["nesterov"]
     assert not optimise.build(net(), BLOCKS, Options(optimiser="momentum")).param_groups[0]["nesterov"]
+
+
+@pytest.mark.parametrize("name", ["muon", "adamuon"])
+@pytest.mark.parametrize("own", [True, False])
+def test_muon_computes_in_what_the_processor_is_fast_at(name, own, monkeypatch):
+    used = []
+
+    def spied(G, *args, dtype=torch.bfloat16, **more):  # noqa: N803  # timm's own name
+        used.append(dtype)
+        return whole(G, *args, dtype=dtype, **more)
+
+    whole = optimise.NEWTON_SCHULZ
+    monkeypatch.setattr(timm.optim.muon, "zeropower_via_newtonschulz", spied)
+    monkeypatch.setattr(optimise, "NEWTON_SCHULZ", spied)
+    monkeypatch.setattr(optimise, "has_bf16", lambda _: own)
+    model, (x, y) = net(), batch()
+    optimiser = optimise.build(model, BLOCKS, Options(optimiser=name, lr=0.003))
+    F.cross_entropy(model(x), y).backward()
+    optimiser.step()
+    assert set(used) == {torch.bfloat16 if own else torch.float32}
+    assert optimiser.param_groups[0]["algo"] == name
+    assert timm.optim.muon.zeropower_via_newtonschulz is spied  # other users of timm find it as it was
 
 
 def test_every_parameter_must_be_in_a_block():
