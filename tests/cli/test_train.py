@@ -38,7 +38,7 @@ def test_train_evaluate_and_predict_one_after_the_other(ferdata, drawn, tmp_path
 
 
 def test_json_is_one_document_and_epochs_go_to_stderr(ferdata, drawn):
-    ran = ferdata("train", "--manifest", drawn, *QUICK, "-o", "run", "--json", "--time-limit", "60s")
+    ran = ferdata("train", "--manifest", drawn, *QUICK, "-o", "run", "--json", "--time-limit", "24h")
     assert json.loads(ran.out)["n"] == 48
     assert "epoch   1" in ran.err
     assert json.loads(ferdata("evaluate", "run", "--json").out)["n"] == 48

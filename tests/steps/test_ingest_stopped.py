@@ -20,7 +20,7 @@ from ferdata import images
 decode = images.decode
 def slow(data):
     os.write(1, b"image\\n")  # a worker prints nothing
-    time.sleep(0.2)
+    time.sleep(1)
     return decode(data)
 images.decode = slow
 from ferdata.cli import main
@@ -41,7 +41,7 @@ def test_an_ingest_that_is_stopped_leaves_no_manifest_and_the_next_succeeds(
         assert process.stdout.readline() == "image\n"
         time.sleep(0.1)
         process.send_signal(how)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=120)
     assert process.returncode == code, said
     assert not out.exists()
     if how != signal.SIGKILL:

@@ -2,6 +2,7 @@ import pytest
 
 from ferdata.errors import BadOption, Leak
 from tests.zoo.conftest import QUICK, shape_rows
+from zoo.dry_run import Cost
 from zoo.train import train
 
 
@@ -17,19 +18,28 @@ def test_a_dry_run_writes_nothing_and_says_what_a_run_would_take(manifest_path, 
     assert any("never say it" in note for note in told["notes"])
 
 
-def test_its_estimate_is_about_what_a_run_takes(manifest_path, tmp_path):
-    quick = {**QUICK, "epochs": 4, "precision": "32-true"}
-    told = train(manifest_path, tmp_path / "dry", **quick, dry_run=True).report
-    run = train(manifest_path, tmp_path / "run", **quick)
-    rates = [128 / float(r.split(",")[5]) for r in (run.path / "history.csv").read_text().splitlines()[1:]]
-    assert told["seconds_per_epoch"] == pytest.approx(sum(rates) / len(rates), rel=2)
+@pytest.fixture
+def slow(monkeypatch):
+    """A machine that takes half a second a step, and 10 ms to score an image, however busy this one is."""
+    monkeypatch.setattr("zoo.dry_run._measure", lambda *_: Cost(step=0.5, scoring=0.01, memory=1 << 30))
 
 
-def test_under_a_time_limit_it_says_how_many_epochs_fit(manifest_path, tmp_path):
+EPOCH = 128 / 16 * 0.5 + 40 * 0.01
+LAST = (40 + 48) * 0.01 * 4  # val for the temperature, and test; mirrored too, in whole float32
+
+
+def test_its_estimate_is_made_of_steps_and_scorings(manifest_path, tmp_path, slow):
+    told = train(manifest_path, tmp_path / "run", **{**QUICK, "epochs": 7}, dry_run=True).report
+    assert told["seconds_per_epoch"] == pytest.approx(EPOCH)
+    loading = told["seconds"] - 7 * EPOCH - LAST
+    assert 0 < loading < 600
+
+
+def test_under_a_time_limit_it_says_how_many_epochs_fit(manifest_path, tmp_path, slow):
     quick = {**QUICK, "epochs": 100_000}
-    told = train(manifest_path, tmp_path / "run", **quick, time_limit=60, dry_run=True).report
-    assert 1 < told["epochs"] < 100_000
-    assert told["seconds"] <= 60
+    told = train(manifest_path, tmp_path / "run", **quick, time_limit=6000, dry_run=True).report
+    assert 5000 / EPOCH < told["epochs"] < 6000 / EPOCH
+    assert told["seconds"] == 6000
 
 
 def test_it_refuses_what_a_run_would(shapes, tmp_path):

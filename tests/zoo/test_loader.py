@@ -90,7 +90,7 @@ def test_work_on_an_epoch_begins_before_its_first_batch_is_asked_for():
         plain = batches._make
         batches._make = lambda *given: made.append(given) or plain(*given)
         waiting = batches.epoch(order(), 1)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while len(made) < loader.AHEAD and time.monotonic() < deadline:
             time.sleep(0.01)
         assert len(made) == loader.AHEAD

@@ -52,7 +52,7 @@ def page(run):
 
 
 def ask(page, method, path, body=None, **headers):
-    with contextlib.closing(http.client.HTTPConnection(ADDRESS, page.server_port, timeout=20)) as connection:
+    with contextlib.closing(http.client.HTTPConnection(ADDRESS, page.server_port, timeout=120)) as connection:
         connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
         answer = connection.getresponse()
         return answer.status, answer.read(), answer.headers
@@ -120,7 +120,7 @@ def test_what_another_site_or_a_mischief_would_send_is_refused(page, headers, st
 
 
 def raw(page, text):
-    with socket.create_connection((ADDRESS, page.server_port), timeout=20) as end:
+    with socket.create_connection((ADDRESS, page.server_port), timeout=120) as end:
         end.sendall(text.encode())
         return b"".join(iter(lambda: end.recv(4096), b""))
 
@@ -164,7 +164,7 @@ def test_the_command_says_where_it_is_and_ends_with_ctrl_c(run):
         assert process.stdout.readline().startswith("http://127.0.0.1:")
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     assert out.endswith("Ended.\n")
     assert err == ""

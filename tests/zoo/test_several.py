@@ -36,7 +36,7 @@ def test_two_devices_have_the_losses_of_one_with_the_same_batches(manifest_path,
 def test_two_devices_unfreeze_in_stages_too(manifest_path, tmp_path):
     options = {"head_epochs": 1, "head_lr": 0.05}
     quick = {**QUICK, "precision": "32-true", "epochs": 2, "options": options}
-    run = train(manifest_path, tmp_path / "run", **quick, unfreeze="lp-ft", devices=2, time_limit=300)
+    run = train(manifest_path, tmp_path / "run", **quick, unfreeze="lp-ft", devices=2, time_limit=86_400)
     assert len(history(run)) == 2
 
 
