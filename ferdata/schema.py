@@ -27,6 +27,19 @@ def is_image(name: str) -> bool:
     return not name.startswith(".") and name[-LONGEST_SUFFIX:].lower().endswith(_SUFFIXES)
 
 
+NAME_RULE = 'at most 100 bytes of text with none of / \\ : = , * ? < > | " in it, nor a blank, dot or hyphen at an end'
+_NOT_IN_NAMES = frozenset('/\\:=,*?<>|"')
+
+
+def is_dataset_name(name: str) -> bool:
+    """Return whether a dataset may be called `name`, by NAME_RULE.
+
+    The name begins each of its sample ids (`name:key`), is its manifest's file name, and stands in `--root NAME=DIR`.
+    """
+    fits = name.isprintable() and 0 < len(name.encode()) <= 100
+    return fits and name == name.strip(" .-") and _NOT_IN_NAMES.isdisjoint(name)
+
+
 @dataclass(frozen=True)
 class Column:
     """One column: `type` in Arrow's words, `owner` the only step that writes it."""

@@ -17,6 +17,7 @@ from ferdata.intake import Intake, Reject, Setting
 from ferdata.partial import Partial
 from ferdata.release import compare
 from ferdata.roots import find_root
+from ferdata.schema import NAME_RULE, is_dataset_name
 from ferdata.source import Layout
 
 IMAGES = ("reference", "embed")
@@ -85,6 +86,8 @@ def ingest(
     _one_of("votes", votes, labels.POLICIES)
     _one_of("unknown-labels", unknown_labels, UNKNOWN)
     dataset = chosen.get("name") or adapter.SOURCE.name
+    if not is_dataset_name(dataset):
+        raise BadOption(f"--name cannot be {dataset!r}.", f"A dataset's name is {NAME_RULE}.")
     target = Path(out) if out else Path("manifests") / f"{dataset}.parquet"
     runner = choose(engine, workers, address)
     place = find_root(adapter.SOURCE, root)

@@ -9,22 +9,7 @@ from typing import Any
 
 from ferdata.errors import BadOption, CannotWrite
 from ferdata.manifest import Manifest, check_output
-
-FORMAT = "ferdata recipe 1"
-# Who a row is, and what was decided about it. Votes and other publishers' annotations stay with their publishers.
-ROWS = (
-    "sample_id",
-    "pixel_hash",
-    "label",
-    "target",
-    "picture",
-    "group",
-    "split",
-    "fold",
-    "split_reason",
-    "reviewed_label",
-    "review",
-)
+from ferdata.recipe_file import FORMAT, LABELS, ROWS
 
 
 @dataclass(frozen=True)
@@ -58,7 +43,7 @@ def recipe(manifest: Path | str, *, out: Path | str, force: bool = False) -> Rec
         "vote_policy": opened.metadata["vote_policy"],
         "taxonomy": opened.metadata["taxonomy"],
         "sources": sources,
-        "lineage": opened.metadata["lineage"],
+        "lineage": _without_folders(opened.metadata["lineage"]),
         "rows": {name: table[name].to_pylist() for name in ROWS},
     }
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -71,6 +56,20 @@ def recipe(manifest: Path | str, *, out: Path | str, force: bool = False) -> Rec
     finally:
         temporary.unlink(missing_ok=True)
     return Recipe(target, opened.rows, opened.fingerprint, tuple(sources))
+
+
+def _without_folders(lineage: Any) -> Any:
+    """Return a lineage that names the files its options name, but not the folders where this machine keeps them."""
+    if isinstance(lineage, list):
+        return [_without_folders(inner) for inner in lineage]
+    if isinstance(lineage, dict):
+        return {name: _file_name(name, _without_folders(inner)) for name, inner in lineage.items()}
+    return lineage
+
+
+def _file_name(option: str, value: Any) -> Any:
+    """Return the value of an option; where that may be a file's path, the last part of it alone."""
+    return Path(value).name if option in (LABELS, "taxonomy") and isinstance(value, str) else value
 
 
 def _aligned(opened: Manifest) -> bool:

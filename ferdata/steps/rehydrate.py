@@ -13,12 +13,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata import labels, manifest
-from ferdata.errors import BadOption, BrokenSource
-from ferdata.labels import Taxonomy
+from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
-from ferdata.schema import arrow_schema
+from ferdata.recipe_file import LABELS, Part, RecipeFile, read
 from ferdata.steps.ingest import ingest
-from ferdata.steps.recipe import FORMAT, ROWS
 
 DECIDED = ("picture", "group", "split", "fold", "split_reason", "reviewed_label", "review")
 
@@ -59,32 +57,32 @@ def rehydrate(
     says; rows are matched by their pixels, then by their id; group, split and decisions come from the recipe, labels
     from this copy's own annotations. Raises BrokenSource for what is no recipe, BadOption, and what ingest raises.
     """
-    document, target = _read(Path(recipe)), Path(out)
+    found, target = read(Path(recipe)), Path(out)
     manifest.check_output(target, force, [Path(recipe)])
-    roots = _roots(root, document["sources"])
-    wanted = pa.table({name: document["rows"][name] for name in ROWS}, schema=arrow_schema(*ROWS))
+    roots = _roots(root, found.sources)
     with tempfile.TemporaryDirectory(prefix=".rehydrate-", dir=target.parent) as folder:
-        copies = []
-        for record in _ingests(document["lineage"]):
-            own = {k: v for k, v in record["options"].items() if k not in ("images", "votes")}
-            name, path = record["dataset"], Path(folder) / f"{record['dataset']}.parquet"
-            place = roots.get(name)
-            ingest(record["adapter"], root=place, out=path, workers=workers, unknown_labels="keep", **own)
-            copies.append(Manifest(path))
-        return _join(document, wanted, copies, target, force)
+        # Numbered: no word of a recipe's becomes a path here.
+        copies = [
+            _copy(part, Path(folder) / f"{i}.parquet", roots.get(part.dataset), workers)
+            for i, part in enumerate(found.parts)
+        ]
+        return _join(found, copies, target, force)
 
 
-def _read(path: Path) -> dict[str, Any]:
-    again = "Make one with `ferdata recipe M -o recipe.json`."
-    try:
-        document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if document["format"] != FORMAT or set(document["rows"]) != set(ROWS):
-            raise ValueError("another format")
-    except OSError as error:
-        raise BadOption(f"Cannot read {path}: {error.strerror}.", "Check the path.") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise BrokenSource(f"{path} is no recipe of this ferdata ({error}).", again) from None
-    return document
+def _copy(part: Part, out: Path, root: str | None, workers: int | None) -> Manifest:
+    """Ingest this machine's copy of one dataset of a recipe into `out`."""
+    options: dict[str, Any] = dict(part.options)
+    if part.labels is not None:
+        options[LABELS] = str(_label_map(out.with_suffix(".toml"), part.labels))
+    ingest(part.adapter, root=root, out=out, workers=workers, unknown_labels="keep", **options)
+    return Manifest(out)
+
+
+def _label_map(path: Path, labels: Mapping[str, str]) -> Path:
+    """Write a label map as `--labels` reads it: TOML, whose quoted words are JSON's but for one character."""
+    lines = (f"{json.dumps(word, ensure_ascii=False)} = {json.dumps(labels[word])}\n" for word in labels)
+    path.write_text("[labels]\n" + "".join(lines).replace("\x7f", "\\u007f"), encoding="utf-8")
+    return path
 
 
 def _roots(given: Sequence[str], sources: Mapping[str, Any]) -> dict[str, str]:
@@ -98,39 +96,29 @@ def _roots(given: Sequence[str], sources: Mapping[str, Any]) -> dict[str, str]:
     return roots
 
 
-def _ingests(lineage: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Yield every ingest that went into a manifest, in the order of its rows."""
-    for step in lineage:
-        if step["step"] == "ingest":
-            yield step
-        for source in step["inputs"]:
-            yield from _ingests(source["lineage"])
-
-
-def _join(
-    document: Mapping[str, Any], wanted: pa.Table, copies: Sequence[Manifest], target: Path, force: bool
-) -> Rehydrated:
+def _join(recipe: RecipeFile, copies: Sequence[Manifest], target: Path, force: bool) -> Rehydrated:
     """Write the copies' rows that the recipe has, with the recipe's decisions, in the copies' order."""
+    wanted = recipe.rows
     found = pa.concat_tables([m.table("sample_id", "dataset", "pixel_hash") for m in copies])
     at = _positions(wanted, found)
     kept = np.flatnonzero(at >= 0)
     decided = {name: wanted[name].combine_chunks().take(pa.array(at[kept])) for name in DECIDED}
-    classes = Taxonomy.from_dict(document["taxonomy"])
     reading = pa.concat_tables([m.table(*labels.DERIVED_FROM) for m in copies]).take(pa.array(kept))
     column = reading.schema.get_field_index("reviewed_label")
     reading = reading.set_column(column, "reviewed_label", decided["reviewed_label"])
     maps = {name: known for m in copies for name, known in m.maps.items()}
-    columns = decided | labels.derive(reading, maps, document["vote_policy"], classes)
+    columns = decided | labels.derive(reading, maps, recipe.vote_policy, recipe.taxonomy)
     matched = _report(wanted, found, at, columns["label"])
     roots = {name: manifest.moved_root(m, name, target) for m in copies for name in m.sources}
+    own = {name: {"root": roots[name], LABELS: maps[name]} for name in maps}  # labels were derived by these maps
     metadata = {
-        "sources": {name: source | {"root": roots[name]} for name, source in document["sources"].items()},
-        "vote_policy": document["vote_policy"],
-        "taxonomy": document["taxonomy"],
-        "lineage": document["lineage"],
+        "sources": {name: source | own[name] for name, source in recipe.sources.items()},
+        "vote_policy": recipe.vote_policy,
+        "taxonomy": recipe.taxonomy.as_dict(),
+        "lineage": recipe.lineage,
     }
     written = manifest.write(target, _rows(copies, kept, columns), metadata, force)
-    same = written["fingerprint"] == document["fingerprint"]
+    same = written["fingerprint"] == recipe.fingerprint
     return Rehydrated(target, len(kept), matched, written["fingerprint"], same)
 
 

@@ -154,6 +154,12 @@ def test_an_unknown_word_in_a_table_may_be_kept_and_an_unknown_number_never(
     assert not (tmp_path / "m.parquet").exists()
 
 
+@pytest.mark.parametrize("name", ["../../x", "/x", "a:b", "a=b", ".x", "-x", "a\nb", "a" * 101])
+def test_a_name_that_leads_out_or_that_no_sample_id_can_begin_with_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadOption, match="--name cannot be"):
+        ingest("folder", root=emotions(tmp_path / "data"), name=name)
+
+
 def test_rejects_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:
     root = emotions(tmp_path / "data")
     whole = (root / "fear" / "0.png").read_bytes()
