@@ -63,15 +63,48 @@
     bar.style.display = state.choices.length ? "flex" : "none";
   }
 
+  // Which face is open: its id, null while none is, "" while one that is being closed is still seen.
+  function open() {
+    const face = document.querySelector("[data-cy=modal]");  // may stay in the page when it is closed
+    if (face === null || face.getClientRects().length === 0 || face.textContent.trim() === "") return null;
+    return new URLSearchParams(location.search).get("id") || "";
+  }
+
   function run(name, params) {
     state.asking = Date.now();
-    operators.executeOperator(uri(name), params || {}, {
+    operators.executeOperator(uri(name), { ...params, open: open() }, {
       skipOutput: true,
       callback: (done) => {
         state.asking = 0;
         show(done && done.result);
+        repaint(done && done.result && done.result.face);
       },
     });
+  }
+
+  // The App fetches a face when it is opened for the first time, and shows it like that ever after. Only a hook of its
+  // own replaces what it has, and only a component or an operator may use a hook.
+  const app = window.__fos__;
+  class Repaint extends operators.Operator {
+    get config() {
+      return new operators.OperatorConfig({ name: "repaint", label: "ferdata: repaint the open face", unlisted: true });
+    }
+    useHooks() {
+      return { update: app.useUpdateSamples() };
+    }
+    async execute(ctx) {
+      const face = ctx.params.face;
+      const held = (ctx.state.snapshot.getLoadable(app.modalSample).valueMaybe() || {}).sample || {};
+      const at = (sample) => (sample.last_modified_at || {}).datetime || 0;
+      if (held._id === face._id && at(held) >= at(face)) return;  // as it is, or an answer that was overtaken
+      ctx.hooks.update([[face._id, face]]);
+    }
+  }
+  const paints = app && app.useUpdateSamples && app.modalSample;
+  if (paints) operators.registerOperator(Repaint, "@ferdata/review");
+
+  function repaint(face) {
+    if (face && paints) operators.executeOperator(uri("repaint"), { face: face }, { skipOutput: true });
   }
 
   const typing = (element) =>
@@ -82,7 +115,7 @@
     "keydown",
     (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || typing(event.target)) return;
-      if (!state.choices.length) return;
+      if (!state.choices.length || open() === "") return;
       const chosen = state.choices.findIndex((_, i) => keyOf(i) === event.key);
       const note = state.note;
       if (chosen >= 0) run("relabel", { label: state.choices[chosen], note: note });
@@ -106,14 +139,13 @@
   // is closed, and otherwise every few seconds, never before the last answer is there (a lost one is waited for 30 s).
   setInterval(() => {
     if (!location.pathname.startsWith("/datasets/") || document.visibilityState !== "visible") return;
-    const face = document.querySelector("[data-cy=modal]");  // may stay in the page when it is closed
-    const open = face !== null && face.getClientRects().length > 0 && face.textContent.trim() !== "";
-    const moved = location.href !== state.here || open !== state.open;
+    const now = open();
+    const moved = location.href !== state.here || now !== state.open;
     if (state.asking && Date.now() - state.asking < 30000) return;
     if (!moved && Date.now() - (state.asked || 0) < 3000) return;
     state.here = location.href;
-    state.open = open;
+    state.open = now;
     state.asked = Date.now();
-    run("left", { open: open });
+    run("left");
   }, 500);
 })();
