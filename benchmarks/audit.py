@@ -4,10 +4,10 @@
                                [--folds 5] [--epochs 8] [--share 0.05] [--seed 0] [--kept FOLDER] [--set KEY=VALUE]
 
 Planted: FER+'s majority labels, a twentieth of them flipped to any other class, votes taken out; nets are trained out
-of fold (`zoo.suspects`), and all rank the same rows by the same predictions. FiftyOne's mistakenness is computed by its
-own functions (fiftyone.brain), from the confidence and from the logits; cleanlab by its four scores. FER2013: its own
-labels are audited without a word of FER+, then the 500 most suspect are looked up by `pixel_hash` among FER+'s
-majorities. `--kept` keeps predictions between runs. Prints a table, and the same as Markdown.
+of fold (`zoo.experiments.out_of_fold`), and all rank the same rows by the same predictions. FiftyOne's mistakenness is
+computed by its own functions (fiftyone.brain), from the confidence and from the logits; cleanlab by its four scores.
+FER2013: its own labels are audited without a word of FER+, then the 500 most suspect are looked up by `pixel_hash`
+among FER+'s majorities. `--kept` keeps predictions between runs. Prints a table, and the same as Markdown.
 """
 
 import argparse
@@ -24,8 +24,8 @@ from ferdata.labels import EMOTIONS, derive, taxonomy
 from ferdata.manifest import Manifest
 from ferdata.schema import BY_NAME
 from ferdata.steps.audit import audit
-from zoo import predictions
-from zoo.suspects import out_of_fold
+from zoo.evaluation import predictions
+from zoo.experiments.out_of_fold import out_of_fold
 
 SUSPECTS = 500
 

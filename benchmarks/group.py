@@ -4,10 +4,10 @@
     python benchmarks/group.py --hashes 1000000
     python benchmarks/group.py --same manifests/ferplus.parquet manifests/fer2013.parquet rows.csv
 
-Copies of every kind of `ferdata.near.plant` are planted, each of another picture, so that no copy leads to another.
-Both sides start from a folder of files: ours is `ingest` and `group`, theirs `encode_images` and `find_duplicates`,
-each in a process of its own, two workers each. imagededup goes into a virtual environment of its own, and borrows
-the PyTorch that it imports from this one.
+Copies of every kind of `ferdata.duplicates.plant` are planted, each of another picture, so that no copy leads to
+another. Both sides start from a folder of files: ours is `ingest` and `group`, theirs `encode_images` and
+`find_duplicates`, each in a process of its own, two workers each. imagededup goes into a virtual environment of its
+own, and borrows the PyTorch that it imports from this one.
 """
 
 import argparse
@@ -28,7 +28,8 @@ OURS = """
 import json, resource, sys, time
 from pathlib import Path
 from ferdata.manifest import Manifest
-from ferdata.steps.group import READ, group, near_pairs
+from ferdata.duplicates import find
+from ferdata.duplicates.groups import READ, find_groups
 from ferdata.steps.ingest import ingest
 folder, thorough = Path(sys.argv[1]), sys.argv[2] == "True"
 begin = time.perf_counter()
@@ -36,7 +37,7 @@ made = ingest("folder", root=folder, out=folder.parent / "made.parquet", workers
 read = time.perf_counter()
 opened = Manifest(folder.parent / "made.parquet")
 table = opened.table(*READ)
-found = group(table, pairs=near_pairs([opened], table, thorough=thorough), most=1)
+found = find_groups(table, pairs=find([opened], table, thorough=thorough), most=1)
 done = time.perf_counter()
 names = [Path(i).stem for i in table["sample_id"].to_pylist()]
 rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -83,10 +84,10 @@ def peer(place: Path) -> Path:
 
 def plant(manifest: Path, folder: Path, pictures: int, copies: int) -> dict[str, list[tuple[str, str]]]:
     """Write pictures and planted copies as files; return, by kind, the names of picture and copy."""
+    from ferdata.duplicates.compare import grey
+    from ferdata.duplicates.plant import KINDS
+    from ferdata.duplicates.trial import _pictures
     from ferdata.manifest import Manifest
-    from ferdata.near.compare import grey
-    from ferdata.near.plant import KINDS
-    from ferdata.near.trial import _pictures
 
     opened = Manifest(manifest)
     codes = opened.table("pixel_hash")["pixel_hash"].combine_chunks().dictionary_encode().indices.to_numpy()
@@ -149,11 +150,12 @@ def agreement(ferplus: Path, kaggle: Path, rows: Path, thorough: bool) -> None:
     """Join FER+ with FER2013 as Kaggle's JPG folder, and judge by the row of fer2013.csv in the file names."""
     import pyarrow as pa
 
+    from ferdata.duplicates import find
+    from ferdata.duplicates.compare import EDGE, SAME, SIDE, _correlation, _flat
+    from ferdata.duplicates.find import _read
+    from ferdata.duplicates.groups import READ, find_groups
+    from ferdata.duplicates.search import pairs_within
     from ferdata.manifest import Manifest
-    from ferdata.near.compare import EDGE, SAME, SIDE, _correlation, _flat
-    from ferdata.near.find import _read
-    from ferdata.near.search import pairs_within
-    from ferdata.steps.group import READ, group, near_pairs
 
     opened = [Manifest(ferplus), Manifest(kaggle)]
     table = pa.concat_tables([m.table(*READ) for m in opened])
@@ -162,11 +164,11 @@ def agreement(ferplus: Path, kaggle: Path, rows: Path, thorough: bool) -> None:
     names = [Path(i.split(":", 1)[1]).name for i in table["sample_id"].to_pylist()]
     row = np.array([row_of[n] if n in row_of else int(Path(n).stem.rsplit("_", 1)[1]) for n in names])
     n = opened[0].rows
-    alone = group(table.slice(0, n))
+    alone = find_groups(table.slice(0, n))
     print(f"FER+ alone: {alone.identical} identical groups, {alone.images} images, {alone.across}")
     begin = time.perf_counter()
-    pairs = near_pairs(opened, table, thorough=thorough)
-    found = group(table, pairs=pairs)
+    pairs = find(opened, table, thorough=thorough)
+    found = find_groups(table, pairs=pairs)
     print(
         f"joined in {time.perf_counter() - begin:.1f} s: {len(pairs):,} pairs, the largest group {found.largest} rows"
     )
@@ -174,7 +176,7 @@ def agreement(ferplus: Path, kaggle: Path, rows: Path, thorough: bool) -> None:
     both = [(k, other[row[k]]) for k in range(n) if row[k] in other]
     print(f"in one group with their copy: {np.mean([found.group[a] == found.group[b] for a, b in both]):.4%}")
     # Rows with the pixels of one another are the same picture under two rows.
-    twin = dict(zip(row[:n].tolist(), group(table.slice(0, n), by=("pixels",)).group.tolist(), strict=True))
+    twin = dict(zip(row[:n].tolist(), find_groups(table.slice(0, n), by=("pixels",)).group.tolist(), strict=True))
     same = np.array([twin.get(r, -r - 1) for r in row.tolist()])
     cross = pairs[(pairs[:, 0] < n) & (pairs[:, 1] >= n)]
     different = int((same[cross[:, 0]] != same[cross[:, 1]]).sum())
@@ -201,7 +203,7 @@ def hashes(n: int) -> None:
     """Time the search for all pairs within 10 bits among `n` random hashes."""
     import resource
 
-    from ferdata.near.search import pairs_within
+    from ferdata.duplicates.search import pairs_within
 
     made = np.random.default_rng(0).integers(0, 1 << 64, n, dtype=np.uint64)
     for threads in (1, 2):

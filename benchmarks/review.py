@@ -24,10 +24,11 @@ from typing import Any
 
 os.environ.setdefault("FIFTYONE_DATABASE_DIR", tempfile.mkdtemp(prefix="ferdata-bench-db-"))
 
-from ferdata import labels, ledger
-from ferdata.app import dataset as sets
-from ferdata.app import decide, fields, findings, media, start
+from ferdata import labels
 from ferdata.manifest import Manifest
+from ferdata.reviewing import ledger
+from ferdata.reviewing.fiftyone import dataset as sets
+from ferdata.reviewing.fiftyone import decide, fields, findings, media, start
 from ferdata.steps.pull import pull
 
 

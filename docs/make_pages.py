@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ferdata.adapters import catalogue
-from ferdata.source import Layout, Source
+from ferdata.sources.declaration import Layout, Source
 
 DOCS = Path(__file__).parent
 INTRO = """# Datasets

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from zoo.config import CHOICES
-from zoo.recipe import Recipe, load, names
+from zoo.options.options import CHOICES
+from zoo.options.recipes import Recipe, load, names
 
 PAGE = Path(__file__).parent / "recipes.md"
 

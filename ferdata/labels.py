@@ -75,6 +75,11 @@ class Taxonomy:
         """Rebuild a taxonomy from `as_dict`'s form."""
         return cls(data["name"], tuple(data["classes"]), dict(data["mapping"]))
 
+    def colour(self, name: str) -> str:
+        """Return the colour of a class: its own if it is an emotion, else that of the first emotion mapped to it."""
+        emotion = next((e for e, to in self.mapping.items() if to == name), "neutral")
+        return COLOURS.get(name, COLOURS[emotion])
+
     @property
     def left_out(self) -> tuple[str, ...]:
         """The emotions that this taxonomy has no class for, in canonical order."""

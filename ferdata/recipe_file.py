@@ -18,10 +18,10 @@ from ferdata.adapters import load, names
 from ferdata.errors import BadOption, BrokenSource
 from ferdata.labels import EMOTIONS, POLICIES, Taxonomy
 from ferdata.labels import REASONS as NO_LABEL
-from ferdata.ledger import DECISIONS
+from ferdata.reviewing.ledger import DECISIONS
 from ferdata.schema import BY_NAME, NAME_RULE, SPLITS, arrow_type, is_dataset_name
-from ferdata.sides import REASONS as NO_SPLIT
-from ferdata.source import Option, Source
+from ferdata.sources.declaration import Option, Source
+from ferdata.splitting.rules import REASONS as NO_SPLIT
 
 FORMAT = "ferdata recipe 1"
 # Who a row is, and what was decided about it. Votes and other publishers' annotations stay with their publishers.
@@ -181,7 +181,7 @@ def _taxonomy(given: Mapping[str, Any]) -> Taxonomy:
 
 
 def _source(source: Any, where: str) -> None:
-    """Check what `ferdata.source.metadata` and ingest say of a dataset."""
+    """Check what `ferdata.sources.declaration.metadata` and ingest say of a dataset."""
     _has(source, _SOURCE, where)
     for field in ("redistribution", "commercial"):
         if source.get(field, "") not in (True, False, None):

@@ -196,3 +196,10 @@ def test_what_the_taxonomy_leaves_out_keeps_its_label() -> None:
 def test_a_label_that_the_map_does_not_know_is_refused_with_its_count() -> None:
     with pytest.raises(UnknownLabel, match=r"2 rows .* first is '7' of d"):
         derived(table(native_label=["3", "7", "7"]))
+
+
+def test_a_class_has_the_colour_of_its_own_or_first_emotion() -> None:
+    assert labels.TAXONOMIES["basic8"].colour("fear") == labels.COLOURS["fear"]
+    assert labels.TAXONOMIES["fer3"].colour("happy") == labels.COLOURS["happiness"]
+    assert labels.TAXONOMIES["valence3"].colour("negative") in labels.COLOURS.values()
+    assert labels.TAXONOMIES["basic8"].colour("unlabelled") == labels.COLOURS["neutral"]

@@ -62,7 +62,7 @@ def test_help_and_catalogue(bin_folder: Path) -> None:
 
 
 def test_ingest_and_stats_of_a_folder_without_torch(bin_folder: Path, tmp_path: Path) -> None:
-    from ferdata.faces import expression, paint, person, scene
+    from ferdata.drawing import expression, paint, person, scene
     from ferdata.images import encode_png
 
     for emotion in ("happiness", "sadness"):

@@ -1,12 +1,24 @@
 """The model half: trains a backbone on a manifest, scores it, predicts with it. Needs `pip install 'ferdata[train]'`.
 
-Three functions carry it: `zoo.train.train`, `zoo.evaluate.evaluate` and `zoo.predict.predict`. It reads manifests and
+What a notebook wants of it is imported from here: `from zoo import train, evaluate, predict`. It reads manifests and
 knows nothing of how they were made.
 """
 
+from importlib import import_module
 from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 from ferdata.errors import MissingExtra
+
+if TYPE_CHECKING:
+    from zoo.augment.contact_sheet import sheet as sheet
+    from zoo.deploy.onnx_export import export as export
+    from zoo.deploy.predict import predict as predict
+    from zoo.evaluation.compare import compare as compare
+    from zoo.evaluation.evaluate import evaluate as evaluate
+    from zoo.experiments.ablation import ablate as ablate
+    from zoo.experiments.cross_validation import cross_validate as cross_validate
+    from zoo.training.train import train as train
 
 _missing = [
     name
@@ -24,3 +36,26 @@ _missing = [
 ]
 if _missing:
     raise MissingExtra(f"Training needs {', '.join(_missing)}.", "pip install 'ferdata[train]'")
+
+_ROOMS = {
+    "ablate": "zoo.experiments.ablation",
+    "compare": "zoo.evaluation.compare",
+    "cross_validate": "zoo.experiments.cross_validation",
+    "evaluate": "zoo.evaluation.evaluate",
+    "export": "zoo.deploy.onnx_export",
+    "predict": "zoo.deploy.predict",
+    "sheet": "zoo.augment.contact_sheet",
+    "train": "zoo.training.train",
+}
+__all__ = list(_ROOMS)
+
+
+def __getattr__(name: str) -> Any:
+    """Load the function that is asked for, and what it needs."""
+    if name in _ROOMS:
+        return getattr(import_module(_ROOMS[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

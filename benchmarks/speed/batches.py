@@ -92,7 +92,7 @@ def write(source: str, out: str, side: int, channels: int, images: int) -> dict[
     import cv2
     import numpy as np
 
-    from ferdata.pack import prepare
+    from ferdata.training_data.arrays import prepare
 
     if Path(out).exists():
         return {}
@@ -137,11 +137,11 @@ def by_us(who: str, files: str, side: int, channels: int, workers: int) -> dict[
     import numpy as np
     import torch
 
-    from zoo import augment
-    from zoo.data import Images
-    from zoo.draws import draw
-    from zoo.loader import Loader
-    from zoo.policies import Policy
+    from zoo.augment import apply
+    from zoo.augment.parameters import draw
+    from zoo.augment.policies import Policy
+    from zoo.data.batches import Loader
+    from zoo.data.rows import Images
 
     policy = Policy(rotation=ROTATION, crop=CROP, crop_aspect=ASPECT, flip=FLIP)
     pixels = torch.from_numpy(np.load(Path(files, "pixels.npy"), mmap_mode="c"))
@@ -155,7 +155,7 @@ def by_us(who: str, files: str, side: int, channels: int, workers: int) -> dict[
             order, generator = torch.randperm(n), torch.Generator().manual_seed(next(count))
             for start in range(0, n - BATCH + 1, BATCH):
                 numbers = draw(policy, BATCH, side, generator)
-                yield augment.on_device(whole[order[start : start + BATCH]], numbers, at, by)
+                yield apply.on_device(whole[order[start : start + BATCH]], numbers, at, by)
 
         return timed(bare)
     images = Images(np.arange(n), pixels, torch.zeros(n, dtype=torch.int64), torch.zeros(n, 7))

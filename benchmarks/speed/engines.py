@@ -43,9 +43,9 @@ def rates(side: int, channels: int, policy: str) -> dict[str, list[float]]:
     import numpy as np
     import torch
 
-    from zoo import augment, policies
-    from zoo.augment_cpu import Pipeline
-    from zoo.draws import Draws, draw
+    from zoo.augment import apply, policies
+    from zoo.augment.albumentations_engine import Pipeline
+    from zoo.augment.parameters import Draws, draw
 
     own = policies.Policy(rotation=ROTATION, crop=CROP, crop_aspect=ASPECT, flip=FLIP)
     chosen = own if policy == "batches" else policies.policy(policy)
@@ -58,15 +58,15 @@ def rates(side: int, channels: int, policy: str) -> dict[str, list[float]]:
         return draw(chosen, BATCH, side, torch.Generator().manual_seed(seed))
 
     def device(seed: int) -> Any:
-        return augment.on_processor(pixels, where, drawn(seed), mean, std)
+        return apply.on_processor(pixels, where, drawn(seed), mean, std)
 
     def workers(seed: int) -> Any:
         moved = pipelines[seed % 2](pixels, where, seed)
-        return augment.on_processor(moved, where, Draws.nothing(BATCH), mean, std)
+        return apply.on_processor(moved, where, Draws.nothing(BATCH), mean, std)
 
     def by_torch(seed: int) -> Any:
         gathered = torch.from_numpy(pixels)[torch.from_numpy(where)]
-        return augment.on_device(gathered, drawn(seed), torch.from_numpy(mean), torch.from_numpy(std))
+        return apply.on_device(gathered, drawn(seed), torch.from_numpy(mean), torch.from_numpy(std))
 
     def by_clock(make: Any, threads: int) -> float:
         with ThreadPoolExecutor(threads) as pool:

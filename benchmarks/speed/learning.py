@@ -83,18 +83,18 @@ def rates(
     """Return images learnt from per second, by where the batches come from; one untimed epoch of each goes first."""
     import torch
 
-    from zoo import loop, prepare, settle
-    from zoo.folder import Folder
-    from zoo.schedule import Schedule
-    from zoo.several import Place
+    from zoo.run.run_folder import Folder
+    from zoo.training import loop, resolve, setup
+    from zoo.training.distributed import Place
+    from zoo.training.schedule import Schedule
 
     named = {
         "backbone": backbone, "size": size, "channels": channels, "device": device, "precision": precision,
         "allow_leak": True, "pretrained": False,
     }  # fmt: skip
-    ready = prepare.ground(settle.merge(manifest, "default", (), named, None), Path(manifest))
+    ready = setup.ground(resolve.merge(manifest, "default", (), named, None), Path(manifest))
     folder, clock = Folder(Path(work)), Schedule(None)
-    with prepare.job(ready, folder, clock, Place(), None, lambda _: None, write=False) as (job, state):
+    with setup.job(ready, folder, clock, Place(), None, lambda _: None, write=False) as (job, state):
         feeds = _feeds(job, state, files, channels)
 
         def learn(source: str) -> float:
@@ -115,8 +115,8 @@ def rates(
 
 def _feeds(job: Any, state: Any, files: str, channels: int) -> dict[str, Callable[[], Iterator[Any]]]:
     """Return what makes an epoch's batches, by source."""
-    from zoo import loop
-    from zoo.loader import Batch
+    from zoo.data.batches import Batch
+    from zoo.training import loop
 
     first = next(loop.begin_epoch(job, state))
 

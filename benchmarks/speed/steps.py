@@ -33,18 +33,18 @@ def section(inputs: Inputs, settings: Settings) -> Section:
 
 def times(manifest: str, work: str) -> dict[str, object]:
     """Return the milliseconds of a step under the default's own optimizer and under SGD, and the precision."""
-    from zoo import loop, prepare, settle
-    from zoo.folder import Folder
-    from zoo.schedule import Schedule
-    from zoo.several import Place
+    from zoo.run.run_folder import Folder
+    from zoo.training import loop, resolve, setup
+    from zoo.training.distributed import Place
+    from zoo.training.schedule import Schedule
 
     found: dict[str, list[float]] = {}
     precision = ""
     for name in ("default", "sgd", "default", "sgd"):
         named = {"device": "cpu", "allow_leak": True, "optimiser": None if name == "default" else name}
-        ready = prepare.ground(settle.merge(manifest, "default", (), named, None), Path(manifest))
+        ready = setup.ground(resolve.merge(manifest, "default", (), named, None), Path(manifest))
         precision = ready.config.precision
-        with prepare.job(ready, Folder(Path(work)), Schedule(None), Place(), None, lambda _: None, write=False) as (
+        with setup.job(ready, Folder(Path(work)), Schedule(None), Place(), None, lambda _: None, write=False) as (
             job,
             state,
         ):

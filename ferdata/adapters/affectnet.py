@@ -9,7 +9,7 @@ import numpy as np
 
 from ferdata.errors import BrokenSource, UnknownLabel
 from ferdata.schema import Sample
-from ferdata.source import (
+from ferdata.sources.declaration import (
     Layout,
     Licence,
     Option,

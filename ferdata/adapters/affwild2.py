@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ferdata.errors import BrokenSource, DatasetMissing, NotThisDataset
 from ferdata.schema import Frame, Sample
-from ferdata.source import Layout, Licence, Option, Skipped, Source, broken, is_image, relative
+from ferdata.sources.declaration import Layout, Licence, Option, Skipped, Source, broken, is_image, relative
 
 # The header of the expression files is the order of the codes; the releases of 2020 and 2021 have no Other.
 NAMES = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "other")

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferdata.errors import BrokenSource, DatasetMissing
-from ferdata.pixel_text import read_pixel_table
 from ferdata.schema import Sample
-from ferdata.source import (
+from ferdata.sources.declaration import (
     Layout,
     Licence,
     Option,
@@ -23,6 +22,7 @@ from ferdata.source import (
     known,
     relative,
 )
+from ferdata.sources.pixel_tables import read_pixel_table
 
 CODES = dict(
     zip(

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, UnknownLabel
 from ferdata.schema import Sample
-from ferdata.source import (
+from ferdata.sources.declaration import (
     NOT_STATED,
     UNKNOWN_LABELS,
     Layout,

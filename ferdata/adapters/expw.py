@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ferdata.errors import BrokenSource, NotThisDataset
 from ferdata.schema import Sample
-from ferdata.source import Layout, Licence, Skipped, Source, broken, is_image, known, relative
+from ferdata.sources.declaration import Layout, Licence, Skipped, Source, broken, is_image, known, relative
 
 CODES = dict(zip("0123456", ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"), strict=True))
 FOLDERS = ("image/origin", "origin", "image", "images")

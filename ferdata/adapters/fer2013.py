@@ -4,18 +4,9 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ferdata.pixel_text import read_pixel_table
 from ferdata.schema import Sample
-from ferdata.source import (
-    USAGES,
-    Layout,
-    Licence,
-    Skipped,
-    Source,
-    images_below,
-    known,
-    relative,
-)
+from ferdata.sources.declaration import USAGES, Layout, Licence, Skipped, Source, images_below, known, relative
+from ferdata.sources.pixel_tables import read_pixel_table
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # the challenge's codes 0..6
 CODES = dict(zip("0123456", ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"), strict=True))

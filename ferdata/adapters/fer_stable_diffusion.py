@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ferdata.errors import NotThisDataset
 from ferdata.schema import Sample
-from ferdata.source import Layout, Licence, Skipped, Source, images_below, meaning, relative, split_of
+from ferdata.sources.declaration import Layout, Licence, Skipped, Source, images_below, meaning, relative, split_of
 
 SOURCE = Source(
     name="fer_stable_diffusion",

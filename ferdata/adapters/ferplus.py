@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferdata.errors import BrokenSource, DatasetMissing
-from ferdata.pixel_text import read_pixel_table
 from ferdata.schema import Sample
-from ferdata.source import (
+from ferdata.sources.declaration import (
     Layout,
     Licence,
     Option,
@@ -27,6 +26,7 @@ from ferdata.source import (
     read_usage,
     read_votes,
 )
+from ferdata.sources.pixel_tables import read_pixel_table
 
 VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 FOLDERS = {"FER2013Train": "train", "FER2013Valid": "val", "FER2013Test": "test"}

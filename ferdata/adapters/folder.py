@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ferdata.errors import NotThisDataset, UnknownLabel
 from ferdata.schema import Sample
-from ferdata.source import (
+from ferdata.sources.declaration import (
     NOT_STATED,
     UNKNOWN_LABELS,
     Layout,

@@ -8,7 +8,7 @@ from pathlib import Path
 from ferdata.errors import BrokenSource, DatasetMissing
 from ferdata.labels import EMOTIONS
 from ferdata.schema import Sample
-from ferdata.source import Layout, Licence, Option, Skipped, Source, broken, images_below, relative
+from ferdata.sources.declaration import Layout, Licence, Option, Skipped, Source, broken, images_below, relative
 
 POSED = {
     "AN": "anger",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ferdata.schema import Sample
-from ferdata.source import Layout, Licence, Option, Skipped, Source, images_below, relative
+from ferdata.sources.declaration import Layout, Licence, Option, Skipped, Source, images_below, relative
 
 CODES = {
     "AF": "fear",

@@ -6,7 +6,17 @@ from pathlib import Path
 
 from ferdata.labels import EMOTIONS
 from ferdata.schema import Sample
-from ferdata.source import Layout, Licence, Skipped, Source, broken, is_image, known, read_table, relative
+from ferdata.sources.declaration import (
+    Layout,
+    Licence,
+    Skipped,
+    Source,
+    broken,
+    is_image,
+    known,
+    read_table,
+    relative,
+)
 
 LIST = "data/legend.csv"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ferdata.errors import BrokenSource
 from ferdata.schema import Sample
-from ferdata.source import Layout, Licence, Option, Skipped, Source, images_below, relative
+from ferdata.sources.declaration import Layout, Licence, Option, Skipped, Source, images_below, relative
 
 EMOTIONS = {e.capitalize(): e for e in ("anger", "disgust", "fear", "happiness", "sadness", "surprise")}
 FIRST = "first frame"  # no folder of the publishers' is called neutral, so no word of theirs is borrowed

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ferdata.errors import BadOption, BrokenSource
 from ferdata.schema import Sample
-from ferdata.source import (
+from ferdata.sources.declaration import (
     Layout,
     Licence,
     Option,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ferdata.errors import BrokenSource
 from ferdata.schema import Sample
-from ferdata.source import (
+from ferdata.sources.declaration import (
     Layout,
     Licence,
     Option,

@@ -8,9 +8,9 @@ import click
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import print_json, table
 from ferdata.cli.train import Duration
-from zoo import answers
-from zoo.ablate import Ablation, ablate
-from zoo.metrics import HEADLINES
+from zoo.evaluation.metrics import HEADLINES
+from zoo.experiments import answers
+from zoo.experiments.ablation import Ablation, ablate
 
 
 @click.command("ablate")

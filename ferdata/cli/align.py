@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from ferdata.alignment import NO_FACE, SEVERAL, TEMPLATES
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json
-from ferdata.engine import ENGINES
+from ferdata.images.alignment import NO_FACE, SEVERAL, TEMPLATES
+from ferdata.running.engine import ENGINES
 from ferdata.steps.align import FIRST, SIZES, Aligned, align
 
 MEANING = {

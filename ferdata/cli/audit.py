@@ -8,7 +8,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from ferdata.audit.catalogue import CATALOGUE
+from ferdata.auditing.catalogue import CATALOGUE
 from ferdata.cli import DONE, FINDINGS
 from ferdata.cli.groups import GroupedCommand, under
 from ferdata.cli.options import json_option, option
@@ -102,7 +102,7 @@ def command(manifest: Path, as_json: bool, fail_on: tuple[str, ...], **given: An
 
 def fitted(manifest: Path, to: Path, options: dict[str, Any], quiet: bool) -> Path:
     """Train the nets, and return where their predictions lie."""
-    from zoo.suspects import out_of_fold
+    from zoo.experiments.out_of_fold import out_of_fold
 
     out_of_fold(manifest, save=to, say=lambda line: click.echo(line, err=quiet), **options)
     return to

@@ -6,8 +6,8 @@ import click
 
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import console, facts, print_json
-from zoo.policies import POLICIES
-from zoo.sheet import ENGINES, Sheet, sheet
+from zoo.augment.contact_sheet import ENGINES, Sheet, sheet
+from zoo.augment.policies import POLICIES
 
 
 @click.command("augment")

@@ -9,8 +9,8 @@ from ferdata.cli.evaluate import between, share
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import print_json, table
 from ferdata.schema import SPLITS
-from zoo.compare import compare, points
-from zoo.metrics import CALLED, HEADLINES
+from zoo.evaluation.compare import compare, points
+from zoo.evaluation.metrics import CALLED, HEADLINES
 
 
 @click.command("compare")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import click
 
 from ferdata.cli.output import table
-from ferdata.conflicts import Against, Conflicts
+from ferdata.duplicates.label_conflicts import Against, Conflicts
 
 
 def report(found: Conflicts, *, cells: bool = True, printer: Callable[..., None] = table, words: bool = True) -> None:

@@ -7,7 +7,7 @@ import click
 from ferdata.adapters import catalogue, load
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json, table
-from ferdata.roots import how_to_obtain
+from ferdata.sources.location import how_to_obtain
 from ferdata.steps.get import get
 
 

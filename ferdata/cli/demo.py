@@ -93,8 +93,8 @@ class Demo:
 
     def trained(self, manifest: Path, seed: int) -> Any:
         """Train on the merged manifest, and judge the run once more from its files."""
-        from zoo.evaluate import evaluate
-        from zoo.train import train
+        from zoo.evaluation.evaluate import evaluate
+        from zoo.training.train import train
 
         run = self.out / "runs" / "demo"
         seeded = f"--epochs {EPOCHS}" + (f" --seed {seed}" if seed else "")

@@ -9,10 +9,10 @@ import click
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json, table
 from ferdata.schema import SPLITS
-from zoo.device import DEVICES
-from zoo.evaluate import evaluate
-from zoo.metrics import CALLED, HEADLINES
-from zoo.score import TTA
+from zoo.evaluation.evaluate import evaluate
+from zoo.evaluation.inference import TTA
+from zoo.evaluation.metrics import CALLED, HEADLINES
+from zoo.run.device import DEVICES
 
 
 @click.command("evaluate")

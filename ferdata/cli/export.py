@@ -7,8 +7,8 @@ import click
 
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json
-from zoo.export import Exported, export
-from zoo.score import TTA
+from zoo.deploy.onnx_export import Exported, export
+from zoo.evaluation.inference import TTA
 
 
 @click.command("export")

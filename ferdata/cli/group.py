@@ -9,16 +9,16 @@ from ferdata.cli import DONE, FINDINGS
 from ferdata.cli.merge import words
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import console, facts, print_json, table
-from ferdata.near import Trial
-from ferdata.steps.group import Grouped, regroup, self_test
+from ferdata.duplicates import Trial
+from ferdata.steps.group import Grouped, group, self_test
 
 
 @click.command("group")
 @click.argument("manifest", type=click.Path(path_type=Path))
-@option(regroup, "-o", "--out", type=click.Path(path_type=Path), help="The manifest to write; without it, report only.")
-@option(regroup, "--by", type=click.UNPROCESSED, callback=words, metavar="WORDS", help="What makes rows one group.")
-@option(regroup, "--thorough", help="Look at every picture, for turns to 14 degrees and crops to a fifth too.")
-@option(regroup, "--most", type=click.FloatRange(0, 1), help="The largest share of the rows that a group may have.")
+@option(group, "-o", "--out", type=click.Path(path_type=Path), help="The manifest to write; without it, report only.")
+@option(group, "--by", type=click.UNPROCESSED, callback=words, metavar="WORDS", help="What makes rows one group.")
+@option(group, "--thorough", help="Look at every picture, for turns to 14 degrees and crops to a fifth too.")
+@option(group, "--most", type=click.FloatRange(0, 1), help="The largest share of the rows that a group may have.")
 @click.option(
     "--self-test",
     "planted",
@@ -26,7 +26,7 @@ from ferdata.steps.group import Grouped, regroup, self_test
     help="Plant copies of every kind, and count which are found; writes nothing.",
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the self-test's sample.")
-@option(regroup, "--force", help="Replace an existing manifest.")
+@option(group, "--force", help="Replace an existing manifest.")
 @json_option
 def command(
     manifest: Path,
@@ -50,7 +50,7 @@ def command(
     """  # fmt: skip
     if planted:
         return tested(manifest, thorough, seed, as_json)
-    result = regroup(manifest, out=out, by=by, thorough=thorough, most=most, force=force)
+    result = group(manifest, out=out, by=by, thorough=thorough, most=most, force=force)
     print_json(result) if as_json else report(result)
     return FINDINGS if result.sides else DONE
 

@@ -10,8 +10,8 @@ from ferdata import labels
 from ferdata.adapters import catalogue, load
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json, table
-from ferdata.engine import ENGINES
-from ferdata.source import Option
+from ferdata.running.engine import ENGINES
+from ferdata.sources.declaration import Option
 from ferdata.steps.ingest import IMAGES, UNKNOWN, Ingested, ingest
 
 MOST = 24  # differences shown

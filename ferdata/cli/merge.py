@@ -9,7 +9,7 @@ from ferdata import labels
 from ferdata.cli import conflicts, sides
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json
-from ferdata.steps.group import BY
+from ferdata.duplicates.groups import BY
 from ferdata.steps.merge import Merged, merge
 
 

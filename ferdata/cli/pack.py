@@ -7,7 +7,7 @@ import click
 
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import console, facts, print_json, table
-from ferdata.engine import ENGINES
+from ferdata.running.engine import ENGINES
 from ferdata.schema import SPLITS
 from ferdata.steps.pack import SIZES, Packing, pack
 

@@ -5,17 +5,17 @@ from typing import Any
 
 import click
 
-from ferdata.alignment import NO_FACE
 from ferdata.cli import DONE, FAILED
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, print_json, table
-from zoo.checkpoint import read_meta
-from zoo.device import DEVICES
-from zoo.folder import Folder
-from zoo.predict import Prediction, predict, tally
-from zoo.preprocess import DETECT
-from zoo.score import TTA
-from zoo.serve import serve
+from ferdata.images.alignment import NO_FACE
+from zoo.deploy.predict import Prediction, predict, tally
+from zoo.deploy.preprocess import DETECT
+from zoo.deploy.webcam_server import serve
+from zoo.evaluation.inference import TTA
+from zoo.run.device import DEVICES
+from zoo.run.model_file import read_meta
+from zoo.run.run_folder import Folder
 
 ONE_BY_ONE = 200  # rows that a person reads; the counts below say the rest
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from ferdata.app.dataset import Pushed
 from ferdata.cli import DONE, FINDINGS
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
 from ferdata.errors import UnknownLabel
-from ferdata.ledger import RULES, WORDS, Agreement, Decision, Dispute, canonical, settle
+from ferdata.reviewing.fiftyone.dataset import Pushed
+from ferdata.reviewing.ledger import RULES, WORDS, Agreement, Decision, Dispute, canonical, settle
 from ferdata.steps.apply import Applied, Ask, apply
 from ferdata.steps.pull import Pulled, pull
 from ferdata.steps.review import datasets, delete, review, reviewer

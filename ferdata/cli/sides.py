@@ -8,7 +8,7 @@ import click
 
 from ferdata.cli.options import option
 from ferdata.cli.output import table
-from ferdata.sides import Side
+from ferdata.splitting.rules import Side
 from ferdata.steps.split import Decided, Part
 
 SHOWN = 20  # folds: of more, one line tells

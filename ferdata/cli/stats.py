@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from ferdata import labels
-from ferdata.balance import Balance, Drift
+from ferdata.class_balance import Balance, Drift
 from ferdata.cli import conflicts as disputes
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, print_json, table

@@ -14,11 +14,11 @@ from ferdata.cli.output import console, facts, print_json
 _before = time.monotonic()
 
 from ferdata.cli.evaluate import folds_report, headlines  # noqa: E402
-from zoo.config import CHOICES, TrainConfig  # noqa: E402
-from zoo.device import DEVICES, PRECISIONS  # noqa: E402
-from zoo.folds import cross_validate  # noqa: E402
-from zoo.recipe import DEFAULT, load, names  # noqa: E402
-from zoo.train import Run, train  # noqa: E402
+from zoo.experiments.cross_validation import cross_validate  # noqa: E402
+from zoo.options.options import CHOICES, TrainConfig  # noqa: E402
+from zoo.options.recipes import DEFAULT, load, names  # noqa: E402
+from zoo.run.device import DEVICES, PRECISIONS  # noqa: E402
+from zoo.training.train import Run, train  # noqa: E402
 
 # What a run does when it is told nothing: the default recipe's word, else the dataclass's.
 USUAL = {**TrainConfig().as_dict(), **load(DEFAULT).options}

@@ -6,7 +6,7 @@ import click
 
 from ferdata.cli.options import json_option
 from ferdata.cli.output import facts, print_json, table
-from zoo.describe import Description, describe, listing
+from zoo.models.describe import Description, describe, listing
 
 
 @click.group("zoo")
@@ -94,10 +94,10 @@ def recipes_command(as_json: bool) -> None:
     \b
     ferdata zoo recipes
     """
-    from zoo import recipe
+    from zoo.options import recipes
 
     found: list[dict[str, Any]] = [
-        {"name": r.name, **r.about, "options": dict(r.options)} for r in map(recipe.load, recipe.names())
+        {"name": r.name, **r.about, "options": dict(r.options)} for r in map(recipes.load, recipes.names())
     ]
     if as_json:
         print_json(found)

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ferdata import alignment, detect, images, progress
+from ferdata import images
 from ferdata import manifest as files
-from ferdata.alignment import NO_FACE, SEVERAL, TEMPLATES, Aim, Crop, Published
-from ferdata.detect import DETECTORS, Points
-from ferdata.engine import ENGINES, Engine, choose, run
 from ferdata.errors import BadOption, InvalidManifest
+from ferdata.images import alignment, detectors
+from ferdata.images.alignment import NO_FACE, SEVERAL, TEMPLATES, Aim, Crop, Published
+from ferdata.images.detectors import DETECTORS, Points
 from ferdata.manifest import Manifest, opened_here, read_image
-from ferdata.partial import Partial
+from ferdata.manifest.resume import Partial
+from ferdata.running import progress
+from ferdata.running.engine import ENGINES, Engine, choose, run
 from ferdata.schema import arrow_schema
 
 FIRST = ("published", *DETECTORS)
@@ -128,10 +130,10 @@ def _detector(detector: str, model: Path | str | None) -> tuple[str, bytes | Non
         if model:
             raise BadOption("--model is YuNet's, and --detector is haar.", "Leave one of them out.")
         return "haar", None
-    path = detect.find_model(model)
+    path = detectors.find_model(model)
     if detector == "published" and path is None:
         return "haar", None
-    return "yunet", detect.read_model(path)
+    return "yunet", detectors.read_model(path)
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ class Cut:
             None if points is None else np.array(points, np.float64).reshape(-1, 2),
             None if row["face_box"] is None else tuple(row["face_box"]),
         )
-        crop = alignment.align(image, self.aim, detect.here(self.detector, self.model), told, self.first)
+        crop = alignment.align(image, self.aim, detectors.here(self.detector, self.model), told, self.first)
         facts = images.measure(crop.pixels)
         return {
             "image": {"bytes": images.encode_png(crop.pixels), "path": row["image"]["path"]},

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ferdata import ledger as ledgers
 from ferdata import manifest as files
-from ferdata import progress
 from ferdata.errors import BadOption
-from ferdata.ledger import Agreement, Decision, Dispute
 from ferdata.manifest import Manifest
+from ferdata.reviewing import ledger as ledgers
+from ferdata.reviewing.apply_decisions import READ, Verdict, verdict
+from ferdata.reviewing.ledger import Agreement, Decision, Dispute
+from ferdata.running import progress
 from ferdata.schema import arrow_schema
-from ferdata.verdicts import READ, Verdict, verdict
 
 Ask = Callable[[Dispute], Decision | None]
 

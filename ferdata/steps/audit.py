@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from ferdata import detect as faces
 from ferdata import manifest as files
-from ferdata import progress
-from ferdata.alignment import NO_FACE, SEVERAL
-from ferdata.audit import answers, page, pictures, predicted, suspects, whole
-from ferdata.audit.catalogue import CATALOGUE, OF_PARTS, Finding, check_names, thresholds
+from ferdata.auditing import answers, page, pictures, predicted, suspects, whole
+from ferdata.auditing.catalogue import CATALOGUE, OF_PARTS, Finding, check_names, thresholds
 from ferdata.errors import BadOption
+from ferdata.images import detectors as faces
+from ferdata.images.alignment import NO_FACE, SEVERAL
 from ferdata.manifest import Manifest
+from ferdata.running import progress
 from ferdata.schema import arrow_schema
 
 READ = tuple(dict.fromkeys(("sample_id", *pictures.READ, *answers.READ, *whole.READ, "issues")))
@@ -77,7 +77,7 @@ def audit(
     workers: int | None = None,
     force: bool = False,
 ) -> Audited:
-    """Look for every finding of `ferdata.audit.catalogue`; with `out`, write `issues` and `label_quality` too.
+    """Look for every finding of `ferdata.auditing.catalogue`; with `out`, write `issues` and `label_quality` too.
 
     `report` is a self-contained HTML page with up to `thumbnails` pictures a finding, worst first; where only `out` is
     named it lies beside it. `predictions` is a Parquet file of what nets say that were not trained on the rows they

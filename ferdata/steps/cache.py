@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ferdata import cache
 from ferdata.errors import BadOption
+from ferdata.running import cache
 
 SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 

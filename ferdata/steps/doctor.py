@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ferdata import __version__
-from ferdata.app import start
 from ferdata.errors import FerdataError
-from ferdata.roots import data_root, find_root, variable
+from ferdata.reviewing.fiftyone import start
+from ferdata.sources.location import data_root, find_root, variable
 
 State = Literal["ok", "warn", "bad", "absent"]
 
@@ -249,7 +249,7 @@ def _datasets() -> Iterator[Finding]:
 
 def _dataset(name: str, declared: Any) -> Finding:
     """Look where `ingest` would look."""
-    from ferdata.source import recognise
+    from ferdata.sources.declaration import recognise
 
     try:
         root = find_root(declared)

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ferdata.drawing import Expression, Person, Scene, blend, expression, landmarks, paint, person, scene
 from ferdata.errors import AlreadyExists, BadOption, CannotWrite
-from ferdata.faces import Expression, Person, Scene, blend, expression, landmarks, paint, person, scene
 from ferdata.labels import EMOTIONS, VOTE_COLUMNS
-from ferdata.progress import Advance, bar
+from ferdata.running.progress import Advance, bar
 
 LEAST = 240  # fewer faces, and some class of some split would be empty
 # How many images (CK+: labelled clips) of each emotion are published, and so how unequal the drawn ones are.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ferdata.adapters import load
 from ferdata.errors import AlreadyExists, BadOption, CannotWrite, DatasetMissing, MissingExtra
-from ferdata.roots import data_root, how_to_obtain
+from ferdata.sources.location import data_root, how_to_obtain
 
 TOKEN = (
     "Make a token on kaggle.com (Settings, API, Create New Token), put the file at ~/.kaggle/kaggle.json, accept the "

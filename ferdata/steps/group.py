@@ -6,46 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata import manifest as manifests
-from ferdata import near, progress
-from ferdata.conflicts import pictures
-from ferdata.errors import BadOption
+from ferdata.duplicates import Trial, find, trial
+from ferdata.duplicates.groups import BY, MOST, READ, across_sides, checked_reasons, find_groups
+from ferdata.duplicates.label_conflicts import pictures
 from ferdata.manifest import Manifest
-from ferdata.near import Trial
-from ferdata.schema import SPLITS
-
-BY = ("pixels", "near", "subject", "sequence")
-READ = (
-    "sample_id", "dataset", "pixel_hash", "phash", "subject", "sequence", "frame", "face_box", "alignment",
-    "official_split",
-)  # fmt: skip
-MOST = 0.2  # JAFFE's most photographed person has a tenth of its rows; twice that is no person any more
-FEW = 100  # rows: in smaller groups a share says nothing
-SHOWN = 12  # links of a chain
-Pairs = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Groups:
-    """The groups of a table: `group` is int64 (rows), numbered from 0 by first appearance.
-
-    `identical` counts the sets of two or more rows with the same pixels, `images` the rows in them, `across` those
-    that stand in several official splits, by the splits' names (`train-test`); `groups_across` counts groups so,
-    whatever joins them. `near` is how many pairs of near duplicates were taken in.
-    """
-
-    group: NDArray[np.int64]
-    count: int
-    largest: int
-    largest_of: str
-    identical: int
-    images: int
-    across: dict[str, int]
-    near: int = 0
-    groups_across: Mapping[str, int] | None = None
+from ferdata.running import progress
 
 
 @dataclass(frozen=True)
@@ -70,22 +38,12 @@ class Grouped:
     fingerprint: str | None
 
 
-def near_pairs(opened: Sequence[Manifest], table: pa.Table, *, thorough: bool = False) -> Pairs:
-    """Return the row pairs of `table` that show the same picture in other pixels, int64 (n, 2), sorted.
-
-    `table` has `phash` and `pixel_hash`; its rows are those of the manifests `opened`, one after the other. Only
-    candidates are decoded; `thorough` decodes every image, to find larger turns and crops too. Raises ImagesMissing,
-    BrokenSource.
-    """
-    return near.find(opened, table, thorough=thorough)
-
-
 def self_test(manifest: Path | str, *, thorough: bool = False, seed: int = 0) -> Trial:
     """Plant copies of every kind among the manifest's pictures, and count which are found (`near.trial`)."""
-    return near.trial(Manifest(Path(manifest)), thorough=thorough, seed=seed)
+    return trial(Manifest(Path(manifest)), thorough=thorough, seed=seed)
 
 
-def regroup(
+def group(
     manifest: Path | str,
     *,
     out: Path | str | None = None,
@@ -101,11 +59,11 @@ def regroup(
     opened, target = Manifest(Path(manifest)), Path(out) if out else None
     if target:
         manifests.check_output(target, force, [opened.path])
-    reasons = _checked(by)
+    reasons = checked_reasons(by)
     table = opened.table(*READ, "split")
-    pairs = near_pairs([opened], table, thorough=thorough) if "near" in reasons else None
-    found = group(table, by=reasons, pairs=pairs, most=most)
-    sides = _across(table["split"], found.group)
+    pairs = find([opened], table, thorough=thorough) if "near" in reasons else None
+    found = find_groups(table, by=reasons, pairs=pairs, most=most)
+    sides = across_sides(table["split"], found.group)
     written = None
     if target:
         options = {"by": ",".join(reasons), "thorough": thorough, "most": most}
@@ -138,160 +96,3 @@ def _with_columns(opened: Manifest, new: Mapping[str, NDArray[np.int64]]) -> Ite
             yield pa.RecordBatch.from_pydict(columns)
             at += batch.num_rows
             advance(batch.num_rows)
-
-
-def group(table: pa.Table, *, by: tuple[str, ...] = BY, pairs: Pairs | None = None, most: float = MOST) -> Groups:
-    """Group rows that have the same pixels, picture, subject or clip; connected, so a chain is one group.
-
-    `table` has `sample_id`, `dataset`, `pixel_hash`, `subject`, `sequence` and `official_split`; `pairs`, int64
-    (n, 2), is what `near_pairs` found. Subjects and clips are those of one dataset. Raises BadOption for an unknown
-    reason in `by`, and if a group has more than the share `most` of the rows, with the chain that built it.
-    """
-    links = _links(table, _checked(by), pairs)
-    n = table.num_rows
-    component = _components(n, links)
-    # The library numbers components in an order of its own; by first appearance it is the same everywhere.
-    _, appeared = np.unique(component, return_index=True)
-    rank = np.empty(len(appeared), np.int64)
-    rank[np.argsort(appeared)] = np.arange(len(appeared))
-    numbered = rank[component]
-    sizes = np.bincount(numbered, minlength=1)
-    biggest = int(sizes.argmax())
-    top = int(np.argmax(numbered == biggest)) if n else 0
-    if sizes[biggest] > max(most * n, FEW):
-        raise _swallowed(table, links, np.flatnonzero(numbered == biggest), most)
-    identical, images, across = _identical(table)
-    return Groups(
-        group=numbered,
-        count=len(appeared),
-        largest=int(sizes.max()) if n else 0,
-        largest_of=str(table["sample_id"][top]) if n else "",
-        identical=identical,
-        images=images,
-        across=across,
-        near=len(links["near"]) if "near" in links else 0,
-        groups_across=_across(table["official_split"], numbered),
-    )
-
-
-def _checked(by: Sequence[str]) -> tuple[str, ...]:
-    strange = [word for word in by if word not in BY]
-    if strange or not by:
-        raise BadOption(
-            f"Rows cannot be grouped by {', '.join(map(repr, strange)) or 'nothing'}.",
-            f"Choose from {','.join(BY)}, with commas between.",
-        )
-    return tuple(word for word in BY if word in by)
-
-
-def _links(table: pa.Table, by: tuple[str, ...], pairs: Pairs | None) -> dict[str, Pairs]:
-    """Return, by reason, the pairs of rows that belong together, int64 (n, 2): each row with the first of its key."""
-    dataset, subject = table["dataset"], table["subject"]
-    links = {}
-    for word in by:
-        if word == "near":
-            links[word] = np.zeros((0, 2), np.int64) if pairs is None else pairs
-        elif word == "pixels":
-            links[word] = _to_first(table["pixel_hash"])
-        elif word == "subject":  # null where the subject is
-            links[word] = _to_first(pc.binary_join_element_wise(dataset, subject, "\n"))
-        else:
-            clip = pc.binary_join_element_wise(dataset, pc.fill_null(subject, ""), table["sequence"], "\n")
-            links[word] = _to_first(clip)
-    return links
-
-
-def _components(n: int, links: Mapping[str, Pairs]) -> NDArray[np.integer]:
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    ends = np.concatenate([*links.values(), np.zeros((0, 2), np.int64)]).astype(np.int32)
-    graph = coo_array((np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), shape=(n, n))
-    return np.asarray(connected_components(graph, directed=False)[1])
-
-
-def _to_first(column: pa.ChunkedArray) -> Pairs:
-    """Return, for rows whose key stood before, the row and the first row with that key; null keys join nothing."""
-    coded = column.combine_chunks().dictionary_encode()
-    rows = np.flatnonzero(coded.is_valid().to_numpy(zero_copy_only=False))
-    codes = coded.indices.drop_null().to_numpy()
-    first = np.empty(len(coded.dictionary), np.int64)
-    first[codes[::-1]] = rows[::-1]  # of several values for one place, the last one stays
-    earliest = first[codes]
-    later = earliest != rows
-    return np.stack([rows[later], earliest[later]], axis=1)
-
-
-def _swallowed(table: pa.Table, links: Mapping[str, Pairs], members: NDArray[np.int64], most: float) -> BadOption:
-    """Return the error for a group that is too large: the chain from its first row to the one furthest from it."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import breadth_first_order
-
-    local, why = [], []
-    for word, pairs in links.items():
-        inside = pairs[np.isin(pairs[:, 0], members)]
-        local.append(np.searchsorted(members, inside))
-        why += [word] * len(inside)
-    ends = np.concatenate(local)
-    n = len(members)
-    graph = coo_array((np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), shape=(n, n))
-    order, before = breadth_first_order(graph.tocsr(), 0, directed=False)
-    reason = {(int(a), int(b)): w for (a, b), w in zip(ends.tolist(), why, strict=True)}
-    at, steps = int(order[-1]), []
-    while at != 0:
-        previous = int(before[at])
-        steps.append((reason.get((at, previous)) or reason[previous, at], at))
-        at = previous
-    chain = "\n".join(_chain(table, int(members[0]), [(word, int(members[row])) for word, row in reversed(steps)]))
-    return BadOption(
-        f"One group has {n:,} of {table.num_rows:,} rows, more than the share {most:g}. What joins its first row to "
-        f"the one furthest from it:\n{chain}",
-        "If they do belong together, raise --most; else leave out what joins them, as in --by pixels,sequence.",
-    )
-
-
-def _chain(table: pa.Table, first: int, steps: Sequence[tuple[str, int]]) -> Iterator[str]:
-    """Yield the links of a chain as lines; links through one person, clip or picture are one."""
-
-    def cell(name: str, row: int) -> str:
-        return str(table[name][row])
-
-    yield f"  {cell('sample_id', first)}"
-    said = {"pixels": "same pixels", "near": "near duplicate"}
-    for k, (word, row) in enumerate(steps[:SHOWN]):
-        if word != "near" and k + 1 < len(steps) and steps[k + 1][0] == word:
-            continue  # both hang on the first row with that key
-        what = said.get(word) or f"{word} {cell(word, row)}"
-        yield f"  - {what} - {cell('sample_id', row)}"
-    if len(steps) > SHOWN:
-        yield f"  ... and {len(steps) - SHOWN:,} links more"
-
-
-def _across(split: pa.ChunkedArray, numbered: NDArray[np.int64]) -> dict[str, int]:
-    """Count the groups that stand in several of `split`'s sides, by the sides' names."""
-    side = pc.fill_null(pc.index_in(split, pa.array(SPLITS)), -1).to_numpy()
-    sides = np.zeros(int(numbered.max()) + 1 if len(numbered) else 0, np.int64)
-    for code in range(len(SPLITS)):
-        sides[numbered[side == code]] |= 1 << code
-    counted = {}
-    for mask in range(1 << len(SPLITS)):
-        names = [s for code, s in enumerate(SPLITS) if mask >> code & 1]
-        found = int((sides == mask).sum()) if len(names) > 1 else 0
-        if found:
-            counted["-".join(names)] = found
-    return dict(sorted(counted.items()))
-
-
-def _identical(table: pa.Table) -> tuple[int, int, dict[str, int]]:
-    """Count the sets of equal pixels: how many, how many rows in them, and how many span official splits."""
-    pairs = pa.table({"h": table["pixel_hash"], "s": pc.fill_null(table["official_split"], "none")})
-    cells = pairs.group_by(["h", "s"]).aggregate([([], "count_all")])
-    sets = cells.group_by("h").aggregate([("count_all", "sum"), ("s", "list")])
-    sets = sets.filter(pc.greater(sets["count_all_sum"], 1))
-    across: dict[str, int] = {}
-    for splits in sets["s_list"].to_pylist():
-        named = [s for s in SPLITS if s in splits]
-        if len(named) > 1:
-            key = "-".join(named)
-            across[key] = across.get(key, 0) + 1
-    return sets.num_rows, pc.sum(sets["count_all_sum"]).as_py() or 0, dict(sorted(across.items()))

@@ -9,16 +9,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ferdata import archives, labels, manifest, source
+from ferdata import labels, manifest
 from ferdata.adapters import Adapter, load, looks_like
-from ferdata.engine import ENGINES, Engine, choose
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset
-from ferdata.intake import Intake, Reject, Setting
-from ferdata.partial import Partial
-from ferdata.release import compare
-from ferdata.roots import find_root
+from ferdata.manifest.resume import Partial
+from ferdata.running.engine import ENGINES, Engine, choose
 from ferdata.schema import NAME_RULE, is_dataset_name
-from ferdata.source import Layout
+from ferdata.sources import archives, declaration
+from ferdata.sources.declaration import Layout
+from ferdata.sources.location import find_root
+from ferdata.sources.measure import Intake, Reject, Setting
+from ferdata.sources.published_counts import compare
 
 IMAGES = ("reference", "embed")
 UNKNOWN = ("refuse", "keep")
@@ -109,7 +110,7 @@ def ingest(
         setting = Setting(
             dataset, layout, folder.absolute(), "" if base == folder else base.relative_to(folder).as_posix() + "/",
             images == "embed" or opened.unpacked, votes, dict(layout.labels), unknown_labels == "keep",
-            frozenset(filter(source.is_code, declared.labels)),
+            frozenset(filter(declaration.is_code, declared.labels)),
         )  # fmt: skip
         job = _Job(adapter, setting, base, chosen, target, place, opened)
         return job.run(runner, resume, force)
@@ -133,7 +134,7 @@ def _options(adapter: Adapter, given: Mapping[str, str | None]) -> dict[str, str
 
 def _recognise(adapter: Adapter, root: Path, place: Path) -> tuple[Layout, Path]:
     """Return the layout as the adapter declares it, and its base. Raises NotThisDataset."""
-    found = source.recognise(adapter.SOURCE, root)
+    found = declaration.recognise(adapter.SOURCE, root)
     if found is None:
         others = looks_like(root)
         holds = ", ".join(sorted(p.name for p in root.iterdir())[:6]) or "nothing"
@@ -157,7 +158,7 @@ def _prepare(
 ) -> Layout:
     """Return the layout with what only its files tell, where the adapter looks at them first."""
     prepare = getattr(adapter, "prepare", None)
-    asked = {**options, source.UNKNOWN_LABELS: unknown_labels}
+    asked = {**options, declaration.UNKNOWN_LABELS: unknown_labels}
     prepared: Layout = prepare(base, layout, asked) if prepare else layout
     return prepared
 
@@ -182,7 +183,7 @@ class _Job:
             for h in self.opened.left_out
         ]
         root = None if self.opened.unpacked else _relative_root(self.place, self.target)
-        described = source.metadata(self.adapter.SOURCE, self.setting.layout) | {"root": root}
+        described = declaration.metadata(self.adapter.SOURCE, self.setting.layout) | {"root": root}
         metadata: dict[str, Any] = {
             "sources": {self.setting.dataset: described},
             "vote_policy": self.setting.policy,

@@ -8,14 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ferdata import conflicts as disputes
 from ferdata import labels, manifest
-from ferdata.conflicts import Conflicts
+from ferdata.duplicates import find
+from ferdata.duplicates import label_conflicts as disputes
+from ferdata.duplicates.groups import BY, MOST, Pairs, find_groups
+from ferdata.duplicates.label_conflicts import Conflicts
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
-from ferdata.sides import READ as PLACED_BY
-from ferdata.sides import Rules, place
-from ferdata.steps.group import BY, MOST, Pairs, group, near_pairs
+from ferdata.splitting.rules import READ as PLACED_BY
+from ferdata.splitting.rules import Rules, place
 from ferdata.steps.split import Decided, Part, check, columns, counted, decide, options, rewritten
 
 READ = tuple(
@@ -99,7 +100,7 @@ def merge(
     table = table.append_column("target", fresh["target"])
     rules.check_names(classes.classes, table["dataset"].unique().to_pylist())
     pairs = _near(opened, table, thorough) if "near" in by else None
-    grouped = group(table, by=tuple(by), pairs=pairs, most=most)
+    grouped = find_groups(table, by=tuple(by), pairs=pairs, most=most)
     picture = disputes.pictures(table, pairs)
     disputed = disputes.conflicts(table, picture)
     placed = place(table, grouped.group, picture, rules, classes.classes)
@@ -134,7 +135,7 @@ def merge(
 
 def _near(opened: Sequence[Manifest], table: pa.Table, thorough: bool) -> Pairs:
     """Return the near pairs, but for two people of one dataset: alike, yet two folds where each person is one."""
-    pairs = near_pairs(opened, table, thorough=thorough)
+    pairs = find(opened, table, thorough=thorough)
     return np.asarray(pairs[~disputes.told_apart(table, pairs, ("subject",))])
 
 

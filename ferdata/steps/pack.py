@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from ferdata import pack as packs
-from ferdata import pick
-from ferdata.engine import ENGINES, choose
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
+from ferdata.running.engine import ENGINES, choose
 from ferdata.schema import SPLITS
+from ferdata.training_data import arrays as packs
+from ferdata.training_data import rows
 
 SIZES = (8, 2048)
 
@@ -73,18 +73,18 @@ def pack(
         raise BadOption(f"There is no split {strangers[0]!r}.", f"Choose of {', '.join(SPLITS)}.")
     runner = choose(engine, workers, address, large=True)
     opened = Manifest(Path(manifest))
-    table, taxonomy = opened.table(*pick.COLUMNS), opened.taxonomy
-    side, source = pick.sides(opened, table, datasets, fold)
-    wanted = {name: pick.whole_side(table, taxonomy, side, name) for name in dict.fromkeys(split)}
+    table, taxonomy = opened.table(*rows.COLUMNS), opened.taxonomy
+    side, source = rows.sides(opened, table, datasets, fold)
+    wanted = {name: rows.whole_side(table, taxonomy, side, name) for name in dict.fromkeys(split)}
     if not any(len(where) for where in wanted.values()):
         raise BadOption(
             f"{opened.path} has no labelled row in {', '.join(wanted)} (column {source}).",
             f"Split it: ferdata merge {opened.path} -o merged.parquet --split 0.8,0.1,0.1",
         )
-    judged = (side != "") & ((side == "train") | (pick.classes_of(table, taxonomy) >= 0))
-    everything = np.flatnonzero(judged & pick.teaching(table, taxonomy))  # what train asks for, whatever `split` says
-    size = size or pick.natural_size(table, everything)
-    channels = channels or (1 if pick.all_grey(table, everything) else 3)
+    judged = (side != "") & ((side == "train") | (rows.classes_of(table, taxonomy) >= 0))
+    everything = np.flatnonzero(judged & rows.teaching(table, taxonomy))  # what train asks for, whatever `split` says
+    size = size or rows.natural_size(table, everything)
+    channels = channels or (1 if rows.all_grey(table, everything) else 3)
     started = time.perf_counter()
     done = packs.packs(opened, wanted, size, channels, roots, trust_files=trust_files, engine=runner)
     seconds = time.perf_counter() - started

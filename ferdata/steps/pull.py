@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ferdata import ledger as ledgers
-from ferdata.app import dataset as sets
-from ferdata.app import decide, start
-from ferdata.app.decide import INFO, Strange
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
+from ferdata.reviewing import ledger as ledgers
+from ferdata.reviewing.fiftyone import dataset as sets
+from ferdata.reviewing.fiftyone import decide, start
+from ferdata.reviewing.fiftyone.decide import INFO, Strange
 from ferdata.steps.apply import Applied, Ask, apply
 
 

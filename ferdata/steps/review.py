@@ -5,11 +5,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from ferdata.app import dataset as sets
-from ferdata.app import inputs, start
-from ferdata.app.dataset import Listed, Pushed
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
+from ferdata.reviewing.fiftyone import dataset as sets
+from ferdata.reviewing.fiftyone import inputs, start
+from ferdata.reviewing.fiftyone.dataset import Listed, Pushed
 
 Told = Callable[[Pushed, str | None], None]
 
@@ -40,7 +40,7 @@ def review(
         raise BadOption(f"There is no row in {opened.path}.", "Ingest or merge it again.")
     said = inputs.predictions(Path(predictions)) if predictions else {}
     ids, values = inputs.features(Path(features)) if features else ([], None)
-    from ferdata.app import serve
+    from ferdata.reviewing.fiftyone import serve
 
     where = serve.port_of(port)
     if app:

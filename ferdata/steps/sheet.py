@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ferdata import ledger as ledgers
 from ferdata import manifest as files
-from ferdata.app.fields import truth
-from ferdata.app.findings import READ as FINDINGS
-from ferdata.app.findings import findings
-from ferdata.conflicts import TOLD_BY, face_boxes
+from ferdata.duplicates.label_conflicts import TOLD_BY, face_boxes
 from ferdata.errors import BadOption, BrokenSource, CannotWrite, UnknownLabel
-from ferdata.ledger import WORDS, Decision, canonical, identity
 from ferdata.manifest import Manifest
+from ferdata.reviewing import ledger as ledgers
+from ferdata.reviewing.fiftyone.fields import truth
+from ferdata.reviewing.fiftyone.findings import READ as FINDINGS
+from ferdata.reviewing.fiftyone.findings import findings
+from ferdata.reviewing.ledger import WORDS, Decision, canonical, identity
 from ferdata.steps.apply import Applied, Ask, apply
 from ferdata.steps.review import reviewer
 

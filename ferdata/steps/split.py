@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ferdata import frozen as lists
 from ferdata import manifest as files
-from ferdata import progress
-from ferdata.conflicts import TOLD_BY, pictures
+from ferdata.duplicates.label_conflicts import TOLD_BY, pictures
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
+from ferdata.running import progress
 from ferdata.schema import SPLITS, arrow_schema
-from ferdata.sides import READ, Placed, Rules, Side, folds, place, sides
+from ferdata.splitting import id_list as lists
+from ferdata.splitting.rules import READ, Placed, Rules, Side, folds, place, sides
 
 Ints = NDArray[np.int64]
 

@@ -1,7 +1,7 @@
 """Stats: what a manifest's classes look like, and what that will do to a model trained on them."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata import labels
-from ferdata.balance import Balance, Drift, balance, class_counts, drifts
-from ferdata.conflicts import TOLD_BY, Conflicts, pictures
-from ferdata.conflicts import conflicts as count_conflicts
+from ferdata.class_balance import Balance, Drift, balance, class_counts, drifts
+from ferdata.duplicates.label_conflicts import TOLD_BY, Conflicts, pictures
+from ferdata.duplicates.label_conflicts import conflicts as count_conflicts
 from ferdata.errors import BadOption, CannotWrite
 from ferdata.labels import Taxonomy
 from ferdata.manifest import Manifest
@@ -179,7 +179,7 @@ def _save_plot(path: Path, parts: Sequence[Balance], classes: Taxonomy, by: str)
 def _bars(axes: "Axes", parts: Sequence[Balance], classes: Taxonomy) -> None:
     """Draw one group of bars per class: colour is the class, shade the part; the count stands on each bar."""
     width = 0.86 / max(len(parts), 1)
-    colours = class_colours(classes)
+    colours = {c: classes.colour(c) for c in classes.classes}
     for i, part in enumerate(parts):
         at = np.arange(len(classes.classes)) + (i - (len(parts) - 1) / 2) * width
         heights = list(part.counts.values())
@@ -192,8 +192,3 @@ def _bars(axes: "Axes", parts: Sequence[Balance], classes: Taxonomy) -> None:
     axes.margins(y=0.16)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
-
-
-def class_colours(classes: Taxonomy) -> Mapping[str, str]:
-    """Return one colour per class: that of the first emotion that the taxonomy maps to it."""
-    return {c: labels.COLOURS[next(e for e, to in classes.mapping.items() if to == c)] for c in classes.classes}

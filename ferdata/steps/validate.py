@@ -8,12 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ferdata import labels, progress
+from ferdata import labels
 from ferdata.errors import FerdataError, InvalidManifest, UnknownLabel
-from ferdata.fingerprint import Fingerprint
 from ferdata.manifest import Manifest, conform, stored_hash
+from ferdata.manifest.fingerprint import Fingerprint
+from ferdata.running import progress
 from ferdata.schema import BY_NAME, COLUMNS, SPLITS, arrow_schema
-from ferdata.sides import REASONS
+from ferdata.splitting.rules import REASONS
 
 SHOWN = 5
 

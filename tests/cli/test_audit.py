@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ferdata.audit.catalogue import CATALOGUE
+from ferdata.auditing.catalogue import CATALOGUE
 from ferdata.cli.audit import command
 from ferdata.steps.audit import audit
 from tests.conftest import MakeManifest, Ran
@@ -25,7 +25,7 @@ def leaky(make_manifest: MakeManifest) -> Path:
 
 
 def test_the_options_are_those_of_the_step_and_of_the_nets() -> None:
-    from zoo.suspects import out_of_fold
+    from zoo.experiments.out_of_fold import out_of_fold
 
     declared = {p.name: p.default for p in command.params if p.name not in ITS_OWN}
     step = {n: p.default for n, p in inspect.signature(audit).parameters.items() if n != "manifest"}

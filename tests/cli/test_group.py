@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ferdata.cli.group import command
 from ferdata.manifest import Manifest
-from ferdata.steps.group import regroup
+from ferdata.steps.group import group
 from tests.conftest import MakeManifest, Ran
 
 
@@ -62,7 +62,7 @@ def test_the_self_test_prints_recall_and_precision_of_every_kind(
 
 
 def test_the_command_has_the_options_of_the_function_it_is_the_twin_of_and_the_self_tests() -> None:
-    parameters = {p: d.default for p, d in inspect.signature(regroup).parameters.items()}
+    parameters = {p: d.default for p, d in inspect.signature(group).parameters.items()}
     options = {p.name: p.default for p in command.params}
     assert set(options) == set(parameters) | {"planted", "seed", "as_json"}
     assert all(options[p] == default for p, default in parameters.items() if p in ("by", "thorough", "most", "force"))

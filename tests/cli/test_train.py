@@ -67,7 +67,7 @@ def test_ctrl_c_says_how_the_run_stands(ferdata, drawn, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("zoo.loop.learn_epoch", stop)
+        patched.setattr("zoo.training.loop.learn_epoch", stop)
         ran = ferdata("train", "--manifest", drawn, *QUICK, "-o", "run")
     assert ran.code == 130
     assert "not validated" in ran.err
@@ -129,7 +129,7 @@ def test_every_parameter_of_train_has_an_option(ferdata):
     import inspect
 
     from ferdata.cli.train import command
-    from zoo.train import train
+    from zoo.training.train import train
 
     options = {parameter.name for parameter in command.params} - {"as_json", "folds"}
     # `say` is a function; roots are named by FERDATA_ROOT_<NAME>; `begun` is the moment at which the command began.

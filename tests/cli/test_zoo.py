@@ -38,12 +38,12 @@ def test_a_misspelt_name_is_answered_with_close_ones(ferdata: Run) -> None:
 
 
 def test_every_recipe_is_listed_with_its_backbone(ferdata: Run) -> None:
-    from zoo import recipe
+    from zoo.options import recipes
 
     found = json.loads(ferdata("zoo", "recipes", "--json").out)
-    assert [r["name"] for r in found] == list(recipe.names())
+    assert [r["name"] for r in found] == list(recipes.names())
     ran = ferdata("zoo", "recipes")
-    assert all(name in ran.out for name in recipe.names())
+    assert all(name in ran.out for name in recipes.names())
 
 
 def test_each_command_has_help_with_an_example(ferdata: Run) -> None:

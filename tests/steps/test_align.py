@@ -6,11 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ferdata import alignment, detect, images, manifest
-from ferdata.alignment import Aim
-from ferdata.conflicts import TOLD_BY, pictures
+from ferdata import images, manifest
+from ferdata.drawing import expression, landmarks, paint, person, scene
+from ferdata.duplicates.label_conflicts import TOLD_BY, pictures
 from ferdata.errors import AlreadyExists, BadOption, InvalidManifest, MissingModel
-from ferdata.faces import expression, landmarks, paint, person, scene
+from ferdata.images import alignment, detectors
+from ferdata.images.alignment import Aim
 from ferdata.manifest import Manifest
 from ferdata.schema import arrow_schema
 from ferdata.steps.align import align
@@ -24,7 +25,7 @@ from tests.conftest import MakeManifest, Ran, make_rows, metadata_of, picture, r
 @pytest.fixture(autouse=True)
 def _no_model_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv(detect.MODEL_VARIABLE, raising=False)
+    monkeypatch.delenv(detectors.MODEL_VARIABLE, raising=False)
 
 
 def write(path: Path, pixels: list[np.ndarray], **columns: list) -> Path:
@@ -137,7 +138,7 @@ def test_one_worker_and_three_give_the_same(tmp_path: Path, detector: str) -> No
 def test_photographs_with_yunet_have_all_their_faces_and_two_threads_find_the_same(tmp_path: Path) -> None:
     data = real_data()
     made = ingest("muxspace", root=data / "photos.zip", out=tmp_path / "m.parquet")
-    model = data / "models" / detect.MODEL_NAME
+    model = data / "models" / detectors.MODEL_NAME
     done = [align(made.out, out=tmp_path / f"{n}.parquet", detector="yunet", model=model, workers=n) for n in (1, 2)]
     assert done[0].fingerprint == done[1].fingerprint
     assert (done[0].rows, done[0].found) == (400, {"yunet": 400})
@@ -155,15 +156,15 @@ def test_the_model_is_found_by_environment_and_a_wrong_one_stops_before_the_work
 ) -> None:
     made = make_manifest({"native_label": "happiness"})
     out = tmp_path / "a.parquet"
-    monkeypatch.setattr(detect, "MODEL_URL", "http://127.0.0.1:9/yunet.onnx")  # where nobody answers
+    monkeypatch.setattr(detectors, "MODEL_URL", "http://127.0.0.1:9/yunet.onnx")  # where nobody answers
     with pytest.raises(MissingModel, match="not here"):
         align(made, out=out, detector="yunet")
     (tmp_path / "wrong.onnx").write_bytes(b"no model")
     ran: Ran = ferdata("align", made, "-o", out, "--detector", "yunet", "--model", tmp_path / "wrong.onnx")
     assert ran.code == 1
     assert "not the known YuNet model" in ran.err
-    assert detect.MODEL_URL in ran.err
-    monkeypatch.setenv(detect.MODEL_VARIABLE, str(tmp_path / "wrong.onnx"))
+    assert detectors.MODEL_URL in ran.err
+    monkeypatch.setenv(detectors.MODEL_VARIABLE, str(tmp_path / "wrong.onnx"))
     with pytest.raises(MissingModel, match="not the known"):
         align(made, out=out)  # a file that is named is not passed over for Haar
     assert not out.exists()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ferdata import cache as room
 from ferdata.errors import BadOption
+from ferdata.running import cache as room
 from ferdata.steps import cache
 
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
+from ferdata.drawing import expression, landmarks, paint, person, scene
 from ferdata.errors import AlreadyExists, BadOption, CannotWrite
-from ferdata.faces import expression, landmarks, paint, person, scene
 from ferdata.images import decode, pixel_hash
 from ferdata.labels import EMOTIONS, VOTE_COLUMNS, tally
 from ferdata.steps.draw import CKPLUS_CODES, draw, draw_ckplus, draw_ferplus, draw_rafdb

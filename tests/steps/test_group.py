@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ferdata.duplicates.groups import FEW, find_groups
 from ferdata.errors import AlreadyExists, BadOption
 from ferdata.manifest import Manifest
 from ferdata.schema import arrow_schema
-from ferdata.steps.group import FEW, group, regroup
+from ferdata.steps.group import group
 from tests.conftest import MakeManifest
 
 COLUMNS = ("sample_id", "dataset", "pixel_hash", "subject", "sequence", "official_split")
@@ -25,7 +26,7 @@ def table(*rows: tuple) -> pa.Table:
 
 
 def test_equal_pixels_are_one_group_across_datasets() -> None:
-    found = group(
+    found = find_groups(
         table(("a", "h1", None, None, "train"), ("b", "h1", None, None, "test"), ("a", "h2", None, None, None))
     )
     assert found.group.tolist() == [0, 0, 1]
@@ -33,18 +34,18 @@ def test_equal_pixels_are_one_group_across_datasets() -> None:
 
 
 def test_one_persons_pictures_are_one_group_but_only_within_a_dataset() -> None:
-    found = group(table(("a", "1", "S1", None, None), ("a", "2", "S1", None, None), ("b", "3", "S1", None, None)))
+    found = find_groups(table(("a", "1", "S1", None, None), ("a", "2", "S1", None, None), ("b", "3", "S1", None, None)))
     assert found.group.tolist() == [0, 0, 1]
     assert found.identical == 0
 
 
 def test_a_clip_without_a_subject_is_a_group() -> None:
-    found = group(table(("a", "1", None, "v1", None), ("a", "2", None, "v1", None), ("a", "3", None, "v2", None)))
+    found = find_groups(table(("a", "1", None, "v1", None), ("a", "2", None, "v1", None), ("a", "3", None, "v2", None)))
     assert found.group.tolist() == [0, 0, 1]
 
 
 def test_a_chain_of_reasons_is_one_group() -> None:
-    found = group(
+    found = find_groups(
         table(
             ("a", "1", "S1", None, None),
             ("a", "2", "S1", None, None),
@@ -57,30 +58,30 @@ def test_a_chain_of_reasons_is_one_group() -> None:
 
 
 def test_an_empty_table_has_no_groups() -> None:
-    found = group(table())
+    found = find_groups(table())
     assert (found.count, found.largest) == (0, 0)
 
 
 def test_near_duplicates_join_rows_and_by_chooses_what_does() -> None:
     rows = table(("a", "1", "S1", None, None), ("a", "2", "S1", "c", None), ("b", "3", None, None, None))
     pairs = np.array([[1, 2]])
-    assert group(rows, pairs=pairs).group.tolist() == [0, 0, 0]
-    assert group(rows, pairs=pairs).near == 1
-    assert group(rows, pairs=pairs, by=("near",)).group.tolist() == [0, 1, 1]
-    assert group(rows, pairs=pairs, by=("subject", "pixels")).group.tolist() == [0, 0, 1]
+    assert find_groups(rows, pairs=pairs).group.tolist() == [0, 0, 0]
+    assert find_groups(rows, pairs=pairs).near == 1
+    assert find_groups(rows, pairs=pairs, by=("near",)).group.tolist() == [0, 1, 1]
+    assert find_groups(rows, pairs=pairs, by=("subject", "pixels")).group.tolist() == [0, 0, 1]
 
 
 def test_groups_across_official_splits_are_counted_whatever_joins_them() -> None:
     rows = table(("a", "1", "S1", None, "train"), ("a", "2", "S1", None, "val"), ("a", "3", None, None, "test"))
-    assert group(rows, pairs=np.array([[0, 2]])).groups_across == {"train-val-test": 1}
-    assert group(rows).groups_across == {"train-val": 1}
-    assert group(rows).across == {}
+    assert find_groups(rows, pairs=np.array([[0, 2]])).groups_across == {"train-val-test": 1}
+    assert find_groups(rows).groups_across == {"train-val": 1}
+    assert find_groups(rows).across == {}
 
 
 @pytest.mark.parametrize("by", [(), ("pixels", "name")])
 def test_a_reason_that_is_none_is_refused_with_those_there_are(by: tuple[str, ...]) -> None:
     with pytest.raises(BadOption, match="pixels,near,subject,sequence"):
-        group(table(("a", "1", None, None, None)), by=by)
+        find_groups(table(("a", "1", None, None, None)), by=by)
 
 
 def test_a_group_that_swallows_too_much_is_refused_with_the_chain_that_built_it() -> None:
@@ -88,31 +89,31 @@ def test_a_group_that_swallows_too_much_is_refused_with_the_chain_that_built_it(
     rows += [("a", f"y{k}", None, None, None) for k in range(20)]
     pairs = np.array([[3, FEW]])
     with pytest.raises(BadOption) as refused:
-        group(table(*rows), pairs=pairs)
+        find_groups(table(*rows), pairs=pairs)
     message = refused.value.message
     assert "105 of 125 rows" in message
     assert "near duplicate" in message
     assert message.index("a:0") < message.index("subject S1 - a:3") < message.index("near duplicate - a:100")
     assert "--most" in refused.value.hint
-    assert group(table(*rows), pairs=pairs, most=0.9).largest == 105
+    assert find_groups(table(*rows), pairs=pairs, most=0.9).largest == 105
 
 
 def test_in_small_tables_a_share_says_nothing() -> None:
-    assert group(table(*[("a", "1", None, None, None)] * FEW), most=0.01).largest == FEW
+    assert find_groups(table(*[("a", "1", None, None, None)] * FEW), most=0.01).largest == FEW
 
 
 def test_a_chain_longer_than_a_screen_is_cut() -> None:
     rows = table(*[("a", str(k), None, None, None) for k in range(FEW + 50)])
     pairs = np.stack([np.arange(FEW + 49), np.arange(1, FEW + 50)], 1)
     with pytest.raises(BadOption, match="links more"):
-        group(rows, pairs=pairs)
+        find_groups(rows, pairs=pairs)
 
 
 def test_a_manifest_is_written_again_with_its_groups_and_nothing_else_changed(
     make_manifest: MakeManifest, tmp_path: Path
 ) -> None:
     path = make_manifest({"seed": 1, "subject": "S"}, {"seed": 1}, {"seed": 2, "subject": "S"}, {"seed": 3})
-    result = regroup(path, out=tmp_path / "out.parquet", by=("pixels", "subject"))
+    result = group(path, out=tmp_path / "out.parquet", by=("pixels", "subject"))
     opened, before = Manifest(tmp_path / "out.parquet"), Manifest(path)
     assert opened.table("group")["group"].to_pylist() == [0, 0, 0, 1]
     assert (result.groups, result.largest, result.identical) == (2, 3, 1)
@@ -122,16 +123,16 @@ def test_a_manifest_is_written_again_with_its_groups_and_nothing_else_changed(
     assert (step["step"], step["options"]["by"]) == ("group", "pixels,subject")
     assert step["inputs"][0]["fingerprint"] == before.fingerprint
     with pytest.raises(AlreadyExists):
-        regroup(path, out=tmp_path / "out.parquet")
+        group(path, out=tmp_path / "out.parquet")
     with pytest.raises(AlreadyExists, match="input"):
-        regroup(path, out=path, force=True)
+        group(path, out=path, force=True)
 
 
 def test_groups_on_two_sides_of_the_manifests_own_split_are_leaks(make_manifest: MakeManifest) -> None:
     path = make_manifest(
         {"seed": 1, "group": 0, "split": "train"}, {"seed": 1, "group": 1, "split": "test"}, {"seed": 2}
     )
-    result = regroup(path)
+    result = group(path)
     assert result.out is None
     assert result.sides == {"train-test": 1}
 
@@ -152,7 +153,7 @@ def test_groups_are_the_connected_components_that_a_graph_library_finds(given_ro
             clip = a[0] == b[0] and a[2] == b[2] and a[3] is not None and a[3] == b[3]
             if a[1] == b[1] or person or clip:
                 graph.add_edge(i, j)
-    found = group(table(*given_rows)).group.tolist()
+    found = find_groups(table(*given_rows)).group.tolist()
     parts = {frozenset(i for i, g in enumerate(found) if g == n) for n in set(found)}
     assert parts == {frozenset(c) for c in networkx.connected_components(graph)}
     assert list(dict.fromkeys(found)) == sorted(set(found))  # numbered by first appearance

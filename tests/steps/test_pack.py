@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ferdata import cache
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
+from ferdata.running import cache
 from ferdata.steps.pack import pack
 from tests.conftest import MakeManifest, Ran
 
@@ -39,7 +39,7 @@ def made(make_manifest: MakeManifest) -> Path:
 @pytest.mark.parametrize("targets", ["crossentropy", "majority", "multi_target"])
 def test_a_training_finds_what_was_packed_ahead(made: Path, targets: str, fold: int | None) -> None:
     pytest.importorskip("torch")
-    from zoo import data
+    from zoo.data import rows as data
 
     done = pack(made, size=32, fold=fold)
     rows = data.read_rows(Manifest(made), fold=fold, targets=targets)

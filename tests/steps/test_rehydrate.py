@@ -14,7 +14,7 @@ from ferdata.labels import EMOTIONS
 from ferdata.manifest import Manifest
 from ferdata.recipe_file import read
 from ferdata.schema import is_dataset_name
-from ferdata.source import Option
+from ferdata.sources.declaration import Option
 from ferdata.steps.ingest import ingest
 from ferdata.steps.merge import merge
 from ferdata.steps.recipe import recipe

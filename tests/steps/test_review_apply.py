@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 import pytest
 
-from ferdata import images, ledger
+from ferdata import images
 from ferdata.errors import AlreadyExists, BadOption, BrokenSource, UnknownLabel
-from ferdata.ledger import Decision
 from ferdata.manifest import Manifest
+from ferdata.reviewing import ledger
+from ferdata.reviewing.ledger import Decision
 from ferdata.steps.apply import apply
 from ferdata.steps.ingest import ingest
 from ferdata.steps.sheet import export, take
@@ -206,7 +207,7 @@ def test_the_ledger_survives_ingesting_another_layout(tmp_path: Path) -> None:
 
 def fingerprint_of_target(path: Path) -> str:
     """The fingerprint of `target` alone, rows in the order of their pictures."""
-    from ferdata.fingerprint import Fingerprint
+    from ferdata.manifest.fingerprint import Fingerprint
 
     table = Manifest(path).table("pixel_hash", "target", "reviewed_label", "review").sort_by("pixel_hash")
     whole = Fingerprint()
@@ -331,7 +332,7 @@ def test_everything_but_the_app_works_without_fiftyone(
     made = make_manifest({"native_label": "anger"})
     for name in ("fiftyone", "pymongo", "bson"):
         monkeypatch.setitem(sys.modules, name, None)  # importing it fails
-    monkeypatch.setattr("ferdata.app.start.installed", lambda: False)
+    monkeypatch.setattr("ferdata.reviewing.fiftyone.start.installed", lambda: False)
     assert ferdata("review", "export", made, "-o", "s.csv").code == 0
     fill(Path("s.csv"), {"made:0000": "fear"})
     assert ferdata("review", "import", made, "s.csv").code == 0

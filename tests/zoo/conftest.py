@@ -12,7 +12,7 @@ import torch
 from ferdata import images, manifest
 from ferdata.labels import EMOTIONS
 from tests.conftest import make_rows, metadata_of
-from zoo.train import Run, train
+from zoo.training.train import Run, train
 
 torch.set_num_threads(1)  # tests run side by side, and the nets are tiny
 

@@ -8,7 +8,8 @@ import torch
 
 from ferdata import labels
 from ferdata.manifest import Manifest
-from zoo import checkpoint
+from zoo.models.load import blank_model
+from zoo.run import model_file
 
 CLASSES = labels.taxonomy("basic8")
 
@@ -23,9 +24,9 @@ def untaught(folder: Path, manifest: Path | None = None, backbone: str = "mini_x
     if manifest is not None:
         facts["manifest"] = Path(os.path.relpath(manifest, folder)).as_posix()
         facts["fingerprint"] = Manifest(manifest).fingerprint
-    meta = checkpoint.Meta(**{**facts, **more})
+    meta = model_file.Meta(**{**facts, **more})
     torch.manual_seed(3)
-    net = checkpoint.blank(meta).train()
+    net = blank_model(meta).train()
     with torch.no_grad():  # as training leaves it: statistics of pictures, and a last layer that tells them apart
         coarse = torch.randn(32, meta.channels, 6, 6)
         seen = torch.nn.functional.interpolate(coarse, (meta.size, meta.size), mode="bilinear")
@@ -34,5 +35,5 @@ def untaught(folder: Path, manifest: Path | None = None, backbone: str = "mini_x
         last = net.eval().get_classifier()
         last.weight.mul_(1.5 / net(seen).std(0).mean())
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoint.save(folder / "model.safetensors", net.eval(), meta)
+    model_file.save(folder / "model.safetensors", net.eval(), meta)
     return folder

@@ -1,0 +1,177 @@
+"""What is amiss with pictures: from what ingest measured, and from a second look at the pixels."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ferdata import images
+from ferdata.errors import ImagesMissing
+from ferdata.images import detectors
+from ferdata.manifest import Manifest, read_image, stored_hash
+from ferdata.running import progress
+from ferdata.running.engine import local, run
+
+# isort: split
+import cv2  # after `ferdata.images`, which sets what OpenCV reads when it is imported
+
+READ = ("dataset", "width", "height", "mode", "brightness", "contrast", "sharpness")
+BATCH = 256  # rows: what a worker holds
+_Row = tuple[str | None, bool, bool, float, float, float]  # as the fields of Look
+Scores = NDArray[np.float32]  # one per row; NaN where a finding says nothing of the row
+# Detail is compared at one size: a photograph of 350 px that looks soft may be sharp for a net that sees it at 48.
+SIDE, NEAR_ENOUGH = 48, 64  # pixels: what larger pictures are shrunk to, and up to where they are not
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a second look saw of each row, in the manifest's order.
+
+    `unreadable` says why, None where it could be read; `changed` whether the pixels are others than those ingested;
+    `colour` whether three channels differ. `detail`, float32, is the fine detail of pictures that had to be shrunk,
+    NaN for others. `first` and `second` are the scores of the two surest faces, float32, 0 for none, NaN where nobody
+    looked.
+    """
+
+    unreadable: list[str | None]
+    changed: NDArray[np.bool_]
+    colour: NDArray[np.bool_]
+    detail: Scores
+    first: Scores
+    second: Scores
+
+
+def measured(table: pa.Table) -> dict[str, Scores]:
+    """Return the scores that ingest's own columns give; `table` has READ."""
+    width, height, bright, contrast, sharp = (_floats(table[n]) for n in ("width", "height", *READ[4:]))
+    short, long = np.minimum(width, height), np.maximum(width, height)
+    detail = _detail(sharp, contrast)
+    detail[long > NEAR_ENOUGH] = np.nan
+    return {
+        "blank": contrast,
+        "dark": bright,
+        "bright": bright,
+        "blurred": detail,
+        "small": short,
+        "odd_shape": long / np.maximum(short, 1),
+    }
+
+
+def _detail(sharpness: Scores, contrast: Scores) -> Scores:
+    """Return how much of a picture's contrast is its finest detail; NaN for one shade: blank is not out of focus."""
+    return np.where(contrast > 0.003, sharpness / np.maximum(contrast, 1e-3) ** 2, np.nan).astype(np.float32)
+
+
+def _floats(column: pa.ChunkedArray) -> Scores:
+    return np.asarray(column.to_numpy(), np.float32)
+
+
+def seen(table: pa.Table, looked: Look | None) -> dict[str, Scores]:
+    """Return the scores that a look at the pixels gives; without one, those that columns alone can tell."""
+    n = table.num_rows
+    if looked is None:
+        return {"grey": _grey(table, pc.starts_with(table["mode"], "RGB").to_numpy().astype(bool))}
+    known = measured(table)["blurred"]
+    lost = np.array([why is not None for why in looked.unreadable], np.bool_)
+    return {
+        "unreadable": lost.astype(np.float32),
+        "changed": np.where(lost, np.nan, looked.changed).astype(np.float32),
+        "blurred": np.where(np.isnan(looked.detail), known, looked.detail),
+        "grey": np.where(lost, np.nan, _grey(table, looked.colour)).astype(np.float32),
+        **({} if n and np.isnan(looked.first).all() else {"no_face": looked.first, "several_faces": looked.second}),
+    }
+
+
+def _grey(table: pa.Table, colour: NDArray[np.bool_]) -> Scores:
+    """Return, for each grey row, the share of colour in its dataset; 0 for a row in colour."""
+    code = table["dataset"].combine_chunks().dictionary_encode().indices.to_numpy()
+    share = np.bincount(code, colour) / np.maximum(np.bincount(code), 1) if len(code) else np.zeros(0)
+    return np.where(colour, 0, share[code]).astype(np.float32)
+
+
+def look(opened: Manifest, detector: str | None = None, model: bytes | None = None, workers: int | None = None) -> Look:
+    """Read every image again, in streams; with `detector` also look for faces. Nothing is raised for lost images."""
+    viewer = _Viewer(opened.roots(), detector, model)
+    rows: list[_Row] = []
+    columns = [n for n in ("dataset", "image", "pixel_hash", "alignment") if n in opened.file.schema_arrow.names]
+    with progress.bar("look", opened.rows, "images") as advance:
+        for part in run(local(workers), viewer, opened.batches(columns, rows=BATCH)):
+            rows += part
+            advance(len(part))
+    reasons, changed, colour, detail, first, second = zip(*rows, strict=True) if rows else ((),) * 6
+    return Look(
+        list(reasons),
+        np.array(changed, np.bool_),
+        np.array(colour, np.bool_),
+        np.array(detail, np.float32),
+        np.array(first, np.float32),
+        np.array(second, np.float32),
+    )
+
+
+@dataclass(frozen=True)
+class _Viewer:
+    """Looks at batches of rows, in any thread or process, each of which has its own detector."""
+
+    roots: Mapping[str, Path | None]
+    detector: str | None
+    model: bytes | None
+
+    def __call__(self, batch: pa.RecordBatch) -> list[_Row]:
+        """Return for each row: why it is unreadable, whether changed, whether in colour, two faces' scores."""
+        return [self._row(row) for row in batch.to_pylist()]
+
+    def _row(self, row: Mapping[str, Any]) -> _Row:
+        nothing = (False, False, np.nan, np.nan, np.nan)
+        try:
+            image = images.decode(read_image(row, self.roots))
+        except ImagesMissing:
+            return "the file is gone", *nothing
+        except images.UnreadableImage as error:
+            return str(error), *nothing
+        colour = image.ndim == 3 and not ((image == image[..., :1]).all())
+        faces = self._faces(self.detector, image) if self.detector else (np.nan, np.nan)
+        return None, images.pixel_hash(image) != stored_hash(row), bool(colour), shrunk(image), *faces
+
+    def _faces(self, detector: str, image: NDArray[np.integer]) -> tuple[float, float]:
+        """Return the scores of the two surest faces, 0 for none; the cascade has no scale, and is sure or is not."""
+        found = detectors.here(detector, self.model)(image)
+        scores = sorted((f.score if detector == "yunet" else 1.0 for f in found), reverse=True)
+        first, second = [*scores, 0.0, 0.0][:2]
+        return first, second
+
+
+def shrunk(image: NDArray[np.integer]) -> float:
+    """Return the fine detail of a picture shrunk to SIDE pixels; NaN for one that is about as small already."""
+    height, width = image.shape[:2]
+    if max(height, width) <= NEAR_ENOUGH:
+        return float("nan")
+    scale = SIDE / float(np.sqrt(height * width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    facts = images.measure(np.asarray(cv2.resize(images.as_uint8(image), size, interpolation=cv2.INTER_AREA), np.uint8))
+    return float(_detail(np.array([facts.sharpness], np.float32), np.array([facts.contrast], np.float32))[0])
+
+
+def pick(opened: Manifest, wanted: NDArray[np.int64]) -> Iterator[tuple[int, bytes]]:
+    """Yield position and encoded image of the wanted rows, in file order; those that are gone are passed over.
+
+    Row groups without any are not read.
+    """
+    roots = opened.roots()
+    mask = np.zeros(opened.rows, np.bool_)
+    mask[wanted] = True
+    for first, n in opened.file.pieces(BATCH):
+        chosen = np.flatnonzero(mask[first : first + n])
+        if not len(chosen):
+            continue
+        batch = opened.file.slice(first, n, ("dataset", "image")).take(pa.array(chosen))
+        for i, row in zip(chosen, batch.to_pylist(), strict=True):
+            try:
+                yield first + int(i), opened.read_image(row, roots)
+            except ImagesMissing:
+                continue

@@ -1,0 +1,246 @@
+"""Find near duplicates: candidates by hash, their pictures read once each, confirmed by what they show."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from ferdata import images
+from ferdata.duplicates.compare import Pairs, Small, confirm, grey
+from ferdata.duplicates.search import Hashes, pairs_within
+from ferdata.errors import BrokenSource
+from ferdata.manifest import Manifest
+from ferdata.running import progress
+
+RADIUS = 10  # bits: re-encoded copies differ by 3 and less, a crop or blur of a twentieth by 5, strangers by 20 to 40
+ROUNDS = 8  # pictures of one hash that are not the same picture, before the rest of them are left alone
+CLOSE = 3  # bits: what re-encoding and resizing change
+FLIPS = (0, images.ODD_COLUMNS)
+THREADS = 2
+# Copies of each picture that `thorough` hashes as well: degrees; share cut off; where the rest lies, -1 to 1 across
+# and down. Each finds what lies around it, up to 2 degrees and 4 % away: turns of 14 degrees, crops of a fifth.
+VARIANTS = (
+    *((degrees, 0.0, 0, 0) for degrees in (-12, -8, -4, 4, 8, 12)),
+    *((0, cut, 0, 0) for cut in (0.07, 0.12, 0.17)),
+    *((0, 0.08, x, y) for x in (-1, 1) for y in (-1, 1)),
+)
+Read = Callable[[NDArray[np.int64]], tuple[Small, Hashes]]
+_Batch = tuple[Manifest, list[dict[str, Any]], Mapping[str, Path | None]]
+
+
+def find(manifests: Sequence[Manifest], table: pa.Table, *, thorough: bool = False) -> Pairs:
+    """Return the row pairs of `table` that show one picture in different pixels, int64 (n, 2), i < j, sorted.
+
+    `table` has `phash`, uint64, and `pixel_hash`; its rows are those of `manifests`, one after the other. With
+    `dataset` and `subject` in it, pictures that a publisher gives to two people have to be more alike. Rows with
+    equal pixels are looked at once, by the first of them; the pairs connect what belongs together, they do not list
+    every pair of a group. Only candidates are decoded; `thorough` decodes and turns every picture. Raises
+    ImagesMissing, and BrokenSource for an image that was readable at ingest and is not now.
+    """
+    rows = _first_rows(table["pixel_hash"])
+    hashes = table["phash"].combine_chunks().take(pa.array(rows)).to_numpy().astype(np.uint64)
+    people = _people(table)[rows]
+    pairs = rows[connect(hashes, lambda chosen: _read(manifests, rows[chosen], thorough), people, thorough=thorough)]
+    return np.unique(np.sort(pairs, axis=1), axis=0)
+
+
+def connect(
+    hashes: Hashes, read: Read, people: Pairs | None = None, *, thorough: bool = False, radius: int = RADIUS
+) -> Pairs:
+    """Return the pairs of pictures that connect what is one picture, int64 (n, 2); `hashes` is uint64 (pictures).
+
+    `read` is called once, with the numbers of the pictures to look at, rising; it returns their small copies and,
+    if `thorough`, the hashes of their variants, uint64 (pictures, VARIANTS). `people`, int64 (pictures, 2), are
+    numbers of dataset and person, -1 where nobody is named.
+    """
+    distinct, kind = np.unique(hashes, return_inverse=True)
+    near = [pairs_within(distinct, radius, flip=flip) for flip in FLIPS]
+    wanted = np.bincount(kind, minlength=len(distinct)) > 1
+    for pairs in near:
+        wanted[pairs.ravel()] = True
+    chosen = np.flatnonzero(np.ones(len(hashes), bool) if thorough else wanted[kind])
+    small, variants = read(chosen)
+    hashes, kind = hashes[chosen], kind[chosen]
+    joined = _Joined(len(chosen), None if people is None else people[chosen])
+    leaders = _within_kinds(small, kind, joined)
+    across = [_across_kinds(leaders, kind, len(distinct), pairs) for pairs in near]
+    # Copies that are hardly changed come first: what joins them need not be compared with each of them again.
+    for least, most in ((0, CLOSE), (CLOSE + 1, radius)):
+        for flip, pairs in zip(FLIPS, across, strict=True):
+            bits = np.bitwise_count(hashes[pairs[:, 0]] ^ hashes[pairs[:, 1]] ^ np.uint64(flip))
+            joined.compare(small, small, pairs[(bits >= least) & (bits <= most)], bool(flip))
+    if thorough:
+        _turned(small, variants, hashes, radius, joined)
+    return np.asarray(chosen[np.concatenate([*joined.found, np.zeros((0, 2), np.int64)])], np.int64)
+
+
+class _Joined:
+    """What was confirmed so far, and which pictures are one by that."""
+
+    def __init__(self, n: int, people: Pairs | None) -> None:
+        self.people = np.full((n, 2), -1) if people is None else people
+        self.found: list[Pairs] = []
+        self.component: NDArray[np.integer] = np.arange(n)
+
+    def compare(self, first: Small, second: Small, pairs: Pairs, mirror: bool) -> NDArray[np.bool_]:
+        """Confirm `pairs` of pictures not joined yet, once for two sets of joined ones; return which are the same."""
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+
+        sets = np.sort(self.component[pairs], axis=1)
+        _, at = np.unique(sets, axis=0, return_index=True)
+        new = np.sort(at[sets[at, 0] != sets[at, 1]])
+        same = np.zeros(len(pairs), bool)
+        one, other = self.people[pairs[new, 0]], self.people[pairs[new, 1]]
+        apart = (one[:, 0] == other[:, 0]) & (one[:, 1] != other[:, 1]) & (one[:, 1] >= 0) & (other[:, 1] >= 0)
+        same[new] = confirm(first, second, pairs[new], np.full(len(new), mirror), apart)
+        self.found.append(pairs[same])
+        n = len(self.component)
+        every = np.concatenate(self.found)
+        graph = coo_array((np.ones(len(every), np.int8), (every[:, 0], every[:, 1])), shape=(n, n))
+        self.component = np.asarray(connected_components(graph, directed=False)[1])
+        return same
+
+
+def _people(table: pa.Table) -> Pairs:
+    """Return, for each row, numbers of its dataset and its person; -1 where there is none."""
+    names = table.column_names
+    columns = [
+        table[name].combine_chunks().dictionary_encode().indices.fill_null(-1).to_numpy()
+        if name in names
+        else np.full(table.num_rows, -1)
+        for name in ("dataset", "subject")
+    ]
+    return np.stack(columns, axis=1).astype(np.int64)
+
+
+def _first_rows(column: pa.ChunkedArray) -> Pairs:
+    """Return the first row of each value."""
+    codes = column.combine_chunks().dictionary_encode().indices.to_numpy()
+    # Codes are numbered by first appearance, so a value is new where the maximum so far rises.
+    highest = np.maximum.accumulate(codes) if len(codes) else codes
+    return np.flatnonzero(np.diff(highest, prepend=-1) > 0).astype(np.int64)
+
+
+def _read(manifests: Sequence[Manifest], rows: NDArray[np.int64], thorough: bool) -> tuple[Small, NDArray[np.uint64]]:
+    """Decode the pictures in `rows`, rising, once each: small copies, and hashes (rows, VARIANTS) if `thorough`."""
+    small = Small.empty(len(rows))
+    hashes = np.zeros((len(rows), len(VARIANTS) if thorough else 0), np.uint64)
+
+    def take(at: int, batch: _Batch) -> int:
+        m, some, roots = batch
+        for row in some:
+            picture = read_grey(m, row, roots)
+            small.put(at, picture)
+            if thorough:
+                hashes[at] = variant_hashes(picture)
+            at += 1
+        return len(some)
+
+    with ThreadPoolExecutor(THREADS) as pool, progress.bar("look", len(rows), "images") as advance:
+        at = 0
+        going: deque[Future[int]] = deque()
+        for batch in _batches(manifests, rows):
+            going.append(pool.submit(take, at, batch))
+            at += len(batch[1])
+            while len(going) > 2 * THREADS:  # no more rows are in memory than are being worked on
+                advance(going.popleft().result())
+        for job in going:
+            advance(job.result())
+    return small, hashes
+
+
+def read_grey(m: Manifest, row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> NDArray[np.uint8]:
+    """Return the picture of `row`, uint8 (H, W) grey. Raises ImagesMissing or BrokenSource."""
+    try:
+        return grey(images.decode(m.read_image(row, roots)))
+    except images.UnreadableImage as error:
+        raise BrokenSource(
+            f"{row['sample_id']} cannot be read any more: {error}.", "Ingest its dataset again."
+        ) from None
+
+
+def _batches(manifests: Sequence[Manifest], rows: NDArray[np.int64]) -> Iterator[_Batch]:
+    """Yield, manifest by manifest, a hundred or so of `rows` as Python values; other row groups are not read."""
+    start = 0
+    for m in manifests:
+        roots = m.roots()
+        for g, n in enumerate(m.file.row_groups):
+            here = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + n)] - start
+            start += n
+            if len(here):
+                group = m.file.read_row_group(g, columns=["sample_id", "dataset", "image"])
+                for at in range(0, len(here), 128):
+                    yield m, group.take(pa.array(here[at : at + 128])).to_pylist(), roots
+
+
+def variant(picture: NDArray[np.uint8], degrees: float, cut: float, x: float, y: float) -> NDArray[np.uint8]:
+    """Return the picture turned, or with the share `cut` of its width and height cut off, as one of VARIANTS.
+
+    It is uint8 (H, W), at most 64 pixels wide and high: the hash looks at 32.
+    """
+    side = 64
+    if max(picture.shape) > side:
+        picture = cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    height, width = picture.shape
+    centre = (width - 1) / 2, (height - 1) / 2
+    matrix = np.asarray(cv2.getRotationMatrix2D(centre, degrees, 1 / (1 - cut)), np.float64)
+    # What is cut off lies on the other side of where the rest lies.
+    matrix[:, 2] -= np.array([x * width, y * height]) * cut / 2 / (1 - cut)
+    return cv2.warpAffine(picture, matrix, (width, height)).astype(np.uint8, copy=False)
+
+
+def variant_hashes(picture: NDArray[np.uint8]) -> Hashes:
+    """Return the perceptual hash of each of VARIANTS, uint64."""
+    return images.perceptual_hashes(np.stack([variant(picture, *v) for v in VARIANTS]))
+
+
+def _within_kinds(small: Small, kind: NDArray[np.int64], joined: _Joined) -> NDArray[np.int64]:
+    """Compare pictures of one hash with the first of them, what is left with the first of that, and so on.
+
+    So many copies of one picture cost one comparison each. Returns which pictures are like none before them.
+    """
+    leaders = []
+    left = np.arange(len(kind))
+    for _ in range(ROUNDS):
+        _, at, back = np.unique(kind[left], return_index=True, return_inverse=True)
+        first = left[at]
+        leaders.append(first)
+        pairs = np.stack([first[back], left], axis=1)
+        pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+        if not len(pairs):
+            break
+        left = pairs[~joined.compare(small, small, pairs, False), 1]
+    return np.sort(np.concatenate(leaders))
+
+
+def _across_kinds(leaders: NDArray[np.int64], kind: NDArray[np.int64], kinds: int, near: Pairs) -> Pairs:
+    """Return the pairs of leaders of those kinds whose hashes are near."""
+    leaders = leaders[np.argsort(kind[leaders], kind="stable")]
+    count = np.bincount(kind[leaders], minlength=kinds)
+    start = np.cumsum(count) - count
+    a, b = near[:, 0], near[:, 1]
+    times = count[a] * count[b]
+    which = np.repeat(np.arange(len(near)), times)
+    nth = np.arange(len(which)) - np.repeat(np.cumsum(times) - times, times)
+    i = leaders[start[a[which]] + nth // count[b[which]]]
+    j = leaders[start[b[which]] + nth % count[b[which]]]
+    return np.stack([i, j], axis=1)
+
+
+def _turned(small: Small, variants: Hashes, hashes: Hashes, radius: int, joined: _Joined) -> None:
+    """Compare turned and cropped copies of every picture with every picture."""
+    for k, how in enumerate(VARIANTS):
+        turned = Small.empty(len(hashes))
+        for flip in FLIPS:
+            pairs = pairs_within(variants[:, k], radius, against=hashes, flip=flip)
+            for i in np.unique(pairs[:, 0]):
+                if not turned.grey[i].any():
+                    turned.put(i, variant(small.grey[i].astype(np.uint8), *how))
+            joined.compare(turned, small, pairs, bool(flip))

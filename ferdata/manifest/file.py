@@ -1,0 +1,317 @@
+"""The manifest file: write it whole or not at all, read it in streams, know what made it.
+
+One Parquet file, or a folder of parts (`ferdata.manifest.parts`); one row per face image, columns as in
+`ferdata.schema`. File metadata: `ferdata` (JSON: sources, policy, taxonomy, lineage, counts, fingerprint) and
+`huggingface` (features, so that `datasets` decodes the images).
+"""
+
+import json
+import os
+import platform
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ferdata import __version__
+from ferdata.errors import CannotWrite, ImagesMissing, InvalidManifest, NotAManifest, WorkersLost
+from ferdata.labels import Taxonomy
+from ferdata.manifest.fingerprint import Fingerprint
+from ferdata.manifest.parts import Parts, find
+from ferdata.manifest.resume import Partial
+from ferdata.manifest.safe_paths import read_inside
+from ferdata.manifest.writer import Sink, remove_stale
+from ferdata.manifest.writer import check_output as check_output
+from ferdata.schema import COLUMNS, SCHEMA_VERSION, SPLITS, arrow_schema, huggingface_features
+
+KEY = b"ferdata"
+
+
+class Manifest:
+    """An open manifest: its metadata now, its rows when asked for."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path`. Raises NotAManifest if it is none, or of another schema version."""
+        self.path = path
+        again = "Make it with `ferdata ingest` or `ferdata merge`."
+        try:
+            self.file = Parts(find(path))
+        except FileNotFoundError:
+            raise NotAManifest(f"There is no file {path}.", again) from None
+        except (OSError, pa.ArrowException) as error:
+            raise NotAManifest(f"{path} is not a Parquet file ({str(error).splitlines()[0]}).", again) from None
+        if self.file.is_one_of_several and not path.is_dir():
+            raise NotAManifest(f"{path} is one part of a manifest.", f"Name the folder: {path.parent}/")
+        raw = self.file.key_values.get(KEY)
+        if raw is None:
+            raise NotAManifest(
+                f"{path} is a Parquet file, but no ferdata manifest.",
+                f"{again} A manifest that another program has saved (pandas, say) has lost what ferdata keeps in it.",
+            )
+        try:
+            self.metadata: dict[str, Any] = json.loads(raw)
+        except ValueError:
+            raise NotAManifest(f"The ferdata metadata of {path} is no JSON.", again) from None
+        version = self.metadata.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise NotAManifest(
+                f"{path} has schema version {version}; this ferdata {__version__} reads version {SCHEMA_VERSION}.",
+                "Ingest the dataset again, or install the ferdata that wrote it.",
+            )
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return self.file.rows
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of every column but `image`, in row order: equal content, equal fingerprint, on any machine."""
+        return str(self.metadata["fingerprint"])
+
+    @property
+    def sources(self) -> dict[str, dict[str, Any]]:
+        """The metadata of each dataset in the manifest, by name."""
+        return dict(self.metadata["sources"])
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        """The classes under which `target` was derived."""
+        return Taxonomy.from_dict(self.metadata["taxonomy"])
+
+    @property
+    def maps(self) -> dict[str, dict[str, str]]:
+        """Each dataset's map from native label to emotion or reason."""
+        return {name: dict(source["labels"]) for name, source in self.sources.items()}
+
+    def table(self, *columns: str) -> pa.Table:
+        """Read the named columns, or all but `image`, into memory; one that the file lacks is null."""
+        names = columns or tuple(c.name for c in COLUMNS if c.name != "image")
+        read, schema = self.file.read(names), arrow_schema(*names)
+        lacking = {f.name for f in schema} - set(read.schema.names)  # written before the schema had the column
+        arrays = [pa.nulls(self.rows, f.type) if f.name in lacking else read[f.name] for f in schema]
+        return pa.table(arrays, names=schema.names).cast(schema)
+
+    def batches(self, columns: Sequence[str] | None = None, rows: int = 4096) -> Iterator[pa.RecordBatch]:
+        """Stream the named columns (all of them by default) in batches of at most `rows`."""
+        yield from self.file.iter_batches(rows, columns)
+
+    def roots(self, given: Mapping[str, Path] | None = None) -> dict[str, Path | None]:
+        """Return where each dataset's files are: as given, by FERDATA_ROOT_<NAME>, or as recorded.
+
+        A recorded root is relative to the manifest, so that a tree of both can be moved. None: embedded only.
+        """
+        found: dict[str, Path | None] = {}
+        for name, source in self.sources.items():
+            recorded = source.get("root")
+            override = (given or {}).get(name) or os.environ.get(f"FERDATA_ROOT_{name.upper()}")
+            if override:
+                found[name] = Path(override)
+            else:
+                found[name] = None if recorded is None else (self.path.parent / recorded).resolve()
+        return found
+
+    def read_image(self, row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> bytes:
+        """Return the encoded bytes of `row`'s image: embedded, or read below its dataset's root.
+
+        `row` has `dataset` and `image` as Python values. Raises ImagesMissing.
+        """
+        return read_image(row, roots)
+
+
+def read_image(row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> bytes:
+    """Return the encoded bytes of `row`'s image, as `Manifest.read_image` does, with no manifest open."""
+    image, dataset = row["image"], row["dataset"]
+    if image["bytes"] is not None:
+        return bytes(image["bytes"])
+    root = roots.get(dataset)
+    try:
+        if root is None:
+            raise FileNotFoundError
+        return read_inside(root, image["path"])
+    except OSError:
+        raise ImagesMissing(
+            f"The image {image['path']} of {dataset} is not below {root}.",
+            f"Say where the dataset is now: FERDATA_ROOT_{dataset.upper()}=/path/to/it",
+        ) from None
+
+
+@lru_cache(maxsize=2)
+def opened_here(path: Path, fingerprint: str) -> Manifest:
+    """Return the manifest at `path`, opened once in each process that works on it, wherever that runs.
+
+    Raises InvalidManifest where this machine sees another manifest there, and NotAManifest.
+    """
+    opened = Manifest(path)
+    if opened.fingerprint != fingerprint:
+        raise InvalidManifest(
+            f"What {platform.node()} sees at {path} is another manifest.",
+            "Every worker reads the manifest itself: it must be at the same path on all of them.",
+        )
+    return opened
+
+
+# A process forked from this one shares what is open here, and opens its own.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=opened_here.cache_clear)
+
+
+def stored_hash(row: Mapping[str, Any]) -> str:
+    """Return the hash that the pixels of `row`'s image must have: the crop's own where it was aligned."""
+    aligned = row.get("alignment")
+    return str(aligned["pixel_hash"] if aligned else row["pixel_hash"])
+
+
+def moved_root(opened: Manifest, name: str, out: Path) -> str | None:
+    """Return the root of a manifest's source as a manifest at `out` records it; None where all is embedded."""
+    root = opened.sources[name].get("root")
+    if root is None:
+        return None
+    absolute = (opened.path.parent / root).resolve()
+    return Path(os.path.relpath(absolute, out.parent.resolve())).as_posix()
+
+
+def write(
+    out: Path,
+    batches: Iterable[pa.RecordBatch],
+    metadata: Mapping[str, Any],
+    force: bool = False,
+    partial: Partial | None = None,
+) -> dict[str, Any]:
+    """Write a manifest: all of it under its final name, or nothing.
+
+    `out` is a file, or, where its name has no ending (`merged/`), a folder of parts of about PART_BYTES each.
+    `batches` have the columns of the schema (missing ones become null, order is free). `metadata` needs `sources`,
+    `vote_policy`, `taxonomy` and `lineage`; rows, counts and the fingerprint are added here. `metadata` is read
+    after the last batch, so that a step may still be counting. With `partial`, an interrupted write leaves its
+    finished rows there. Returns the metadata as written.
+    """
+    check_output(out, force)
+    remove_stale(out)
+    try:
+        features = {"info": {"features": huggingface_features()}}
+        sink = Sink(out, arrow_schema().with_metadata({"huggingface": json.dumps(features)}))
+    except OSError as error:
+        raise _failed(out, error) from None
+    try:
+        written = _write_rows(sink, batches, metadata, partial)
+        sink.publish(force)
+    except KeyboardInterrupt:
+        if partial is None or not (sink.whole and sink.rows):
+            raise
+        sink.keep_as(partial.path)
+        raise KeyboardInterrupt("What was done is kept aside: the same command with --resume goes on.") from None
+    except WorkersLost:
+        if partial and sink.whole and sink.rows:
+            sink.keep_as(partial.path)
+        raise
+    except OSError as error:
+        raise _failed(out, error) from None
+    finally:
+        sink.abandon()
+    if partial:
+        partial.discard()
+    return written
+
+
+def _failed(out: Path, error: OSError) -> CannotWrite:
+    why = error.strerror or error
+    return CannotWrite(f"Writing {out} failed: {why}.", "Free some space, or choose another --out.")
+
+
+def _write_rows(
+    sink: Sink, batches: Iterable[pa.RecordBatch], metadata: Mapping[str, Any], partial: Partial | None
+) -> dict[str, Any]:
+    fingerprint, counts = Fingerprint(), _Counts()
+    try:
+        for batch in batches:
+            whole = conform(batch)
+            fingerprint.update(whole)
+            counts.update(whole)
+            sink.add(whole)
+            if partial:
+                partial.mark()
+    except (KeyboardInterrupt, WorkersLost):
+        if partial:
+            sink.close(partial.state())
+        raise
+    written = {
+        "schema_version": SCHEMA_VERSION,
+        "ferdata": __version__,
+        "rows": counts.rows,
+        "fingerprint": fingerprint.hexdigest(),
+        "counts": counts.as_dict(),
+        **metadata,
+    }
+    sink.close({KEY.decode(): json.dumps(written, ensure_ascii=False)})
+    return written
+
+
+def conform(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return `batch` with exactly the schema's columns, in order; columns that it lacks are null."""
+    schema = arrow_schema()
+    columns = [
+        batch.column(f.name).cast(f.type) if f.name in batch.schema.names else pa.nulls(batch.num_rows, f.type)
+        for f in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+class _Counts:
+    """Rows by dataset and split, kept in the metadata so that `show` reads no rows."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.cells: Counter[tuple[str, str, bool]] = Counter()
+
+    def update(self, batch: pa.RecordBatch) -> None:
+        self.rows += batch.num_rows
+        # Before a split was made, the official one is what there is.
+        made = pc.if_else(batch.column("group").is_valid(), batch.column("split"), batch.column("official_split"))
+        split = pc.fill_null(made, "none")
+        labelled = batch.column("target").is_valid()
+        table = pa.table({"d": batch.column("dataset"), "s": split, "l": labelled})
+        for cell in table.group_by(["d", "s", "l"], use_threads=False).aggregate([([], "count_all")]).to_pylist():
+            self.cells[cell["d"], cell["s"], cell["l"]] += cell["count_all"]
+
+    def as_dict(self) -> dict[str, dict[str, dict[str, int]]]:
+        counts: dict[str, dict[str, dict[str, int]]] = {}
+        order = {name: i for i, name in enumerate((*SPLITS, "none"))}
+        for dataset, split, labelled in sorted(self.cells, key=lambda c: (c[0], order.get(c[1], 9))):
+            cell = counts.setdefault(dataset, {}).setdefault(split, {"rows": 0, "labelled": 0})
+            cell["rows"] += self.cells[dataset, split, labelled]
+            cell["labelled"] += labelled * self.cells[dataset, split, labelled]
+        return counts
+
+
+def step_record(
+    step: str,
+    options: Mapping[str, Any],
+    inputs: Iterable[Manifest] = (),
+    *,
+    rows_in: int,
+    rows_out: int,
+    **counted: Any,
+) -> dict[str, Any]:
+    """Return a lineage entry: the step, its options, the inputs with their own lineage, what was counted."""
+    return {
+        "step": step,
+        "ferdata": __version__,
+        "options": dict(options),
+        "inputs": [
+            {
+                "name": m.path.name,
+                "rows": m.rows,
+                "fingerprint": m.fingerprint,
+                "lineage": m.metadata["lineage"],
+            }
+            for m in inputs
+        ],
+        "rows_in": rows_in,
+        "rows_out": rows_out,
+        **counted,
+    }

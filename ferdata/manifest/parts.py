@@ -1,0 +1,158 @@
+"""The Parquet behind a manifest: one file, or a folder of parts that are read as one, in the order of their numbers.
+
+A folder is whole when every `part-00000-of-000NN.parquet` is there and all are of one run. The first part carries
+the manifest's metadata; each carries PART: the run that wrote it, and its number.
+"""
+
+import bisect
+import itertools
+import json
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ferdata.errors import NotAManifest
+from ferdata.manifest.safe_paths import must_be_file
+
+PART = b"ferdata.part"
+NAME = re.compile(r"part-(\d{5})-of-(\d{5})\.parquet")
+GROUPS_KEPT = 2  # in memory, since neighbours are read side by side
+WHOLE = "Copy the whole folder again, or make the manifest anew."
+
+
+def name_of(part: int, parts: int) -> str:
+    """Return the file name of a part, numbered from 0."""
+    return f"part-{part:05}-of-{parts:05}.parquet"
+
+
+def find(path: Path) -> list[Path]:
+    """Return the files of the manifest at `path`: itself, or its parts in order.
+
+    Raises NotAManifest for a folder that is not whole, naming the parts that are missing.
+    """
+    if not path.is_dir():
+        return [path]
+    found = {p.name for p in path.iterdir() if NAME.fullmatch(p.name)}
+    totals = {int(name[-13:-8]) for name in found}
+    if not totals:
+        raise NotAManifest(
+            f"{path} is a folder without parts of a manifest (part-00000-of-00001.parquet).",
+            "Name a manifest: a file, or the folder of its parts.",
+        )
+    if len(totals) > 1:
+        told = ", ".join(f"{n:,}" for n in sorted(totals))
+        raise NotAManifest(f"{path} holds parts of several manifests (of {told} parts each).", WHOLE)
+    (total,) = totals
+    names = [name_of(i, total) for i in range(total)]
+    if missing := [name for name in names if name not in found]:
+        more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+        raise NotAManifest(f"{path} is not whole: {', '.join(missing[:3])}{more} missing.", WHOLE)
+    return [path / name for name in names]
+
+
+class Parts:
+    """Parquet files with the same columns, read one after the other as if they were one file."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        """Look at every footer; no row is read. Raises OSError, ArrowException, and NotAManifest if they disagree."""
+        self.paths = tuple(paths)
+        self.row_groups: list[int] = []  # rows of each, across the parts
+        self._places: list[tuple[int, int]] = []  # (part, number in it) of each
+        self._latest: tuple[int, pq.ParquetFile] | None = None
+        self._kept: dict[tuple[int, tuple[str, ...] | None], pa.RecordBatch] = {}
+        self._lock = threading.Lock()
+        run = None
+        for i, path in enumerate(self.paths):
+            try:
+                file = self._open(i)
+            except pa.ArrowException:
+                if len(self.paths) == 1:
+                    raise
+                raise NotAManifest(f"{path} is cut short, or no Parquet file.", WHOLE) from None
+            if i == 0:
+                self.schema_arrow: pa.Schema = file.schema_arrow
+                self.key_values: dict[bytes, bytes] = dict(file.metadata.metadata or {})
+                run = self._part(file).get("run")
+            elif not file.schema_arrow.equals(self.schema_arrow):
+                raise NotAManifest(f"{path} has other columns than {self.paths[0].name}.", WHOLE)
+            if len(self.paths) > 1 and (run is None or self._part(file) != {"run": run, "part": i}):
+                raise NotAManifest(f"{path} is not of the run that wrote {self.paths[0].name}.", WHOLE)
+            for g in range(file.metadata.num_row_groups):
+                self.row_groups.append(file.metadata.row_group(g).num_rows)
+                self._places.append((i, g))
+        self._ends = list(itertools.accumulate(self.row_groups))
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return sum(self.row_groups)
+
+    @property
+    def size(self) -> int:
+        """The bytes on disk."""
+        return sum(path.stat().st_size for path in self.paths)
+
+    @property
+    def is_one_of_several(self) -> bool:
+        """Whether this is a part that was named without its folder."""
+        return PART in self.key_values and NAME.fullmatch(self.paths[0].name) is not None
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """Read the named columns into memory; those that the files lack are passed over."""
+        return pa.concat_tables([self._open(i).read(columns=list(columns)) for i in range(len(self.paths))])
+
+    def iter_batches(self, batch_size: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Stream the named columns, all by default, in batches of at most `batch_size` rows."""
+        wanted = list(columns) if columns else None
+        for i in range(len(self.paths)):
+            yield from self._open(i).iter_batches(batch_size=batch_size, columns=wanted)
+
+    def read_row_group(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """Read a row group, numbered across the parts."""
+        part, group = self._places[number]
+        return self._open(part).read_row_group(group, columns=list(columns) if columns else None)
+
+    def pieces(self, most: int, skip: int = 0) -> Iterator[tuple[int, int]]:
+        """Yield (first row, number of rows) of pieces of at most `most` rows, none across two row groups.
+
+        Together they are all rows but the first `skip`.
+        """
+        end = 0
+        for rows in self.row_groups:
+            first, end = max(end, skip), end + rows
+            for at in range(first, end, most):
+                yield at, min(most, end - at)
+
+    def slice(self, first: int, rows: int, columns: tuple[str, ...] | None = None) -> pa.RecordBatch:
+        """Return rows of one row group, as `pieces` cuts them: the named columns, or all.
+
+        The latest groups are kept, for slices that follow each other.
+        """
+        number = bisect.bisect_right(self._ends, first)
+        start, key = self._ends[number] - self.row_groups[number], (number, columns)
+        with self._lock:  # several threads take slices, and a Parquet file is for one reader
+            if key not in self._kept:
+                if len(self._kept) >= GROUPS_KEPT:
+                    self._kept.pop(next(iter(self._kept)))
+                self._kept[key] = self.read_row_group(number, columns).combine_chunks().to_batches()[0]
+            group = self._kept[key]
+        # Copied: a view would take its whole row group along to another process.
+        return group.take(pa.array(range(first - start, first - start + rows)))
+
+    def _open(self, part: int) -> pq.ParquetFile:
+        # Thousands of parts must not be open at once; the latest stays, since reads come in order.
+        if self._latest is None or self._latest[0] != part:
+            must_be_file(self.paths[part])
+            self._latest = (part, pq.ParquetFile(self.paths[part], memory_map=True))
+        return self._latest[1]
+
+    @staticmethod
+    def _part(file: pq.ParquetFile) -> dict[str, object]:
+        try:
+            return dict(json.loads((file.metadata.metadata or {}).get(PART, b"{}")))
+        except (ValueError, TypeError):
+            return {}

@@ -1,0 +1,254 @@
+"""Where a manifest is written: a file, or a folder of parts, hidden beside its name until it is all there."""
+
+import contextlib
+import itertools
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ferdata.errors import AlreadyExists, CannotWrite
+from ferdata.manifest.parts import NAME, PART, name_of
+from ferdata.schema import OF_ITS_OWN
+
+ROW_GROUP_BYTES = 16 << 20  # of image bytes: what a reader holds at once
+ROW_GROUP_ROWS = 1 << 15
+PART_BYTES = 256 << 20  # on disk: a part is closed once it has grown so far
+
+
+def is_folder(out: Path) -> bool:
+    """Return whether a manifest of this name is a folder of parts: a name without an ending, such as `merged/`."""
+    return not out.suffix or out.is_dir()
+
+
+def check_output(out: Path, force: bool = False, inputs: Iterable[Path] = ()) -> None:
+    """Raise AlreadyExists or CannotWrite now, before the work, if `out` could not be written at its end."""
+    for path in inputs:
+        if out.resolve() == path.resolve() or path.resolve() in out.resolve().parents:
+            raise AlreadyExists(f"{out} is an input, and inputs are never modified.", "Choose another --out.")
+    if out.is_dir():
+        others = sorted(p.name for p in out.iterdir() if not NAME.fullmatch(p.name))
+        if others:
+            raise CannotWrite(
+                f"{out} is a folder that holds other files, such as {others[0]}.",
+                "Name a file with --out, such as manifests/merged.parquet, or a folder of its own for parts.",
+            )
+    elif out.exists() and (not out.is_file() or is_folder(out)):
+        what = "a file, and a name without an ending is a folder of parts" if out.is_file() else "no regular file"
+        raise CannotWrite(f"{out} is {what}.", "Name a file with --out, such as manifests/merged.parquet.")
+    if out.exists() and not force and not _is_empty(out):
+        raise AlreadyExists(f"{out} is there already.", "Add --force to replace it, or choose another --out.")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        probe = temporary_beside(out)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise CannotWrite(
+            f"Cannot write in {out.parent}: {error.strerror}.",
+            "Choose a folder that you may write in with --out.",
+        ) from None
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())
+
+
+_serial = itertools.count()  # threads of one process may write side by side
+
+
+def temporary_beside(out: Path) -> Path:
+    """Return a hidden name beside `out` that no other writer has."""
+    return out.with_name(f".{out.name}.{os.getpid()}-{next(_serial)}.part")
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def remove_stale(out: Path) -> None:
+    """Remove what killed writers of `out` left."""
+    for stale in out.parent.glob(f".{out.name}.*.part"):
+        if not _alive(stale):
+            remove(stale)
+
+
+def _alive(part: Path) -> bool:
+    """Return whether the process that writes `part` (its number is in the name) still runs."""
+    try:
+        # A number may have gone to a thread of another process, which /proc/NUMBER shows but does not list.
+        return part.suffixes[-2][1:].partition("-")[0] in os.listdir("/proc")  # noqa: PTH208
+    except OSError:
+        return time.time() - part.stat().st_mtime < 24 * 3600  # no /proc here: what is older is nobody's
+
+
+class Sink:
+    """Rows on their way to `out`, in row groups of at most ROW_GROUP_BYTES of image bytes.
+
+    `folder` says whether it is a folder of parts. `whole` is true once all rows are on disk and closed.
+    """
+
+    def __init__(self, out: Path, schema: pa.Schema) -> None:
+        self.out, self.schema = out, schema
+        self.folder = is_folder(out)
+        self.whole = False
+        self.rows = 0
+        self._temporary = temporary_beside(out)
+        self._run = secrets.token_hex(8)
+        self._written: list[_Writer] = []  # all but the first and the last are closed
+        self._pending: list[pa.RecordBatch] = []
+        self._bytes = self._count = 0
+        if self.folder:
+            self._temporary.mkdir()
+        self._next()
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Take a batch in, and write out what is full."""
+        for piece in _pieces(batch):
+            grown = piece.column("image").nbytes
+            if self._bytes + grown > ROW_GROUP_BYTES or self._count + piece.num_rows > ROW_GROUP_ROWS:
+                self._flush()
+            self._pending.append(piece)
+            self._bytes += grown
+            self._count += piece.num_rows
+
+    def close(self, metadata: Mapping[str, str]) -> None:
+        """Write what is pending, and `metadata` into the first part: then the rows are safe."""
+        self._flush()
+        for i, writer in enumerate(self._written):
+            writer.close(metadata if i == 0 else {})
+        self.whole = True
+
+    def publish(self, force: bool) -> None:
+        """Give the rows their name. Raises AlreadyExists if another run has written it meanwhile."""
+        if self.folder:
+            for i, writer in enumerate(self._written):
+                writer.path.rename(self._temporary / name_of(i, len(self._written)))
+        try:
+            self._publish_folder(force) if self.folder else self._publish_file(force)
+        except FileExistsError:
+            raise AlreadyExists(
+                f"{self.out} has been written by another run meanwhile.",
+                "Add --force to replace it, or choose another --out.",
+            ) from None
+
+    def keep_as(self, path: Path) -> None:
+        """Leave the closed rows at `path`, for another run to go on from."""
+        remove(path)
+        self._temporary.replace(path)
+
+    def abandon(self) -> None:
+        """Close and remove what has not been given its name."""
+        for writer in self._written:
+            with contextlib.suppress(OSError, pa.ArrowException):
+                writer.close({})
+        with contextlib.suppress(OSError):
+            remove(self._temporary)
+
+    def _publish_file(self, force: bool) -> None:
+        if not force:
+            try:
+                os.link(self._temporary, self.out)
+                return
+            except FileExistsError:
+                raise
+            except OSError:  # a disk without hard links
+                pass
+        self._temporary.replace(self.out)
+
+    def _publish_folder(self, force: bool) -> None:
+        if not self.out.exists() or _is_empty(self.out):
+            self._temporary.rename(self.out)
+        elif not force:
+            raise FileExistsError
+        else:
+            old = temporary_beside(self.out)
+            self.out.rename(old)
+            try:
+                self._temporary.rename(self.out)
+            except BaseException:
+                old.rename(self.out)
+                raise
+            remove(old)
+
+    def _flush(self) -> None:
+        if self._pending:
+            whole, self._pending, self._bytes, self._count = self._pending, [], 0, 0
+            table = pa.Table.from_batches(whole, self.schema)
+            if self.folder and self.rows and self._written[-1].size >= PART_BYTES:
+                self._next()
+            self._written[-1].write(table)
+            self.rows += table.num_rows
+
+    def _next(self) -> None:
+        number = len(self._written)
+        if number > 1:
+            self._written[-1].close({})
+        path = self._temporary / f"{number:05}.parquet" if self.folder else self._temporary
+        part = {PART.decode(): json.dumps({"run": self._run, "part": number})} if self.folder else {}
+        self._written.append(_Writer(path, self.schema, part))
+
+
+class _Writer:
+    """One Parquet file on its way."""
+
+    def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
+        self.path, self.metadata = path, dict(metadata)
+        self._file: pa.NativeFile | None = pa.OSFile(str(path), "wb")
+        repeating = [leaf for field in schema if field.name not in OF_ITS_OWN for leaf in _leaves(field)]
+        self._parquet = pq.ParquetWriter(self._file, schema, compression="zstd", use_dictionary=repeating)
+
+    @property
+    def size(self) -> int:
+        """The bytes written so far."""
+        return int(self._file.tell()) if self._file else 0
+
+    def write(self, table: pa.Table) -> None:
+        """Write a row group."""
+        self._parquet.write_table(table)
+
+    def close(self, metadata: Mapping[str, str]) -> None:
+        """Write the footer, and have the disk keep it; once."""
+        if self._file is None:
+            return
+        file, self._file = self._file, None
+        try:
+            self._parquet.add_key_value_metadata({**self.metadata, **metadata})
+            self._parquet.close()
+        finally:
+            file.close()
+        with self.path.open("rb") as written:
+            os.fsync(written.fileno())
+
+
+def _leaves(field: pa.Field, within: str = "") -> Iterator[str]:
+    """Yield the names under which Parquet knows the columns of a field."""
+    name = within + field.name
+    if pa.types.is_struct(field.type):
+        for inner in field.type:
+            yield from _leaves(inner, f"{name}.")
+    elif pa.types.is_list(field.type):
+        yield from _leaves(field.type.value_field.with_name("element"), f"{name}.list.")
+    else:
+        yield name
+
+
+def _pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Cut a batch so that no piece alone is larger than a row group, unless one image is."""
+    if batch.num_rows <= 1 or batch.column("image").nbytes <= ROW_GROUP_BYTES:
+        yield batch
+        return
+    half = batch.num_rows // 2
+    # A slice still counts the whole buffer, so the halves are copied.
+    for part in (batch.slice(0, half), batch.slice(half)):
+        yield from _pieces(part.take(pa.array(range(part.num_rows))))

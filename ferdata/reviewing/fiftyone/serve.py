@@ -1,0 +1,100 @@
+"""The App on a port, until Ctrl-C: its server, a look every second at whether the database still lives, the end."""
+
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from ferdata.errors import BadOption
+from ferdata.reviewing.fiftyone import decide
+from ferdata.reviewing.fiftyone.start import gone
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+EVERY = 1.0  # seconds between two looks at the database
+
+
+def free(port: int, address: str) -> None:
+    """Raise BadOption now if the port is taken: FiftyOne would quietly join whatever App is there."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((address, port))
+        except OSError as error:
+            raise BadOption(
+                f"Port {port} of {address} cannot be had: {error.strerror}.",
+                f"Another App may be running there. Take another one: --port {port + 1}",
+            ) from None
+
+
+def serve(
+    fo: Any, dataset: Any, port: int, address: str, browser: bool, ready: Callable[[str], None] | None = None
+) -> int:
+    """Show a dataset until Ctrl-C; return how many decisions wait to be pulled then. Raises BadOption, NoDatabase.
+
+    `ready` is called with the App's address as soon as it answers.
+    """
+    free(port, address)
+    url = f"http://{'127.0.0.1' if address in (*LOOPBACK, '0.0.0.0') else address}:{port}/datasets/{dataset.name}"
+    with _stopped_by_us() as asked:
+        session = fo.launch_app(dataset, port=port, address=address, remote=True)
+        try:
+            if ready:
+                ready(url)
+            if browser:
+                import webbrowser
+
+                webbrowser.open(url)
+            return _watch(dataset, asked)
+        finally:
+            with contextlib.suppress(Exception):  # the server may be gone already
+                session.close()
+
+
+@contextlib.contextmanager
+def _stopped_by_us() -> Any:
+    """Turn Ctrl-C and a polite kill into a word to `_watch`, so that the App is closed before this process ends.
+
+    A terminal's Ctrl-C reaches mongod at the same moment, which then closes its files and ends.
+    """
+    asked: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        del frame
+        asked.append(number)
+
+    kinds = [signal.SIGINT, signal.SIGTERM]
+    before = [signal.signal(kind, note) for kind in kinds]
+    try:
+        yield asked
+    finally:
+        for kind, handler in zip(kinds, before, strict=True):
+            signal.signal(kind, handler)
+
+
+def _watch(dataset: Any, asked: list[int]) -> int:
+    import pymongo
+    import pymongo.errors
+
+    count = 0
+    while not asked:
+        try:
+            with pymongo.timeout(5):
+                count = decide.waiting(dataset)
+        except pymongo.errors.PyMongoError as error:
+            if asked:  # Ctrl-C in a terminal reaches mongod too
+                break
+            raise gone(error) from None
+        end = time.monotonic() + EVERY
+        while not asked and time.monotonic() < end:
+            time.sleep(0.05)
+    return count
+
+
+def port_of(given: int | None) -> int:
+    """Return the port: as given, else FIFTYONE_DEFAULT_APP_PORT, else FiftyOne's own, 5151."""
+    return given if given is not None else int(os.environ.get("FIFTYONE_DEFAULT_APP_PORT", "5151"))

@@ -1,0 +1,1 @@
+"""Where work is done and kept: processes, Ray, the cache, progress."""

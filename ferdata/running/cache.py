@@ -1,0 +1,360 @@
+"""The cache: a folder of things that can be made again, kept below a limit; each entry is a folder of its own.
+
+`<cache>/<kind>/<key>/entry.json` says what an entry is. An entry appears whole, by a rename, or not at all. Who uses
+one holds a shared lock on its `entry.json`, so that no other process takes it out; who makes one holds a lock for
+its key, so that two processes do not make it twice. Where the system or the disk has no such locks, both make it, and
+the last rename wins.
+"""
+
+import contextlib
+import itertools
+import json
+import os
+import re
+import shutil
+import sys
+import time
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ferdata.errors import BadOption, CannotWrite
+from ferdata.running import progress
+
+VARIABLE, LIMIT_VARIABLE = "FERDATA_CACHE", "FERDATA_CACHE_LIMIT"
+LIMIT = 20 * 10**9  # bytes; a million grey faces at 112 px are 13 GB
+ABOUT = "entry.json"
+REMEDY = f"Make room with `ferdata cache clear`, or name a folder on another disk: {VARIABLE}=/path/to/it"
+UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_serial = itertools.count()  # threads of one process may write side by side
+
+
+class NoRoom(CannotWrite):
+    """The cache cannot take an entry: the disk is full, or the limit is reached, or the folder refuses."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing in the cache: `about` is what its maker wrote, `used` seconds since 1970, `size` bytes on disk."""
+
+    kind: str
+    key: str
+    path: Path
+    about: Mapping[str, Any]
+    size: int
+    used: float
+    in_use: bool
+
+
+_kept: set[int] = set()  # descriptors whose locks are ours for longer than a moment
+
+
+def _close(descriptor: int, pid: int) -> None:
+    if pid == os.getpid():
+        _kept.discard(descriptor)
+        os.close(descriptor)
+
+
+def _leave_to_the_parent() -> None:
+    while _kept:
+        os.close(_kept.pop())
+
+
+# Open in a forked process too, a lock would outlive the process that took it.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_the_parent)
+
+
+class Held:
+    """An entry in use: until `release`, or until this is garbage, nobody takes it out of the cache."""
+
+    def __init__(self, path: Path, about: Mapping[str, Any], descriptor: int) -> None:
+        self.path, self.about = path, about
+        _kept.add(descriptor)
+        self._close = weakref.finalize(self, _close, descriptor, os.getpid())
+
+    def release(self) -> None:
+        """Let the entry go."""
+        self._close()
+
+
+def folder() -> Path:
+    """Return the cache's folder: FERDATA_CACHE, else `ferdata` where this system keeps caches."""
+    if named := os.environ.get(VARIABLE):
+        return Path(named)
+    if sys.platform == "win32":
+        usual = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        usual = Path.home() / "Library" / "Caches"
+    else:
+        usual = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(usual) / "ferdata"
+
+
+def limit() -> int:
+    """Return how many bytes the cache may hold: FERDATA_CACHE_LIMIT, else as set, else LIMIT. Raises BadOption."""
+    if named := os.environ.get(LIMIT_VARIABLE):
+        return size_of(named, LIMIT_VARIABLE)
+    with contextlib.suppress(OSError):
+        return size_of((folder() / "limit").read_text(encoding="utf-8"), str(folder() / "limit"))
+    return LIMIT
+
+
+def set_limit(size: str) -> int:
+    """Write down how much the cache may hold, such as 50GB, and return it in bytes. Raises BadOption, CannotWrite."""
+    most = size_of(size, "The limit")
+    path = folder() / "limit"
+    fresh = path.with_name(f".limit.{os.getpid()}-{next(_serial)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text(f"{most}\n", encoding="utf-8")
+        fresh.replace(path)
+    except OSError as error:
+        raise CannotWrite(f"Cannot write {path}: {error.strerror}.", REMEDY) from None
+    finally:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
+    return most
+
+
+def size_of(text: str, what: str) -> int:
+    """Return the bytes that `text` says: 500MB, 20 GB, 1.5T. Raises BadOption."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)B?\s*", text, re.IGNORECASE | re.ASCII)
+    if not found:
+        raise BadOption(f"{what} cannot be {text.strip()!r}.", "Say how much in MB, GB or TB: 20GB.")
+    unit = found[2].upper()
+    return int(float(found[1]) * UNITS[f"{unit}B" if unit else ""])
+
+
+def find(kind: str, key: str) -> Held | None:
+    """Return the entry, held and marked as used just now; None where there is none that can be read."""
+    path = folder() / kind / key
+    while True:
+        try:
+            descriptor = os.open(path / ABOUT, os.O_RDONLY)
+        except OSError:
+            return None
+        _lock(descriptor, "LOCK_SH")
+        if not _is_still(descriptor, path / ABOUT):  # taken out between the two
+            os.close(descriptor)
+            continue
+        about = _about(path)
+        if about is None:
+            os.close(descriptor)
+            return None
+        with contextlib.suppress(OSError):  # a cache that is shared, and only read here
+            os.utime(path / ABOUT)
+        return Held(path, about, descriptor)
+
+
+@contextlib.contextmanager
+def turn(kind: str, key: str) -> Iterator[None]:
+    """Wait until no other process makes this entry. Raises NoRoom where the cache cannot be written."""
+    lock = folder() / kind / f".{key}.lock"
+    while True:
+        with writing():
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            _wait(descriptor, key)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        if _is_still(descriptor, lock):
+            break
+        os.close(descriptor)  # whoever had it has removed it
+    _kept.add(descriptor)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            lock.unlink()
+        _close(descriptor, os.getpid())
+
+
+@contextlib.contextmanager
+def fresh(kind: str, key: str) -> Iterator[Path]:
+    """Yield an empty folder to make an entry in, for `publish`; it is gone afterwards, whatever happened."""
+    part = folder() / kind / f".{key}.{os.getpid()}-{next(_serial)}.part"
+    try:
+        with writing():
+            part.mkdir(parents=True)
+        yield part
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def writing() -> Iterator[None]:
+    """Turn an OSError of the block, which writes in the cache, into NoRoom."""
+    try:
+        yield
+    except OSError as error:
+        raise NoRoom(f"The cache {folder()} cannot be written: {error.strerror or error}.", REMEDY) from None
+
+
+def publish(part: Path, kind: str, key: str, about: Mapping[str, Any]) -> Held | None:
+    """Give a finished folder its place and return it held; one that is there already, damaged, makes way."""
+    path = folder() / kind / key
+    size = sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
+    with writing():
+        with (part / ABOUT).open("x", encoding="utf-8") as file:
+            json.dump({"ferdata": "cache", "kind": kind, "key": key, "bytes": size, **about}, file, ensure_ascii=False)
+            file.flush()
+            os.fsync(file.fileno())
+        for _ in range(3):
+            try:
+                part.rename(path)
+                break
+            except OSError:
+                if not path.exists():
+                    raise
+                _out(path)
+    return find(kind, key)
+
+
+def entries() -> list[Entry]:
+    """Return what is in the cache, the least recently used first."""
+    found = []
+    for file in folder().glob(f"*/*/{ABOUT}"):
+        about = _about(file.parent)
+        if about is not None and not file.parent.name.startswith("."):
+            with contextlib.suppress(OSError):  # gone meanwhile
+                used = file.stat().st_mtime
+                kind, key, size = file.parent.parent.name, file.parent.name, int(about["bytes"])
+                found.append(Entry(kind, key, file.parent, about, size, used, _in_use(file)))
+    return sorted(found, key=lambda entry: entry.used)
+
+
+def make_room(size: int) -> None:
+    """Take out what was used longest ago until `size` more bytes fit under the limit; nothing that is in use.
+
+    Raises NoRoom, and takes out nothing, where that cannot be.
+    """
+    sweep()
+    most, there = limit(), entries()
+    total = sum(entry.size for entry in there)
+    free = [entry for entry in there if not entry.in_use]
+    if total - sum(entry.size for entry in free) + size > most:
+        raise NoRoom(
+            f"The cache {folder()} may hold {gigabytes(most)}, {gigabytes(total)} are in it, and "
+            f"{gigabytes(size)} are wanted.",
+            f"Raise the limit: ferdata cache limit {gigabytes(2 * (total + size)).replace(' ', '')}",
+        )
+    for entry in free:
+        if total + size <= most:
+            return
+        total -= entry.size if take_out(entry) else 0
+
+
+def take_out(entry: Entry) -> bool:
+    """Remove an entry, unless a process uses it; return whether it is gone."""
+    with contextlib.ExitStack() as stack:
+        try:
+            descriptor = os.open(entry.path / ABOUT, os.O_RDWR)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        stack.callback(os.close, descriptor)
+        return _lock(descriptor, "LOCK_EX", wait=False) and _out(entry.path)
+
+
+def sweep() -> None:
+    """Remove what killed processes have left half done."""
+    for part in folder().glob("*/.*.part"):
+        lock = part.with_name(f".{part.name[1:].partition('.')[0]}.lock")
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+            stack.callback(os.close, descriptor)
+            if _lock(descriptor, "LOCK_EX", wait=False) and _is_still(descriptor, lock):
+                shutil.rmtree(part, ignore_errors=True)
+                lock.unlink(missing_ok=True)
+    for gone in folder().glob("*/.*.gone"):
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def clear(keys: Sequence[str] = (), older_than: float | None = None) -> tuple[list[Entry], list[Entry]]:
+    """Take out the entries whose keys begin so (all by default), if unused for `older_than` seconds.
+
+    Returns those that are gone, and those that a process is using. Raises BadOption for a key that is not there.
+    """
+    sweep()
+    there = entries()
+    for key in keys:
+        if not any(entry.key.startswith(key) for entry in there):
+            raise BadOption(f"There is no entry {key!r} in {folder()}.", "`ferdata cache` lists them.")
+    chosen = [entry for entry in there if not keys or entry.key.startswith(tuple(keys))]
+    if older_than is not None:
+        chosen = [entry for entry in chosen if time.time() - entry.used > older_than]
+    gone = [entry for entry in chosen if take_out(entry)]
+    return gone, [entry for entry in chosen if entry not in gone]
+
+
+def gigabytes(size: float) -> str:
+    """Return a size as people say it: 83.1 MB, 20.0 GB."""
+    unit = next(u for u in ("TB", "GB", "MB", "KB", "B") if size >= UNITS[u] or u == "B")
+    return f"{size / UNITS[unit]:.1f} {unit}" if unit != "B" else f"{size:.0f} B"
+
+
+def _about(path: Path) -> dict[str, Any] | None:
+    """Return what an entry's maker wrote; None for a folder that is no entry."""
+    try:
+        about = json.loads((path / ABOUT).read_bytes())
+    except (OSError, ValueError):
+        return None
+    ours = isinstance(about, dict) and about.get("ferdata") == "cache" and isinstance(about.get("bytes"), int)
+    return about if ours else None
+
+
+def _out(path: Path) -> bool:
+    """Remove an entry's folder, which disappears at once; what maps its files keeps them."""
+    gone = path.with_name(f".{path.name}.{os.getpid()}-{next(_serial)}.gone")
+    try:
+        path.rename(gone)
+    except OSError:
+        return False
+    shutil.rmtree(gone, ignore_errors=True)
+    return True
+
+
+def _wait(descriptor: int, key: str) -> None:
+    if not _lock(descriptor, "LOCK_EX", wait=False):
+        with progress.bar(f"Waiting for another process, which makes {key[:8]}"):
+            _lock(descriptor, "LOCK_EX")
+
+
+def _lock(descriptor: int, how: str, wait: bool = True) -> bool:
+    """Lock an open file and return whether that was done; True where there are no locks."""
+    if sys.platform == "win32":  # which does not remove files that are open
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, getattr(fcntl, how) | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:  # a network disk without locks
+        return how == "LOCK_SH" or wait
+    return True
+
+
+def _is_still(descriptor: int, path: Path) -> bool:
+    """Return whether an open file is still the one that has this name."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False
+
+
+def _in_use(file: Path) -> bool:
+    try:
+        descriptor = os.open(file, os.O_RDWR)
+    except OSError:
+        return True  # not ours to remove
+    try:
+        return not _lock(descriptor, "LOCK_EX", wait=False)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1 @@
+"""Which rows train, choose and judge: shares, folds, caps, lists; a group is never torn."""

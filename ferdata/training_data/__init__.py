@@ -1,0 +1,1 @@
+"""What a training reads: which rows, decoded once into one array."""

@@ -1,0 +1,261 @@
+"""Near duplicates: the search against brute force, what is the same picture and what is not, the self-test."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import cv2
+import networkx
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ferdata import duplicates, images, manifest
+from ferdata.duplicates.compare import SAME, SAME_OF_TWO_PEOPLE, Small, confirm, grey, laid_over, level
+from ferdata.duplicates.find import VARIANTS, connect, variant, variant_hashes
+from ferdata.duplicates.plant import KINDS
+from ferdata.duplicates.search import pairs_within
+from ferdata.errors import BadOption, ImagesMissing
+from ferdata.manifest import Manifest
+from tests.conftest import MakeManifest, make_rows, metadata_of, picture, real_data
+
+
+def detailed(seed: int, side: int = 48) -> np.ndarray:
+    """A picture with as much detail as a face: smooth noise of three scales."""
+    rng = np.random.default_rng(seed)
+    layers = [cv2.resize(rng.normal(0, w, (n, n)), (side, side), interpolation=cv2.INTER_CUBIC) for n, w in
+              ((5, 40), (10, 25), (20, 12))]  # fmt: skip
+    return np.clip(128 + sum(layers), 0, 255).astype(np.uint8)
+
+
+def chosen_of(small: Small, variants: np.ndarray, chosen: np.ndarray) -> tuple[Small, np.ndarray]:
+    return small.of(chosen), variants[chosen]
+
+
+words = st.integers(0, 2**64 - 1)
+# Hashes that lie near each other, as those of faces do, beside ones that do not.
+crowds = st.lists(
+    st.one_of(words, st.lists(st.integers(0, 63), max_size=8).map(lambda bits: sum(1 << b for b in set(bits)))),
+    max_size=40,
+    unique=True,
+)
+
+
+def brute(a: np.ndarray, b: np.ndarray, radius: int, flip: int) -> set[tuple[int, int]]:
+    near_ = np.bitwise_count(a[:, None] ^ b[None] ^ np.uint64(flip)) <= radius
+    return {(int(i), int(j)) for i, j in np.argwhere(near_)}
+
+
+@settings(max_examples=25, deadline=None)
+@given(crowds, st.sampled_from([0, 3, 10, 14]), st.sampled_from([0, images.ODD_COLUMNS]))
+def test_the_search_finds_the_pairs_that_brute_force_finds_each_once_and_sorted(
+    crowd: list[int], radius: int, flip: int
+) -> None:
+    hashes = np.array(crowd, np.uint64)
+    found = [tuple(p) for p in pairs_within(hashes, radius, flip=flip).tolist()]
+    assert found == sorted({(i, j) for i, j in brute(hashes, hashes, radius, flip) if i < j})
+
+
+@settings(max_examples=15, deadline=None)
+@given(crowds, crowds, st.sampled_from([2, 10]), st.sampled_from([0, images.ODD_COLUMNS]))
+def test_the_search_between_two_sets_finds_what_brute_force_finds(
+    left: list[int], right: list[int], radius: int, flip: int
+) -> None:
+    a, b = np.array(left, np.uint64), np.array(right, np.uint64)
+    found = [tuple(p) for p in pairs_within(a, radius, against=b, flip=flip).tolist()]
+    assert found == sorted(brute(a, b, radius, flip))
+
+
+def test_the_order_and_the_result_do_not_depend_on_the_number_of_threads() -> None:
+    base = np.random.default_rng(1).integers(0, 2**64, 300, dtype=np.uint64)
+    crowd = np.unique(np.concatenate([base ^ np.uint64(1 << b) for b in (0, 17, 33, 63)]))
+    assert pairs_within(crowd, 10, threads=1).tolist() == pairs_within(crowd, 10, threads=4).tolist()
+
+
+@pytest.mark.parametrize(
+    "kind", [k for k in KINDS if not any(w in k for w in ("8 %", "12 %", "20 %", "5 degrees", "10 degrees"))]
+)
+def test_a_copy_of_this_kind_is_found_by_its_hash_and_confirmed(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    found = 0
+    for seed in range(20):
+        whole = detailed(seed)
+        small = Small.empty(2)
+        copy = grey(KINDS[kind](whole, rng))
+        small.put(0, whole)
+        small.put(1, copy)
+        hashes = np.array([images.perceptual_hash(whole), images.perceptual_hash(copy)], np.uint64)
+        found += len(connect(hashes, lambda chosen, s=small: (s.of(chosen), np.zeros((len(chosen), 0), np.uint64))))
+    assert found >= 18
+
+
+@pytest.mark.parametrize("kind", ["cropped by 12 %", "turned by 10 degrees"])
+def test_thorough_finds_turns_and_crops_that_the_hash_alone_does_not(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    found = {True: 0, False: 0}
+    for seed in range(10):
+        pictures = [detailed(seed), grey(KINDS[kind](detailed(seed), rng))]
+        small = Small.empty(2)
+        for k, each in enumerate(pictures):
+            small.put(k, each)
+        hashes = np.array([images.perceptual_hash(p) for p in pictures], np.uint64)
+        variants = np.array([variant_hashes(p) for p in pictures])
+        for thorough in found:
+            read = partial(chosen_of, small, variants)
+            found[thorough] += len(connect(hashes, read, thorough=thorough)) > 0
+    assert found[True] >= 9
+    assert found[False] <= 6
+
+
+def test_variants_turn_and_crop_about_the_place_they_name() -> None:
+    whole = np.zeros((48, 48), np.uint8)
+    whole[:, :24] = 200
+    assert variant(whole, 0, 0.08, 0, 0).mean() == pytest.approx(100, abs=3)
+    assert (
+        variant(whole, 0, 0.08, 1, 0).mean()
+        < variant(whole, 0, 0.08, 0, 0).mean()
+        < variant(whole, 0, 0.08, -1, 0).mean()
+    )
+    assert variant(np.zeros((300, 200), np.uint8), *VARIANTS[0]).shape == (64, 64)
+
+
+def test_different_pictures_are_not_the_same_and_flat_ones_are_like_nothing() -> None:
+    small = Small.empty(4)
+    for k, each in enumerate((detailed(1), detailed(2), np.zeros((48, 48), np.uint8), np.full((48, 48), 9, np.uint8))):
+        small.put(k, each)
+    pairs = np.array([[0, 1], [0, 2], [2, 3]])
+    assert not confirm(small, small, pairs, np.zeros(3, bool)).any()
+
+
+def test_what_a_publisher_gives_to_two_people_has_to_be_more_alike() -> None:
+    whole = detailed(5)
+    alike = cv2.GaussianBlur(whole, (0, 0), 2.5)
+    small = Small.empty(2)
+    small.put(0, whole)
+    small.put(1, alike)
+    a, b = level(small.grey[0], small.grey[1], small.clipped[0], small.clipped[1])
+    assert SAME <= laid_over(a, b) < SAME_OF_TWO_PEOPLE
+    hashes = np.array([images.perceptual_hash(whole), images.perceptual_hash(alike)], np.uint64)
+    read = partial(chosen_of, small, np.zeros((2, 0), np.uint64))
+    for people, found in (([0, 1], 0), ([0, 0], 1), ([0, -1], 1)):
+        assert len(connect(hashes, read, np.stack([[0, 0], people], 1))) == found
+    assert len(connect(hashes, read, np.array([[0, 0], [1, 1]]))) == 1  # two datasets name people independently
+
+
+def test_a_picture_cut_off_at_white_is_levelled_before_it_is_compared() -> None:
+    whole = detailed(3)
+    light = np.clip(whole * 1.6, 0, 255).astype(np.uint8)
+    small = Small.empty(2)
+    small.put(0, whole)
+    small.put(1, light)
+    a, b = level(small.grey[0], small.grey[1], small.clipped[0], small.clipped[1])
+    assert laid_over(a, b) > SAME
+
+
+def write(path: Path, pictures: Mapping[str, np.ndarray]) -> Path:
+    """Write a manifest of the given pictures, embedded."""
+    rows = []
+    for name, pixels in pictures.items():
+        facts = images.measure(pixels)
+        rows.append(
+            {
+                "sample_id": f"{path.stem}:{name}",
+                "dataset": path.stem,
+                "image": {"bytes": images.encode_png(pixels), "path": None},
+                **{field: getattr(facts, field) for field in images.Facts.__slots__},
+            }
+        )
+    batch = make_rows(rows)
+    manifest.write(path, [batch], metadata_of(batch))
+    return path
+
+
+def table_of(*opened: Manifest) -> pa.Table:
+    return pa.concat_tables([m.table("sample_id", "dataset", "pixel_hash", "phash") for m in opened])
+
+
+def test_rows_of_two_manifests_are_joined_and_equal_pixels_are_looked_at_once(tmp_path: Path) -> None:
+    one, two = detailed(1), detailed(2)
+    jpeg = grey(KINDS["JPEG, quality 75"](one, np.random.default_rng(0)))
+    mirrored = np.ascontiguousarray(two[:, ::-1])
+    a = Manifest(write(tmp_path / "a.parquet", {"one": one, "two": two, "again": one}))
+    b = Manifest(write(tmp_path / "b.parquet", {"other": detailed(3), "jpeg": jpeg, "mirrored": mirrored}))
+    assert duplicates.find([a, b], table_of(a, b)).tolist() == [[0, 4], [1, 5]]
+
+
+def test_many_copies_of_one_picture_cost_one_comparison_each(tmp_path: Path) -> None:
+    whole = detailed(1)
+    copies = {"whole": whole} | {str(k): whole.copy() for k in range(60)}
+    for k in range(60):
+        copies[str(k)][k // 8, k % 8] ^= 1  # other pixels, the same hash
+    m = Manifest(write(tmp_path / "a.parquet", copies))
+    assert duplicates.find([m], table_of(m)).tolist() == [[0, k] for k in range(1, 61)]
+
+
+def test_a_manifest_of_no_rows_or_one_has_no_pairs(make_manifest: MakeManifest) -> None:
+    m = Manifest(make_manifest({"seed": 1}))
+    assert duplicates.find([m], table_of(m)).shape == (0, 2)
+    assert duplicates.find([m], table_of(m), thorough=True).shape == (0, 2)
+    assert duplicates.find([], table_of(m).slice(0, 0)).shape == (0, 2)
+
+
+def test_images_that_moved_are_named_with_the_variable_that_says_where_they_are(tmp_path: Path) -> None:
+    whole = picture(1)
+    rows = [
+        {"sample_id": f"gone:{k}", "dataset": "gone", "image": {"bytes": None, "path": f"{k}.png"}, "seed": 1,
+         "pixel_hash": str(k), "phash": images.measure(whole).phash}
+        for k in range(2)
+    ]  # fmt: skip
+    batch = make_rows(rows)
+    metadata = metadata_of(batch)
+    metadata["sources"]["gone"]["root"] = "nowhere"
+    manifest.write(tmp_path / "m.parquet", [batch], metadata)
+    m = Manifest(tmp_path / "m.parquet")
+    with pytest.raises(ImagesMissing, match="FERDATA_ROOT_GONE"):
+        duplicates.find([m], table_of(m))
+
+
+def test_the_self_test_finds_its_own_copies_and_says_which_it_does_not(tmp_path: Path) -> None:
+    m = Manifest(write(tmp_path / "a.parquet", {str(k): detailed(k) for k in range(40)}))
+    outcome = duplicates.trial(m, pictures=40, copies=20)
+    by_kind = {k.kind: k for k in outcome.kinds}
+    assert set(by_kind) == set(KINDS)
+    assert by_kind["JPEG, quality 75"].recall == by_kind["mirrored"].recall == 1
+    assert by_kind["cropped by 20 %"].recall < 0.5
+    assert all(k.planted == 20 and k.precision > 0.9 for k in outcome.kinds)
+    assert duplicates.trial(m, pictures=40, copies=20) == outcome
+    with pytest.raises(BadOption, match="no two pictures"):
+        duplicates.trial(Manifest(write(tmp_path / "b.parquet", {"0": detailed(0)})))
+
+
+@pytest.mark.slow
+def test_among_a_million_hashes_every_pair_within_ten_bits_is_found() -> None:
+    rng = np.random.default_rng(0)
+    hashes = rng.integers(0, 2**64, 1_000_000, dtype=np.uint64)
+    for k in range(1000):  # row k + 1000 lies within 10 bits of row k
+        hashes[k + 1000] = hashes[k] ^ np.uint64(sum(1 << int(b) for b in rng.choice(64, k % 11, replace=False)))
+    found = pairs_within(hashes, 10)
+    assert {(k, k + 1000) for k in range(1000)} <= set(map(tuple, found.tolist()))
+
+
+@pytest.mark.slow
+def test_real_faces_and_their_jpeg_copies_are_found_and_strangers_are_not() -> None:
+    folder = real_data()
+    sheet = cv2.imread(str(folder / "fer2013" / "sheet-00.webp"), cv2.IMREAD_GRAYSCALE)
+    faces = [sheet[y : y + 48, x : x + 48] for y in range(0, 1920, 48) for x in range(0, 1920, 48)]
+    rng = np.random.default_rng(0)
+    copies = [grey(KINDS["JPEG, quality 75"](face, rng)) for face in faces]
+    small = Small.empty(len(faces) * 2)
+    hashes = np.zeros(len(faces) * 2, np.uint64)
+    for k, each in enumerate(faces + copies):
+        small.put(k, each)
+        hashes[k] = images.perceptual_hash(each)
+    pairs = connect(hashes, lambda chosen: (small.of(chosen), np.zeros((len(chosen), 0), np.uint64)))
+    graph = networkx.Graph(pairs.tolist())
+    n = len(faces)
+    beside = [networkx.node_connected_component(graph, k) if k in graph else {k} for k in range(n)]
+    assert sum(k + n in found for k, found in enumerate(beside)) >= 0.999 * n
+    # The sheet has pictures twice, cropped anew; nobody has ten.
+    assert max(len(found) for found in beside) < 20

@@ -1,0 +1,67 @@
+"""Tables of pixels as text: parsed many rows at once, and refused with the line of the first that is damaged."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from ferdata.errors import BrokenSource
+from ferdata.sources.pixel_tables import ROWS_AT_ONCE, parse, read_pixel_table, read_pixels
+
+ROW = " ".join(["7"] * 2304)
+
+
+def table(path: Path, *rows: str) -> Path:
+    path.write_text("\n".join(["emotion,pixels,Usage", *rows]) + "\n")
+    return path
+
+
+@given(
+    arrays.arrays(np.uint8, (3, 4, 4)), st.sampled_from(["{}", "{:02}", "{:03}"]), st.sampled_from([" ", "  ", "\t "])
+)
+def test_many_cells_come_back_as_they_were_written(images, form, blank):
+    cells = [blank.join(form.format(v) for v in image.ravel()).encode() for image in images]
+    assert np.array_equal(parse(cells, 4), images)
+
+
+@given(st.lists(st.text("0123456789 \tx", max_size=12), min_size=1, max_size=4))
+def test_cells_are_parsed_together_only_if_each_of_them_is_an_image(texts):
+    got = parse([text.encode() for text in texts], 2)
+    words = [text.split() for text in texts]
+    good = all(len(w) == 4 and all(v.isdigit() and len(v) < 4 and int(v) < 256 for v in w) for w in words)
+    assert (got is not None) == good
+    if got is not None:
+        assert got.reshape(-1, 4).tolist() == [[int(v) for v in w] for w in words]
+
+
+def test_a_pixel_short_in_one_row_and_one_too_many_in_the_next_is_refused():
+    assert parse([b"1 2 3", b"4 5 6 7 8"], 2) is None
+
+
+def test_numbers_of_many_digits_are_read_if_they_are_small():
+    assert read_pixels("0007 " + "0" * 5000 + "1 255 0", Path("t.csv"), 1, side=2).tolist() == [[7, 1], [255, 0]]
+
+
+@pytest.mark.parametrize("bad", [0, 5, ROWS_AT_ONCE, ROWS_AT_ONCE + 3])
+def test_the_rows_before_a_damaged_one_come_first_wherever_it_is(tmp_path, bad):
+    rows = [f"0,{ROW},Training" for _ in range(2 * ROWS_AT_ONCE)]
+    for row, said in ((f"0,{ROW} 1,Training", "2,305 pixels"), ("0,1", "2 cells where 3 belong")):
+        got = []
+        path = table(tmp_path / "t.csv", *rows[:bad], row, *rows[bad:])
+        with pytest.raises(BrokenSource, match=rf"t\.csv:{bad + 2}: {said}"):
+            got.extend((each.line, each.index) for each in read_pixel_table(path))
+        assert got == [(i + 2, i) for i in range(bad)]
+
+
+def test_quoted_pixels_and_a_quote_in_the_middle_of_the_table_are_read_alike(tmp_path):
+    plain = f"3,{ROW},Training"
+    path = table(tmp_path / "t.csv", plain, f'"4","{ROW}","PublicTest"', plain)
+    assert [(r.line, r.emotion, r.split) for r in read_pixel_table(path)] == [
+        (2, "3", "train"),
+        (3, "4", "val"),
+        (4, "3", "train"),
+    ]
+    assert all((r.pixels == 7).all() for r in read_pixel_table(path))

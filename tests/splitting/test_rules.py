@@ -1,0 +1,315 @@
+"""Sides: no group on two of them, the official test whole, shares met class by class, rows that never move; folds."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ferdata.errors import BadOption
+from ferdata.schema import SPLITS, arrow_schema
+from ferdata.splitting.rules import TAKEN_OUT, Placed, Rules, folds, place, ratios, sides
+
+COLUMNS = ("sample_id", "dataset", "official_split", "target", "synthetic", "subject")
+
+
+def table(*rows: tuple) -> pa.Table:
+    """Make a table of (dataset, official split, target, synthetic, subject); what is left out is null."""
+    full = [dict(zip(COLUMNS, (f"{r[0]}:{i:05}", *r), strict=False)) for i, r in enumerate(rows)]
+    return pa.Table.from_pylist(full, schema=arrow_schema(*COLUMNS))
+
+
+def placed(rows: list[tuple], group: list[int], picture: list[int] | None = None, **rules: object) -> Placed:
+    numbered = np.array(group, np.int64)
+    return place(table(*rows), numbered, np.array(picture or range(len(rows)), np.int64), Rules(**rules))
+
+
+def stand(rows: list[tuple], group: list[int], **rules: object) -> tuple[list, list]:
+    made = placed(rows, group, **rules)
+    return made.names.to_pylist(), made.reason.to_pylist()
+
+
+def test_official_splits_are_kept() -> None:
+    rows = [("a", s, "fear") for s in SPLITS]
+    assert stand(rows, [0, 1, 2]) == (list(SPLITS), [None] * 3)
+
+
+def test_train_and_val_give_way_to_test_and_say_so() -> None:
+    rows = [("a", "train", "fear"), ("a", "val", "fear"), ("a", "test", "fear"), ("a", "val", "anger")]
+    names, why = stand(rows, [0, 0, 0, 1])
+    assert names == [None, None, "test", "val"]
+    assert why == ["group_in_test", "group_in_test", None, None]
+
+
+def test_train_gives_way_to_val() -> None:
+    rows = [("a", "train", "fear"), ("a", "val", "fear"), ("a", "test", "anger")]
+    assert stand(rows, [0, 0, 1]) == ([None, "val", "test"], ["group_in_val", None, None])
+
+
+def test_a_row_without_a_split_does_not_join_another_datasets_test() -> None:
+    rows = [("a", "test", "fear"), ("a", "val", "fear"), ("b", None, "fear")]
+    names, why = stand(rows, [0, 1, 0])
+    assert (names[2], why[2]) == (None, "group_in_test")
+
+
+def test_a_dataset_without_a_val_gets_one_from_train() -> None:
+    rows = [("a", "train", "fear")] * 90 + [("a", "test", "fear")] * 10
+    names, why = stand(rows, list(range(100)))
+    assert (names.count("train"), names.count("val"), names.count("test")) == (81, 9, 10)
+    assert why.count("val_from_train") == 9
+
+
+def test_a_dataset_with_a_val_keeps_its_train_whole() -> None:
+    rows = [("a", "train", "fear")] * 90 + [("a", "val", "fear")] * 10
+    names, _ = stand(rows, list(range(100)))
+    assert (names.count("train"), names.count("val")) == (90, 10)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_shares_are_met_class_by_class(size: int) -> None:
+    rows = [("a", None, "fear")] * 100 + [("a", None, "anger")] * 400
+    names, _ = stand(rows, [i // size for i in range(500)], split="0.8,0.1,0.1")
+    for label, n in (("fear", 100), ("anger", 400)):
+        mine = [s for s, r in zip(names, rows, strict=True) if r[2] == label]
+        assert [mine.count(s) for s in SPLITS] == [0.8 * n, 0.1 * n, 0.1 * n]
+
+
+def test_shares_are_met_by_people_of_many_sizes_too() -> None:
+    rng = np.random.default_rng(0)
+    people = np.sort(rng.integers(0, 120, 1500)).tolist()
+    labels = np.array(["fear", "anger", "happiness"])[rng.integers(0, 3, 1500)].tolist()
+    numbered = np.unique(people, return_inverse=True)[1].tolist()
+    rows = [("a", None, label, False, f"p{p}") for label, p in zip(labels, people, strict=True)]
+    made = placed(rows, numbered, split="0.7,0.15,0.15")
+    for side in sides(table(*rows), ("fear", "anger", "happiness"), made, Rules(split="0.7,0.15,0.15")):
+        assert side.asked is not None
+        assert side.drift is not None
+        assert abs(side.share - side.asked) < 0.01
+        assert side.drift < 0.003
+
+
+def test_another_dataset_does_not_move_a_row_wherever_it_stands() -> None:
+    mine = [("a", None, label) for label in ("fear", "anger") * 40]
+    others = [("b", None, "contempt")] * 37
+
+    def mine_of(rows: list[tuple]) -> dict:
+        # An id is the same whatever stands before it.
+        full = table(*rows).to_pylist()
+        seen: dict = {}
+        for row in full:
+            seen[row["dataset"]] = number = seen.get(row["dataset"], -1) + 1
+            row["sample_id"] = f"{row['dataset']}:{number}"
+        whole = pa.Table.from_pylist(full, schema=arrow_schema(*COLUMNS))
+        each = np.arange(len(rows))
+        names = place(whole, each, each, Rules(split="0.6,0.2,0.2")).names.to_pylist()
+        return {r["sample_id"]: s for r, s in zip(full, names, strict=True) if r["dataset"] == "a"}
+
+    assert mine_of(mine) == mine_of(mine + others) == mine_of(others + mine)
+
+
+def test_another_seed_is_another_draw() -> None:
+    rows = [("a", None, "fear")] * 100
+    drawn = [stand(rows, list(range(100)), split="0.5,0.25,0.25", seed=seed)[0] for seed in (0, 0, 1)]
+    assert drawn[0] == drawn[1] != drawn[2]
+
+
+def test_the_draw_is_the_same_on_every_machine() -> None:
+    names, _ = stand([("a", None, "fear")] * 20, list(range(20)), split="0.6,0.2,0.2")
+    assert "".join(n[1] for n in names) == DRAWN
+
+
+DRAWN = "rrerarrrrarreareraer"
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from("ab"),
+        st.sampled_from([None, *SPLITS]),
+        st.sampled_from(["fear", "anger", None]),
+        st.booleans(),
+        st.sampled_from(["p", "q", None]),
+        st.integers(0, 9),
+        st.integers(0, 9),
+    ),
+    max_size=60,
+)
+
+
+@given(
+    ROWS,
+    st.sampled_from(["official", "0.5,0.25,0.25"]),
+    st.sampled_from(["keep", "drop", "majority"]),
+    st.sampled_from([(), ("fear=2",)]),
+    st.sampled_from([None, 0.3]),
+    st.booleans(),
+)
+def test_whatever_is_asked_no_group_is_torn_and_every_absence_has_its_reason(
+    rows: list[tuple], split: str, rule: str, cap: tuple, most: float | None, anywhere: bool
+) -> None:
+    # A picture lies within a group, as a merge makes them.
+    numbered = {g: i for i, g in enumerate(dict.fromkeys(r[5] for r in rows))}
+    group = [numbered[r[5]] for r in rows]
+    pictures = {g: i for i, g in enumerate(dict.fromkeys((r[5], r[6]) for r in rows))}
+    picture = np.array([pictures[r[5], r[6]] for r in rows], np.int64)
+    whole = table(*(r[:5] for r in rows))
+    rules = Rules(split, None, rule, cap, most, anywhere)
+    made = place(whole, np.array(group, np.int64), picture, rules, ("fear", "anger"))
+    names, why = made.names.to_pylist(), made.reason.to_pylist()
+    assert len(names) == len(rows)
+    for g in set(group):
+        assert len({s for s, h in zip(names, group, strict=True) if h == g and s}) <= 1
+    train = {"real": 0, "made": 0}
+    for row, name, reason in zip(rows, names, why, strict=True):
+        assert name or reason
+        assert not (name and reason) or reason == "val_from_train"
+        if row[3] and not anywhere:
+            assert name in (None, "train")
+        elif row[1] == "test" and split == "official" and rule != "majority":
+            assert name == "test"
+        train["made" if row[3] else "real"] += name == "train" and row[2] is not None
+    if cap:
+        assert sum(n == "train" and r[2] == "fear" for n, r in zip(names, rows, strict=True)) <= 2
+    if most:
+        assert train["made"] <= most * sum(train.values()) + 1e-9
+    tests = {p for p, r in zip(picture, rows, strict=True) if r[1] == "test" and (anywhere or not r[3])}
+    if split == "official":
+        assert tests <= {p for p, n in zip(picture, names, strict=True) if n == "test"}
+
+
+@given(ROWS, st.sampled_from([2, 3, 5, "loso"]))
+def test_no_group_is_in_two_folds_and_no_fold_is_empty(rows: list[tuple], count: int | str) -> None:
+    numbered = {g: i for i, g in enumerate(dict.fromkeys(r[5] for r in rows))}
+    group = [numbered[r[5]] for r in rows]
+    # Groups are made of whole people, as `merge` makes them.
+    full = [(*r[:4], r[4] and f"{r[4]}{r[5]}") for r in rows]
+    try:
+        made = placed(full, group, folds=str(count))
+    except BadOption:
+        real = {g for g, r in zip(group, full, strict=True) if not r[3] and (r[4] or count != "loso")}
+        assert len(real) < (2 if count == "loso" else int(count))
+        return
+    fold = made.fold.tolist()
+    assert sorted(set(fold) - {-1}) == list(range(max(fold) + 1))
+    assert count == "loso" or max(fold) + 1 == count
+    for g in set(group):
+        assert len({f for f, h in zip(fold, group, strict=True) if h == g and f >= 0}) <= 1
+    for row, f, why in zip(full, fold, made.why, strict=True):
+        assert f == -1 or not (row[3] or why >= TAKEN_OUT)
+
+
+def test_each_person_is_a_fold_and_who_is_nobody_has_none() -> None:
+    rows = [("a", None, "fear", False, who) for who in ("p", "q", "p", None, "r")]
+    made = placed(rows, [0, 1, 0, 2, 3], folds="loso")
+    assert made.fold.tolist() == [0, 1, 0, -1, 2]
+    assert [f.rows for f in folds(table(*rows), ("fear",), made)] == [2, 1, 1]
+
+
+def test_folds_have_the_classes_of_the_whole() -> None:
+    rows = [("a", None, label) for label in ("fear",) * 50 + ("anger",) * 150]
+    made = placed(rows, list(range(200)), folds="5")
+    for fold in folds(table(*rows), ("fear", "anger"), made):
+        assert (fold.counts, fold.asked, fold.drift) == ({"fear": 10, "anger": 30}, 0.2, 0.0)
+
+
+def test_the_split_stays_as_asked_beside_folds() -> None:
+    rows = [("a", s, "fear") for s in SPLITS for _ in range(4)]
+    assert stand(rows, list(range(12)), folds="3") == stand(rows, list(range(12)))
+
+
+def test_more_folds_than_people_are_refused_with_how_many_there_are() -> None:
+    rows = [("a", None, "fear", False, who) for who in "ppqqr"]
+    with pytest.raises(BadOption, match="3 people cannot make 4 folds") as told:
+        placed(rows, [0, 0, 1, 1, 2], folds="4")
+    assert "up to 3" in told.value.hint
+
+
+def test_leaving_a_person_out_needs_rows_that_were_grouped_by_person() -> None:
+    rows = [("a", None, "fear", False, who) for who in "ppq"]
+    with pytest.raises(BadOption, match="1 people stand in several groups"):
+        placed(rows, [0, 1, 2], folds="loso")
+
+
+@pytest.mark.parametrize("count", ["1", "0", "-3", "many", "1.5", "99999"])
+def test_numbers_of_folds_that_make_no_sense_are_refused(count: str) -> None:
+    with pytest.raises(BadOption, match="--folds cannot be"):
+        placed([("a", None, "fear")] * 3, [0, 1, 2], folds=count)
+
+
+def test_generated_faces_train_and_do_not_judge() -> None:
+    rows = [("a", s, "fear", made) for made in (True, False) for s in SPLITS]
+    assert stand(rows, list(range(6))) == (
+        ["train", None, None, *SPLITS],
+        [None, "synthetic", "synthetic", None, None, None],
+    )
+    assert stand(rows, list(range(6)), synthetic_anywhere=True) == ([*SPLITS] * 2, [None] * 6)
+
+
+def test_generated_faces_without_a_split_are_drawn_into_train_only() -> None:
+    rows = [("a", None, "fear", i % 2 == 0) for i in range(100)]
+    names, _ = stand(rows, list(range(100)), split="0.5,0.25,0.25")
+    assert set(names[::2]) == {"train"}
+    assert [names[1::2].count(s) for s in SPLITS] == [25, 13, 12] or [names[1::2].count(s) for s in SPLITS] == [
+        25,
+        12,
+        13,
+    ]
+
+
+def test_generated_faces_are_capped_to_a_share_of_train() -> None:
+    rows = [("a", "train", "fear", i >= 70) for i in range(270)] + [("a", "val", "fear", False)]
+    names, why = stand(rows, list(range(271)), max_synthetic=0.3)
+    assert names[:70] == ["train"] * 70
+    assert (names[70:270].count("train"), why.count("synthetic_capped")) == (30, 170)
+
+
+def test_a_cap_keeps_one_row_of_every_person_before_a_second_of_any() -> None:
+    rows = [("a", "train", "fear", False, f"p{i % 10}") for i in range(50)] + [
+        ("a", "train", "anger"),
+        ("a", "val", "fear"),
+    ]
+    group = [i % 10 for i in range(50)] + [10, 11]
+    names, why = stand(rows, group, cap=("fear=12",))
+    kept = [g for g, n in zip(group[:50], names[:50], strict=True) if n]
+    assert len(kept) == 12
+    assert set(kept) == set(range(10))
+    assert max(kept.count(g) for g in kept) == 2
+    assert why.count("capped") == 38
+    assert names[50:] == ["train", "val"]
+
+
+def test_a_dataset_is_capped_by_its_name() -> None:
+    rows = [(d, s, "fear") for d in "ab" for s in ("train",) * 20 + ("val", "test")]
+    names, _ = stand(rows, list(range(44)), cap=("dataset:b=5",))
+    assert [names[:22].count(s) for s in SPLITS] == [20, 1, 1]
+    assert [names[22:].count(s) for s in SPLITS] == [5, 1, 1]
+
+
+@pytest.mark.parametrize("cap", ["fear", "fear=-1", "fear=x", "joy=3", "dataset:z=3", "=3", ""])
+def test_caps_of_nothing_are_refused(cap: str) -> None:
+    with pytest.raises(BadOption, match="--cap cannot be"):
+        placed([("a", None, "fear")], [0], cap=(cap,))
+
+
+@pytest.mark.parametrize("spec", ["0.8,0.1", "0.8,0.1,0.2", "a,b,c", "1.2,-0.1,-0.1", "", "0.5", "nan,0.5,0.5"])
+def test_shares_that_do_not_add_up_are_refused(spec: str) -> None:
+    with pytest.raises(BadOption):
+        ratios(spec)
+
+
+@pytest.mark.parametrize("most", [-0.1, 1.0, 30, float("nan")])
+def test_a_share_of_generated_faces_that_is_none_is_refused(most: float) -> None:
+    with pytest.raises(BadOption, match="--max-synthetic"):
+        placed([("a", None, "fear")], [0], max_synthetic=most)
+
+
+def test_a_frozen_list_and_rules_of_ones_own_exclude_each_other() -> None:
+    with pytest.raises(BadOption, match="--frozen brings"):
+        Rules(frozen=Path("ids.csv"), split="0.8,0.1,0.1").check()
+
+
+def test_folds_do_not_follow_the_split_or_who_was_thinned() -> None:
+    rows = [("a", None, "fear")] * 1000
+    made = placed(rows, list(range(1000)), split="0.5,0.25,0.25", folds="2", cap=("fear=250",))
+    for side in (0, 1, 2):
+        assert 0.4 < made.fold[made.split == side].mean() < 0.6

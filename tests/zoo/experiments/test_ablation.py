@@ -1,0 +1,149 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from ferdata.errors import AlreadyExists, BadOption
+from tests.zoo.evaluation.test_compare import answers as rows_of
+from tests.zoo.evaluation.test_compare import mask
+from zoo.evaluation.predictions import save
+from zoo.experiments import answers
+from zoo.experiments.ablation import Cell, ablate, against, grid, summary
+
+SET = ("size=32", "batch=16", "device=cpu", "epochs=1")
+
+
+def test_a_grid_has_a_cell_for_each_choice_the_first_values_first():
+    cells = grid(["augment=none,light", "size=48,64"], {})
+    assert [cell.name for cell in cells] == [
+        *("augment=none, size=48", "augment=none, size=64"),
+        *("augment=light, size=48", "augment=light, size=64"),
+    ]
+    assert cells[1].options == {"augment": "none", "size": 64}
+
+
+def test_an_options_own_commas_are_kept_between_semicolons():
+    cells = grid(["head_widths=512,256;128"], {})
+    assert [cell.options["head_widths"] for cell in cells] == [(512, 256), (128,)]
+
+
+@pytest.mark.parametrize(
+    ("over", "why"),
+    [
+        (["augmnt=none,light"], "augment"),
+        (["augment=none"], "does not vary"),
+        (["augment=none,none"], "does not vary"),
+        (["seed=1,2"], "set by ablate itself"),
+        (["size=48,64", "size=32,96"], "given twice"),
+        (["batch=8,16"], "given twice"),
+        (["size=48,large"], "large"),
+        ([], "nothing to vary"),
+    ],
+)
+def test_what_cannot_be_varied_is_refused(over, why):
+    with pytest.raises(BadOption) as refused:
+        grid(over, {"batch": 16})
+    assert why in str(refused.value)
+
+
+def made(tmp_path, accuracies, n=3000, seeds=3):
+    """Runs whose test answers are right as often as is asked for, the same images hard for all."""
+    cells, runs = [Cell(f"x={i}", {"x": i}) for i in range(len(accuracies))], {}
+    for cell, shares in zip(cells, accuracies, strict=True):
+        runs[cell.name] = []
+        for seed, share in enumerate(shares):
+            place = tmp_path / cell.name / str(seed)
+            place.mkdir(parents=True)
+            rows = rows_of(mask(n, range(round(n * (1 - share)))))
+            save(place / "predictions.parquet", rows)
+            figures = dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1"), share)
+            runs[cell.name].append({"run": str(place), "seed": seed, "val": figures, **figures, "leak": 0})
+    return summary(cells, runs, "accuracy")
+
+
+def test_seeds_that_scatter_as_much_as_the_cells_show_no_difference(tmp_path):
+    told = made(tmp_path, [(0.850, 0.846, 0.853), (0.852, 0.855, 0.847), (0.849, 0.850, 0.848)])
+    assert not any(row["against_first"]["real"] for row in told["cells"][1:])
+    assert told["answer"].startswith("No difference that three seeds can show: the largest difference")
+    assert told["best_on_val"] == "x=1"
+
+
+def test_a_difference_far_beyond_the_seeds_is_told_with_its_size(tmp_path):
+    told = made(tmp_path, [(0.800, 0.802, 0.798), (0.841, 0.842, 0.839), (0.799, 0.801, 0.800)])
+    assert [row["against_first"]["real"] for row in told["cells"][1:]] == [True, False]
+    assert "x=1 is better than x=0 by 4.07 points of test accuracy" in told["answer"]
+    assert "of x=2 three seeds show no difference" in told["answer"]
+
+
+def test_three_images_more_on_every_seed_are_still_the_luck_of_the_images(tmp_path):
+    told = made(tmp_path, [(0.90, 0.91, 0.92), (0.93, 0.94, 0.95)], n=100)
+    found = told["cells"][1]["against_first"]
+    assert found["p_seeds"] < 0.05  # equal gains: over seeds there is no doubt
+    assert not found["real"]
+
+
+def test_one_seed_never_decides(tmp_path):
+    told = made(tmp_path, [(0.5,), (0.9,)], seeds=1)
+    assert told["answer"].startswith("One seed cannot tell")
+    assert not told["cells"][1]["against_first"]["real"]
+
+
+def test_a_run_that_had_far_less_time_is_named():
+    runs = [{"run": f"r{i}", "epochs": epochs} for i, epochs in enumerate((9.0, 10.0, 3.0, 11.0))]
+    assert "r2 had 3.0 epochs where the median run had 9.5" in answers.uneven(runs)
+    assert answers.uneven(runs[:2]) is None
+
+
+def test_the_wider_interval_is_the_one_that_is_told():
+    found = {"over_seeds": [-0.01, 0.02], "over_images": [-0.03, 0.01]}
+    assert answers.outer(found) == (-0.03, 0.02)
+
+
+def test_a_difference_of_means_over_seeds_is_bootstrapped_on_the_same_images():
+    a, b = rows_of(mask(1000, range(100))), rows_of(mask(1000, range(60)))
+    runs = [{"accuracy": 0.9}, {"accuracy": 0.9}], [{"accuracy": 0.94}, {"accuracy": 0.94}]
+    found = against(*runs, [a, a], [b, b], "accuracy")
+    assert found["difference"] == pytest.approx(0.04)
+    half = 1.96 * np.sqrt(0.04 * 0.96 / 1000)
+    assert found["over_images"] == pytest.approx([0.04 - half, 0.04 + half], abs=0.002)
+
+
+@pytest.fixture(scope="module")
+def ablated(tmp_path_factory, manifest_path):
+    out = tmp_path_factory.mktemp("ablation") / "a"
+    return ablate(manifest_path, ["augment=none,light"], seeds=2, options=SET, out=out)
+
+
+def test_every_cell_is_trained_with_every_seed_and_all_is_written(ablated):
+    for cell in ("augment=none", "augment=light"):
+        for seed in (0, 1):
+            assert (ablated.path / cell / f"seed-{seed}" / "report.json").is_file()
+    told = json.loads((ablated.path / "ablation.json").read_text())
+    assert told["answer"] == ablated.report["answer"]
+    assert [len(row["runs"]) for row in told["cells"]] == [2, 2]
+    assert (ablated.path / "ablation.png").read_bytes()[:4] == b"\x89PNG"
+    text = (ablated.path / "ablation.md").read_text()
+    assert text.startswith(f"**{told['answer']}**")
+    assert "| augment=none" in text
+
+
+def test_a_lost_run_is_trained_again_and_more_seeds_are_added_to_those_there(ablated, manifest_path):
+    shutil.rmtree(ablated.path / "augment=light" / "seed-1")
+    said = []
+    again = ablate(manifest_path, ["augment=none,light"], 2, options=SET, out=ablated.path, say=said.append)
+    assert sum(", kept: " in line for line in said) == 3
+    assert again.report["cells"][1]["accuracy"] == ablated.report["cells"][1]["accuracy"]
+    with pytest.raises(AlreadyExists, match="other options: epochs"):
+        ablate(manifest_path, ["augment=none,light"], 2, options=(*SET[:3], "epochs=2"), out=ablated.path)
+
+
+def test_the_command_prints_the_answer_last(ablated, manifest_path, ferdata):
+    options = [word for pair in SET for word in ("--set", pair)]
+    ran = ferdata(
+        *("ablate", "--manifest", manifest_path, "--over", "augment=none,light", "--seeds", 2),
+        *("-o", ablated.path, *options),
+    )
+    assert ran.code == 0, ran
+    assert ran.out.splitlines()[-1] == ablated.report["answer"]
+    assert "4 trainings" in ran.out

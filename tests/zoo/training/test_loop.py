@@ -1,0 +1,117 @@
+"""Each option that is said to change training does."""
+
+import csv
+import math
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from ferdata.manifest import Manifest
+from tests.zoo.conftest import QUICK
+from zoo.data import rows as data
+from zoo.evaluation import metrics
+from zoo.evaluation.evaluate import evaluate
+from zoo.evaluation.inference import score
+from zoo.models.load import load_model
+from zoo.run.run_folder import Folder
+from zoo.training.train import train
+
+SHORT = {**QUICK, "epochs": 1, "precision": "32-true", "augment": "none", "tta": "none", "select": "last"}
+
+
+def tensors(run):
+    with safe_open(run.path / "model.safetensors", "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def history(run):
+    return list(csv.DictReader((run.path / "history.csv").read_text().splitlines()))
+
+
+@pytest.fixture(scope="module")
+def plain(manifest_path, tmp_path_factory):
+    return tensors(train(manifest_path, tmp_path_factory.mktemp("plain") / "run", **SHORT))
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *("ema=0.9", "mixup=0.4", "cutmix=1", "sam=0.05", "clip=0.01", "accumulate=2", "layer_decay=0.7", "momentum=0"),
+        *("loss=focal", "smoothing=0.1", "logit_adjustment=1", "sampler=sqrt", "augment=strong", "dropout=0.5"),
+        *("optimiser=adamw", "optimiser=rmsprop", "weight_decay=0.5", "unfreeze=head", "seed=3", "batch=8"),
+        *("schedule=cosine", "schedule=constant", "schedule=exponential", "warmup=1", "min_lr=0.01"),
+    ],
+)
+def test_the_option_changes_what_is_learnt(manifest_path, tmp_path, plain, option):
+    key = option.partition("=")[0]
+    named = {name: value for name, value in SHORT.items() if name != key}
+    changed = tensors(train(manifest_path, tmp_path / "run", **named, options=[option]))
+    assert changed.keys() == plain.keys()
+    assert not all(torch.equal(changed[name], plain[name]) for name in plain)
+    assert all(torch.isfinite(t).all() for t in changed.values())
+
+
+def test_one_step_of_two_batches_is_that_of_one_twice_as_large(manifest_path, tmp_path):
+    """On a net without batch statistics or dropout."""
+    quick = {**SHORT, "backbone": "lenet5", "lr": 0.05}
+    whole = tensors(train(manifest_path, tmp_path / "whole", **{**quick, "batch": 32}))
+    parts = tensors(train(manifest_path, tmp_path / "parts", **quick, options=["accumulate=2"]))
+    assert all(torch.allclose(whole[name], parts[name], atol=1e-4) for name in whole)
+
+
+def test_the_weights_kept_under_ema_are_the_average_and_val_is_scored_with_it(manifest_path, tmp_path):
+    run = train(manifest_path, tmp_path / "run", **{**SHORT, "epochs": 2}, ema=0.99)
+    net, meta = load_model(Folder(run.path).model)
+    rows = data.read_rows(Manifest(manifest_path))
+    val = data.load(rows, {"val": rows.where("val")}, meta.size, meta.channels)["val"]
+    p = score(net, val.pixels, meta.mean, meta.std)
+    assert metrics.log_loss(p, val.hard.numpy()) == pytest.approx(float(history(run)[-1]["val_loss"]), rel=1e-4)
+
+
+def test_plateau_lowers_the_rate_where_val_gets_no_better(manifest_path, tmp_path):
+    options = {"plateau_patience": 0, "plateau_factor": 0.1, "schedule": "plateau"}
+    run = train(manifest_path, tmp_path / "run", **{**SHORT, "epochs": 6}, lr=0.1, options=options)
+    best, expected = math.inf, 0.1
+    for row in history(run):
+        assert float(row["lr"]) == pytest.approx(expected)
+        expected *= 1 if float(row["val_loss"]) < best else 0.1
+        best = min(best, float(row["val_loss"]))
+    assert expected < 0.1
+
+
+def test_last_takes_the_last_epoch_however_it_scores(manifest_path, tmp_path):
+    run = train(manifest_path, tmp_path / "run", **{**SHORT, "epochs": 3}, patience=1)
+    assert run.report["protocol"]["chosen"]["epoch"] == 3
+
+
+def test_a_step_schedule_follows_its_table(manifest_path, tmp_path):
+    options = {"schedule": "step", "step_at": (1, 2), "step_factors": (0.5, 0.1)}
+    run = train(manifest_path, tmp_path / "run", **{**SHORT, "epochs": 3}, lr=0.01, options=options)
+    assert [float(row["lr"]) for row in history(run)] == pytest.approx([0.01, 0.005, 0.001])
+
+
+@pytest.mark.parametrize("targets", ["majority", "probability", "multi_target"])
+def test_the_targets_train(manifest_path, tmp_path, targets):
+    assert train(manifest_path, tmp_path / "run", **SHORT, targets=targets).report["n"] == 48
+
+
+def test_an_mlp_head_with_its_penalty_trains_and_is_read_back(manifest_path, tmp_path):
+    options = {"head_widths": (16, 8), "head_dropout": (0.2, 0.2), "head_norm": True, "head_l2": 1e-3}
+    run = train(manifest_path, tmp_path / "run", **SHORT, head="mlp", options=options)
+    net, meta = load_model(Folder(run.path).model)
+    assert meta.head["widths"] == [16, 8]
+    assert not net.training
+
+
+def test_an_auxiliary_classifier_adds_to_the_loss(manifest_path, tmp_path):
+    quick = {**SHORT, "backbone": "auto_fernet"}
+    run = train(manifest_path, tmp_path / "run", **quick, options={"aux_weight": 0.3})
+    assert run.report["n"] == 48
+
+
+def test_trees_behind_the_net_are_fitted_scored_and_read_back(manifest_path, tmp_path):
+    run = train(manifest_path, tmp_path / "run", **{**SHORT, "epochs": 2}, head="xgboost")
+    assert (run.path / "trees.ubj").is_file()
+    assert 0 <= run.report["linear_head"]["accuracy"] <= 1
+    assert evaluate(run.path)["accuracy"] == run.report["accuracy"]

@@ -1,0 +1,80 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ferdata.errors import BadOption
+from ferdata.manifest import Manifest
+from zoo.data import rows as data
+from zoo.models.build import backbone
+from zoo.options import recipes
+from zoo.options.options import TrainConfig
+from zoo.training import resolve
+
+NONE = {"lr": None, "batch": None}
+
+
+def test_named_options_come_before_set_before_the_recipe_before_the_defaults(tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("[options]\nlr = 0.3\nbatch = 32\nmomentum = 0.5\n")
+    config = resolve.merge("m", str(file), ["batch=64", "ema=0.5"], {"ema": 0.9, "lr": None}, None)
+    assert (config.lr, config.batch, config.momentum, config.ema, config.patience) == (0.3, 64, 0.5, 0.9, 20)
+    assert config.manifest == "m"
+
+
+def test_a_runs_config_is_a_recipe_that_gives_the_same_options_again(tmp_path):
+    config = resolve.merge("m", "khaireddin", ["datasets=ferplus,ckplus", "head_widths=", "seed=4"], {}, None)
+    (tmp_path / "config.toml").write_text(config.toml())
+    assert resolve.merge("m", str(tmp_path / "config.toml"), (), {}, None) == config
+    assert resolve.merge("m", str(tmp_path), (), {}, None) == config
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        ({"pretrained": False}, (False, None, None)),
+        ({"init": "runs/x"}, (False, None, "runs/x")),
+        ({"weights": Path("w.pth")}, (False, "w.pth", None)),
+        ({}, (True, None, None)),
+    ],
+)
+def test_one_source_of_first_weights_takes_the_place_of_the_recipes(given, left):
+    config = resolve.merge("m", "hsemotion", (), given, None)
+    assert (config.pretrained, config.weights, config.init) == left
+
+
+def test_every_recipe_merges():
+    for name in recipes.names():
+        assert resolve.merge("m", name, (), {}, None).manifest == "m"
+
+
+def test_what_is_open_is_filled_in_by_backbone_images_and_batch(manifest_path):
+    rows = data.read_rows(Manifest(manifest_path))
+    where = data.of_split(rows, "crossentropy")
+    filled = resolve.fill(TrainConfig(device="cpu"), backbone("resnet_fer"), rows, where, None)
+    assert (filled.size, filled.channels, filled.batch, filled.optimiser, filled.epochs) == (48, 1, 128, "muon", 30)
+    assert filled.lr == filled.head_lr == 0.003
+    half = resolve.fill(TrainConfig(device="cpu", batch=32, accumulate=2), backbone("resnet_fer"), rows, where, None)
+    assert half.lr == pytest.approx(0.0015)
+    other = resolve.fill(TrainConfig(device="cpu", optimiser="adamw"), backbone("resnet_fer"), rows, where, None)
+    assert other.lr == pytest.approx(1e-3)
+    limited = resolve.fill(TrainConfig(device="cpu", time_limit=60.0), backbone("resnet_fer"), rows, where, None)
+    assert limited.epochs == 60
+    assert np.isfinite(filled.weight_decay)
+    assert resolve.fill(filled, backbone("resnet_fer"), rows, where, None) == filled
+
+
+def test_options_that_differ_on_resuming_are_all_named():
+    before = TrainConfig(lr=0.1)
+    resolve.check_same(before, before, Path("runs/x"))
+    with pytest.raises(BadOption, match=r"seed \(was 0, now 1\)") as error:
+        resolve.check_same(before, replace(before, lr=0.2, seed=1), Path("runs/x"))
+    assert "lr (was 0.1, now 0.2)" in error.value.message
+    merged = resolve.merge("m", "default", (), {"epochs": 9, **NONE}, replace(before, manifest="m"))
+    assert (merged.lr, merged.epochs) == (0.1, 9)
+
+
+def test_a_key_that_is_none_is_refused():
+    with pytest.raises(BadOption, match="lrr"):
+        resolve.merge("m", "default", ["lrr=1"], {}, None)

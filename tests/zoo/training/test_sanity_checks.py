@@ -1,0 +1,165 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from ferdata.errors import BadOption, BrokenRun, Leak
+from ferdata.manifest import Manifest
+from tests.zoo.conftest import QUICK, shape_rows
+from zoo.data import rows as data
+from zoo.evaluation.metrics import prior
+from zoo.options.options import TrainConfig
+from zoo.training import sanity_checks
+from zoo.training.train import train
+
+
+def checked(path, allow=False):
+    rows = data.read_rows(Manifest(path))
+    where = data.of_split(rows, "crossentropy")
+    sanity_checks.check_splits(rows, where)
+    return sanity_checks.check_leak(rows, where, allow)
+
+
+def test_a_clean_manifest_passes(manifest_path):
+    assert checked(manifest_path) == {"val_in_train": 0, "test_in_train": 0, "test_in_val": 0}
+
+
+def test_a_group_on_both_sides_is_refused_with_the_way_out(shapes):
+    rows = shape_rows()
+    rows[-1]["group"] = rows[0]["group"]
+    with pytest.raises(Leak, match="ferdata merge") as error:
+        checked(shapes(rows))
+    assert error.value.message.startswith("1 test and 0 val images")
+
+
+def test_equal_pixels_are_refused_where_no_group_was_filled(shapes):
+    rows = shape_rows(group=None)
+    rows[-1]["shape"] = rows[0]["shape"]
+    with pytest.raises(Leak, match="1 test"):
+        checked(shapes(rows))
+
+
+def test_a_leak_may_be_allowed_and_is_counted(shapes):
+    rows = shape_rows()
+    rows[-1]["group"] = rows[-2]["group"] = rows[0]["group"]
+    assert checked(shapes(rows), allow=True)["test_in_train"] == 2
+
+
+def test_val_and_test_sharing_is_counted_but_not_refused(shapes):
+    rows = shape_rows()
+    first_val = next(r for r in rows if r["split"] == "val")
+    rows[-1]["group"] = first_val["group"]
+    assert checked(shapes(rows))["test_in_val"] == 1
+
+
+@pytest.mark.parametrize(("split", "use"), [("val", "choose"), ("test", "score"), ("train", "learn")])
+def test_a_missing_split_is_refused_with_the_command_that_makes_one(shapes, split, use):
+    with pytest.raises(BadOption, match=f"no {split} split to {use}") as error:
+        checked(shapes([r for r in shape_rows() if r["split"] != split]))
+    assert "--split" in error.value.hint
+
+
+def test_one_class_only_is_refused(shapes):
+    rows = [{**r, "native_label": "happiness"} for r in shape_rows()]
+    with pytest.raises(BadOption, match="one class only"):
+        checked(shapes(rows))
+
+
+def test_pixels_that_were_scaled_twice_are_caught():
+    images = torch.randn(64, 1, 8, 8)
+    sanity_checks.check_scale(images)
+    with pytest.raises(BadOption, match="scaled twice"):
+        sanity_checks.check_scale(images / 255)
+    with pytest.raises(BadOption):
+        sanity_checks.check_scale(images * 255)
+    with pytest.raises(BadOption):
+        sanity_checks.check_scale(images * math.nan)
+
+
+def test_a_loss_that_is_no_number_stops_the_run():
+    sanity_checks.check_loss(1.0, 1)
+    for loss in (math.nan, math.inf):
+        with pytest.raises(BrokenRun, match="epoch 3"):
+            sanity_checks.check_loss(loss, 3)
+    with pytest.raises(BrokenRun) as first:
+        sanity_checks.check_loss(math.nan, 1)
+    assert "so far is kept" not in first.value.hint  # there is none yet
+
+
+def test_the_prior_of_fer2013_is_the_famous_24_percent():
+    counts = [3995, 436, 4097, 7215, 4830, 3171, 4965]
+    found = prior(torch.repeat_interleave(torch.arange(7), torch.tensor(counts)), 7)
+    assert found["majority_share"] == pytest.approx(0.2513, abs=1e-4)
+    assert found["prior_entropy"] == pytest.approx(1.8096, abs=1e-3)
+
+
+def test_a_net_that_answers_with_the_prior_is_stopped_after_two_epochs():
+    baseline = {"majority_share": 0.2513, "prior_entropy": 1.810}
+    spread = np.random.default_rng(0).random((50, 7)).astype(np.float32)
+    seen = [sanity_checks.is_prior(0.2494, 1.8115, spread, baseline)]  # a real log's figures
+    sanity_checks.check_collapse(seen, 0.2494, 1.8115, baseline)
+    seen.append(sanity_checks.is_prior(0.2461, 1.8113, spread, baseline))
+    with pytest.raises(BrokenRun, match="scaled twice"):
+        sanity_checks.check_collapse(seen, 0.2461, 1.8113, baseline)
+
+
+def test_a_net_that_says_the_same_of_every_picture_is_found_whatever_its_loss():
+    same = np.tile(np.float32([0.5, 0.3, 0.2]), (10, 1))
+    assert sanity_checks.is_prior(0.1, 9.9, same, {"majority_share": 0.4, "prior_entropy": 1.0})
+
+
+def test_a_net_that_learns_is_let_be():
+    baseline = {"majority_share": 0.25, "prior_entropy": 1.81}
+    spread = np.random.default_rng(0).random((50, 7)).astype(np.float32)
+    sanity_checks.check_collapse([sanity_checks.is_prior(0.41, 1.52, spread, baseline)] * 5, 0.41, 1.52, baseline)
+
+
+def found(path):
+    rows = data.read_rows(Manifest(path))
+    return rows, data.of_split(rows, "crossentropy")
+
+
+def test_a_class_that_only_test_has_is_refused_by_name_and_count(shapes):
+    rows = [r for r in shape_rows() if r["split"] != "train" or r["native_label"] != "anger"]
+    with pytest.raises(BadOption, match=r"no image of anger \(10 in val, 12 in test\)") as error:
+        sanity_checks.check_classes(*found(shapes(rows)))
+    assert "ferdata split" in error.value.hint
+
+
+def test_classes_that_nobody_has_are_said(manifest_path):
+    assert sanity_checks.check_classes(*found(manifest_path)) == [
+        "No image of sadness, disgust, fear, contempt in any split: the net will never say it."
+    ]
+
+
+def test_a_val_too_small_to_choose_on_is_refused_and_a_small_one_said_with_its_interval():
+    assert sanity_checks.check_val(385, "accuracy") == []
+    assert sanity_checks.check_val(40, "accuracy")[0].startswith(
+        "Val has 40 images, so that an accuracy on it is known to"
+    )
+    assert "15 points" in sanity_checks.check_val(40, "accuracy")[0]
+    with pytest.raises(BadOption, match="about 22 points") as error:
+        sanity_checks.check_val(19, "accuracy")
+    assert "--select last" in error.value.hint
+    assert sanity_checks.check_val(19, "last") == []
+
+
+def test_memory_that_is_not_enough_names_the_batch_and_what_to_try():
+    config = TrainConfig(size=48, device="cpu", precision="32-true")
+    with pytest.raises(BadOption, match="batch of 128 images of 48 px") as error, sanity_checks.memory(config):
+        torch.empty(1 << 50)  # a petabyte: the allocator's own error
+    assert "--batch 64 --set accumulate=2" in error.value.hint
+    with pytest.raises(RuntimeError, match="something else"), sanity_checks.memory(config):
+        raise RuntimeError("something else")
+
+
+def test_a_scale_that_is_off_is_found_in_a_run_that_begins_with_anothers_mean(shapes, trained, tmp_path):
+    """The double rescale: pictures divided by 255 before they are stored, and normalised once more."""
+    rows = shape_rows()
+    for i, row in enumerate(rows):
+        row["pixels"] = np.random.default_rng(i).integers(0, 2, (32, 32)).astype(np.uint8)
+    path = shapes(rows)
+    with pytest.raises(BadOption, match="scaled twice"):
+        train(path, tmp_path / "run", **QUICK, init=trained.path)
+    assert not (tmp_path / "run").exists()

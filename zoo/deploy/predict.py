@@ -1,0 +1,305 @@
+"""Labels for pictures, folders and films: the faces in each, one prediction a face; what shows none is told."""
+
+import io
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from ferdata.errors import AlreadyExists, BadOption
+from ferdata.images import UnreadableImage, decode
+from ferdata.images.alignment import NO_FACE
+from ferdata.images.detectors import Box
+from ferdata.manifest import KEY, check_output
+from ferdata.manifest.safe_paths import must_be_file
+from ferdata.running import progress
+from ferdata.schema import IMAGE_SUFFIXES, is_image
+from zoo.deploy import preprocess, video
+from zoo.deploy.preprocess import Cut, Cutter
+from zoo.evaluation.inference import check_tta, score
+from zoo.models.load import load_model
+from zoo.run import model_file
+from zoo.run.device import resolve
+from zoo.run.run_folder import Folder, write_whole
+
+CHUNK = 256  # pictures whose faces are held at once
+LARGE = 4  # times the net's own size: a picture that is hardly a crop
+TABLES = (".parquet", ".csv")
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one face; of a picture without one, or that could not be read, one too, with no label.
+
+    `probabilities` go from class to 0..1, in the model's class order, and sum to 1. `box` is x, y, width, height in the
+    picture's pixels and `score` the detector's, None where the whole picture was taken for a face; `size` the
+    picture's width and height. `frame` (from 0) and `seconds` are of films. `error` says why there is no label: NO_FACE
+    (`no_face`), or why it could not be read.
+    """
+
+    path: Path
+    label: str | None
+    probabilities: dict[str, float]
+    error: str | None = None
+    box: Box | None = None
+    score: float | None = None
+    size: tuple[int, int] | None = None
+    frame: int | None = None
+    seconds: float | None = None
+
+    @property
+    def runner_up(self) -> str | None:
+        """The second most probable class."""
+        ranked = sorted(self.probabilities, key=self.probabilities.__getitem__, reverse=True)
+        return ranked[1] if len(ranked) > 1 else None
+
+
+class Predictor:
+    """A run that is ready to look at pictures: its net, what it was fed with, and who looks for faces."""
+
+    def __init__(
+        self,
+        run: str | Path,
+        device: str = "auto",
+        tta: str | None = None,
+        detect: str | None = None,
+        model: str | Path | None = None,
+        margin: float | None = None,
+        scenes: bool = False,
+    ) -> None:
+        """Load a run; the options are `predict`'s. With `scenes` a detector looks in any case but `detect` none."""
+        folder = Folder(Path(run))
+        folder.must_exist()
+        if tta is not None:
+            check_tta(tta)
+        self.meta = model_file.read_meta(folder.model)
+        find = preprocess.or_any(self.meta, detect) if scenes else detect
+        self.cut = Cutter(self.meta, find, model, margin)
+        self.tta = self.meta.tta if tta is None else tta
+        where, _ = resolve(device, "32-true")
+        self.net = load_model(folder.model)[0].to(where)
+
+    def watching(self, detect: str | None, model: str | Path | None, margin: float | None) -> "Predictor":
+        """Return the same for scenes: a detector looks in any case but `detect` none."""
+        other = copy(self)
+        other.cut = Cutter(self.meta, preprocess.or_any(self.meta, detect), model, margin)
+        return other
+
+    def label(self, cuts: Sequence[Cut]) -> list[dict[str, float]]:
+        """Return the probabilities of each face, by class, under the run's temperature."""
+        if not cuts:
+            return []
+        meta = self.meta
+        stack = np.stack([cut.pixels for cut in cuts])
+        p = score(self.net, stack, meta.mean, meta.std, self.tta, meta.temperature)
+        return [dict(zip(meta.classes, row, strict=True)) for row in p.tolist()]
+
+    def __call__(self, looked: Iterable["Looked"]) -> list[Prediction]:
+        """Return the predictions for the faces of some pictures, in order."""
+        whole = list(looked)
+        told = iter(self.label([cut for one in whole for cut in one.cuts]))
+        done: list[Prediction] = []
+        for one in whole:
+            done += [_told(one.about, cut, next(told)) for cut in one.cuts] or [one.about]
+        return done
+
+    def look(self, image: NDArray[np.integer], about: Prediction) -> "Looked":
+        """Cut the faces out of a decoded image; `about` is what is known of it."""
+        cuts = self.cut(image)
+        sized = replace(about, size=(image.shape[1], image.shape[0]), error=None if cuts else NO_FACE)
+        return Looked(sized, cuts)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A picture that was looked at: what is known of it, and its faces."""
+
+    about: Prediction
+    cuts: Sequence[Cut] = ()
+
+
+def predict(
+    run: str | Path,
+    paths: Sequence[str | Path],
+    device: str = "auto",
+    tta: str | None = None,
+    detect: str | None = None,
+    model: str | Path | None = None,
+    margin: float | None = None,
+    every: int = 5,
+    out: str | Path | None = None,
+    force: bool = False,
+) -> list[Prediction]:
+    """Predict for each face in `paths`, pictures, films, or folders of them, in order; folders in order of name.
+
+    Faces are found and cut as the run's training set was by `ferdata align`. A run trained on crops as published takes
+    a picture for a face, unless `detect` is haar or yunet, which cut the box with `margin` (a share of it, on every
+    side); in films something always looks, since a frame is no crop. `detect` none takes everything for faces. `model`
+    is YuNet's file. Of films, every `every`-th frame. `tta` as in evaluate. `out` is a table to write (.parquet or
+    .csv), over an earlier one with `force`. Raises BrokenRun, MissingModel, CannotWrite, AlreadyExists, and BadOption
+    if there is no picture at all.
+    """
+    if every < 1:
+        raise BadOption(f"--every is {every}.", "Give a number of frames, 1 for all of them.")
+    if out is not None:
+        _check_table(Path(out), force)
+    files = find(paths)
+    films = {path for path in files if video.is_video(path)}
+    predictor = Predictor(run, device, tta, detect, model, margin, scenes=len(films) == len(files))
+    done = list(_pictures(predictor, [path for path in files if path not in films]))
+    watcher = predictor.watching(detect, model, margin) if films else predictor
+    for film in sorted(films):
+        done += _film(watcher, film, every)
+    order = {path: i for i, path in enumerate(files)}
+    done.sort(key=lambda p: order[p.path])
+    if out is not None:
+        save(Path(out), done, predictor.meta.classes)
+    return done
+
+
+def find(paths: Sequence[str | Path]) -> list[Path]:
+    """Return the named files, and for a folder every picture and film below it, by suffix, each once.
+
+    Raises BadOption if that is none.
+    """
+    files: dict[Path, None] = {}
+    for path in map(Path, paths):
+        below = sorted(path.rglob("*")) if path.is_dir() else None
+        for file in [path] if below is None else below:
+            if below is None or ((is_image(file.name) or video.is_video(file)) and not file.is_dir()):
+                files[file] = None
+    if not files:
+        raise BadOption(
+            f"There is no picture in {', '.join(map(str, paths)) or 'an empty list'}.",
+            f"Name pictures ({', '.join(sorted(IMAGE_SUFFIXES))}), films ({', '.join(sorted(video.SUFFIXES))}), "
+            "or folders of them.",
+        )
+    return list(files)
+
+
+def _text(path: Path) -> str:
+    """Return a path as a table holds it; bytes of a name that are no UTF-8 are spelt out."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def _pictures(predictor: Predictor, files: Sequence[Path]) -> Iterator[Prediction]:
+    """Yield the predictions for picture files: read and looked at by several threads, labelled together."""
+
+    def look(path: Path) -> Looked:
+        about = Prediction(path, None, {})
+        try:
+            must_be_file(path)
+            return predictor.look(decode(path.read_bytes()), about)
+        except UnreadableImage as error:
+            return Looked(replace(about, error=str(error)))
+        except OSError as error:
+            return Looked(replace(about, error=error.strerror or str(error)))
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool, progress.bar("Predicting", len(files), "images") as advance:
+        for start in range(0, len(files), CHUNK):
+            chunk = files[start : start + CHUNK]
+            yield from predictor(pool.map(look, chunk))
+            advance(len(chunk))
+
+
+def _film(predictor: Predictor, path: Path, every: int) -> Iterator[Prediction]:
+    """Yield the predictions for every `every`-th frame of a film, and, where it ends too early, that it does."""
+    about = Prediction(path, None, {})
+    pending: list[Looked] = []
+    error = None
+    try:
+        film = video.Film(path)
+        with progress.bar(f"Watching {path.name}", (film.frames + every - 1) // every or None, "frames") as advance:
+            for frame in film.every(every):
+                pending.append(predictor.look(frame.pixels, replace(about, frame=frame.index, seconds=frame.seconds)))
+                advance(1)
+                if len(pending) == CHUNK:
+                    yield from predictor(pending)
+                    pending = []
+    except UnreadableImage as wrong:
+        error = str(wrong)
+    except OSError as wrong:
+        error = wrong.strerror or str(wrong)
+    yield from predictor(pending)
+    if error is not None:
+        yield replace(about, error=error)
+
+
+def _told(about: Prediction, cut: Cut, p: dict[str, float]) -> Prediction:
+    return replace(about, label=max(p, key=p.__getitem__), probabilities=p, box=cut.box, score=cut.score)
+
+
+def tally(predictions: Sequence[Prediction], size: int = 0) -> dict[str, Any]:
+    """Count what was found: `pictures` (frames of films among them), `faces`, `no_face`, `unread`, `labels`.
+
+    `large` are the pictures, taken whole for a face, that are LARGE times a net's `size`.
+    """
+    seen = {(p.path, p.frame) for p in predictions if p.size is not None}
+    whole = [p for p in predictions if p.label is not None and p.box is None and p.size is not None]
+    return {
+        "pictures": len(seen),
+        "faces": sum(p.label is not None for p in predictions),
+        "no_face": sum(p.error == NO_FACE for p in predictions),
+        "unread": sum(p.error not in (None, NO_FACE) for p in predictions),
+        "large": sum(min(p.size or (0, 0)) >= LARGE * size for p in whole) if size else 0,
+        "labels": dict(Counter(p.label for p in predictions if p.label is not None).most_common()),
+    }
+
+
+def _check_table(path: Path, force: bool) -> None:
+    if path.suffix.lower() not in TABLES:
+        raise BadOption(f"--out cannot be {path}.", "Name a .parquet or a .csv file.")
+    check_output(path, force)
+    if _is_ours(path):
+        raise AlreadyExists(
+            f"{path} is a manifest, or a run's own predictions, and is not replaced even with --force.",
+            "Choose another --out.",
+        )
+
+
+def _is_ours(path: Path) -> bool:
+    """Say whether the file is a manifest or a run's predictions, by the metadata that both carry."""
+    try:
+        return KEY in (pq.read_metadata(path).metadata or {})
+    except (OSError, pa.ArrowException):  # not there, or no Parquet
+        return False
+
+
+def save(path: Path, predictions: Sequence[Prediction], classes: Sequence[str]) -> None:
+    """Write a row per prediction, .parquet or .csv, whole or not at all; `p_<class>` is a class's probability.
+
+    Raises CannotWrite.
+    """
+    from pyarrow import csv, parquet
+
+    boxes = [p.box or (None,) * 4 for p in predictions]
+    sizes = [p.size or (None,) * 2 for p in predictions]
+    number, whole = pa.float64(), pa.int64()
+    table = pa.table(
+        {
+            "path": pa.array([_text(p.path) for p in predictions], pa.string()),
+            "frame": pa.array([p.frame for p in predictions], whole),
+            "seconds": pa.array([p.seconds for p in predictions], number),
+            "label": pa.array([p.label for p in predictions], pa.string()),
+            "error": pa.array([p.error for p in predictions], pa.string()),
+            **{name: pa.array([size[i] for size in sizes], whole) for i, name in enumerate(("width", "height"))},
+            **{f"box_{name}": pa.array([box[i] for box in boxes], number) for i, name in enumerate("xywh")},
+            "score": pa.array([p.score for p in predictions], number),
+            **{f"p_{c}": pa.array([p.probabilities.get(c) for p in predictions], pa.float32()) for c in classes},
+        }
+    )
+    held = io.BytesIO()
+    if path.suffix.lower() == ".csv":
+        csv.write_csv(table, held)
+    else:
+        parquet.write_table(table, held, compression="zstd")
+    write_whole(path, held.getvalue())

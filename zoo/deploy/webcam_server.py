@@ -1,0 +1,204 @@
+"""A page with the camera, for this computer only: frames come in over HTTP, the faces in them go back.
+
+Bound to 127.0.0.1, and still every request is mistrusted: another web page may be made to send some here. So the Host
+must be ours (else a foreign name that resolves to 127.0.0.1 would do), a foreign Origin is refused, pictures have a
+limit, and there are no files but the page's own.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from ferdata.errors import BadOption
+from ferdata.images import UnreadableImage, decode
+from ferdata.labels import COLOURS
+from zoo.deploy.predict import Prediction, Predictor
+
+ADDRESS = "127.0.0.1"
+LARGEST = 16 << 20  # bytes of a picture
+PATIENCE = 10  # seconds that a connection may say nothing
+SPARE = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")  # for classes that are no basic emotion
+FILES = {
+    "/": ("index.html", "text/html"),
+    "/page.css": ("page.css", "text/css"),
+    "/page.js": ("page.js", "text/javascript"),
+}
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data: blob:; media-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
+    "Cache-Control": "no-store",
+}
+
+
+def serve(
+    run: str | Path,
+    port: int = 8765,
+    device: str = "auto",
+    tta: str | None = None,
+    detect: str | None = None,
+    model: str | Path | None = None,
+    margin: float | None = None,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Serve the page until Ctrl-C. `port` 0 takes any that is free; the other options are those of `predict`.
+
+    A camera shows scenes, so a detector looks for faces unless `detect` is none. `say` is told the address. Raises
+    BrokenRun, MissingModel, and BadOption for a port that is taken.
+    """
+    predictor = Predictor(run, device, tta, detect, model, margin, scenes=True)
+    with Page(predictor, Path(run).resolve().name, port) as page:
+        say(f"{page.url}\nOpen it in a browser on this computer. Ctrl-C ends it.")
+        try:
+            page.serve_forever(poll_interval=0.2)
+        except KeyboardInterrupt:
+            say("Ended.")
+
+
+class Page(ThreadingHTTPServer):
+    """The server. One picture is looked at at a time: the net takes all cores, and memory has a bound."""
+
+    daemon_threads = True  # a browser that holds a connection open does not hold up the end
+
+    def __init__(self, predictor: Predictor, name: str, port: int) -> None:
+        """Bind to 127.0.0.1. Raises BadOption if the port is taken or not allowed."""
+        try:
+            super().__init__((ADDRESS, port), Handler)
+        except OSError as error:
+            reason = error.strerror or error
+            raise BadOption(f"Port {port} cannot be had: {reason}.", "Add --port 0 for any that is free.") from None
+        self.predictor, self.turn = predictor, threading.Lock()
+        self.url = f"http://{ADDRESS}:{self.server_port}"
+        hosts = (ADDRESS, "localhost")
+        self.hosts = {f"{host}:{self.server_port}" for host in hosts} | (
+            set(hosts) if self.server_port == 80 else set()
+        )
+        self.origins = {f"http://{host}" for host in self.hosts}
+        folder = resources.files("zoo.deploy") / "page"
+        self.files = {path: (folder.joinpath(name).read_bytes(), kind) for path, (name, kind) in FILES.items()}
+        self.about = about(predictor, name)
+
+    def faces(self, data: bytes) -> dict[str, Any]:
+        """Return the faces in an encoded picture, as the page draws them. Raises UnreadableImage."""
+        with self.turn:
+            began = time.perf_counter()
+            image = decode(data)
+            told = self.predictor([self.predictor.look(image, Prediction(Path(), None, {}))])
+            spent = time.perf_counter() - began
+        return {
+            "width": image.shape[1],
+            "height": image.shape[0],
+            "faces": [
+                {"label": p.label, "probabilities": p.probabilities, "box": p.box, "score": p.score}
+                for p in told
+                if p.label is not None
+            ],
+            "milliseconds": round(1000 * spent, 1),
+        }
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a browser that has gone; anything else is a bug, and shown."""
+        import sys
+
+        if not isinstance(sys.exception(), ConnectionError | TimeoutError):
+            super().handle_error(request, client_address)
+
+
+def about(predictor: Predictor, name: str) -> dict[str, Any]:
+    """Return what the page says of the run: classes in order, a colour for each, who looks for faces."""
+    meta = predictor.meta
+    spare = iter(SPARE * len(meta.classes))
+    colours = {c: COLOURS[c] if c in COLOURS else next(spare) for c in meta.classes}
+    return {
+        "run": name,
+        "backbone": meta.backbone,
+        "classes": meta.classes,
+        "colours": colours,
+        "detector": predictor.cut.detector,
+        "size": meta.size,
+    }
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers GET for the page's own files, and POST for the faces in one picture."""
+
+    protocol_version = "HTTP/1.1"
+    server_version, sys_version = "ferdata", ""
+    timeout = PATIENCE
+    server: Page
+
+    def do_GET(self) -> None:
+        """Send one of the page's files, or what there is to know of the run."""
+        if not self._ours():
+            return
+        if self.path == "/about":
+            self._send(HTTPStatus.OK, self.server.about)
+        elif self.path in self.server.files:
+            data, kind = self.server.files[self.path]
+            self._reply(HTTPStatus.OK, data, f"{kind}; charset=utf-8")
+        else:
+            self._refuse(HTTPStatus.NOT_FOUND, "There is no such page.")
+
+    def do_POST(self) -> None:
+        """Take a picture, and send back the faces in it."""
+        if not self._ours():
+            return
+        if self.path != "/faces":
+            return self._refuse(HTTPStatus.NOT_FOUND, "There is no such page.")
+        # A foreign page can send plain forms without asking first, but nothing of this type.
+        if not self.headers.get("Content-Type", "").startswith("image/"):
+            return self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send a picture, image/jpeg or image/png.")
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()):
+            return self._refuse(HTTPStatus.LENGTH_REQUIRED, "Say how long the picture is.")
+        if int(length) > LARGEST:
+            return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Pictures have {LARGEST >> 20} MB at most.")
+        data = self.rfile.read(int(length))
+        try:
+            self._send(HTTPStatus.OK, self.server.faces(data))
+        except UnreadableImage as error:
+            self._send(HTTPStatus.BAD_REQUEST, {"error": f"The picture cannot be read: {error}"})
+
+    def _ours(self) -> bool:
+        """Return whether the request is for this address and from its page; else it has been refused."""
+        if self.headers.get_all("Host", []) not in [[host] for host in self.server.hosts]:
+            self._refuse(HTTPStatus.MISDIRECTED_REQUEST, f"This is {self.server.url} and nothing else.")
+        elif self.headers.get("Origin", self.server.url) not in self.server.origins or self.headers.get(
+            "Sec-Fetch-Site", "none"
+        ) not in ("none", "same-origin"):
+            self._refuse(HTTPStatus.FORBIDDEN, "Another site has no business here.")
+        else:
+            return True
+        return False
+
+    def _refuse(self, status: HTTPStatus, reason: str) -> None:
+        """Answer with an error and end the connection: what was sent along has not been read."""
+        self.close_connection = True
+        self._send(status, {"error": reason})
+
+    def _send(self, status: HTTPStatus, value: Any) -> None:
+        self._reply(status, json.dumps(value, ensure_ascii=False).encode(), "application/json; charset=utf-8")
+
+    def _reply(self, status: HTTPStatus, data: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its name there
+        """Keep no log: a line per frame is of no use to anyone."""

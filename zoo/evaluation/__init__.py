@@ -1,0 +1,1 @@
+"""How good a run is, and how sure that may be said: scores, intervals, parts, comparisons, pictures."""

@@ -1,0 +1,293 @@
+"""Runs side by side on the same test rows: is the difference real, or would other faces have turned it round?"""
+
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse, stats
+
+from ferdata.errors import BadOption
+from ferdata.schema import SPLITS
+from zoo.evaluation import confidence, metrics, predictions
+from zoo.evaluation.predictions import Predictions
+
+ALPHA = 1 - confidence.LEVEL
+FLIPS = 10_000  # of signs, where images of one person are not independent
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A run's predictions on the rows compared, its report where it has one, and what makes it no fair figure."""
+
+    name: str
+    rows: Predictions
+    report: dict[str, Any]
+    marks: tuple[str, ...]
+
+
+def compare(
+    runs: Sequence[str | Path],
+    split: str = "test",
+    by: str = "accuracy",
+    bootstrap: int = 2000,
+    shared: bool = False,
+) -> dict[str, Any]:
+    """Compare the runs, each with each, on the rows of a split, and say in a sentence whether they differ.
+
+    A run is its folder, of one training or of folds, or a Parquet file of `ferdata evaluate --save-predictions`.
+    Nothing is computed anew: their `predictions.parquet` are read. `by` is the figure that is decided on. All must be
+    scored on the same rows, with the same targets and classes in the same order; `shared` keeps to the rows that all
+    of them have. Returns `runs`, a row of figures each; `pairs`, the tests; `answer`, the sentence.
+
+    A pair is tested by McNemar's exact test (McNemar 1947), and a bootstrap of the paired difference over `bootstrap`
+    draws of images, or of what belongs together. With more than two runs the p-values are Holm's. Raises BadOption,
+    and BrokenRun for a run without predictions.
+    """
+    if by not in metrics.HEADLINES:
+        raise BadOption(f"--by cannot be {by!r}.", f"Choose one of {', '.join(metrics.HEADLINES)}.")
+    if split not in (*SPLITS, "all"):
+        raise BadOption(f"There is no split {split!r}.", f"Choose one of {', '.join(SPLITS)} or all.")
+    if len(runs) < 2:
+        raise BadOption(f"{len(runs)} run is not enough to compare.", "Name two runs or more.")
+    scored = aligned([_read(Path(run), split) for run in runs], shared)
+    scored = [Scored(one.name, one.rows, one.report, _marks(one, scored)) for one in scored]
+    pairs = [_pair(a, b, by, bootstrap) for a, b in itertools.combinations(scored, 2)]
+    for pair, p in zip(pairs, confidence.holm([pair["p"] for pair in pairs]), strict=True):
+        pair["p_corrected"] = p
+        pair["real"] = p < ALPHA and not _holds_zero(pair["interval"])
+    rows = scored[0].rows
+    units = len(np.unique(rows.clusters))
+    return {
+        "split": split,
+        "by": by,
+        "n": len(rows),
+        "units": units,
+        "unit": metrics.unit(units, len(rows)),
+        "runs": [_row(one, bootstrap) for one in scored],
+        "pairs": pairs,
+        "correction": "holm" if len(pairs) > 1 else None,
+        "answer": _answer(scored, pairs, by),
+    }
+
+
+def _read(run: Path, split: str) -> Scored:
+    """Read a run's predictions of a split, and its report if there is one."""
+    folder = run.is_dir() or not run.suffix
+    rows = predictions.read(run / predictions.NAME if folder else run)
+    keep = rows.at(np.flatnonzero((rows.split == split) | (split == "all")))
+    if not len(keep):
+        there = ", ".join(np.unique(rows.split).tolist())
+        raise BadOption(f"{run} has no predictions of {split}; it has {there}.", f"Name another --split: {there}.")
+    file = run / "report.json"
+    report = json.loads(file.read_text(encoding="utf-8")) if folder and file.is_file() else {}
+    return Scored(str(run), keep, report, ())
+
+
+def aligned(scored: Sequence[Scored], shared: bool) -> list[Scored]:
+    """Return the runs with their rows in the same order. Raises BadOption where they were scored on different ones."""
+    first = scored[0]
+    for other in scored[1:]:
+        if other.rows.classes != first.rows.classes:
+            raise BadOption(
+                f"The classes of {first.name} are {', '.join(first.rows.classes)}; "
+                f"those of {other.name} are {', '.join(other.rows.classes)}.",
+                "Only runs with the same classes, in the same order, can be compared: train them under one taxonomy.",
+            )
+    common = set(first.rows.sample_id.tolist()).intersection(*(one.rows.sample_id.tolist() for one in scored[1:]))
+    for other in scored:
+        if not shared and (len(other.rows) != len(common) or len(first.rows) != len(common)):
+            raise BadOption(_strangers(scored, common), "Add --shared to compare on the rows that all of them have.")
+    if not common:
+        raise BadOption("The runs have no row in common.", "Evaluate them on the same manifest and split.")
+    kept = []
+    for one in scored:
+        where = np.flatnonzero(np.isin(one.rows.sample_id, list(common)))
+        rows = one.rows.at(where[np.argsort(one.rows.sample_id[where], kind="stable")])
+        kept.append(Scored(one.name, rows, one.report, one.marks))
+    for other in kept[1:]:
+        if moved := int((other.rows.true != kept[0].rows.true).sum()):
+            raise BadOption(
+                f"{moved:,} of the {len(common):,} rows have another target in {other.name} than in {kept[0].name}.",
+                "Their labels were reviewed or derived anew in between: evaluate both runs on one manifest with "
+                "`ferdata evaluate RUN --manifest M --save-predictions F.parquet`, and compare those files.",
+            )
+    return kept
+
+
+def _strangers(scored: Sequence[Scored], common: set[str]) -> str:
+    """Return in words which rows not all of the runs were scored on."""
+    counts = ", ".join(f"{one.name} on {len(one.rows):,}" for one in scored)
+    lonely, owner = next((row, one.name) for one in scored for row in one.rows.sample_id.tolist() if row not in common)
+    return (
+        f"The runs were scored on different rows: {counts}; {len(common):,} are the same. "
+        f"{lonely}, for one, is in {owner} but not in every run."
+    )
+
+
+def _marks(one: Scored, scored: Sequence[Scored]) -> tuple[str, ...]:
+    """Return, in words, what keeps a run's figures from being taken at their word beside the others'."""
+    marks, protocol = [], one.report.get("protocol", {})
+    if not one.report:
+        marks.append("no report: whether its test leaked is not known")
+    leak = protocol.get("leak_check") or {}
+    if leak.get("test_in_train"):
+        marks.append(f"LEAK: {leak['test_in_train']:,} test images have their like in train")
+    if leak.get("val_in_train"):
+        marks.append(f"{leak['val_in_train']:,} val images have their like in train")
+    ways = {other.report["protocol"].get("selection") for other in scored if "protocol" in other.report}
+    if len(ways) > 1:
+        marks.append(f"chosen by {protocol.get('selection', 'nobody knows what')}")
+    prints = {str(other.rows.facts.get("fingerprint")) for other in scored}
+    if len(prints) > 1:
+        marks.append(f"another manifest ({str(one.rows.facts.get('fingerprint'))[:8]})")
+    return tuple(marks)
+
+
+def _row(one: Scored, bootstrap: int) -> dict[str, Any]:
+    """Return a run's line of the table."""
+    rows = one.rows
+    figures = metrics.score(rows.probabilities, rows.true, rows.classes, rows.clusters, bootstrap)
+    return {
+        "run": one.name,
+        "backbone": one.report.get("backbone"),
+        "parameters": one.report.get("parameters"),
+        **{name: figures[name] for name in (*metrics.HEADLINES, "ece", "log_loss")},
+        "intervals": {name: figures["confidence_intervals"][name] for name in metrics.HEADLINES},
+        "marks": list(one.marks),
+    }
+
+
+def _pair(a: Scored, b: Scored, by: str, bootstrap: int) -> dict[str, Any]:
+    """Return the tests of run `b` against run `a`."""
+    gain = gained(a.rows, b.rows)
+    only = [int((gain < 0).sum()), int((gain > 0).sum())]
+    difference, drawn = paired([a.rows], [b.rows], by, bootstrap)
+    together = len(np.unique(a.rows.clusters)) < len(a.rows)
+    # Where images belong together, or another figure is asked for, McNemar's test does not answer the question.
+    by_image = by == "accuracy" and not together
+    mcnemar = exact_mcnemar(*only)
+    p = mcnemar if by_image else sign_flips(gain, a.rows.clusters) if by == "accuracy" else two_sided(drawn)
+    return {
+        "a": a.name,
+        "b": b.name,
+        "difference": difference,
+        "interval": confidence.percentile(drawn),
+        "only_a_right": only[0],
+        "only_b_right": only[1],
+        "mcnemar_p": mcnemar,
+        "p": p,
+        "test": "McNemar, exact" if by_image else "sign flips of groups" if by == "accuracy" else "bootstrap",
+    }
+
+
+def exact_mcnemar(only_a: int, only_b: int) -> float:
+    """Return the two-sided exact p of McNemar's test: a fair coin for each image that only one of the two has right."""
+    both = only_a + only_b
+    return float(stats.binomtest(only_a, both, 0.5).pvalue) if both else 1.0
+
+
+def gained(a: Predictions, b: Predictions) -> NDArray[np.int64]:
+    """Return 1 for each row that only `b` has right, -1 for one that only `a` has, else 0, int64 (n,)."""
+    first, second = ((one.probabilities.argmax(1) == one.true).astype(np.int64) for one in (a, b))
+    return np.asarray(second - first)
+
+
+def sign_flips(gain: NDArray[Any], clusters: NDArray[np.int64], seed: int = 0) -> float:
+    """Return the two-sided p of a paired permutation test over clusters; `gain` (n,) is what each image is better by.
+
+    Under no difference the two runs may be swapped in each cluster as a whole (Fisher's randomisation test). With one
+    image per cluster, and gains of 1, 0 and -1, it is McNemar's test.
+    """
+    sums = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=gain)
+    sums = sums[np.abs(sums) > 1e-9]
+    if not len(sums):
+        return 1.0
+    random = np.random.default_rng(seed)
+    seen, beyond, step = abs(sums.sum()), 0, max(1, confidence.CELLS // len(sums))
+    for start in range(0, FLIPS, step):
+        signs = random.integers(0, 2, (min(step, FLIPS - start), len(sums))) * 2 - 1
+        beyond += int((np.abs(signs @ sums) >= seen - 1e-9).sum())
+    return (beyond + 1) / (FLIPS + 1)
+
+
+def paired(
+    a: Sequence[Predictions], b: Sequence[Predictions], by: str, draws: int, seed: int = 0
+) -> tuple[float, NDArray[np.float64]]:
+    """Return how much better `b` is than `a` by the figure `by`, and that of each bootstrap draw (draws,).
+
+    Each side is one or more runs on the same rows in the same order (seeds, say), whose figures are averaged. A draw
+    takes the same clusters for every run, so that what is hard for all cancels out.
+    """
+    count = len(a[0].classes)
+    cells = [_cells(one) for one in (*a, *b)]
+    sums = confidence.by_cluster(sparse.csr_array(sparse.hstack(cells, format="csr")), a[0].clusters)
+    whole = np.asarray(sums.sum(0))[None]
+    drawn = np.concatenate([whole, confidence.resample(sums, draws, seed)])
+    figures = metrics.headlines(drawn.reshape(len(drawn), len(cells), count, count))[by]
+    gain = figures[:, len(a) :].mean(1) - figures[:, : len(a)].mean(1)
+    return float(gain[0]), gain[1:]
+
+
+def _cells(rows: Predictions) -> sparse.csr_array:
+    """Return the cell of the confusion matrix that each row is in, one-hot (n, classes^2)."""
+    n, count = rows.probabilities.shape
+    cell = rows.true * count + rows.probabilities.argmax(1)
+    return sparse.csr_array((np.ones(n), cell, np.arange(n + 1)), shape=(n, count * count))
+
+
+def two_sided(drawn: NDArray[np.float64]) -> float:
+    """Return the two-sided p of no difference from bootstrap draws of it: twice the share on the smaller side of 0."""
+    below, above = (int((side >= 0).sum()) for side in (-drawn, drawn))
+    return min(1.0, 2 * (min(below, above) + 1) / (len(drawn) + 1))
+
+
+def _holds_zero(interval: list[float] | None) -> bool:
+    return interval is None or interval[0] <= 0 <= interval[1]
+
+
+def points(difference: float) -> str:
+    """Return a difference of shares in points, such as +0.42."""
+    return f"{100 * difference:+.2f}"
+
+
+def _answer(scored: Sequence[Scored], pairs: Sequence[dict[str, Any]], by: str) -> str:
+    """Return one plain sentence on whether the differences are real."""
+    leaked = [one.name for one in scored if any("LEAK" in mark for mark in one.marks)]
+    but = f" But the test of {', '.join(leaked)} leaked, so that this settles nothing." if leaked else ""
+    if len(pairs) == 1:
+        return _of_pair(pairs[0], by, len(scored[0].rows)) + but
+    real = [pair for pair in pairs if pair["real"]]
+    if not real:
+        return (
+            f"None of the {len(pairs)} differences in {metrics.CALLED[by]} is shown to be real on these "
+            f"{len(scored[0].rows):,} images.{but}"
+        )
+    told = "; ".join(
+        f"{better} over {worse} by {points(abs(pair['difference']))[1:]} points"
+        for pair in real
+        for better, worse in [(pair["b"], pair["a"]) if pair["difference"] > 0 else (pair["a"], pair["b"])]
+    )
+    rest = len(pairs) - len(real)
+    others = f" The other {rest} may be chance." if rest else ""
+    return f"Real in {metrics.CALLED[by]}, after Holm's correction for {len(pairs)} pairs: {told}.{others}{but}"
+
+
+def _of_pair(pair: dict[str, Any], by: str, n: int) -> str:
+    a, b, (low, high), p = pair["a"], pair["b"], pair["interval"], pair["p_corrected"]
+    size, figure = points(pair["difference"]), metrics.CALLED[by]
+    if pair["real"]:
+        verdict = "better" if pair["difference"] > 0 else "worse"
+        return (
+            f"Yes: {b} is {verdict} than {a}, {size} points of {figure} "
+            f"({points(low)} to {points(high)}, p = {p:.2g}): "
+            "these two nets, that is; other seeds may do otherwise."
+        )
+    return (
+        f"No: {size} points of {figure} of {b} over {a} may be chance; on these {n:,} images anything from "
+        f"{points(low)} to {points(high)} would fit (p = {p:.2g})."
+    )

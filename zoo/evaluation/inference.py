@@ -1,0 +1,98 @@
+"""The one path from pixels to probabilities: validation, test, evaluation and prediction all come here."""
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ferdata.errors import BadOption
+from ferdata.running import progress
+from zoo.augment.apply import as_float, normalise
+from zoo.run.device import BATCH, exact
+
+TTA = ("none", "flip", "ten-crop")
+CROP_SHARE = 7 / 8  # of the side that a crop of ten keeps: 42 of 48 pixels, 196 of 224
+
+
+def score(
+    net: nn.Module,
+    pixels: Tensor | NDArray[np.uint8],
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    tta: str = "none",
+    temperature: float = 1.0,
+    what: str = "Scoring",
+) -> NDArray[np.float32]:
+    """Return the probabilities, float32 (n, classes), of uint8 images (n, H, W, C), in order.
+
+    `mean` and `std` are per channel, in 0..1. `tta` averages the probabilities of several views of each image: "flip"
+    of it and its mirror image; "ten-crop" of the corners and the centre, each grown back to the net's input, and of
+    their mirror images (Krizhevsky et al. 2012). `temperature` then sharpens (below 1) or flattens (above 1) the
+    average: p^(1/T), which without views is softmax(logits / T).
+
+    Works on the net's device, a batch at a time, so that `pixels` may lie on disk. In float32 without TF32, whatever
+    the net was trained in; only a net that Fabric wraps keeps its own precision. The net is left in eval mode.
+    Raises BadOption for an unknown `tta` or a temperature that is not above 0.
+    """
+    check_tta(tta)
+    if not temperature > 0:
+        raise BadOption(f"The temperature is {temperature}.", "It must be above 0; 1 changes nothing.")
+    device = next(net.parameters()).device
+    centre, spread = torch.tensor(mean, device=device), torch.tensor(std, device=device)
+    net.eval()
+    parts = [torch.empty(0)]
+    with torch.inference_mode(), exact(device), progress.bar(what, len(pixels), "images") as advance:
+        for start in range(0, len(pixels), BATCH):
+            batch = torch.as_tensor(pixels[start : start + BATCH]).to(device)
+            x = normalise(as_float(batch), centre, spread).contiguous(memory_format=torch.channels_last)
+            parts.append(tempered(_average(net, x, tta), temperature).cpu())
+            advance(len(batch))
+    return torch.cat(parts[1:] or parts).numpy()
+
+
+def check_tta(tta: str) -> None:
+    """Raise BadOption unless `tta` is one of TTA."""
+    if tta not in TTA:
+        raise BadOption(f"--tta cannot be {tta!r}.", f"Choose one of {', '.join(TTA)}.")
+
+
+def tempered(p: Tensor, temperature: float) -> Tensor:
+    """Return probabilities (n, classes) as p^(1/T), with rows that sum to 1."""
+    return p if temperature == 1 else (p.clamp(min=torch.finfo(p.dtype).tiny).log() / temperature).softmax(1)
+
+
+def _average(net: nn.Module, x: Tensor, tta: str) -> Tensor:
+    """Return the mean probabilities, float32 (n, classes), over the views of a normalised batch (n, C, H, W)."""
+    if tta == "none":
+        return _probabilities(net, x)
+    total, views = torch.zeros(1, device=x.device), [x] if tta == "flip" else _five(x)
+    for view in views:
+        # One view at a time, always in this order: the sum is the same each time, and memory that of one view.
+        total = total + _probabilities(net, view) + _probabilities(net, view.flip(3))
+    return total / (2 * len(views))
+
+
+def views(x: Tensor, tta: str) -> Tensor:
+    """Return the views of a normalised batch (n, C, H, W) one after the other, (views * n, C, H, W)."""
+    some = [x] if tta != "ten-crop" else _five(x)
+    return torch.cat([one for view in some for one in ([view] if tta == "none" else [view, view.flip(3)])])
+
+
+def _probabilities(net: nn.Module, x: Tensor) -> Tensor:
+    out: Tensor = net(x)
+    return out.float().softmax(1)
+
+
+def _five(x: Tensor) -> list[Tensor]:
+    """Return the four corners and the centre of a batch, each grown back to its size."""
+    height, width = x.shape[2:]
+    h, w = max(1, round(height * CROP_SHARE)), max(1, round(width * CROP_SHARE))
+    bottom, right = height - h, width - w
+    places = ((0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2))
+    return [
+        F.interpolate(x[:, :, top : top + h, left : left + w], (height, width), mode="bilinear").contiguous(
+            memory_format=torch.channels_last
+        )
+        for top, left in places
+    ]

@@ -1,0 +1,173 @@
+"""`card.md`: a run in words, for the person who is handed the weights."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from zoo.evaluation import metrics, subgroups
+from zoo.run.model_file import Meta
+
+USE = (
+    "Made for research on how faces are read, and for teaching. It says which class annotators would most likely "
+    "choose for a face in one picture; not what a person feels, and not whether they mean it. It has no place in "
+    "decisions about people: hiring, schooling, policing, insurance, diagnosis, proctoring. Inferring emotions at "
+    "work or in education is forbidden in the EU (Regulation 2024/1689, article 5(1)(f)), medical and safety reasons "
+    "aside."
+)
+
+
+def card(meta: Meta, report: dict[str, Any]) -> str:
+    """Return the run in words, as Markdown: figures, protocol, what it is for, caveats, licences, citations."""
+    parts = (_head(meta, report), _figures(report), _by_class(report), _parts(report), _protocol(meta, report))
+    rest = (["## Intended use", "", USE, ""], _caveats(report), _data(report))
+    return "\n".join(line for part in (*parts, *rest) for line in part)
+
+
+def _head(meta: Meta, report: dict[str, Any]) -> Iterator[str]:
+    config = meta.config
+    first = next((f"weights from {config[k]}" for k in ("init", "weights") if config.get(k)), None)
+    first = first or ("pretrained weights" if config.get("pretrained") else "random weights")
+    size = f", {report['parameters']:,} parameters" if "parameters" in report else ""
+    yield f"# {meta.backbone} on {Path(meta.manifest).name}"
+    yield ""
+    yield (
+        f"Facial expression from one face picture: {', '.join(meta.classes)}. Input {meta.size} x {meta.size}, "
+        f"{meta.channels} channel(s){size}, trained from {first}."
+    )
+    yield ""
+
+
+def _figures(report: dict[str, Any]) -> Iterator[str]:
+    spread, bootstrap, calibration = report["confidence_intervals"], report["bootstrap"], report["calibration"]
+    yield f"| {report['n']:,} {report['protocol']['split']} images | figure | 95 % interval |"
+    yield "|---|---|---|"
+    for name in metrics.HEADLINES:
+        yield f"| {metrics.CALLED[name]} | {report[name]:.1%} | {_between(spread[name])} |"
+    yield f"| always the commonest class | {report['baseline']['majority_share']:.1%} | |"
+    ece = calibration["intervals"]["ece"]
+    yield f"| calibration error ({calibration['bins']} bins of equal width) | {report['ece']:.1%} | {_between(ece)} |"
+    loss = calibration["intervals"]["log_loss"]
+    yield f"| log loss, nats | {report['log_loss']:.3f} | {loss[0]:.3f} to {loss[1]:.3f} |"
+    if voters := report["voters"]:
+        low, high = voters["intervals"]["total_variation"]
+        yield (
+            f"| distance to the annotators' shares (total variation, {voters['n']:,} images) | "
+            f"{voters['total_variation']:.3f} | {low:.3f} to {high:.3f} |"
+        )
+    yield ""
+    before, after = calibration["before"], calibration["after"]
+    yield (
+        f"Intervals: {bootstrap['draws']:,} bootstrap draws of {bootstrap['units']:,} "
+        f"{bootstrap['unit']}. Temperature {calibration['temperature']:.3f}, fitted on val: calibration error "
+        f"{before['ece']:.1%} before, {after['ece']:.1%} after."
+    )
+    yield ""
+
+
+def _by_class(report: dict[str, Any]) -> Iterator[str]:
+    yield "| class | images | recall | 95 % interval | precision | F1 |"
+    yield "|---|---|---|---|---|---|"
+    for name, row in report["per_class"].items():
+        recall, precision, f1 = ("-" if row[f] is None else f"{row[f]:.1%}" for f in ("recall", "precision", "f1"))
+        few = " (few)" if row["n"] < subgroups.FEW_IMAGES else ""
+        spread = _between(row["intervals"]["recall"])
+        yield f"| {name} | {row['n']:,}{few} | {recall} | {spread} | {precision} | {f1} |"
+    yield ""
+
+
+def _parts(report: dict[str, Any]) -> Iterator[str]:
+    tables = {"dataset": report["by_dataset"], **report["by_person"]}
+    for column, table in tables.items():
+        if len(table) < 2:
+            continue
+        yield f"| {column} | images | accuracy | 95 % interval | macro-F1 | 95 % interval |"
+        yield "|---|---|---|---|---|---|"
+        for name, row in table.items():
+            few = " (few)" if row["small"] else ""
+            spread = [_between(row["intervals"][f]) for f in ("accuracy", "macro_f1")]
+            yield (
+                f"| {name} | {row['n']:,}{few} | {row['accuracy']:.1%} | {spread[0]} | "
+                f"{row['macro_f1']:.1%} | {spread[1]} |"
+            )
+        yield ""
+
+
+def _protocol(meta: Meta, report: dict[str, Any]) -> Iterator[str]:
+    protocol, config = report["protocol"], meta.config
+    yield "## Protocol"
+    yield ""
+    if training := report.get("training"):
+        yield (
+            f"- Trained for {training['epochs']:.1f} epochs on {training['n_train']:,} images, "
+            f"{config['targets']} targets, in {training['seconds']:.0f} s on {training['device']} "
+            f"({training['precision']}), seed {config['seed']}."
+        )
+    yield f"- The checkpoint is of epoch {meta.chosen.get('epoch', 0)}: {protocol['selection']}."
+    yield f"- Leak check: {_leak_words(protocol.get('leak_check') or {})}"
+    fold = "" if protocol["fold"] is None else f", fold {protocol['fold']} as test"
+    yield (
+        f"- Manifest fingerprint `{meta.fingerprint}`; split column `{protocol['split_source']}`{fold}; "
+        f"taxonomy {protocol['taxonomy']}; views averaged at test: {protocol['tta']}; scored in float32."
+    )
+    yield ""
+
+
+def _leak_words(found: dict[str, Any]) -> str:
+    if "test_in_train" not in found:
+        return "not made."
+    if not (found["val_in_train"] or found["test_in_train"]):
+        return "no val or test image has its like in train."
+    return (
+        f"**{found['test_in_train']:,} test and {found['val_in_train']:,} val images have their like in train** "
+        "(--allow-leak): the figures above are too good."
+    )
+
+
+def _caveats(report: dict[str, Any]) -> Iterator[str]:
+    yield "## Caveats"
+    yield ""
+    few = [name for name, row in report["per_class"].items() if 0 < row["n"] < subgroups.FEW_IMAGES]
+    none = [name for name, row in report["per_class"].items() if not row["n"]]
+    if few:
+        yield f"- Fewer than {subgroups.FEW_IMAGES} test images: {', '.join(few)}. Their figures say little."
+    if none:
+        yield f"- No test image at all: {', '.join(none)}. Nothing is known of them."
+    worst = min(
+        ((row["recall"], name) for name, row in report["per_class"].items() if row["recall"] is not None),
+        default=None,
+    )
+    if worst:
+        yield f"- It is blindest to {worst[1]}: it finds {worst[0]:.0%} of them."
+    if not report["by_person"]:
+        yield "- The datasets publish no age, gender or ethnicity, so that nobody knows whom it serves worse."
+    yield "- One run with one seed: another seed moves these figures too, which the intervals do not hold."
+    yield "- Tested on pictures like those it was trained on; on other cameras, ages and cultures it will do worse."
+    yield ""
+
+
+def _data(report: dict[str, Any]) -> Iterator[str]:
+    yield "## Data, licences, citations"
+    yield ""
+    yield "The datasets' terms hold for weights trained on them too."
+    yield ""
+    yield "| dataset | licence | commercial use | may be passed on |"
+    yield "|---|---|---|---|"
+    words = {True: "yes", False: "no", None: "not said"}
+    for name, source in report["sources"].items():
+        title = source["title"] or name
+        linked = f"[{title}]({source['homepage']})" if source["homepage"] else title
+        yield (
+            f"| {linked} | {source['licence'] or 'not said'} | {words[source['commercial']]} | "
+            f"{words[source['redistribution']]} |"
+        )
+    yield ""
+    cited = [source["citation"].strip() for source in report["sources"].values() if source["citation"]]
+    if cited:
+        yield "```bibtex"
+        yield "\n\n".join(cited)
+        yield "```"
+        yield ""
+
+
+def _between(interval: list[float] | None) -> str:
+    return "-" if interval is None else f"{interval[0]:.1%} to {interval[1]:.1%}"

@@ -1,0 +1,105 @@
+"""What a run says of itself: the figures of `report.json`, its pictures, and the files that both go to."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ferdata.errors import AlreadyExists
+from zoo.data.rows import Images, Rows
+from zoo.evaluation import calibration, charts, confidence, metrics, subgroups
+from zoo.evaluation.metrics import prior
+from zoo.evaluation.model_card import card
+from zoo.run.model_file import Meta
+from zoo.run.run_folder import Folder, write_whole
+
+__all__ = ["build", "card", "check_free", "write"]
+
+
+def build(
+    meta: Meta,
+    rows: Rows,
+    images: Images,
+    probabilities: NDArray[np.float32],
+    split: str = "test",
+    tta: str | None = None,
+    draws: int = confidence.DRAWS,
+) -> dict[str, Any]:
+    """Return the figures on a split, what knowing the class frequencies alone would give, and how they came about.
+
+    `probabilities` (n, classes) are as `score` gives them at temperature 1; the temperature of `meta` is applied here,
+    so that calibration is reported before and after. `tta` is what they were scored with, the run's own unless said.
+    Intervals are of `draws` bootstrap draws over groups of images that belong together.
+    """
+    hard = images.hard.numpy()
+    known = subgroups.facts(rows.manifest, rows.taxonomy, images.where)
+    calibrated = calibration.apply(probabilities, meta.temperature)
+    result = metrics.score(calibrated, hard, meta.classes, known.clusters, draws)
+    result["calibration"] = {
+        **calibration.before_and_after(probabilities, hard, meta.temperature),
+        "intervals": result.pop("calibration_intervals"),
+        "reliability": metrics.bins(calibrated, hard).tolist(),
+    }
+    result["voters"] = subgroups.distance(calibrated, known.voters, known.clusters, draws)
+    result["baseline"] = prior(images.hard, len(meta.classes))
+    tables = {name: subgroups.by(words, calibrated, hard, known.clusters, draws) for name, words in known.parts.items()}
+    result["by_dataset"] = tables.pop("dataset")
+    result["by_person"] = {name: table for name, table in tables.items() if table}
+    result["protocol"] = {
+        "manifest": str(rows.manifest.path),
+        "fingerprint": rows.manifest.fingerprint,
+        "split": split,
+        "split_source": rows.split_source,
+        "fold": meta.config.get("fold"),
+        "taxonomy": meta.taxonomy["name"],
+        "selection": _selection(meta.config["select"]),
+        "chosen": meta.chosen,
+        "tta": meta.tta if tta is None else tta,
+        "precision": "32-true",
+    }
+    result["backbone"] = meta.backbone
+    result["sources"] = _sources(rows, known.parts["dataset"])
+    return result
+
+
+def _selection(select: str) -> str:
+    """Return in words what the checkpoint was chosen by."""
+    chosen = "the last epoch, whatever val said" if select == "last" else f"the epoch with the best val {select}"
+    return f"{chosen}; test took no part and is scored once, at the end"
+
+
+def _sources(rows: Rows, scored: NDArray[np.str_]) -> dict[str, dict[str, Any]]:
+    """Return title, terms and citation of each dataset that was trained on or scored."""
+    names = rows.table["dataset"].take(np.flatnonzero(rows.hard >= 0))
+    used = {*np.unique(scored).tolist(), *names.unique().to_pylist()}
+    wanted = ("title", "homepage", "licence", "redistribution", "commercial", "citation", "release")
+    return {
+        name: {key: source.get(key) for key in wanted} for name, source in rows.manifest.sources.items() if name in used
+    }
+
+
+def write(folder: Folder, meta: Meta, report: dict[str, Any]) -> list[Path]:
+    """Write `report.json`, its pictures and `card.md` of a finished run into its folder; return where they are."""
+    files: dict[str, bytes | str] = {
+        "report.json": as_json(report),
+        "confusion.png": charts.confusion(report, meta.taxonomy),
+        "classes.png": charts.per_class(report, meta.taxonomy),
+        "reliability.png": charts.reliability(report),
+        "card.md": card(meta, report),
+    }
+    for name, content in files.items():
+        write_whole(folder.path / name, content)
+    return [folder.path / name for name in files]
+
+
+def as_json(report: dict[str, Any]) -> str:
+    """Return the report as the text of a JSON file."""
+    return json.dumps(report, indent=2, ensure_ascii=False) + "\n"
+
+
+def check_free(path: Path, force: bool) -> None:
+    """Raise AlreadyExists if `path` is there and may not be replaced."""
+    if path.exists() and not force:
+        raise AlreadyExists(f"{path} is there already.", "Add --force to replace it.")

@@ -1,0 +1,233 @@
+"""Does an option matter? Each value trained with several seeds, and an answer that says no more than they show."""
+
+import itertools
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from ferdata.errors import BadOption
+from zoo.evaluation import charts, confidence, metrics, predictions
+from zoo.evaluation.compare import gained, paired, sign_flips, two_sided
+from zoo.evaluation.predictions import Predictions
+from zoo.evaluation.report import as_json
+from zoo.experiments import answers, run_or_reuse
+from zoo.options.recipes import parse_set
+from zoo.run.run_folder import write_whole
+
+DRAWS = 2000
+OWN = ("seed", "time_limit", "manifest", "allow_leak", "trust_files")  # what ablate sets itself, or nobody varies
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A finished ablation: its folder, and what its `ablation.json` says."""
+
+    path: Path
+    report: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One choice of values: what it is called, and its options."""
+
+    name: str
+    options: Mapping[str, Any]
+
+
+def ablate(
+    manifest: str | Path,
+    over: Sequence[str],
+    seeds: int = 3,
+    budget: float | None = None,
+    recipe: str = "default",
+    options: run_or_reuse.Options = (),
+    by: str = "accuracy",
+    out: str | Path | None = None,
+    force: bool = False,
+    roots: Mapping[str, Path] | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Ablation:
+    """Train every value of `over` with as many `seeds`, and tell whether any is better than the first.
+
+    `over` has lines such as "augment=none,light,strong", of any option; several make a grid, whose first cell has the
+    first value of each. `budget` is the time for each training, in seconds; `recipe` and `options` are those of all.
+    Each run chooses its epoch on val and is scored on test once; the best cell is named by val. `by` is the figure
+    that is decided on. The same call goes on where it was stopped, and keeps what is finished.
+
+    Writes `ablation.json`, `ablation.md` and `ablation.png` to `out`, with a run below it for each cell and seed.
+    Raises BadOption for an `over` that cannot be, AlreadyExists for runs of other options, unless `force`.
+    """
+    if by not in metrics.HEADLINES:
+        raise BadOption(f"--by cannot be {by!r}.", f"Choose one of {', '.join(metrics.HEADLINES)}.")
+    if seeds < 1:
+        raise BadOption(f"--seeds is {seeds}.", "Give 3 or more: one run cannot tell an effect from luck.")
+    given = parse_set(options)
+    cells = grid(over, given)
+    folder = Path(out or f"runs/{Path(manifest).stem}-over-{'-'.join(cells[0].options)}")
+    tell = say or (lambda _: None)
+    time = "" if budget is None else f" of at most {budget:,.0f} s, {len(cells) * seeds * budget / 60:,.0f} min in all"
+    tell(f"{len(cells)} cells x {seeds} seeds: {len(cells) * seeds} trainings{time}")
+    first_seed = int(given.get("seed", 0))
+    runs: dict[str, list[dict[str, Any]]] = {cell.name: [] for cell in cells}
+    # Seed by seed, so that stopping early leaves every cell with equally many.
+    plan = list(itertools.product(range(first_seed, first_seed + seeds), cells))
+    for done, (seed, cell) in enumerate(plan):
+        named = {"seed": seed, "time_limit": budget}
+        place = folder / _folder_name(cell.name) / f"seed-{seed}"
+        try:
+            wanted = {**given, **cell.options}
+            run, kept = run_or_reuse.once(Path(manifest), place, recipe, wanted, named, force, roots, say)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"{done} of {len(plan)} trainings are finished; the same command goes on."
+            ) from None
+        runs[cell.name].append(line(run.path, run.report, seed))
+        figure = f"{metrics.CALLED[by]} {run.report[by]:.2%}"
+        tell(f"{cell.name}, seed {seed} ({done + 1} of {len(plan)}){', kept' if kept else ''}: {figure}")
+    report = summary(cells, runs, by)
+    report |= {"manifest": str(manifest), "budget": budget, "recipe": recipe, "options": dict(given)}
+    write(folder, report)
+    return Ablation(folder, report)
+
+
+def grid(over: Sequence[str], given: Mapping[str, Any]) -> list[Cell]:
+    """Return the cells of `over`, the first values first. Raises BadOption for what cannot be varied."""
+    axes: dict[str, list[tuple[str, Any]]] = {}
+    for item in over:
+        name, equals, words = item.partition("=")
+        key = run_or_reuse.key_of(name)
+        # A list's own commas are kept where semicolons part the values: head_widths=512,256;128
+        values = [word.strip() for word in words.split(";" if ";" in words else ",") if word.strip()]
+        if not equals or len(set(values)) < 2 or len(set(values)) < len(values):
+            raise BadOption(
+                f"--over {item} does not vary.", "Give two different values or more: --over augment=none,light"
+            )
+        if key in OWN or key in axes or key in given:
+            why = "is set by ablate itself" if key in OWN else "is given twice"
+            raise BadOption(f"--over {key}: it {why}.", "Vary another option, or leave the other one out.")
+        axes[key] = [(word, parse_set([f"{key}={word}"])[key]) for word in values]
+    if not axes:
+        raise BadOption("There is nothing to vary.", "Give --over, such as --over augment=none,light,strong")
+    return [
+        Cell(
+            ", ".join(f"{key}={word}" for key, (word, _) in zip(axes, chosen, strict=True)),
+            {key: value for key, (_, value) in zip(axes, chosen, strict=True)},
+        )
+        for chosen in itertools.product(*axes.values())
+    ]
+
+
+def _folder_name(name: str) -> str:
+    """Return a cell's name as a folder's."""
+    return re.sub(r"[^\w.=+-]+", "_", name)
+
+
+def line(path: Path, report: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Return what is kept of one run."""
+    chosen, training = report["protocol"]["chosen"], report.get("training", {})
+    return {
+        "run": str(path),
+        "seed": seed,
+        "epoch": chosen.get("epoch"),
+        "epochs": training.get("epochs"),
+        "seconds": training.get("seconds"),
+        "val": {name: chosen.get(f"val_{name}") for name in metrics.HEADLINES},
+        **{name: report[name] for name in metrics.HEADLINES},
+        "leak": (report["protocol"].get("leak_check") or {}).get("test_in_train", 0),
+        "config": report["protocol"]["selection"],
+    }
+
+
+def summary(cells: Sequence[Cell], runs: Mapping[str, list[dict[str, Any]]], by: str) -> dict[str, Any]:
+    """Return the table, each cell against the first, and the answer."""
+    scored = {name: [_test_rows(Path(run["run"])) for run in each] for name, each in runs.items()}
+    rows = []
+    for cell in cells:
+        row: dict[str, Any] = {"cell": cell.name, "options": dict(cell.options), "runs": runs[cell.name]}
+        row["val"] = float(np.mean([run["val"][by] for run in runs[cell.name]]))
+        for name in metrics.HEADLINES:
+            mean, interval = confidence.student([run[name] for run in runs[cell.name]])
+            row[name] = {"mean": mean, "interval": interval}
+        rows.append(row)
+    first = cells[0].name
+    for row in rows[1:]:
+        row["against_first"] = against(runs[first], runs[row["cell"]], scored[first], scored[row["cell"]], by)
+    corrected = confidence.holm([row["against_first"]["p"] for row in rows[1:]])
+    for row, p in zip(rows[1:], corrected, strict=True):
+        row["against_first"]["p_corrected"] = p
+        row["against_first"]["real"] = answers.is_real(row["against_first"])
+    result = {
+        "by": by,
+        "seeds": len(runs[first]),
+        "n_test": len(scored[first][0]),
+        "cells": rows,
+        "best_on_val": max(rows, key=lambda row: row["val"])["cell"],
+        "leak": max(run["leak"] for each in runs.values() for run in each),
+    }
+    result["warning"] = answers.uneven([run for each in runs.values() for run in each])
+    result["answer"] = answers.answer(result)
+    return result
+
+
+def _test_rows(run: Path) -> Predictions:
+    """Read a run's predictions on test, in order of their names."""
+    rows = predictions.read(run / predictions.NAME)
+    where = np.flatnonzero(rows.split == "test")
+    return rows.at(where[np.argsort(rows.sample_id[where], kind="stable")])
+
+
+def against(
+    ours: Sequence[dict[str, Any]],
+    theirs: Sequence[dict[str, Any]],
+    a: Sequence[Predictions],
+    b: Sequence[Predictions],
+    by: str,
+) -> dict[str, Any]:
+    """Return the difference of two cells' mean figures, with an interval over seeds and one over test images.
+
+    Over seeds: Student's, of the differences of equal seeds. Over images: the bootstrap of the difference of means on
+    the same draws, and for accuracy the sign flips of each image's mean gain, since the bootstrap trusts a handful of
+    images too much. Neither holds what the other does, so that both must be without 0, and `p` is the larger.
+    """
+    gains = [new[by] - old[by] for old, new in zip(ours, theirs, strict=True)]
+    mean, over_seeds = confidence.student(gains)
+    _, drawn = paired(a, b, by, DRAWS)
+    over_images = confidence.percentile(drawn)
+    p_images = two_sided(drawn)
+    if by == "accuracy":
+        gain = np.mean([gained(old, new) for old, new in zip(a, b, strict=True)], axis=0)
+        p_images = sign_flips(gain, a[0].clusters)
+    p_seeds = 1.0
+    if len(gains) > 1:
+        # Equal differences leave nothing to estimate a spread from: none at all is no difference, else no doubt.
+        p_seeds = float(stats.ttest_1samp(gains, 0).pvalue) if np.ptp(gains) else float(mean == 0)
+    return {
+        "difference": mean,
+        "over_seeds": over_seeds,
+        "over_images": over_images,
+        "p_seeds": p_seeds,
+        "p_images": p_images,
+        "p": max(p_seeds, p_images),
+    }
+
+
+def write(folder: Path, report: dict[str, Any]) -> None:
+    """Write `ablation.json`, `ablation.md` and `ablation.png`."""
+    rows, by = report["cells"], report["by"]
+    title = f"{report['seeds']} seeds each: a dot per run, mean and 95 % interval over seeds"
+    picture = charts.spread(
+        [row["cell"] for row in rows],
+        [[run[by] for run in row["runs"]] for row in rows],
+        [row[by]["mean"] for row in rows],
+        [row[by]["interval"] for row in rows],
+        title,
+        f"test {metrics.CALLED[by]}, {report['n_test']:,} images",
+    )
+    write_whole(folder / "ablation.png", picture)
+    write_whole(folder / "ablation.md", answers.markdown(report))
+    write_whole(folder / "ablation.json", as_json(report))

@@ -1,0 +1,184 @@
+"""Out-of-fold predictions: what nets say of each labelled face that have seen neither it nor a copy of it."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from ferdata import duplicates
+from ferdata.duplicates.label_conflicts import APART_BY, TOLD_BY, pictures
+from ferdata.errors import BadOption
+from ferdata.manifest import Manifest
+from ferdata.splitting.seeded_order import FOLDS
+from ferdata.splitting.stratify import NONE, Allotment
+from zoo.augment import policies
+from zoo.data import rows as data
+from zoo.evaluation import predictions
+from zoo.evaluation.inference import score
+from zoo.evaluation.predictions import Predictions
+from zoo.models import build, initial_weights
+from zoo.run import model_file
+from zoo.run.run_folder import Folder
+from zoo.training import loop, resolve, sanity_checks, setup
+from zoo.training.distributed import Place
+from zoo.training.schedule import Schedule
+from zoo.training.setup import Ground
+from zoo.training.state import Job, Say, State
+from zoo.training.validation import averaged
+
+# Epochs of each net, where neither `epochs` nor a recipe says more: enough to rank labels, too few to learn wrong ones.
+EPOCHS = 8
+MOST_FOLDS = 20
+
+
+def out_of_fold(
+    manifest: str | Path,
+    *,
+    folds: int = 5,
+    recipe: str = "default",
+    options: Mapping[str, Any] | Sequence[str] = (),
+    backbone: str | None = None,
+    epochs: int | None = None,
+    device: str | None = None,
+    seed: int = 0,
+    save: str | Path | None = None,
+    roots: Mapping[str, Path] | None = None,
+    say: Say | None = None,
+) -> Predictions:
+    """Return the probabilities of every row that has a class, each by a net that was trained on the other folds.
+
+    Groups are never torn, so that no copy of a row, nor its person or clip, is in its own training part; in a manifest
+    without groups, equal pixels and near copies are found first. Splits are passed over: labels of every split are
+    judged. Each net trains as `zoo.training.train.train` would, without choosing among epochs, since there is nothing
+    to choose on; its last weights judge. (Means over epochs, neighbours among the features, and a regression on all of
+    them ranked flipped labels of FER+ no better.) `save` writes the predictions. Raises FerdataError's kinds.
+    """
+    if not 2 <= folds <= MOST_FOLDS:
+        raise BadOption(f"--folds cannot be {folds}.", f"Use 2 to {MOST_FOLDS}; 5 is usual.")
+    tell, opened = say or _silent, Manifest(Path(manifest))
+    asked = resolve.merge(str(manifest), recipe, options, _named(backbone, epochs, device, seed), None)
+    if asked.head == "xgboost" or asked.devices > 1:
+        raise BadOption("Out-of-fold nets have no trees, and train on one device.", "Choose another --recipe.")
+    asked = replace(asked, epochs=asked.epochs or EPOCHS)
+    card = build.backbone(asked.backbone, asked.pretrained, asked.weights)
+    policies.policy(asked.augment)
+    rows = data.read_rows(opened, asked.datasets, None, asked.targets)
+    first = initial_weights.of_run(asked, rows.taxonomy)
+    fold = assign(opened, folds, seed)
+    parts: list[tuple[NDArray[np.intp], NDArray[np.float32]]] = []
+    meta = None
+    for k in range(folds):
+        sides = replace(rows, split=np.where(fold == k, "val", "train"), split_source="out of fold")
+        where = {"train": sides.where("train", asked.targets), "val": sides.where("val", "hard")}
+        if not len(where["val"]):
+            continue
+        _check(sides, where)
+        config = resolve.fill(asked, card, sides, where, first)
+        sanity_checks.check_norm(config)
+        ready = Ground(Path(manifest), sides, where, config, card, first, {}, [])
+        clock = Schedule(None)
+        with (
+            sanity_checks.memory(config),
+            setup.job(ready, Folder(Path("nothing is written")), clock, Place(), roots, tell, write=False) as (
+                job,
+                state,
+            ),
+        ):
+            p = _learn(job, state)
+            parts.append((job.parts["val"].where, p))
+            right = float((p.argmax(1) == job.parts["val"].hard.numpy()).mean())
+            meta = job.meta
+        tell(f"fold {k + 1} of {folds}: {len(p):,} rows, {right:.2%} as labelled, {clock.elapsed:.0f} s")
+    if meta is None:
+        raise BadOption(f"{manifest} has no labelled rows.", "Ingest or merge a dataset with labels.")
+    found = _gathered(meta, rows, parts)
+    if save is not None:
+        predictions.save(Path(save), found)
+    return found
+
+
+def assign(manifest: Manifest, folds: int, seed: int = 0) -> NDArray[np.int64]:
+    """Return each row's fold, int64 (n,), 0 to `folds` - 1: whole groups, class by class."""
+    names = dict.fromkeys(("sample_id", "target", "phash", "group", *TOLD_BY, *APART_BY))
+    table = manifest.table(*names)
+    # `group` holds what merge or group found; where it is not filled, what can be found by looking.
+    known = not table["group"].null_count
+    numbers = table["group"].to_numpy() if known else _groups(manifest, table)
+    _, group = np.unique(numbers, return_inverse=True)
+    draw = Allotment(table, group, seed, FOLDS)
+    side = np.full(draw.count, NONE)
+    for dataset in draw.datasets:
+        draw.assign(side, draw.of(dataset), [1 / folds] * folds, every=True)
+    return np.asarray(side[group], np.int64)
+
+
+def _groups(manifest: Manifest, table: pa.Table) -> NDArray[np.int64]:
+    """Return rows joined by picture, near copy, person and clip."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    n = table.num_rows
+    keys = [pictures(table)]
+    for name in ("subject", "sequence"):
+        named = table[name].is_valid().to_numpy()
+        word = pc.binary_join_element_wise(table["dataset"], table[name], "\n").combine_chunks()
+        code = word.dictionary_encode().indices.to_numpy(zero_copy_only=False)
+        keys.append(np.where(named, np.nan_to_num(code, nan=0), -1).astype(np.int64))
+    pairs = [duplicates.find([manifest], table)]
+    for key in keys:
+        rows = np.flatnonzero(key >= 0)
+        _, first, code = np.unique(key[rows], return_index=True, return_inverse=True)
+        pairs.append(np.stack([rows, rows[first][code]], axis=1))
+    ends = np.concatenate(pairs)
+    graph = coo_array((np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), shape=(n, n))
+    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
+
+
+def _named(backbone: str | None, epochs: int | None, device: str | None, seed: int) -> dict[str, Any]:
+    fixed = {"seed": seed, "select": "last", "patience": 0, "time_limit": None}
+    return {"backbone": backbone, "epochs": epochs, "device": device, **fixed}
+
+
+def _check(rows: data.Rows, where: Mapping[str, NDArray[np.intp]]) -> None:
+    """Raise BadOption where the other folds have fewer than two classes to tell apart."""
+    if len(where["train"]) == 0 or int((rows.soft[where["train"]].sum(0) > 0).sum()) < 2:
+        raise BadOption(
+            f"{rows.manifest.path} has too few labelled rows: without one fold fewer than two classes are left.",
+            "Merge more rows, or use more --folds.",
+        )
+
+
+def _learn(job: Job, state: State) -> NDArray[np.float32]:
+    """Train to the end; return what the last weights say of the held-out rows, float32 (n, classes)."""
+    batches = loop.begin_epoch(job, state)
+    while not state.over:
+        started = time.perf_counter()
+        row = loop.learn_epoch(job, state, batches)
+        state.epoch += 1
+        batches = loop.begin_epoch(job, state)
+        # Nothing is chosen, so nothing is scored before the end: stages and plateaus go by the epochs.
+        loop.move_on(job, state, {"epoch": state.epoch, "val_loss": row["train_loss"]})
+        job.say(f"  epoch {state.epoch:2d}  loss {row['train_loss']:.3f}  {time.perf_counter() - started:.0f} s")
+    with averaged(state):
+        return score(state.net, job.parts["val"].pixels, job.meta.mean, job.meta.std, job.config.tta, what="Judging")
+
+
+def _gathered(
+    meta: model_file.Meta, rows: data.Rows, parts: Sequence[tuple[NDArray[np.intp], NDArray[np.float32]]]
+) -> Predictions:
+    """Return all parts in the manifest's order, with each row's own split."""
+    where = np.concatenate([at for at, _ in parts])
+    order = np.argsort(where)
+    p = np.concatenate([p for _, p in parts])[order]
+    found = predictions.gather(meta, rows, {"": (where[order], p)})
+    return replace(found, split=rows.split[where[order]])
+
+
+def _silent(line: str) -> None:
+    del line

@@ -1,0 +1,162 @@
+"""What there is in the zoo, and all about one of it: weighed and counted without arithmetic, on the meta device."""
+
+import fnmatch
+from dataclasses import dataclass
+from typing import Any
+
+from ferdata.errors import BadOption
+from ferdata.running import progress
+from zoo.models.catalogue import Counted, Published, cards, own
+
+CLASSES = 7  # that a net is weighed with, where its card does not say: FER2013's
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the list: a name, whose it is, its card's title and count, whether weights are published."""
+
+    name: str
+    library: str
+    title: str
+    size: int | None
+    counted: Counted | None
+    pretrained: bool
+
+
+@dataclass(frozen=True)
+class Description:
+    """All about one backbone.
+
+    `size` and `smallest` are input sides in pixels, `parameters` and `flops` (additions and multiplications for one
+    image; a multiply-add is two) those at `size` with `channels` and `classes`. `mean` and `std`, in 0..1, are of the
+    published weights, None where there are none. `features` is what a head reads.
+    """
+
+    name: str
+    title: str
+    library: str
+    source: str
+    licence: str
+    weights: str
+    tags: tuple[str, ...]
+    size: int
+    smallest: int | None
+    channels: int
+    classes: int
+    parameters: int
+    flops: int
+    features: int
+    blocks: int
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+    small_stem: bool
+    published: tuple[Published, ...]
+    caveat: str
+
+
+def listing(pattern: str | None = None) -> list[Entry]:
+    """Return our nets and torchvision's, and with a pattern all of timm's that match it too.
+
+    A pattern without `*` or `?` may stand anywhere in a name. Raises BadOption if nothing matches.
+    """
+    ours = [
+        Entry(c.name, c.library, c.title, c.size, c.counted, not c.weights.startswith("none")) for c in own().values()
+    ]
+    ours.sort(key=lambda entry: (entry.library, entry.name))
+    if pattern is None:
+        return ours
+    wanted = pattern if set(pattern) & set("*?[") else f"*{pattern}*"
+    found = [entry for entry in ours if fnmatch.fnmatch(entry.name, wanted)]
+    import timm  # seconds, which the list of ours need not wait for
+
+    weighted = {name.partition(".")[0] for name in timm.list_models(pretrained=True)}
+    for name in timm.list_models(wanted):
+        if name not in own():
+            card = cards().get(name)
+            size = timm.models.get_pretrained_cfg(name).input_size[-1]
+            found.append(Entry(name, "timm", card.title if card else "", size, None, name in weighted))
+    if not found:
+        raise BadOption(
+            f"No backbone's name matches {pattern!r}.", "Try a part of a name, such as `ferdata zoo list resnet`."
+        )
+    return found
+
+
+def describe(name: str) -> Description:
+    """Return all about the backbone `name` (a tag of weights may follow a dot). Raises BadOption for an unknown one."""
+    from zoo.models import build
+
+    with progress.bar(f"Weighing {name}", 3, "steps") as advance:
+        card = build.backbone(name)
+        known = build.known_to_timm(name)
+        words = cards().get(name) or cards().get(name.partition(".")[0])
+        counted = words.counted if words else None
+        channels, classes = (counted.channels, counted.classes) if counted else (known.input_size[0], CLASSES)
+        size = card.size or known.input_size[-1]
+        net = build.blank(card, channels, classes, size)
+        parameters = build.parameters(net)
+        advance()
+        flops = _flops(net, channels, size)
+        advance()
+        least = build.smallest(card, channels)
+        advance()
+    return Description(
+        name=name,
+        title=words.title if words else known.architecture or name,
+        library=words.library if words else "timm",
+        source=words.source if words else known.paper_name or "timm",
+        licence=_licence(known, words.licence if words else "timm's code is Apache-2.0"),
+        weights=words.weights if words else "timm, as its tags say" if known.has_weights else "none",
+        tags=_tags(name),
+        size=size,
+        smallest=least,
+        channels=channels,
+        classes=classes,
+        parameters=parameters,
+        flops=flops,
+        features=_width(net),
+        blocks=len(build.blocks(net)),
+        mean=tuple(known.mean) if known.has_weights else None,
+        std=tuple(known.std) if known.has_weights else None,
+        small_stem=_has_small_stem(card, channels, size),
+        published=words.published if words else (),
+        caveat=words.caveat if words else "",
+    )
+
+
+def _licence(known: Any, words: str) -> str:
+    return f"{words}; {known.tag or 'these'} weights: {known.license}" if known.license else words
+
+
+def _tags(name: str) -> tuple[str, ...]:
+    """Return the names of all published weights of an architecture; the first is what a bare name stands for."""
+    import timm
+
+    arch = name.partition(".")[0]
+    first = timm.models.get_pretrained_cfg(arch)
+    named = [n for n in timm.list_models(f"{arch}.*", pretrained=True) if n.partition(".")[0] == arch]
+    return tuple(sorted(named, key=lambda n: (n != f"{arch}.{first.tag}", n)))
+
+
+def _width(net: Any) -> int:
+    """Return how many numbers the last layer reads, by timm's names for them."""
+    return int(getattr(net, "head_hidden_size", None) or net.num_features)
+
+
+def _flops(net: Any, channels: int, size: int) -> int:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        net.eval()(torch.empty(1, channels, size, size, device="meta"))
+    return int(counter.get_total_flops())
+
+
+def _has_small_stem(card: Any, channels: int, size: int) -> bool:
+    from zoo.models import build
+
+    try:
+        build.blank(card, channels, 2, size, stem="small")
+    except BadOption:
+        return False
+    return True

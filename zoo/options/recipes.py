@@ -1,0 +1,195 @@
+"""Recipes: a system's options with the reasons for them, as TOML that a person reads; and `--set KEY=VALUE`.
+
+A recipe is data. Reading one sets options of `TrainConfig` and does nothing else, wherever the file comes from.
+"""
+
+import difflib
+import math
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from types import NoneType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from ferdata.errors import BadOption
+from zoo.options.options import KEYS, TrainConfig
+
+DEFAULT = "default"
+ABOUT = ("title", "source", "data", "published", "protocol", "changed")
+LARGEST = 100_000  # bytes of a file: no recipe has as many
+# A run's own, which another run is not given by a file.
+MACHINE = ("device", "devices", "precision")
+# What is permitted is said on the command line, each time: a file that someone sends is not asked.
+PERMISSIONS = ("allow_leak", "trust_files")
+TYPES = {key: hint for key, hint in get_type_hints(TrainConfig).items() if key in KEYS}
+WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A recipe: `about` has the keys of ABOUT that it gives, `options` those of TrainConfig that it sets."""
+
+    name: str
+    about: Mapping[str, Any]
+    options: Mapping[str, Any]
+
+    @property
+    def title(self) -> str:
+        """What it is, in a line."""
+        return str(self.about.get("title", self.name))
+
+
+def names() -> tuple[str, ...]:
+    """Return the recipes that can be named, the default one first."""
+    found = sorted(path.name.removesuffix(".toml") for path in _folder().iterdir() if path.name.endswith(".toml"))
+    return tuple(sorted(found, key=lambda name: name != DEFAULT))
+
+
+def load(name: str | os.PathLike[str]) -> Recipe:
+    """Return the recipe `name`, or the one in a file (`*.toml`, such as a run's config.toml) or a run's folder.
+
+    Raises BadOption for a name that there is not, a file that cannot be read, an option that there is not, and a value
+    of the wrong kind or out of range.
+    """
+    wanted = os.fspath(name)
+    known = wanted.replace("_", "-")  # multi_target has one, and recipes have none
+    if known in names():
+        return _recipe(known, known, _folder().joinpath(f"{known}.toml").read_bytes())
+    path = Path(wanted)
+    if path.is_dir():
+        path = path / "config.toml"
+    if path.suffix != ".toml" and not path.is_file():
+        close = difflib.get_close_matches(wanted, names(), n=3, cutoff=0.4)
+        raise BadOption(
+            f"There is no recipe {wanted!r}.",
+            (f"Did you mean {' or '.join(close)}? All: " if close else "There are ")
+            + f"{', '.join(names())}; or a file.",
+        )
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise BadOption(f"Cannot read the recipe {path}: {error.strerror}.", "Check the path.") from None
+    return _recipe(path.stem, str(path), data)
+
+
+def parse_set(given: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
+    """Return options as TrainConfig has them, from `["lr=1e-3", "head_widths=512,256"]` or a mapping.
+
+    Of a key given twice the last holds; `none` leaves an option to the backbone. Raises BadOption for a key that there
+    is not, with the close ones, and for a value that is none of its kind.
+    """
+    pairs: dict[str, Any] = {}
+    for item in given.items() if isinstance(given, Mapping) else given:
+        key, equals, value = item.partition("=") if isinstance(item, str) else (item[0], "=", item[1])
+        if not equals:
+            raise BadOption(f"--set {item} sets nothing.", "Write it as KEY=VALUE, such as --set lr=1e-3.")
+        pairs[key.strip().replace("-", "_")] = value
+    if "manifest" in pairs:
+        raise BadOption("The manifest is no option to set.", "Name it with --manifest.")
+    return {key: _typed(key, value, f"--set {key}={value}") for key, value in pairs.items()}
+
+
+def _folder() -> Any:
+    return resources.files("zoo").joinpath("recipes")
+
+
+def _recipe(name: str, where: str, data: bytes) -> Recipe:
+    """Return the recipe that `data` is, checked. Raises BadOption."""
+    if len(data) > LARGEST:
+        raise BadOption(f"{where} has more than {LARGEST:,} bytes: that is no recipe.", "Name another file.")
+    try:
+        tables = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadOption(f"{where} is no TOML: {error}.", "See docs/recipes.md for how a recipe is written.") from None
+    options, about = tables.get("options"), tables.get("about", {})
+    strangers = sorted(set(tables) - {"about", "options"})
+    if not isinstance(options, dict) or not isinstance(about, dict) or strangers:
+        raise BadOption(
+            f"{where} is no recipe: " + (f"it has {', '.join(strangers)}." if strangers else "it has no [options]."),
+            "A recipe has a table [options], and may have a table [about].",
+        )
+    unknown = sorted(set(about) - set(ABOUT))
+    if unknown:
+        raise BadOption(f"{where}: [about] has {', '.join(unknown)}.", f"It may have {', '.join(ABOUT)}.")
+    typed = {key: _typed(key, value, f"{where}: {key}") for key, value in options.items()}
+    permitted = [key for key in PERMISSIONS if typed.pop(key, False)]
+    if permitted:
+        raise BadOption(
+            f"{where} gives itself {', '.join(permitted)}, which no file may.",
+            f"Take the line out, and add --{permitted[0].replace('_', '-')} yourself.",
+        )
+    if typed.pop("manifest", None) is not None:  # a run's config.toml
+        typed = {key: value for key, value in typed.items() if key not in MACHINE}
+    try:
+        TrainConfig(**typed)
+    except BadOption as error:
+        raise BadOption(f"{where}: {error.message}", error.hint) from None
+    return Recipe(name, about, typed)
+
+
+def _typed(key: str, value: Any, where: str) -> Any:
+    """Return `value`, from TOML, Python or the command line, as the kind that the option is. Raises BadOption."""
+    if key not in TYPES:
+        close = difflib.get_close_matches(key, TYPES, n=3, cutoff=0.5)
+        hint = f"Did you mean {' or '.join(close)}? " if close else ""
+        raise BadOption(f"There is no option {key!r} ({where}).", f"{hint}All: {', '.join(TYPES)}.")
+    hint = TYPES[key]
+    kinds = get_args(hint) if NoneType in get_args(hint) else (hint,)
+    if NoneType in kinds and (value is None or str(value).strip().lower() == "none"):
+        return None
+    kind = next(k for k in kinds if k is not NoneType)
+    try:
+        return _as(kind, value)
+    except (ValueError, TypeError, OverflowError):
+        raise BadOption(f"{where}: {value!r} is no {_word(kind)}.", f"{key} is {_example(kind)}.") from None
+
+
+def _as(kind: Any, value: Any) -> Any:
+    """Return `value` as `kind`. Raises ValueError or TypeError where it is none."""
+    if get_origin(kind) is tuple:
+        if isinstance(value, str):
+            value = [part for part in value.strip().strip("[]").split(",") if part.strip()]
+        elif not isinstance(value, list | tuple):
+            raise TypeError
+        return tuple(_as(get_args(kind)[0], part) for part in value)
+    if kind is bool:
+        return (
+            WORDS[value.strip().lower()]
+            if isinstance(value, str) and value.strip().lower() in WORDS
+            else _is(bool, value)
+        )
+    if isinstance(value, bool):
+        raise TypeError
+    if kind is str:
+        return os.fspath(value).strip() if isinstance(value, str | os.PathLike) else _is(str, value)
+    if kind is float and isinstance(value, int | float | str):
+        number = float(value)
+        if not math.isfinite(number):
+            raise ValueError
+        return number
+    return int(value) if isinstance(value, str) else _is(kind, value)
+
+
+def _is(kind: type, value: Any) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError
+    return value
+
+
+def _word(kind: Any) -> str:
+    if get_origin(kind) is tuple:
+        return f"list of {_word(get_args(kind)[0])}s"
+    return {bool: "true or false", int: "whole number", float: "number", str: "word"}[kind]
+
+
+def _example(kind: Any) -> str:
+    lists = {int: "512,256", float: "0.5,0.25", str: "ferplus,ckplus"}
+    if get_origin(kind) is tuple:
+        return f"written as {lists[get_args(kind)[0]]}"
+    return {int: "a whole number, such as 10", float: "a number, such as 1e-3", str: "a word"}.get(
+        kind, "true or false"
+    )
