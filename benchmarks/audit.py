@@ -22,6 +22,7 @@ import pyarrow as pa
 from ferdata import manifest as files
 from ferdata.labels import EMOTIONS, derive, taxonomy
 from ferdata.manifest import Manifest
+from ferdata.manifest.rewrite import rewritten_sources
 from ferdata.schema import BY_NAME
 from ferdata.steps.audit import audit
 from zoo.evaluation import predictions
@@ -46,7 +47,7 @@ def planted(ferplus: Path, out: Path, share: float, seed: int) -> dict[str, bool
     table = put(table, "native_label", pa.array([EMOTIONS[i] for i in given]))
     table = put(table, "votes", pa.nulls(len(table), table.schema.field("votes").type))
     own = {e: e for e in EMOTIONS}
-    sources = {n: s | {"labels": own, "root": files.moved_root(opened, n, out)} for n, s in opened.sources.items()}
+    sources = {n: s | {"labels": own} for n, s in rewritten_sources([opened], out).items()}
     classes = taxonomy("basic8")
     for name, column in derive(table, {n: own for n in sources}, "majority", classes).items():
         table = put(table, name, column)

@@ -2,7 +2,7 @@
 
 The data half. Nothing here imports torch or the model half, `zoo`. What the commands do is done by functions of the
 same names, which a notebook imports from here: `from ferdata import ingest, merge, stats`. Each is loaded when it is
-asked for.
+asked for. `to_frame` and `from_frame` take a manifest to a pandas DataFrame and back.
 """
 
 from importlib import import_module
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ferdata.manifest import Manifest as Manifest
+    from ferdata.manifest.frame import from_frame as from_frame
+    from ferdata.manifest.frame import to_frame as to_frame
     from ferdata.steps.align import align as align
     from ferdata.steps.apply import apply as apply
     from ferdata.steps.audit import audit as audit
@@ -32,13 +34,16 @@ _STEPS = (
     *("align", "apply", "audit", "draw", "group", "ingest", "merge", "pack", "pull", "recipe", "rehydrate", "review"),
     *("show", "split", "stats", "validate"),
 )
-__all__ = ["Manifest", "__version__", *_STEPS]
+_FRAMES = ("from_frame", "to_frame")
+__all__ = ["Manifest", "__version__", *_FRAMES, *_STEPS]
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is asked for: Manifest, or a step."""
+    """Load what is asked for: Manifest, its way to pandas and back, or a step."""
     if name == "Manifest":
         return import_module("ferdata.manifest").Manifest
+    if name in _FRAMES:
+        return getattr(import_module("ferdata.manifest.frame"), name)
     if name in _STEPS:
         return getattr(import_module(f"ferdata.steps.{name}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,7 +8,7 @@ import json
 import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pyarrow as pa
@@ -21,6 +21,7 @@ from ferdata.labels import REASONS as NO_LABEL
 from ferdata.reviewing.ledger import DECISIONS
 from ferdata.schema import BY_NAME, NAME_RULE, SPLITS, arrow_type, is_dataset_name
 from ferdata.sources.declaration import Option, Source
+from ferdata.sources.recognise import leads_out
 from ferdata.splitting.rules import REASONS as NO_SPLIT
 
 FORMAT = "ferdata recipe 1"
@@ -245,15 +246,9 @@ def _value(option: Option, given: Any, where: str) -> str:
     value = _is(given, str, where)
     if option.choices and value not in option.choices:
         raise ValueError(f"{where} is {_shown(value)}, none of {', '.join(option.choices)}")
-    if not option.choices and not _is_label_map(option) and _leads_out(value):
+    if not option.choices and not _is_label_map(option) and leads_out(value):
         raise ValueError(f"{where} is {_shown(value)}, and a recipe names no file outside a dataset's folder")
     return value
-
-
-def _leads_out(value: str) -> bool:
-    """Return whether `value`, were it a path, in POSIX or in Windows spelling, would be absolute or lead upwards."""
-    path = PureWindowsPath(value)
-    return bool(path.drive or path.root) or ".." in path.parts or value.startswith("~") or "\0" in value
 
 
 def _rows(given: Mapping[str, Any], sources: Mapping[str, Any]) -> pa.Table:

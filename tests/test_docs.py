@@ -18,6 +18,26 @@ def test_the_dataset_pages_are_fresh() -> None:
     assert there == set(made)
 
 
+def test_the_picture_of_the_architecture_is_fresh() -> None:
+    made = runpy.run_path(str(REPOSITORY / "docs" / "make_architecture.py"))
+    drawn = (REPOSITORY / "docs" / "architecture.svg").read_text(encoding="utf-8")
+    assert drawn == made["picture"](), "python docs/make_architecture.py"
+
+
+def test_the_page_of_the_architecture_names_every_room_and_no_file_that_is_gone() -> None:
+    text = (REPOSITORY / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 120
+    rooms = runpy.run_path(str(REPOSITORY / "docs" / "make_architecture.py"))["WORDS"]
+    assert [room for room in rooms if f"| `{room.partition('.')[2]}`" not in text] == []
+    files = set(re.findall(r"`((?:ferdata|zoo|docs|tests)/[\w./-]+\.(?:py|toml|md|svg))", text))
+    assert [n for n in sorted(files) if "/NAME." not in n and not (REPOSITORY / n).is_file()] == []
+    functions = re.findall(r"`((?:ferdata|zoo)/[\w/]+\.py)`: `(\w+)`", text)
+    assert functions
+    for file, name in functions:
+        source = (REPOSITORY / file).read_text(encoding="utf-8")
+        assert re.search(rf"^ *(?:def|class) {name}\b", source, re.MULTILINE), f"{file} has no {name}"
+
+
 def blocks(language: str) -> list[str]:
     text = (REPOSITORY / "docs" / "plug-ins.md").read_text(encoding="utf-8")
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)

@@ -27,7 +27,6 @@ _missing = [
         "torchvision",
         "timm",
         "lightning_fabric",
-        "torchmetrics",
         "sklearn",
         "safetensors",
         "tensorboard",

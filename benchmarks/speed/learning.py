@@ -84,22 +84,23 @@ def rates(
     import torch
 
     from zoo.run.run_folder import Folder
-    from zoo.training import loop, resolve, setup
+    from zoo.training import loop
     from zoo.training.distributed import Place
+    from zoo.training.resolve import resolve
     from zoo.training.schedule import Schedule
+    from zoo.training.setup import setup
 
     named = {
         "backbone": backbone, "size": size, "channels": channels, "device": device, "precision": precision,
         "allow_leak": True, "pretrained": False,
     }  # fmt: skip
-    ready = setup.ground(resolve.merge(manifest, "default", (), named, None), Path(manifest))
-    folder, clock = Folder(Path(work)), Schedule(None)
-    with setup.job(ready, folder, clock, Place(), None, lambda _: None, write=False) as (job, state):
-        feeds = _feeds(job, state, files, channels)
+    ready = resolve(Path(manifest), Folder(Path(work)), "default", (), named)
+    with setup(ready, None, Schedule(None), Place(), None, lambda _: None) as (context, state):
+        feeds = _feeds(context, state, files, channels)
 
         def learn(source: str) -> float:
             begin = time.perf_counter()
-            seen = loop.learn_epoch(job, state, feeds[source]())["images"]
+            seen = loop.learn_epoch(context, state, feeds[source]())["images"]
             if device == "cuda":
                 torch.cuda.synchronize()
             return seen / (time.perf_counter() - begin)
@@ -113,45 +114,45 @@ def rates(
     return found
 
 
-def _feeds(job: Any, state: Any, files: str, channels: int) -> dict[str, Callable[[], Iterator[Any]]]:
+def _feeds(context: Any, state: Any, files: str, channels: int) -> dict[str, Callable[[], Iterator[Any]]]:
     """Return what makes an epoch's batches, by source."""
     from zoo.data.batches import Batch
     from zoo.training import loop
 
-    first = next(loop.begin_epoch(job, state))
+    first = next(loop.begin_epoch(context, state))
 
     def fed(loader: Any) -> Iterator[Batch]:
-        for _, (x, _) in zip(range(job.steps), loader, strict=False):
-            yield Batch(x.to(job.fabric.device, non_blocking=True), first.soft, first.where)
+        for _, (x, _) in zip(range(context.steps), loader, strict=False):
+            yield Batch(x.to(context.fabric.device, non_blocking=True), first.soft, first.where)
 
     feeds: dict[str, Callable[[], Iterator[Any]]] = {
-        "cached": lambda: iter([first] * job.steps),
-        "ferdata": lambda: loop.begin_epoch(job, state),
+        "cached": lambda: iter([first] * context.steps),
+        "ferdata": lambda: loop.begin_epoch(context, state),
     }
     if files:
-        usual, theirs = _data_loader(job, files, channels), _timm(job, files, channels)
+        usual, theirs = _data_loader(context, files, channels), _timm(context, files, channels)
         feeds |= {"torchvision": lambda: fed(usual), "timm": lambda: fed(theirs)}
     return feeds
 
 
-def _data_loader(job: Any, files: str, channels: int) -> Any:
+def _data_loader(context: Any, files: str, channels: int) -> Any:
     from torch.utils.data import DataLoader
     from torchvision.datasets import ImageFolder
 
-    rows = ImageFolder(files, by_torchvision(job.config.size, channels))
+    rows = ImageFolder(files, by_torchvision(context.config.size, channels))
     return DataLoader(
-        rows, batch_size=job.config.batch, shuffle=True, num_workers=WORKERS, drop_last=True, persistent_workers=True,
-        pin_memory=job.fabric.device.type == "cuda",
+        rows, batch_size=context.config.batch, shuffle=True, num_workers=WORKERS, drop_last=True,
+        persistent_workers=True, pin_memory=context.fabric.device.type == "cuda",
     )  # fmt: skip
 
 
-def _timm(job: Any, files: str, channels: int) -> Any:
+def _timm(context: Any, files: str, channels: int) -> Any:
     """Return timm's loader, as its training script makes it, with its own augmentation set to crop and flip."""
     from timm.data import create_dataset, create_loader
 
     return create_loader(
-        create_dataset("", root=files), input_size=(channels, job.config.size, job.config.size),
-        batch_size=job.config.batch, is_training=True, scale=CROP, ratio=ASPECT, hflip=FLIP, color_jitter=0.0,
-        mean=(0.5,) * channels, std=(0.25,) * channels, num_workers=WORKERS, device=job.fabric.device,
-        pin_memory=job.fabric.device.type == "cuda",
+        create_dataset("", root=files), input_size=(channels, context.config.size, context.config.size),
+        batch_size=context.config.batch, is_training=True, scale=CROP, ratio=ASPECT, hflip=FLIP, color_jitter=0.0,
+        mean=(0.5,) * channels, std=(0.25,) * channels, num_workers=WORKERS, device=context.fabric.device,
+        pin_memory=context.fabric.device.type == "cuda",
     )  # fmt: skip

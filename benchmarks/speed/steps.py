@@ -34,25 +34,24 @@ def section(inputs: Inputs, settings: Settings) -> Section:
 def times(manifest: str, work: str) -> dict[str, object]:
     """Return the milliseconds of a step under the default's own optimizer and under SGD, and the precision."""
     from zoo.run.run_folder import Folder
-    from zoo.training import loop, resolve, setup
+    from zoo.training import loop
     from zoo.training.distributed import Place
+    from zoo.training.resolve import resolve
     from zoo.training.schedule import Schedule
+    from zoo.training.setup import setup
 
     found: dict[str, list[float]] = {}
     precision = ""
     for name in ("default", "sgd", "default", "sgd"):
-        named = {"device": "cpu", "allow_leak": True, "optimiser": None if name == "default" else name}
-        ready = setup.ground(resolve.merge(manifest, "default", (), named, None), Path(manifest))
+        named = {"device": "cpu", "allow_leak": True, "optimizer": None if name == "default" else name}
+        ready = resolve(Path(manifest), Folder(Path(work)), "default", (), named)
         precision = ready.config.precision
-        with setup.job(ready, Folder(Path(work)), Schedule(None), Place(), None, lambda _: None, write=False) as (
-            job,
-            state,
-        ):
-            batch = next(loop.begin_epoch(job, state))
-            loop.set_rate(job, state, 0.1)
+        with setup(ready, None, Schedule(None), Place(), None, lambda _: None) as (context, state):
+            batch = next(loop.begin_epoch(context, state))
+            loop.set_rate(context, state, 0.1)
             for step in range(FIRST + STEPS):
                 begin = time.perf_counter()
-                loop.learn(job, state, [(batch.x, batch.soft)])
+                loop.optimizer_step(context, state, [(batch.x, batch.soft)])
                 if step >= FIRST:
                     found.setdefault(name, []).append(1000 * (time.perf_counter() - begin))
     return {name: statistics.median(taken) for name, taken in found.items()} | {"precision": precision}

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from ferdata.errors import BadOption
-from ferdata.schema import Sample
-from ferdata.sources.declaration import Layout, Skipped, Source, recognise
+from ferdata.sources import Layout, Sample, Skipped, Source
+from ferdata.sources.recognise import recognise
 
 
 class Adapter(Protocol):
     """What an adapter's module holds.
 
     Also, where labels are only known from the data, `prepare(base, layout, options)`, which returns the layout with its
-    map of labels completed; its options also have `ferdata.sources.declaration.UNKNOWN_LABELS`, and where that is
+    map of labels completed; its options also have `ferdata.sources.UNKNOWN_LABELS`, and where that is
     "keep" it does not refuse labels that it has no meaning for.
     """
 

@@ -8,11 +8,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from ferdata.errors import BrokenSource, UnknownLabel
-from ferdata.schema import Sample
-from ferdata.sources.declaration import (
+from ferdata.sources import (
     Layout,
     Licence,
     Option,
+    Sample,
     Skipped,
     Source,
     broken,

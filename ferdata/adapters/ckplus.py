@@ -10,18 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferdata.errors import BrokenSource, DatasetMissing
-from ferdata.schema import Sample
-from ferdata.sources.declaration import (
-    Layout,
-    Licence,
-    Option,
-    Skipped,
-    Source,
-    broken,
-    images_below,
-    known,
-    relative,
-)
+from ferdata.sources import Layout, Licence, Option, Sample, Skipped, Source, broken, images_below, known, relative
 from ferdata.sources.pixel_tables import read_pixel_table
 
 CODES = dict(

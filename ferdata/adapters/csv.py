@@ -3,16 +3,17 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath
 
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, UnknownLabel
-from ferdata.schema import Sample
-from ferdata.sources.declaration import (
+from ferdata.sources import (
     NOT_STATED,
     UNKNOWN_LABELS,
     Layout,
     Option,
+    Sample,
     Source,
+    leads_out,
     meaning,
     read_labels,
     read_table,
@@ -108,7 +109,7 @@ def _table(base: Path, options: Mapping[str, str | None]) -> _Table:
     delimiter = max(",;\t", key=first.count)
     header = [name.strip().strip('"') for name in first.rstrip("\r\n").split(delimiter)]
     folder = SOURCE.option(options, "image_folder") or ""
-    if _leaves(folder):
+    if leads_out(folder):
         raise BadOption(f"--image-folder {folder} lies outside the root.", "Name a folder within it.")
     return _Table(
         path,
@@ -123,7 +124,7 @@ def _table(base: Path, options: Mapping[str, str | None]) -> _Table:
 
 def _find(base: Path, table: str | None) -> Path:
     if table is not None:
-        if _leaves(table):
+        if leads_out(table):
             raise BadOption(f"--table {table} lies outside the root {base}.", "Name a file within the root.")
         if not (base / table).is_file():
             raise BadOption(f"There is no table {base / table}.", "--table is a path within the root.")
@@ -161,12 +162,6 @@ def _optional(options: Mapping[str, str | None], option: str, header: list[str],
     return chosen
 
 
-def _leaves(path: str) -> bool:
-    """Return whether a path, in POSIX or in Windows spelling, is absolute or leads upwards."""
-    windows = PureWindowsPath(path)
-    return bool(windows.drive or windows.root) or ".." in windows.parts or path.startswith("~")
-
-
 def _wrong(path: Path, line: int, what: str) -> BrokenSource:
     return BrokenSource(f"{path}:{line}: {what}.", "Mend the line, or take it out.")
 
@@ -176,7 +171,7 @@ def _rows(table: _Table) -> Iterator[tuple[int, Sample]]:
         image = cells[table.image].strip().replace("\\", "/")
         if not image or not image.isprintable():
             raise _wrong(table.path, line, f"the image path {image!r}")
-        if _leaves(image):
+        if leads_out(image):
             raise _wrong(table.path, line, f"the image path {image!r}, which leads out of the folder")
         split = cells[table.split].strip() if table.split else ""
         if split and split_of(split) is None:

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ferdata.errors import BrokenSource, NotThisDataset
-from ferdata.schema import Sample
-from ferdata.sources.declaration import Layout, Licence, Skipped, Source, broken, is_image, known, relative
+from ferdata.sources import Layout, Licence, Sample, Skipped, Source, broken, is_image, known, relative
 
 CODES = dict(zip("0123456", ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"), strict=True))
 FOLDERS = ("image/origin", "origin", "image", "images")

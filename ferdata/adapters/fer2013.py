@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ferdata.schema import Sample
-from ferdata.sources.declaration import USAGES, Layout, Licence, Skipped, Source, images_below, known, relative
+from ferdata.sources import USAGES, Layout, Licence, Sample, Skipped, Source, images_below, known, relative
 from ferdata.sources.pixel_tables import read_pixel_table
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # the challenge's codes 0..6

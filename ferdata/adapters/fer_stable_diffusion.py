@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ferdata.errors import NotThisDataset
-from ferdata.schema import Sample
-from ferdata.sources.declaration import Layout, Licence, Skipped, Source, images_below, meaning, relative, split_of
+from ferdata.sources import Layout, Licence, Sample, Skipped, Source, images_below, meaning, relative, split_of
 
 SOURCE = Source(
     name="fer_stable_diffusion",

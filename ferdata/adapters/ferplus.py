@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferdata.errors import BrokenSource, DatasetMissing
-from ferdata.schema import Sample
-from ferdata.sources.declaration import (
+from ferdata.sources import (
     Layout,
     Licence,
     Option,
+    Sample,
     Skipped,
     Source,
     broken,

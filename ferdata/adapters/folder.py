@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from ferdata.errors import NotThisDataset, UnknownLabel
-from ferdata.schema import Sample
-from ferdata.sources.declaration import (
+from ferdata.sources import (
     NOT_STATED,
     UNKNOWN_LABELS,
     Layout,
     Option,
+    Sample,
     Skipped,
     Source,
     images_below,

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from ferdata.errors import BrokenSource, DatasetMissing
 from ferdata.labels import EMOTIONS
-from ferdata.schema import Sample
-from ferdata.sources.declaration import Layout, Licence, Option, Skipped, Source, broken, images_below, relative
+from ferdata.sources import Layout, Licence, Option, Sample, Skipped, Source, broken, images_below, relative
 
 POSED = {
     "AN": "anger",

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ferdata.schema import Sample
-from ferdata.sources.declaration import Layout, Licence, Skipped, Source, images_below, relative
+from ferdata.sources import Layout, Licence, Sample, Skipped, Source, images_below, relative
 
 FOLDERS = {
     "angry": "anger",

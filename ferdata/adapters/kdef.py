@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ferdata.schema import Sample
-from ferdata.sources.declaration import Layout, Licence, Option, Skipped, Source, images_below, relative
+from ferdata.sources import Layout, Licence, Option, Sample, Skipped, Source, images_below, relative
 
 CODES = {
     "AF": "fear",

@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ferdata.errors import BrokenSource
-from ferdata.schema import Frame, Sample
-from ferdata.sources.declaration import Layout, Licence, Option, Skipped, Source, is_image, relative
+from ferdata.sources import Frame, Layout, Licence, Option, Sample, Skipped, Source, is_image, relative
 
 CODES = dict(zip("123456", ("anger", "disgust", "fear", "happiness", "sadness", "surprise"), strict=True))
 FIRST = "first frame"  # no code of the publishers' means neutral, so none is borrowed

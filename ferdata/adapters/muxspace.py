@@ -5,18 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ferdata.labels import EMOTIONS
-from ferdata.schema import Sample
-from ferdata.sources.declaration import (
-    Layout,
-    Licence,
-    Skipped,
-    Source,
-    broken,
-    is_image,
-    known,
-    read_table,
-    relative,
-)
+from ferdata.sources import Layout, Licence, Sample, Skipped, Source, broken, is_image, known, read_table, relative
 
 LIST = "data/legend.csv"
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferdata.errors import BrokenSource
-from ferdata.schema import Sample
-from ferdata.sources.declaration import Layout, Licence, Option, Skipped, Source, images_below, relative
+from ferdata.sources import Layout, Licence, Option, Sample, Skipped, Source, images_below, relative
 
 EMOTIONS = {e.capitalize(): e for e in ("anger", "disgust", "fear", "happiness", "sadness", "surprise")}
 FIRST = "first frame"  # no folder of the publishers' is called neutral, so no word of theirs is borrowed

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferdata.errors import BadOption, BrokenSource
-from ferdata.schema import Sample
-from ferdata.sources.declaration import (
+from ferdata.sources import (
     Layout,
     Licence,
     Option,
+    Sample,
     Skipped,
     Source,
     broken,
@@ -22,7 +22,7 @@ from ferdata.sources.declaration import (
     known,
     read_table,
     relative,
-)  # fmt: skip
+)
 
 CODES = dict(zip("1234567", ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral"), strict=True))
 COMPOUND = (

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ferdata.errors import BrokenSource
-from ferdata.schema import Sample
-from ferdata.sources.declaration import (
+from ferdata.sources import (
     Layout,
     Licence,
     Option,
+    Sample,
     Skipped,
     Source,
     broken,

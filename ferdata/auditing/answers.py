@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ferdata.duplicates.label_conflicts import TOLD_BY, pictures
+from ferdata.duplicates.label_conflicts import PICTURE_BY, pictures
 from ferdata.labels import EMOTIONS, VOTE_COLUMNS, Taxonomy
 
-READ = (*TOLD_BY, "picture", "target", "votes", "label_dist", "reviewed_label")
+READ = (*PICTURE_BY, "picture", "target", "votes", "label_dist", "reviewed_label")
 Scores = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
@@ -19,13 +19,13 @@ Ints = NDArray[np.int64]
 class Labels:
     """The labels of all rows: `hard` the class, int64 (n,), -1 for none; `picture` numbers equal pictures from 0.
 
-    `said` is float32 (n, classes): the shares of the votes that go to each class, rows that sum to less than 1 where
+    `shares` is float32 (n, classes): the shares of the votes that go to each class, rows that sum to less than 1 where
     some said something else; NaN where there are no votes. `spread` is the entropy of all ten columns in bits.
     """
 
     hard: Ints
     picture: Ints
-    said: NDArray[np.float32]
+    shares: NDArray[np.float32]
     spread: Scores
 
 
@@ -36,15 +36,15 @@ def read(table: pa.Table, taxonomy: Taxonomy) -> Labels:
     known = table["picture"].null_count == 0
     picture = table["picture"].to_numpy() if known else pictures(table)
     _, picture = np.unique(picture, return_inverse=True)
-    said, spread = np.full((n, len(classes)), np.nan, np.float32), np.full(n, np.nan, np.float32)
+    shares, spread = np.full((n, len(classes)), np.nan, np.float32), np.full(n, np.nan, np.float32)
     votes = table["votes"].combine_chunks()
     voted = np.flatnonzero(votes.is_valid().to_numpy(zero_copy_only=False))
     if len(voted):
         counts = votes.drop_null().flatten().to_numpy(zero_copy_only=False).reshape(-1, len(VOTE_COLUMNS))
         share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
         spread[voted] = -(share * np.log2(np.maximum(share, 1e-12))).sum(axis=1)
-        said[voted] = share[:, : len(EMOTIONS)] @ to_classes(taxonomy)
-    return Labels(hard, picture, said, spread)
+        shares[voted] = share[:, : len(EMOTIONS)] @ to_classes(taxonomy)
+    return Labels(hard, picture, shares, spread)
 
 
 def to_classes(taxonomy: Taxonomy) -> NDArray[np.float64]:
@@ -59,7 +59,7 @@ def scores(labels: Labels) -> dict[str, Scores]:
     """Return the scores of conflict, vote_disagreement and vote_entropy."""
     rows = np.arange(len(labels.hard))
     labelled = labels.hard >= 0
-    share = np.where(labelled, labels.said[rows, np.maximum(labels.hard, 0)], np.nan).astype(np.float32)
+    share = np.where(labelled, labels.shares[rows, np.maximum(labels.hard, 0)], np.nan).astype(np.float32)
     voted = {"vote_disagreement": share, "vote_entropy": labels.spread}
     return {"conflict": against(labels), **(voted if not np.isnan(labels.spread).all() else {})}
 

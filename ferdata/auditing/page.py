@@ -2,7 +2,6 @@
 
 import base64
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -17,11 +16,11 @@ from numpy.typing import NDArray
 from ferdata import __version__, images
 from ferdata.auditing.catalogue import BY_NAME
 from ferdata.auditing.pictures import pick
-from ferdata.auditing.whole import sides
 from ferdata.class_balance import class_counts
-from ferdata.errors import CannotWrite
 from ferdata.manifest import Manifest
+from ferdata.manifest.counts import split_column
 from ferdata.running import progress
+from ferdata.running.whole_file import write_whole
 from ferdata.schema import SPLITS
 
 # isort: split
@@ -72,7 +71,7 @@ def write(
     # `<` would end the script that holds the data; JSON has another word for it.
     text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     template = resources.files("ferdata.auditing").joinpath("page.html").read_text(encoding="utf-8")
-    _save(path, template.replace(PLACE, text))
+    write_whole(path, template.replace(PLACE, text), "Choose another file with --report.")
 
 
 def _worst(name: str, mask: NDArray[np.bool_], scores: Scores, most: int) -> NDArray[np.int64]:
@@ -98,7 +97,7 @@ def _facts(shown: Shown, noise: float | None) -> dict[str, str]:
 
 def _balance(shown: Shown) -> list[dict[str, Any]]:
     """Return the rows of each class in each split."""
-    side = sides(shown.table)
+    side = shown.table[split_column(shown.table)]
     target, classes = shown.table["target"], shown.opened.taxonomy.classes
     on = {name: target.filter(pc.fill_null(pc.equal(side, name), False)) for name in SPLITS}
     parts = {name: column for name, column in on.items() if len(column)} or {"all": target}
@@ -108,17 +107,17 @@ def _balance(shown: Shown) -> list[dict[str, Any]]:
 def _rows(shown: Shown, rows: NDArray[np.int64]) -> Iterator[dict[str, Any]]:
     """Yield what the page knows of each row: who, where, label, scores, picture."""
     about = shown.table.select(["sample_id", "dataset", "target"]).take(pa.array(rows)).to_pylist()
-    split = sides(shown.table).take(pa.array(rows)).to_pylist()
+    split = shown.table[split_column(shown.table)].take(pa.array(rows)).to_pylist()
     pictures = dict(_pictures(shown.opened, rows))
     classes = shown.opened.taxonomy.classes
     for row, facts, side in zip(rows.tolist(), about, split, strict=True):
-        said = -1 if shown.expected is None else int(shown.expected[row])
+        predicted = -1 if shown.expected is None else int(shown.expected[row])
         yield {
             "id": facts["sample_id"],
             "dataset": facts["dataset"],
             "split": side or "",
             "label": facts["target"] or "",
-            "said": classes[said] if said >= 0 else "",
+            "predicted": classes[predicted] if predicted >= 0 else "",
             "quality": _number(shown.quality[row]),
             "found": {n: _number(shown.scores[n][row]) for n, mask in shown.masks.items() if mask[row]},
             "picture": pictures.get(row, ""),
@@ -145,14 +144,3 @@ def _pictures(opened: Manifest, rows: NDArray[np.int64]) -> Iterator[tuple[int, 
             stored = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
             coded = bytes(cv2.imencode(".webp", stored, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])[1])
             yield row, "data:image/webp;base64," + base64.b64encode(coded).decode()
-
-
-def _save(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise CannotWrite(f"Cannot write {path}: {error.strerror}.", "Choose another file with --report.") from None
-    finally:
-        temporary.unlink(missing_ok=True)

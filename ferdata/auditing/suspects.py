@@ -40,8 +40,8 @@ def find(labels: Labels, predicted: NDArray[np.float32]) -> Suspects:
 
     Raises MissingExtra without cleanlab, BadOption for predictions of fewer than two labelled classes.
     """
-    told = ~np.isnan(predicted[:, 0])
-    rows = np.flatnonzero(told & (labels.hard >= 0))
+    known = ~np.isnan(predicted[:, 0])
+    rows = np.flatnonzero(known & (labels.hard >= 0))
     share = noise(labels.hard[rows], predicted[rows])
     k = predicted.shape[1]
     p = np.clip(predicted[rows, labels.hard[rows]].astype(np.float64), FLOOR, 1 - FLOOR)
@@ -51,8 +51,8 @@ def find(labels: Labels, predicted: NDArray[np.float32]) -> Suspects:
     odds = np.log(p) - np.log1p(-p) + witness * (1 + _vouched(labels, rows))
     quality = np.full(len(predicted), np.nan, np.float32)
     quality[rows] = 1 / (1 + np.exp(-odds))
-    expected = np.where(told, np.where(told[:, None], predicted, 0).argmax(axis=1), -1)
-    return Suspects(quality, expected, _divergence(labels.said, predicted), share)
+    expected = np.where(known, np.where(known[:, None], predicted, 0).argmax(axis=1), -1)
+    return Suspects(quality, expected, _divergence(labels.shares, predicted), share)
 
 
 def noise(hard: NDArray[np.int64], predicted: NDArray[np.float32]) -> float:
@@ -90,10 +90,10 @@ def _vouched(labels: Labels, rows: NDArray[np.int64]) -> NDArray[np.float64]:
     return np.asarray(np.maximum(same - 1 - other, 0))
 
 
-def _divergence(said: NDArray[np.float32], predicted: NDArray[np.float32]) -> NDArray[np.float32]:
+def _divergence(shares: NDArray[np.float32], predicted: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the Jensen-Shannon divergence in bits of votes, scaled to the classes, and prediction; NaN without."""
-    total = said.sum(axis=1, keepdims=True)
-    votes = said / np.where(total > 0, total, np.nan)  # all for what is no class: nothing to compare
+    total = shares.sum(axis=1, keepdims=True)
+    votes = shares / np.where(total > 0, total, np.nan)  # all for what is no class: nothing to compare
     middle = (votes + predicted) / 2
 
     def to_middle(share: NDArray[np.floating]) -> NDArray[np.floating]:

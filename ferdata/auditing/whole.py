@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata.class_balance import class_counts, drifts
+from ferdata.manifest.counts import split_column
 from ferdata.schema import SPLITS
 
 READ = ("dataset", "pixel_hash", "group", "subject", "split", "official_split", "target", "synthetic")
@@ -15,14 +16,9 @@ Scores = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
-def sides(table: pa.Table) -> pa.ChunkedArray:
-    """Return each row's split; the official one where no step has split the manifest."""
-    return table["official_split"] if table["split"].null_count == table.num_rows else table["split"]
-
-
 def rows(table: pa.Table) -> dict[str, Scores]:
     """Return the scores of leak and one_class_subject; `table` has READ."""
-    side = pc.fill_null(pc.index_in(sides(table), pa.array(SPLITS)), -1).to_numpy().astype(np.int64)
+    side = pc.fill_null(pc.index_in(table[split_column(table)], pa.array(SPLITS)), -1).to_numpy().astype(np.int64)
     found: dict[str, Scores] = {}
     if (side >= 0).any():
         found["leak"] = np.fmax(_reach(_numbers(table["pixel_hash"]), side), _reach(_numbers(table["group"]), side))
@@ -66,7 +62,7 @@ def _gives_away(table: pa.Table) -> Scores:
 def parts(table: pa.Table, classes: Sequence[str]) -> dict[str, dict[str, float]]:
     """Return the scores of imbalance, drift and synthetic: finding -> part, or pair of parts -> score."""
     by = {
-        "split": _each(table, pc.fill_null(sides(table), ""), classes, SPLITS),
+        "split": _each(table, pc.fill_null(table[split_column(table)], ""), classes, SPLITS),
         "dataset": _each(table, table["dataset"], classes, sorted(table["dataset"].unique().to_pylist())),
     }
     counted = by["split"] or {"all": class_counts(table["target"], classes)}
@@ -79,7 +75,7 @@ def parts(table: pa.Table, classes: Sequence[str]) -> dict[str, dict[str, float]
             for d in drifts(counts)
             if d.jensen_shannon is not None
         },
-        "synthetic": _shares(made, sides(table)),
+        "synthetic": _shares(made, table[split_column(table)]),
     }
 
 

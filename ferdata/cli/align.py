@@ -53,7 +53,10 @@ def command(as_json: bool, **given: object) -> None:
     ferdata align manifests/mine.parquet -o mine224.parquet --detector yunet --size 224 --margin 0.1
     """
     result = align(**given)  # type: ignore[arg-type]  # click has checked them; the names are the function's own
-    print_json(result) if as_json else report(result)
+    if as_json:
+        print_json(result)
+    else:
+        report(result)
 
 
 def report(result: Aligned) -> None:

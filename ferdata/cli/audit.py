@@ -88,15 +88,18 @@ def command(manifest: Path, as_json: bool, fail_on: tuple[str, ...], **given: An
         raise click.UsageError("--save-predictions keeps what --fit finds: add --fit.")
     source = click.get_current_context().get_parameter_source
     if not wanted and (idle := [name for name in fit if source(name) is ParameterSource.COMMANDLINE]):
-        said = ", ".join(f"--{'set' if name == 'options' else name}" for name in idle)
-        raise click.UsageError(f"{said}: for the nets of --fit alone; add --fit.")
+        idle_options = ", ".join(f"--{'set' if name == 'options' else name}" for name in idle)
+        raise click.UsageError(f"{idle_options}: for the nets of --fit alone; add --fit.")
     with tempfile.TemporaryDirectory(prefix="ferdata-") as folder:
         if wanted:
             early = inspect.signature(check).parameters.keys() & given.keys()
             check(manifest, fail_on=fail_on, **{name: given[name] for name in early})
             given["predictions"] = fitted(manifest, kept or Path(folder) / "predictions.parquet", fit, as_json)
         result = audit(manifest, fail_on=fail_on, **given)
-    print_json(result) if as_json else report(result, bool(given["predictions"]))
+    if as_json:
+        print_json(result)
+    else:
+        report(result, bool(given["predictions"]))
     return FINDINGS if result.failed else DONE
 
 

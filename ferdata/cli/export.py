@@ -43,15 +43,16 @@ def command(run: Path, as_json: bool, **given: Any) -> None:
 
 def report(done: Exported) -> None:
     """Print what was written, how far it is from the run, and what 8 bits cost."""
-    told, speed = done.metadata, done.speed
+    metadata, speed = done.metadata, done.speed
     rates = ", ".join(f"{name} {rate:,.0f}" for name, rate in speed.items())
-    shape = f"uint8 (N, {told['channels']}, {told['size']}, {told['size']}), 0..255: neither rescaled nor normalised"
+    size = metadata["size"]
+    shape = f"uint8 (N, {metadata['channels']}, {size}, {size}), 0..255: neither rescaled nor normalised"
     facts(
         {
             "file": f"{done.out}, {done.size / 1e6:.2f} MB",
             "input": f"pixels, {shape}",
             "output": f"probabilities, float32 (N, {len(done.metadata['classes'].split(','))}); "
-            f"views {told['tta']}, temperature {float(told['temperature']):.3f} applied",
+            f"views {metadata['tta']}, temperature {float(metadata['temperature']):.3f} applied",
             "against torch": f"{done.parity['faces']:,} faces of val: the same labels, probabilities within "
             f"{done.parity['most']:.1e}",
             "faces a second": rates,

@@ -51,7 +51,10 @@ def command(
     if planted:
         return tested(manifest, thorough, seed, as_json)
     result = group(manifest, out=out, by=by, thorough=thorough, most=most, force=force)
-    print_json(result) if as_json else report(result)
+    if as_json:
+        print_json(result)
+    else:
+        report(result)
     return FINDINGS if result.sides else DONE
 
 

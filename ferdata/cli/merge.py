@@ -47,7 +47,10 @@ def command(manifests: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     ferdata merge ferplus.parquet fer2013.parquet --conflicts first:ferplus,fer2013 --cap happiness=5000 -o m.parquet
     """
     result = merge(*manifests, **given)
-    print_json(result) if as_json else report(result)
+    if as_json:
+        print_json(result)
+    else:
+        report(result)
 
 
 def report(result: Merged) -> None:
@@ -73,5 +76,4 @@ def report(result: Merged) -> None:
     click.echo()
     sides.report(result.decided)
     conflicts.report(result.conflicts, cells=False)
-    said = f"\nNext: ferdata train --manifest {result.out}"
-    console().print(said, style="dim", soft_wrap=True)
+    console().print(f"\nNext: ferdata train --manifest {result.out}", style="dim", soft_wrap=True)

@@ -23,7 +23,10 @@ def command(recipe: Path, out: Path, root: tuple[str, ...], workers: int | None,
     ferdata rehydrate recipe.json --root ferplus=~/data/FERPlus --root ckplus=~/data/CK+48 -o merged.parquet
     """
     result = rehydrate(recipe, out=out, root=root, workers=workers, force=force)
-    print_json(result) if as_json else report(result)
+    if as_json:
+        print_json(result)
+    else:
+        report(result)
 
 
 def report(result: Rehydrated) -> None:

@@ -9,12 +9,14 @@ from ferdata.cli import DONE, FINDINGS
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
 from ferdata.errors import UnknownLabel
+from ferdata.reviewing.apply_decisions import Ask
+from ferdata.reviewing.csv_sheet import ONLY
 from ferdata.reviewing.fiftyone.dataset import Pushed
-from ferdata.reviewing.ledger import RULES, WORDS, Agreement, Decision, Dispute, canonical, settle
-from ferdata.steps.apply import Applied, Ask, apply
+from ferdata.reviewing.ledger import RULES, WORDS, Agreement, Decision, Dispute, canonical, end_dispute
+from ferdata.steps.apply import Applied, apply
 from ferdata.steps.pull import Pulled, pull
 from ferdata.steps.review import datasets, delete, review, reviewer
-from ferdata.steps.sheet import ONLY, export, take
+from ferdata.steps.sheet import export, import_sheet
 
 FILE = click.Path(path_type=Path)
 
@@ -66,12 +68,15 @@ def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as
         return listed(as_json)
     if name is not None:
         samples = delete(name, force)
-        print_json({"deleted": name, "samples": samples}) if as_json else click.echo(f"{name}: {samples:,} samples")
+        if as_json:
+            print_json({"deleted": name, "samples": samples})
+        else:
+            click.echo(f"{name}: {samples:,} samples")
         return DONE
     if manifest is None:
         raise click.UsageError("Name a manifest: ferdata review manifests/merged.parquet")
     waiting = review(
-        manifest, told=lambda pushed, url: told(pushed, url, manifest, as_json), **given  # type: ignore[arg-type]
+        manifest, announce=lambda pushed, url: report_loaded(pushed, url, manifest, as_json), **given  # type: ignore[arg-type]
     )  # fmt: skip
     if given["app"] and not as_json:
         decided = f"{waiting:,} decisions wait: ferdata review pull {manifest}" if waiting else "Nothing was decided."
@@ -79,7 +84,7 @@ def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as
     return DONE
 
 
-def told(pushed: Pushed, url: str | None, manifest: Path, as_json: bool) -> None:
+def report_loaded(pushed: Pushed, url: str | None, manifest: Path, as_json: bool) -> None:
     """Print what is in the App, and where it is."""
     if as_json:
         plain = {k: v for k, v in vars(pushed).items() if k != "held"}
@@ -124,7 +129,10 @@ def take_back(manifest: Path, ledger: Path | None, by: str | None, resolve: str,
     ferdata review pull manifests/merged.parquet
     """
     result = pull(manifest, ledger=ledger, by=by, resolve=resolve, ask=asking(resolve, as_json))
-    print_json(result) if as_json else report_pull(result, manifest)
+    if as_json:
+        print_json(result)
+    else:
+        report_pull(result, manifest)
     return FINDINGS if result.strange or (result.applied and result.applied.open) else DONE
 
 
@@ -144,7 +152,10 @@ def put(manifest: Path, ledger: tuple[Path, ...], out: Path | None, resolve: str
     result = apply(
         manifest, ledger=ledger, out=out, resolve=resolve, ask=asking(resolve, as_json), force=force
     )  # fmt: skip
-    print_json(result) if as_json else report(result)
+    if as_json:
+        print_json(result)
+    else:
+        report(result)
     return FINDINGS if result.open else DONE
 
 
@@ -171,9 +182,9 @@ def write(manifest: Path, out: Path, only: str, force: bool, as_json: bool) -> N
 @command.command("import")
 @click.argument("manifest", type=FILE)
 @click.argument("sheet", type=FILE)
-@option(take, "--ledger", type=FILE, help="The ledger [default: decisions.jsonl beside the manifest].")
-@option(take, "--by", help="Who filled it in [default: FERDATA_REVIEWER, else your name on this machine].")
-@option(take, "--resolve", type=click.Choice(RULES), help="Where reviewers differ: whose word stands.")
+@option(import_sheet, "--ledger", type=FILE, help="The ledger [default: decisions.jsonl beside the manifest].")
+@option(import_sheet, "--by", help="Who filled it in [default: FERDATA_REVIEWER, else your name on this machine].")
+@option(import_sheet, "--resolve", type=click.Choice(RULES), help="Where reviewers differ: whose word stands.")
 @json_option
 def fill(manifest: Path, sheet: Path, ledger: Path | None, by: str | None, resolve: str, as_json: bool) -> int:
     """Take a filled-in CSV file into the ledger, and apply it.
@@ -181,7 +192,7 @@ def fill(manifest: Path, sheet: Path, ledger: Path | None, by: str | None, resol
     \b
     ferdata review import manifests/merged.parquet review.csv --by anna
     """
-    result = take(manifest, sheet, ledger=ledger, by=by, resolve=resolve, ask=asking(resolve, as_json))
+    result = import_sheet(manifest, sheet, ledger=ledger, by=by, resolve=resolve, ask=asking(resolve, as_json))
     if as_json:
         print_json(result)
     else:
@@ -213,7 +224,7 @@ def ask(dispute: Dispute) -> Decision | None:
         except UnknownLabel as error:
             click.echo(error, err=True)
             continue
-        return settle(dispute, new, reviewer()) if new else None
+        return end_dispute(dispute, new, reviewer()) if new else None
 
 
 def word(label: str | None) -> str:

@@ -27,7 +27,10 @@ def command(manifest: Path, as_json: bool, **given: Any) -> None:
     ferdata split manifests/merged.parquet --frozen ids.csv -o same.parquet
     """
     result = split(manifest, **given)
-    print_json(result) if as_json else report(result)
+    if as_json:
+        print_json(result)
+    else:
+        report(result)
 
 
 def report(result: Parted) -> None:

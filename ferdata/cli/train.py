@@ -92,7 +92,7 @@ FILE = click.Path(path_type=Path)
 )
 @under(
     "How it moves",
-    named("--optimiser", "sgd, adamw, or any of timm's [default: the backbone's].", metavar="NAME"),
+    named("--optimizer", "sgd, adamw, or any of timm's [default: the backbone's].", metavar="NAME"),
     named("--lr", "Highest learning rate [default: the backbone's].", type=float),
     named("--weight-decay", "[default: the backbone's]", type=float),
     named("--schedule", "How the rate goes; one_cycle and cosine end with --time-limit."),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ferdata import images
 from ferdata.duplicates.compare import Pairs, Small, confirm, grey
+from ferdata.duplicates.components import connected
 from ferdata.duplicates.search import Hashes, pairs_within
 from ferdata.errors import BrokenSource
 from ferdata.manifest import Manifest
@@ -86,13 +87,10 @@ class _Joined:
     def __init__(self, n: int, people: Pairs | None) -> None:
         self.people = np.full((n, 2), -1) if people is None else people
         self.found: list[Pairs] = []
-        self.component: NDArray[np.integer] = np.arange(n)
+        self.component: NDArray[np.int64] = np.arange(n)
 
     def compare(self, first: Small, second: Small, pairs: Pairs, mirror: bool) -> NDArray[np.bool_]:
         """Confirm `pairs` of pictures not joined yet, once for two sets of joined ones; return which are the same."""
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
-
         sets = np.sort(self.component[pairs], axis=1)
         _, at = np.unique(sets, axis=0, return_index=True)
         new = np.sort(at[sets[at, 0] != sets[at, 1]])
@@ -101,10 +99,7 @@ class _Joined:
         apart = (one[:, 0] == other[:, 0]) & (one[:, 1] != other[:, 1]) & (one[:, 1] >= 0) & (other[:, 1] >= 0)
         same[new] = confirm(first, second, pairs[new], np.full(len(new), mirror), apart)
         self.found.append(pairs[same])
-        n = len(self.component)
-        every = np.concatenate(self.found)
-        graph = coo_array((np.ones(len(every), np.int8), (every[:, 0], every[:, 1])), shape=(n, n))
-        self.component = np.asarray(connected_components(graph, directed=False)[1])
+        self.component = connected(len(self.component), np.concatenate(self.found))
         return same
 
 

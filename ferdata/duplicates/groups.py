@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ferdata.duplicates.components import connected
 from ferdata.errors import BadOption
 from ferdata.schema import SPLITS
 
@@ -51,12 +52,7 @@ def find_groups(table: pa.Table, *, by: tuple[str, ...] = BY, pairs: Pairs | Non
     """
     links = _links(table, checked_reasons(by), pairs)
     n = table.num_rows
-    component = _components(n, links)
-    # The library numbers components in an order of its own; by first appearance it is the same everywhere.
-    _, appeared = np.unique(component, return_index=True)
-    rank = np.empty(len(appeared), np.int64)
-    rank[np.argsort(appeared)] = np.arange(len(appeared))
-    numbered = rank[component]
+    numbered = connected(n, np.concatenate([*links.values(), np.zeros((0, 2), np.int64)]))
     sizes = np.bincount(numbered, minlength=1)
     biggest = int(sizes.argmax())
     top = int(np.argmax(numbered == biggest)) if n else 0
@@ -65,7 +61,7 @@ def find_groups(table: pa.Table, *, by: tuple[str, ...] = BY, pairs: Pairs | Non
     identical, images, across = _identical(table)
     return Groups(
         group=numbered,
-        count=len(appeared),
+        count=int(numbered.max(initial=-1)) + 1,
         largest=int(sizes.max()) if n else 0,
         largest_of=str(table["sample_id"][top]) if n else "",
         identical=identical,
@@ -102,15 +98,6 @@ def _links(table: pa.Table, by: tuple[str, ...], pairs: Pairs | None) -> dict[st
             clip = pc.binary_join_element_wise(dataset, pc.fill_null(subject, ""), table["sequence"], "\n")
             links[word] = _to_first(clip)
     return links
-
-
-def _components(n: int, links: Mapping[str, Pairs]) -> NDArray[np.integer]:
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    ends = np.concatenate([*links.values(), np.zeros((0, 2), np.int64)]).astype(np.int32)
-    graph = coo_array((np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), shape=(n, n))
-    return np.asarray(connected_components(graph, directed=False)[1])
 
 
 def _to_first(column: pa.ChunkedArray) -> Pairs:
@@ -160,11 +147,11 @@ def _chain(table: pa.Table, first: int, steps: Sequence[tuple[str, int]]) -> Ite
         return str(table[name][row])
 
     yield f"  {cell('sample_id', first)}"
-    said = {"pixels": "same pixels", "near": "near duplicate"}
+    meaning = {"pixels": "same pixels", "near": "near duplicate"}
     for k, (word, row) in enumerate(steps[:SHOWN]):
         if word != "near" and k + 1 < len(steps) and steps[k + 1][0] == word:
             continue  # both hang on the first row with that key
-        what = said.get(word) or f"{word} {cell(word, row)}"
+        what = meaning.get(word) or f"{word} {cell(word, row)}"
         yield f"  - {what} - {cell('sample_id', row)}"
     if len(steps) > SHOWN:
         yield f"  ... and {len(steps) - SHOWN:,} links more"

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ferdata.duplicates.components import connected
 from ferdata.errors import BadOption
 
 Ints = NDArray[np.int64]
@@ -48,38 +49,25 @@ class Conflicts:
         return {"copied": self.copied, "pictures": self.pictures, "rows": self.rows, "between": between}
 
 
-TOLD_BY = (
-    "dataset",
-    "pixel_hash",
-    "face_box",
-    "alignment",
-)  # what `pictures` and `face_boxes` read; near pairs need the next three as well
+# What `pictures` and `face_boxes` read; near pairs need APART_BY as well.
+PICTURE_BY = ("dataset", "pixel_hash", "face_box", "alignment")
 APART_BY = ("subject", "sequence", "frame")
 
 
 def pictures(table: pa.Table, near: Ints | None = None) -> Ints:
     """Return which rows are one picture, numbered by first appearance: equal pixels, or joined by a near pair.
 
-    `near`, int64 (n, 2), holds the two rows of each pair; `table` has TOLD_BY and, for near pairs, APART_BY.
+    `near`, int64 (n, 2), holds the two rows of each pair; `table` has PICTURE_BY and, for near pairs, APART_BY.
     `face_box` tells the faces of one photograph apart. What one dataset itself tells apart, by person, clip or
     frame, is not one picture, however alike: a person's frown and sneer may be near copies to a hash. A subject or
     clip joins groups, never pictures.
     """
-    code = _faces(table).combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+    code: Ints = _faces(table).combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
     if near is None or not len(near):
-        return np.asarray(code)  # dictionaries are numbered by first appearance
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    near = near[~told_apart(table, near)]
-    n = int(code.max()) + 1
-    graph = coo_array((np.ones(len(near), np.int8), (code[near[:, 0]], code[near[:, 1]])), shape=(n, n))
-    _, component = connected_components(graph, directed=False)
-    joined = component[code]
-    _, appeared, inverse = np.unique(joined, return_index=True, return_inverse=True)
-    rank = np.empty(len(appeared), np.int64)
-    rank[np.argsort(appeared)] = np.arange(len(appeared))
-    return rank[inverse]
+        return code  # dictionaries are numbered by first appearance
+    # Codes are numbered by first appearance over the rows, so what joins them is as well.
+    joined = connected(int(code.max()) + 1, code[near[~told_apart(table, near)]])
+    return np.asarray(joined[code])
 
 
 def _faces(table: pa.Table) -> pa.ChunkedArray:
@@ -96,7 +84,7 @@ def face_boxes(table: pa.Table) -> pa.ChunkedArray:
     """Return, for each row, the box of its face where its dataset boxes several in that photograph, else "".
 
     This alone tells the faces of one photograph apart, and a dataset speaks for itself: that FER+ has a box for every
-    face and FER2013 none does not make two faces of one. `table` has TOLD_BY.
+    face and FER2013 none does not make two faces of one. `table` has PICTURE_BY.
     """
     boxes = published_boxes(table)
     boxed = boxes.is_valid()
@@ -140,19 +128,19 @@ def told_apart(table: pa.Table, near: Ints, by: Sequence[str] = APART_BY) -> Mas
 
 def conflicts(table: pa.Table, picture: Ints) -> Conflicts:
     """Count who says what against whom; `table` has `dataset` and `target`, and rows without a target say nothing."""
-    said = _said(table, picture)
-    per = said.group_by("p").aggregate([("c", "count_distinct"), ("n", "sum")])
+    given = _given(table, picture)
+    per = given.group_by("p").aggregate([("c", "count_distinct"), ("n", "sum")])
     several = per.filter(pc.greater(per["c_count_distinct"], 1))
     return Conflicts(
         copied=pc.sum(pc.greater(per["n_sum"], 1)).as_py() or 0,
         pictures=several.num_rows,
         rows=pc.sum(several["n_sum"]).as_py() or 0,
-        between=_between(said),
+        between=_between(given),
     )
 
 
-def _said(table: pa.Table, picture: Ints) -> pa.Table:
-    """Return what is said of each picture in two or more labelled rows: picture, dataset, class, rows."""
+def _given(table: pa.Table, picture: Ints) -> pa.Table:
+    """Return the labels given to each picture in two or more labelled rows: picture, dataset, class, rows."""
     rows = pa.table({"p": picture, "d": table["dataset"], "c": table["target"]})
     rows = rows.filter(rows["c"].is_valid())
     number = np.bincount(rows["p"].to_numpy()) if rows.num_rows else np.zeros(1, np.int64)
@@ -160,8 +148,8 @@ def _said(table: pa.Table, picture: Ints) -> pa.Table:
     return rows.group_by(["p", "d", "c"]).aggregate([([], "count_all")]).rename_columns(["p", "d", "c", "n"])
 
 
-def _between(said: pa.Table) -> tuple[Against, ...]:
-    own = said.join(said.group_by(["p", "d"]).aggregate([("n", "sum")]), ["p", "d"])
+def _between(given: pa.Table) -> tuple[Against, ...]:
+    own = given.join(given.group_by(["p", "d"]).aggregate([("n", "sum")]), ["p", "d"])
     both = own.join(own, "p", right_suffix="_2", join_type="inner")
     same, alike = pc.equal(both["d"], both["d_2"]), pc.equal(both["c"], both["c_2"])
     # Of one dataset against itself two different rows are compared, and each two of its labels once.
@@ -225,14 +213,14 @@ def losers(table: pa.Table, picture: Ints, rule: str) -> Mask:
     lost = np.zeros(table.num_rows, np.bool_)
     if word == "keep" or not table.num_rows:
         return lost
-    said = _said(table, picture)
-    per = said.group_by("p").aggregate([("c", "count_distinct")])
+    given = _given(table, picture)
+    per = given.group_by("p").aggregate([("c", "count_distinct")])
     torn = per.filter(pc.greater(per["c_count_distinct"], 1))["p"].to_numpy()
     winner = np.full(int(picture.max()) + 1, -1, np.int64)  # the code of the class that won, -1 where none did
     classes = table["target"].unique().drop_null().sort()
-    said = said.filter(pc.is_in(said["p"], pa.array(torn)))
+    given = given.filter(pc.is_in(given["p"], pa.array(torn)))
     if word != "drop":
-        _elect(winner, said, classes, table["dataset"].unique().to_pylist() if word == "majority" else named, word)
+        _elect(winner, given, classes, table["dataset"].unique().to_pylist() if word == "majority" else named, word)
     contested = np.zeros(len(winner), np.bool_)
     contested[torn] = True
     code = pc.fill_null(pc.index_in(table["target"], classes), -1).to_numpy()
@@ -244,12 +232,12 @@ def losers(table: pa.Table, picture: Ints, rule: str) -> Mask:
     return np.asarray(lost & ~(in_test & ~replaced[picture]))
 
 
-def _elect(winner: Ints, said: pa.Table, classes: pa.Array, order: Sequence[str], word: str) -> None:
+def _elect(winner: Ints, given: pa.Table, classes: pa.Array, order: Sequence[str], word: str) -> None:
     """Write the class that wins each picture into `winner`; a draw leaves -1."""
-    picture = said["p"].to_numpy()
-    label = pc.index_in(said["c"], classes).to_numpy()
-    owner = pc.fill_null(pc.index_in(said["d"], pa.array(order, pa.string())), len(order)).to_numpy()
-    rows = said["n"].to_numpy()
+    picture = given["p"].to_numpy()
+    label = pc.index_in(given["c"], classes).to_numpy()
+    owner = pc.fill_null(pc.index_in(given["d"], pa.array(order, pa.string())), len(order)).to_numpy()
+    rows = given["n"].to_numpy()
     if not len(picture):
         return
     _, local = np.unique(picture, return_inverse=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ferdata import images
 from ferdata.duplicates.compare import Pairs, Small, grey
+from ferdata.duplicates.components import connected
 from ferdata.duplicates.find import VARIANTS, connect, variant_hashes
 from ferdata.duplicates.plant import KINDS
 from ferdata.duplicates.search import Hashes
@@ -75,16 +76,12 @@ class _Some:
 
     def components(self, thorough: bool) -> NDArray[np.int64]:
         """Return the number of the set that each picture is found to be in."""
-        from scipy.sparse import coo_array
-        from scipy.sparse.csgraph import connected_components
 
         def read(chosen: NDArray[np.int64]) -> tuple[Small, Hashes]:
             return self.small.of(chosen), self.variants[chosen]
 
         pairs = connect(self.hashes, read, thorough=thorough)
-        n = len(self.hashes)
-        graph = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-        return np.asarray(connected_components(graph, directed=False)[1], np.int64)
+        return connected(len(self.hashes), pairs)
 
 
 def trial(

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ferdata.errors import BadOption, MissingModel
+from ferdata.errors import BadOption, CannotWrite, MissingModel
 from ferdata.images import as_uint8
 from ferdata.running import cache, progress
+from ferdata.running.whole_file import write_whole
 
 # isort: split
 import cv2  # after `ferdata.images`, which sets what OpenCV reads when it is imported
@@ -208,11 +209,9 @@ def _download() -> bytes:
         raise MissingModel(f"YuNet's model file is not here, and its download failed: {why}.", _remedy()) from None
     data = _checked(data, MODEL_URL)
     place = cached_model()
-    fresh = place.with_name(f".{place.name}.{os.getpid()}.part")
-    with contextlib.suppress(OSError):  # a cache that cannot be written: then it is downloaded each time
+    with contextlib.suppress(OSError, CannotWrite):  # a cache that cannot be written: then it is downloaded each time
         place.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_bytes(data)
-        fresh.replace(place)
+        write_whole(place, data)
     return data
 
 

@@ -8,25 +8,24 @@ One Parquet file, or a folder of parts (`ferdata.manifest.parts`); one row per f
 import json
 import os
 import platform
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ferdata import __version__
 from ferdata.errors import CannotWrite, ImagesMissing, InvalidManifest, NotAManifest, WorkersLost
 from ferdata.labels import Taxonomy
+from ferdata.manifest.counts import Counts
 from ferdata.manifest.fingerprint import Fingerprint
 from ferdata.manifest.parts import Parts, find
 from ferdata.manifest.resume import Partial
 from ferdata.manifest.safe_paths import read_inside
 from ferdata.manifest.writer import Sink, remove_stale
 from ferdata.manifest.writer import check_output as check_output
-from ferdata.schema import COLUMNS, SCHEMA_VERSION, SPLITS, arrow_schema, huggingface_features
+from ferdata.schema import COLUMNS, SCHEMA_VERSION, arrow_schema, huggingface_features
 
 KEY = b"ferdata"
 
@@ -166,15 +165,6 @@ def stored_hash(row: Mapping[str, Any]) -> str:
     return str(aligned["pixel_hash"] if aligned else row["pixel_hash"])
 
 
-def moved_root(opened: Manifest, name: str, out: Path) -> str | None:
-    """Return the root of a manifest's source as a manifest at `out` records it; None where all is embedded."""
-    root = opened.sources[name].get("root")
-    if root is None:
-        return None
-    absolute = (opened.path.parent / root).resolve()
-    return Path(os.path.relpath(absolute, out.parent.resolve())).as_posix()
-
-
 def write(
     out: Path,
     batches: Iterable[pa.RecordBatch],
@@ -226,7 +216,7 @@ def _failed(out: Path, error: OSError) -> CannotWrite:
 def _write_rows(
     sink: Sink, batches: Iterable[pa.RecordBatch], metadata: Mapping[str, Any], partial: Partial | None
 ) -> dict[str, Any]:
-    fingerprint, counts = Fingerprint(), _Counts()
+    fingerprint, counts = Fingerprint(), Counts()
     try:
         for batch in batches:
             whole = conform(batch)
@@ -259,33 +249,6 @@ def conform(batch: pa.RecordBatch) -> pa.RecordBatch:
         for f in schema
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
-
-
-class _Counts:
-    """Rows by dataset and split, kept in the metadata so that `show` reads no rows."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.cells: Counter[tuple[str, str, bool]] = Counter()
-
-    def update(self, batch: pa.RecordBatch) -> None:
-        self.rows += batch.num_rows
-        # Before a split was made, the official one is what there is.
-        made = pc.if_else(batch.column("group").is_valid(), batch.column("split"), batch.column("official_split"))
-        split = pc.fill_null(made, "none")
-        labelled = batch.column("target").is_valid()
-        table = pa.table({"d": batch.column("dataset"), "s": split, "l": labelled})
-        for cell in table.group_by(["d", "s", "l"], use_threads=False).aggregate([([], "count_all")]).to_pylist():
-            self.cells[cell["d"], cell["s"], cell["l"]] += cell["count_all"]
-
-    def as_dict(self) -> dict[str, dict[str, dict[str, int]]]:
-        counts: dict[str, dict[str, dict[str, int]]] = {}
-        order = {name: i for i, name in enumerate((*SPLITS, "none"))}
-        for dataset, split, labelled in sorted(self.cells, key=lambda c: (c[0], order.get(c[1], 9))):
-            cell = counts.setdefault(dataset, {}).setdefault(split, {"rows": 0, "labelled": 0})
-            cell["rows"] += self.cells[dataset, split, labelled]
-            cell["labelled"] += labelled * self.cells[dataset, split, labelled]
-        return counts
 
 
 def step_record(

@@ -1,12 +1,10 @@
 """Where a manifest is written: a file, or a folder of parts, hidden beside its name until it is all there."""
 
 import contextlib
-import itertools
 import json
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -15,6 +13,7 @@ import pyarrow.parquet as pq
 
 from ferdata.errors import AlreadyExists, CannotWrite
 from ferdata.manifest.parts import NAME, PART, name_of
+from ferdata.running.whole_file import is_leftover, sync_folder, temporaries, temporary_beside
 from ferdata.schema import OF_ITS_OWN
 
 ROW_GROUP_BYTES = 16 << 20  # of image bytes: what a reader holds at once
@@ -60,14 +59,6 @@ def _is_empty(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
 
 
-_serial = itertools.count()  # threads of one process may write side by side
-
-
-def temporary_beside(out: Path) -> Path:
-    """Return a hidden name beside `out` that no other writer has."""
-    return out.with_name(f".{out.name}.{os.getpid()}-{next(_serial)}.part")
-
-
 def remove(path: Path) -> None:
     """Remove a file, or a folder with all that is in it; nothing where there is none."""
     if path.is_dir() and not path.is_symlink():
@@ -78,18 +69,9 @@ def remove(path: Path) -> None:
 
 def remove_stale(out: Path) -> None:
     """Remove what killed writers of `out` left."""
-    for stale in out.parent.glob(f".{out.name}.*.part"):
-        if not _alive(stale):
-            remove(stale)
-
-
-def _alive(part: Path) -> bool:
-    """Return whether the process that writes `part` (its number is in the name) still runs."""
-    try:
-        # A number may have gone to a thread of another process, which /proc/NUMBER shows but does not list.
-        return part.suffixes[-2][1:].partition("-")[0] in os.listdir("/proc")  # noqa: PTH208
-    except OSError:
-        return time.time() - part.stat().st_mtime < 24 * 3600  # no /proc here: what is older is nobody's
+    for temporary in temporaries(out.parent, out.name):
+        if is_leftover(temporary):
+            remove(temporary)
 
 
 class Sink:
@@ -134,6 +116,7 @@ class Sink:
         if self.folder:
             for i, writer in enumerate(self._written):
                 writer.path.rename(self._temporary / name_of(i, len(self._written)))
+            sync_folder(self._temporary)
         try:
             self._publish_folder(force) if self.folder else self._publish_file(force)
         except FileExistsError:
@@ -141,11 +124,15 @@ class Sink:
                 f"{self.out} has been written by another run meanwhile.",
                 "Add --force to replace it, or choose another --out.",
             ) from None
+        sync_folder(self.out.parent)
 
     def keep_as(self, path: Path) -> None:
         """Leave the closed rows at `path`, for another run to go on from."""
         remove(path)
+        if self.folder:
+            sync_folder(self._temporary)
         self._temporary.replace(path)
+        sync_folder(path.parent)
 
     def abandon(self) -> None:
         """Close and remove what has not been given its name."""

@@ -1,20 +1,28 @@
 """A ledger's decisions on a manifest's rows: which row each is about, and the columns that follow."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ferdata import manifest as files
 from ferdata.duplicates.label_conflicts import box_word, face_boxes, published_boxes
 from ferdata.labels import Taxonomy, derive
-from ferdata.reviewing.ledger import Key, Standing
+from ferdata.manifest import Manifest
+from ferdata.manifest.rewrite import rewritten_metadata, with_columns
+from ferdata.reviewing import ledger as ledgers
+from ferdata.reviewing.ledger import Decision, Dispute, Key, Standing
 from ferdata.schema import BY_NAME, arrow_type
 
 READ = ("sample_id", "dataset", "pixel_hash", "face_box", "alignment", "native_label", "votes", "ratings",
         "reviewed_label", "review", "label", "target")  # fmt: skip
+
+
+Ask = Callable[[Dispute], Decision | None]
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,30 @@ class Verdict:
     without: Mapping[str, int]
     elsewhere: int
     same: bool
+
+
+def resolved(paths: Sequence[Path], rule: str, ask: Ask | None) -> tuple[list[Decision], Standing]:
+    """Return the decisions of ledgers and those that stand; what `ask` answers is appended to the first ledger.
+
+    Raises BadOption, BrokenSource, CannotWrite.
+    """
+    answers: list[Decision] = []
+    decisions = [d for path in paths for d in ledgers.read(path)]
+    standing = ledgers.resolve(decisions, rule, _kept(ask, answers) if ask else None)
+    if answers:
+        with ledgers.locked(paths[0]):
+            decisions += ledgers.append(paths[0], answers)
+    return decisions, standing
+
+
+def _kept(ask: Ask, answers: list[Decision]) -> Ask:
+    def keep(dispute: Dispute) -> Decision | None:
+        answer = ask(dispute)
+        if answer is not None:
+            answers.append(answer)
+        return answer
+
+    return keep
 
 
 def verdict(
@@ -101,3 +133,22 @@ def _merge(spoken: pa.Array, given: pa.Array, old: pa.Array, kind: pa.DataType) 
 def _equal(one: pa.Array, other: pa.Array) -> "np.ndarray[Any, np.dtype[np.bool_]]":
     same = pc.fill_null(pc.equal(one, other), False)
     return np.asarray(pc.or_(same, pc.and_(one.is_null(), other.is_null())).to_numpy(zero_copy_only=False))
+
+
+def write_verdict(
+    opened: Manifest,
+    found: Verdict,
+    out: Path,
+    paths: Sequence[Path],
+    decisions: Sequence[Decision],
+    rule: str,
+) -> str:
+    """Write the manifest with the columns of a verdict to `out`; return its fingerprint. Raises CannotWrite."""
+    options = {"ledger": [p.name for p in paths], "resolve": rule}
+    counted = {"decisions": len({d.id for d in decisions}), "reviewed": found.rows, "without_target": found.without}
+    record = files.step_record("review", options, [opened], rows_in=opened.rows, rows_out=opened.rows, **counted)
+    lineage = opened.metadata["lineage"]
+    if len(lineage) == 1 and lineage[0]["step"] == "review":
+        record["inputs"] = lineage[0]["inputs"]  # a ledger that grows is one review, not one on top of another
+    metadata = rewritten_metadata([opened], out, [record])
+    return str(files.write(out, with_columns([opened], found.columns, "writing"), metadata, force=True)["fingerprint"])

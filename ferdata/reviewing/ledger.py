@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import json
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,8 @@ from typing import Any
 
 from ferdata.errors import BadOption, BrokenSource, CannotWrite, UnknownLabel
 from ferdata.labels import ALIASES, EMOTIONS
+from ferdata.running import locks
+from ferdata.running.whole_file import sync_folder
 
 NAME = "decisions.jsonl"
 NOT_A_FACE, CANNOT_TELL = "not_a_face", "unknown"  # as VOTE_COLUMNS and REASONS spell them
@@ -168,36 +169,17 @@ def _parse(line: bytes, where: str) -> Decision:
 @contextlib.contextmanager
 def locked(path: Path, wait: float = WAIT) -> Iterator[None]:
     """Hold a ledger for one writer. Raises CannotWrite where another holds it for longer than `wait` seconds."""
-    lock = path.with_name(f".{path.name}.lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = lock.open("a+b")
+        lock = locks.take(path.with_name(f".{path.name}.lock"), wait)
     except OSError as error:
         raise CannotWrite(
             f"Cannot write in {path.parent}: {error.strerror}.", "Name a ledger elsewhere with --ledger."
         ) from None
-    with handle:
-        end = time.monotonic() + wait
-        while not _take(handle.fileno()):
-            if time.monotonic() > end:
-                raise CannotWrite(f"Another ferdata is writing {path}.", "Wait until it has finished, and try again.")
-            time.sleep(0.05)
-        yield  # the system lets go of the lock when the file is closed, or the process killed
-
-
-def _take(handle: int) -> bool:
-    try:
-        if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]  # Windows only
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
+    if lock is None:
+        raise CannotWrite(f"Another ferdata is writing {path}.", "Wait until it has finished, and try again.")
+    with lock:
+        yield
 
 
 def append(path: Path, decisions: Iterable[Decision]) -> list[Decision]:
@@ -213,12 +195,15 @@ def append(path: Path, decisions: Iterable[Decision]) -> list[Decision]:
     if not fresh:
         return []
     text = "".join(json.dumps(_plain(d), ensure_ascii=False) + "\n" for d in fresh.values())
+    new = not path.exists()
     try:
         with path.open("a+b") as file:
             file.truncate(_whole(path))
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
+        if new:
+            sync_folder(path.parent)
     except OSError as error:
         raise CannotWrite(f"Cannot write {path}: {error.strerror}.", "See to rights and space; none is lost.") from None
     return list(fresh.values())
@@ -306,7 +291,7 @@ def _choose(dispute: Dispute, how: str, ask: Callable[[Dispute], Decision | None
     return ask(dispute) if ask else None
 
 
-def settle(dispute: Dispute, new: str, by: str, note: str | None = None) -> Decision:
+def end_dispute(dispute: Dispute, new: str, by: str, note: str | None = None) -> Decision:
     """Return the decision that ends a dispute."""
     last, at = dispute.decisions[-1], now()
     known = [d.id for d in dispute.decisions]

@@ -7,28 +7,27 @@ the last rename wins.
 """
 
 import contextlib
-import itertools
 import json
 import os
 import re
 import shutil
-import sys
 import time
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 from ferdata.errors import BadOption, CannotWrite
-from ferdata.running import progress
+from ferdata.running import locks, progress
+from ferdata.running.whole_file import sync_folder, temporaries, temporary_beside, write_whole
 
 VARIABLE, LIMIT_VARIABLE = "FERDATA_CACHE", "FERDATA_CACHE_LIMIT"
 LIMIT = 20 * 10**9  # bytes; a million grey faces at 112 px are 13 GB
 ABOUT = "entry.json"
 REMEDY = f"Make room with `ferdata cache clear`, or name a folder on another disk: {VARIABLE}=/path/to/it"
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
-_serial = itertools.count()  # threads of one process may write side by side
 
 
 class NoRoom(CannotWrite):
@@ -48,49 +47,23 @@ class Entry:
     in_use: bool
 
 
-_kept: set[int] = set()  # descriptors whose locks are ours for longer than a moment
-
-
-def _close(descriptor: int, pid: int) -> None:
-    if pid == os.getpid():
-        _kept.discard(descriptor)
-        os.close(descriptor)
-
-
-def _leave_to_the_parent() -> None:
-    while _kept:
-        os.close(_kept.pop())
-
-
-# Open in a forked process too, a lock would outlive the process that took it.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_to_the_parent)
-
-
 class Held:
     """An entry in use: until `release`, or until this is garbage, nobody takes it out of the cache."""
 
-    def __init__(self, path: Path, about: Mapping[str, Any], descriptor: int) -> None:
+    def __init__(self, path: Path, about: Mapping[str, Any], lock: locks.Shared) -> None:
         self.path, self.about = path, about
-        _kept.add(descriptor)
-        self._close = weakref.finalize(self, _close, descriptor, os.getpid())
+        self._lock = lock
 
     def release(self) -> None:
         """Let the entry go."""
-        self._close()
+        self._lock.release()
 
 
 def folder() -> Path:
     """Return the cache's folder: FERDATA_CACHE, else `ferdata` where this system keeps caches."""
     if named := os.environ.get(VARIABLE):
         return Path(named)
-    if sys.platform == "win32":
-        usual = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        usual = Path.home() / "Library" / "Caches"
-    else:
-        usual = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(usual) / "ferdata"
+    return platformdirs.user_cache_path("ferdata", appauthor=False, opinion=False)
 
 
 def limit() -> int:
@@ -105,17 +78,9 @@ def limit() -> int:
 def set_limit(size: str) -> int:
     """Write down how much the cache may hold, such as 50GB, and return it in bytes. Raises BadOption, CannotWrite."""
     most = size_of(size, "The limit")
-    path = folder() / "limit"
-    fresh = path.with_name(f".limit.{os.getpid()}-{next(_serial)}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text(f"{most}\n", encoding="utf-8")
-        fresh.replace(path)
-    except OSError as error:
-        raise CannotWrite(f"Cannot write {path}: {error.strerror}.", REMEDY) from None
-    finally:
-        with contextlib.suppress(OSError):
-            fresh.unlink(missing_ok=True)
+    with writing():
+        folder().mkdir(parents=True, exist_ok=True)
+    write_whole(folder() / "limit", f"{most}\n", REMEDY)
     return most
 
 
@@ -131,53 +96,52 @@ def size_of(text: str, what: str) -> int:
 def find(kind: str, key: str) -> Held | None:
     """Return the entry, held and marked as used just now; None where there is none that can be read."""
     path = folder() / kind / key
-    while True:
-        try:
-            descriptor = os.open(path / ABOUT, os.O_RDONLY)
-        except OSError:
-            return None
-        _lock(descriptor, "LOCK_SH")
-        if not _is_still(descriptor, path / ABOUT):  # taken out between the two
-            os.close(descriptor)
-            continue
-        about = _about(path)
-        if about is None:
-            os.close(descriptor)
-            return None
-        with contextlib.suppress(OSError):  # a cache that is shared, and only read here
-            os.utime(path / ABOUT)
-        return Held(path, about, descriptor)
+    lock = locks.share(path / ABOUT)
+    if lock is None:
+        return None
+    about = _about(path)
+    if about is None:
+        lock.release()
+        return None
+    with contextlib.suppress(OSError):  # a cache that is shared, and only read here
+        os.utime(path / ABOUT)
+    return Held(path, about, lock)
 
 
 @contextlib.contextmanager
 def turn(kind: str, key: str) -> Iterator[None]:
     """Wait until no other process makes this entry. Raises NoRoom where the cache cannot be written."""
-    lock = folder() / kind / f".{key}.lock"
-    while True:
-        with writing():
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        try:
-            _wait(descriptor, key)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        if _is_still(descriptor, lock):
-            break
-        os.close(descriptor)  # whoever had it has removed it
-    _kept.add(descriptor)
-    try:
+    path = _lock_of(kind, key)
+    with contextlib.ExitStack() as stack:
+        with writing(), contextlib.suppress(locks.NoLocks):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(_waited_for(path, key))
+            stack.callback(_unlink, path)  # before the release: who waits for it then begins anew
         yield
-    finally:
-        with contextlib.suppress(OSError):
-            lock.unlink()
-        _close(descriptor, os.getpid())
+
+
+def _lock_of(kind: str, key: str) -> Path:
+    return folder() / kind / f".{key}.lock"
+
+
+def _waited_for(path: Path, key: str) -> locks.Lock:
+    lock = locks.take(path, wait=0)
+    if lock is None:
+        with progress.bar(f"Waiting for another process, which makes {key[:8]}"):
+            lock = locks.take(path)
+    assert lock is not None  # it has waited for ever
+    return lock
+
+
+def _unlink(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
 def fresh(kind: str, key: str) -> Iterator[Path]:
     """Yield an empty folder to make an entry in, for `publish`; it is gone afterwards, whatever happened."""
-    part = folder() / kind / f".{key}.{os.getpid()}-{next(_serial)}.part"
+    part = temporary_beside(folder() / kind / key)
     try:
         with writing():
             part.mkdir(parents=True)
@@ -212,6 +176,7 @@ def publish(part: Path, kind: str, key: str, about: Mapping[str, Any]) -> Held |
                 if not path.exists():
                     raise
                 _out(path)
+        sync_folder(path.parent)
     return find(kind, key)
 
 
@@ -251,29 +216,23 @@ def make_room(size: int) -> None:
 
 def take_out(entry: Entry) -> bool:
     """Remove an entry, unless a process uses it; return whether it is gone."""
-    with contextlib.ExitStack() as stack:
-        try:
-            descriptor = os.open(entry.path / ABOUT, os.O_RDWR)
-        except FileNotFoundError:
-            return True
-        except OSError:
-            return False
-        stack.callback(os.close, descriptor)
-        return _lock(descriptor, "LOCK_EX", wait=False) and _out(entry.path)
+    if not (entry.path / ABOUT).exists():
+        return True
+    with locks.alone(entry.path / ABOUT) as free:
+        return free and _out(entry.path)
 
 
 def sweep() -> None:
     """Remove what killed processes have left half done."""
-    for part in folder().glob("*/.*.part"):
-        lock = part.with_name(f".{part.name[1:].partition('.')[0]}.lock")
-        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-            stack.callback(os.close, descriptor)
-            if _lock(descriptor, "LOCK_EX", wait=False) and _is_still(descriptor, lock):
-                shutil.rmtree(part, ignore_errors=True)
-                lock.unlink(missing_ok=True)
-    for gone in folder().glob("*/.*.gone"):
-        shutil.rmtree(gone, ignore_errors=True)
+    for kind in folder().glob("*/"):
+        for part in temporaries(kind):
+            path = _lock_of(kind.name, part.name[1:].partition(".")[0])
+            with contextlib.suppress(OSError):
+                lock = locks.take(path, wait=0)
+                if lock is not None:
+                    with lock:
+                        shutil.rmtree(part, ignore_errors=True)
+                        _unlink(path)
 
 
 def clear(keys: Sequence[str] = (), older_than: float | None = None) -> tuple[list[Entry], list[Entry]]:
@@ -311,7 +270,7 @@ def _about(path: Path) -> dict[str, Any] | None:
 
 def _out(path: Path) -> bool:
     """Remove an entry's folder, which disappears at once; what maps its files keeps them."""
-    gone = path.with_name(f".{path.name}.{os.getpid()}-{next(_serial)}.gone")
+    gone = temporary_beside(path)
     try:
         path.rename(gone)
     except OSError:
@@ -320,41 +279,6 @@ def _out(path: Path) -> bool:
     return True
 
 
-def _wait(descriptor: int, key: str) -> None:
-    if not _lock(descriptor, "LOCK_EX", wait=False):
-        with progress.bar(f"Waiting for another process, which makes {key[:8]}"):
-            _lock(descriptor, "LOCK_EX")
-
-
-def _lock(descriptor: int, how: str, wait: bool = True) -> bool:
-    """Lock an open file and return whether that was done; True where there are no locks."""
-    if sys.platform == "win32":  # which does not remove files that are open
-        return True
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, getattr(fcntl, how) | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-        return False
-    except OSError:  # a network disk without locks
-        return how == "LOCK_SH" or wait
-    return True
-
-
-def _is_still(descriptor: int, path: Path) -> bool:
-    """Return whether an open file is still the one that has this name."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), path.stat())
-    except OSError:
-        return False
-
-
 def _in_use(file: Path) -> bool:
-    try:
-        descriptor = os.open(file, os.O_RDWR)
-    except OSError:
-        return True  # not ours to remove
-    try:
-        return not _lock(descriptor, "LOCK_EX", wait=False)
-    finally:
-        os.close(descriptor)
+    with locks.alone(file) as free:
+        return not free

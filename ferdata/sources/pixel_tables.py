@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferdata.errors import BrokenSource
-from ferdata.sources.declaration import broken, read_table, read_usage
+from ferdata.sources.tables import broken, read_table, read_usage
 
 SIDE = 48
 ROWS_AT_ONCE = 4  # parsed together: with more, each array is large enough to be fresh memory, three times as slow

@@ -1,4 +1,4 @@
-"""Thin: fewer train rows of a class or a dataset, or of generated faces; every person and clip keeps one row first."""
+"""Subsample train: fewer rows of a class, a dataset, or generated faces; every person and clip keeps one row first."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata.errors import BadOption
-from ferdata.splitting.seeded_order import Lots, round_robin
+from ferdata.splitting.seeded_order import Keys, round_robin
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -47,29 +47,29 @@ def share_of(most: float | None) -> float | None:
     return most
 
 
-def capped(table: pa.Table, group: Ints, lot: Lots, train: Mask, caps: Sequence[Cap]) -> Mask:
+def capped(table: pa.Table, group: Ints, key: Keys, train: Mask, caps: Sequence[Cap]) -> Mask:
     """Return the train rows over a cap, one cap after the other; rows without a target are not counted.
 
-    Of every group (person, clip, picture) one row is kept before a second of any; then the lots decide. Only train
-    is thinned: val and test are to look like the world, not like what helps training.
+    Of every group (person, clip, picture) one row is kept before a second of any; then the shuffle keys decide. Only
+    train is subsampled: val and test are to look like the world, not like what helps training.
     """
     labelled = train & table["target"].is_valid().to_numpy()
     out = np.zeros(len(train), np.bool_)
     for cap in caps:
         mine = np.flatnonzero(labelled & ~out & pc.fill_null(pc.equal(table[cap.column], cap.value), False).to_numpy())
-        out[mine[round_robin(lot[mine], group[mine])[cap.most :]]] = True
+        out[mine[round_robin(key[mine], group[mine])[cap.most :]]] = True
     return out
 
 
-def too_synthetic(table: pa.Table, group: Ints, lot: Lots, train: Mask, most: float | None) -> Mask:
+def too_synthetic(table: pa.Table, group: Ints, key: Keys, train: Mask, most: float | None) -> Mask:
     """Return the generated train rows that must go for them to be at most the share `most` of labelled train."""
     out = np.zeros(len(train), np.bool_)
     if most is None:
         return out
     labelled = train & table["target"].is_valid().to_numpy()
     made = pc.fill_null(table["synthetic"], False).to_numpy()
-    # n / (n + photographed) <= most; a hair is added, since 0.3 / 0.7 * 70 must give 30.
+    # n / (n + photographed) <= most. In floating point 0.3 / 0.7 * 70 is just below 30, so 1e-9 is added.
     allowed = int(most / (1 - most) * int((labelled & ~made).sum()) + 1e-9)
     mine = np.flatnonzero(labelled & made)
-    out[mine[round_robin(lot[mine], group[mine])[allowed:]]] = True
+    out[mine[round_robin(key[mine], group[mine])[allowed:]]] = True
     return out

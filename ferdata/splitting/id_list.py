@@ -1,7 +1,5 @@
 """Frozen: a split as a list of ids, to publish beside a paper and to take up again: sample_id, split and fold."""
 
-import contextlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from numpy.typing import NDArray
 from pyarrow import csv
 
 from ferdata.errors import AlreadyExists, BadOption, CannotWrite
+from ferdata.running.whole_file import whole_file
 from ferdata.schema import SPLITS
 
 COLUMNS = {"sample_id": pa.string(), "split": pa.string(), "fold": pa.int16()}
@@ -99,12 +98,5 @@ def write(path: Path, ids: pa.ChunkedArray, split: pa.Array, fold: pa.Array) -> 
     columns: dict[str, pa.Array | pa.ChunkedArray] = {"sample_id": ids, "split": split}
     if fold.null_count < len(fold):
         columns["fold"] = fold
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with whole_file(path, "Choose another --freeze.") as temporary:
         csv.write_csv(pa.table(columns), temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise CannotWrite(f"Cannot write {path}: {error.strerror or error}.", "Choose another --freeze.") from None
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

@@ -13,10 +13,10 @@ from ferdata.class_balance import jensen_shannon
 from ferdata.duplicates import label_conflicts
 from ferdata.errors import BadOption
 from ferdata.schema import SPLITS
-from ferdata.splitting import caps as thin
 from ferdata.splitting import id_list
+from ferdata.splitting.caps import Cap, capped, parse_caps, share_of, too_synthetic
 from ferdata.splitting.id_list import Frozen
-from ferdata.splitting.seeded_order import FOLDS, THIN, lots
+from ferdata.splitting.seeded_order import FOLDS, SUBSAMPLE, shuffle_keys
 from ferdata.splitting.stratify import Allotment
 
 TRAIN, VAL, TEST, NONE = 0, 1, 2, -1
@@ -52,7 +52,7 @@ class Rules:
         """Raise BadOption for what can be told without a row: before the work."""
         ratios(self.split)
         fold_count(self.folds)
-        thin.share_of(self.max_synthetic)
+        share_of(self.max_synthetic)
         own = Rules(frozen=self.frozen, seed=self.seed)
         if self.frozen and self != own:
             raise BadOption(
@@ -63,7 +63,7 @@ class Rules:
     def check_names(self, classes: Sequence[str], datasets: Sequence[str]) -> None:
         """Raise BadOption for a class or a dataset that is not there: before pictures are compared."""
         label_conflicts.parse(self.conflicts, datasets)
-        thin.parse_caps(self.cap, classes, datasets)
+        parse_caps(self.cap, classes, datasets)
 
 
 @dataclass(frozen=True)
@@ -123,22 +123,23 @@ def fold_count(spec: str | None) -> int | None:
     return int(spec)
 
 
-def place(table: pa.Table, group: Ints, picture: Ints, rules: Rules, classes: Sequence[str] = ()) -> Placed:
+def assign_splits(table: pa.Table, group: Ints, picture: Ints, rules: Rules, classes: Sequence[str] = ()) -> Placed:
     """Give every row a side and, if asked, a fold; `table` has READ, `classes` are those that a cap may name.
 
     Under `official`: a group that reaches into test gives up its val and train rows (`group_in_test`), one that
     reaches into val its train rows; datasets without a split get 0.8, 0.1, 0.1; of datasets with a train but no val,
     a tenth of train becomes val (`val_from_train`), since a model has to be chosen on something that is not test.
-    With shares, official splits are passed over. Groups are drawn by lot, class by class, dataset by dataset: adding
+    With shares, official splits are passed over. Groups are drawn at random, class by class, dataset by dataset: adding
     a dataset does not move another's rows, but for groups that it joins.
 
     Before the draw, rows whose label loses a conflict and generated faces in val or test are taken out; after it,
-    train is thinned. A frozen list replaces the draw, and gives way to groups as official splits do. Raises BadOption.
+    train is subsampled. A frozen list replaces the draw; groups overrule it as they overrule official splits. Raises
+    BadOption.
     """
     rules.check()
     n = table.num_rows
     shares = ratios(rules.split)
-    caps = thin.parse_caps(rules.cap, classes or _present(table), table["dataset"].unique().to_pylist())
+    caps = parse_caps(rules.cap, classes or _present(table), table["dataset"].unique().to_pylist())
     why = np.zeros(n, np.int8)
     lists = id_list.read(rules.frozen, table["sample_id"]) if rules.frozen else None
     made = pc.fill_null(table["synthetic"], False).to_numpy() & (not rules.synthetic_anywhere) & (lists is None)
@@ -153,9 +154,10 @@ def place(table: pa.Table, group: Ints, picture: Ints, rules: Rules, classes: Se
     if lists is None:
         _draw(draw, side, wanted, why, made, shares)
     final = side[group]
-    way = (wanted != final) & (final > TRAIN) & (why == 0) & ~undecided
-    why[way] = np.where(final[way] == TEST, 1, 2)
-    _thin(table, group, rules, caps, final == TRAIN, why)
+    excluded = (wanted != final) & (why == 0) & ~undecided
+    why[excluded & (final == TEST)] = REASONS.index("group_in_test")
+    why[excluded & (final == VAL)] = REASONS.index("group_in_val")
+    _subsample(table, group, rules, caps, final == TRAIN, why)
     gone = (why > 0) & (why != MOVED)
     fold = lists.fold if lists else _folds(table, group, why < TAKEN_OUT, made, rules)
     if lists:
@@ -204,15 +206,15 @@ def _carve(draw: Allotment, side: Ints, rows: Mask) -> NDArray[np.intp]:
     return np.flatnonzero(free & (side[draw.group] == VAL))
 
 
-def _thin(
-    table: pa.Table, group: Ints, rules: Rules, caps: Sequence[thin.Cap], train: Mask, why: NDArray[np.int8]
+def _subsample(
+    table: pa.Table, group: Ints, rules: Rules, caps: Sequence[Cap], train: Mask, why: NDArray[np.int8]
 ) -> None:
     """Write why the train rows that are too many have no split."""
     if not caps and rules.max_synthetic is None:
         return
-    lot = lots(table["sample_id"], rules.seed, THIN)
-    why[thin.capped(table, group, lot, train & (why == 0), caps)] = REASONS.index("capped")
-    extra = thin.too_synthetic(table, group, lot, train & (why == 0), rules.max_synthetic)
+    key = shuffle_keys(table["sample_id"], rules.seed, SUBSAMPLE)
+    why[capped(table, group, key, train & (why == 0), caps)] = REASONS.index("capped")
+    extra = too_synthetic(table, group, key, train & (why == 0), rules.max_synthetic)
     why[extra] = REASONS.index("synthetic_capped")
 
 
@@ -234,7 +236,9 @@ def _folds(table: pa.Table, group: Ints, part: Mask, made: Mask, rules: Rules) -
         people[draw.group[part & named]] = True
         part = part & people[draw.group]
     groups = np.unique(draw.group[part])
-    if len(groups) < (count or 2) or len(groups) > MOST_FOLDS * (count == 0) + (count > 0) * len(groups):
+    loso = count == 0
+    least, most = (2, MOST_FOLDS) if loso else (count, len(groups))
+    if not least <= len(groups) <= most:
         persons = pc.binary_join_element_wise(table["dataset"], table["subject"], "\n").filter(pa.array(part)).unique()
         who = "people" if len(persons.drop_null()) == len(groups) else "groups (people, clips, copies of a picture)"
         raise BadOption(

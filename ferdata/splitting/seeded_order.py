@@ -1,4 +1,4 @@
-"""Lots: a seeded number per id, which orders rows the same way on every machine and whatever other rows there are."""
+"""Shuffle keys: a seeded number per id, which orders rows alike on every machine, whatever other rows there are."""
 
 from collections.abc import Sequence
 
@@ -6,17 +6,17 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-Lots = NDArray[np.uint64]
+Keys = NDArray[np.uint64]
 CHUNK = 1 << 20  # rows hashed at once: what bounds the memory
 
 
-SIDES, THIN, FOLDS = 0, 1, 2  # what lots are drawn for
+SIDES, SUBSAMPLE, FOLDS = 0, 1, 2  # what the keys are for
 
 
-def lots(ids: pa.ChunkedArray | pa.Array, seed: int, use: int = SIDES) -> Lots:
+def shuffle_keys(ids: pa.ChunkedArray | pa.Array, seed: int, use: int = SIDES) -> Keys:
     """Return one number per id; another seed gives another order, and so does another `use`.
 
-    Who was drawn into train must not be the one who is thinned last, or stand in the first fold.
+    Who was drawn into train must not be the one who is subsampled last, or stand in the first fold.
 
     FNV-1a over the bytes (Fowler, Noll, Vo: draft-eastlake-fnv), then SplitMix64's finaliser (Steele et al. 2014,
     doi 10.1145/2660193.2660195) with the seed, all of it over whole columns: ten million ids take seconds.
@@ -26,7 +26,7 @@ def lots(ids: pa.ChunkedArray | pa.Array, seed: int, use: int = SIDES) -> Lots:
     return _mixed(np.concatenate(pieces) if pieces else np.empty(0, np.uint64), seed, use)
 
 
-def _fnv(ids: pa.Array) -> Lots:
+def _fnv(ids: pa.Array) -> Keys:
     ends = np.frombuffer(ids.buffers()[1], np.int32)[ids.offset : ids.offset + len(ids) + 1]
     text = np.frombuffer(ids.buffers()[2] or b"", np.uint8)
     start, length = ends[:-1].astype(np.int64), np.diff(ends)
@@ -37,7 +37,7 @@ def _fnv(ids: pa.Array) -> Lots:
     return number
 
 
-def _mixed(number: Lots, seed: int, use: int) -> Lots:
+def _mixed(number: Keys, seed: int, use: int) -> Keys:
     # Two rounds, so that seeds 0 and 1 are not neighbours of each other.
     for step in (np.uint64(seed & 0xFFFFFFFFFFFFFFFF), np.uint64(0x9E3779B97F4A7C15 * (use + 1) & 0xFFFFFFFFFFFFFFFF)):
         number = number + step
@@ -47,23 +47,23 @@ def _mixed(number: Lots, seed: int, use: int) -> Lots:
     return number
 
 
-def round_robin(lot: Lots, group: NDArray[np.int64]) -> NDArray[np.intp]:
+def round_robin(key: Keys, group: NDArray[np.int64]) -> NDArray[np.intp]:
     """Return the rows in an order in which every group gives one row before any gives two.
 
-    Within a group, and between groups, the lots decide.
+    Within a group, and between groups, the keys decide.
     """
-    order = np.lexsort((lot, group))
+    order = np.lexsort((key, group))
     sorted_group = group[order]
     new = np.append(True, sorted_group[1:] != sorted_group[:-1]) if len(order) else np.empty(0, bool)
     first = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
     rank = np.arange(len(order)) - first
-    return order[np.lexsort((lot[order], rank))]
+    return order[np.lexsort((key[order], rank))]
 
 
-def lowest(lot: Lots, group: NDArray[np.intp], count: int) -> Lots:
-    """Return each group's smallest lot: its own place in the draw, whatever the order of its rows."""
+def lowest(key: Keys, group: NDArray[np.intp], count: int) -> Keys:
+    """Return each group's smallest key: its own place in the order, whatever the order of its rows."""
     least = np.full(count, np.iinfo(np.uint64).max, np.uint64)
-    np.minimum.at(least, group, lot)
+    np.minimum.at(least, group, key)
     return least
 
 

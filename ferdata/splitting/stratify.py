@@ -7,13 +7,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ferdata.splitting.seeded_order import SIDES, Lots, lots, lowest, shared_out
+from ferdata.splitting.seeded_order import SIDES, Keys, lowest, shared_out, shuffle_keys
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 NONE = -1
-FEW = 16  # groups alike: up to so many are placed one by one, more are sorted by lot and cut
-Kind = tuple[NDArray[np.float64], Ints]  # rows of each class, and the groups of that composition in order of their lots
+FEW = 16  # groups alike: up to so many are placed one by one, more are sorted by shuffle key and cut
+Kind = tuple[NDArray[np.float64], Ints]  # rows of each class, and the groups of that composition by shuffle key
 
 
 class Allotment:
@@ -25,7 +25,7 @@ class Allotment:
     def __init__(self, table: pa.Table, group: Ints, seed: int, use: int = SIDES) -> None:
         self.group = group
         self.count = int(group.max()) + 1 if len(group) else 0
-        self.lot = lots(table["sample_id"], seed, use)
+        self.key = shuffle_keys(table["sample_id"], seed, use)
         coded = table["dataset"].combine_chunks().dictionary_encode()
         self.datasets: list[str] = coded.dictionary.to_pylist()
         self.code = coded.indices.to_numpy()
@@ -41,8 +41,8 @@ class Allotment:
     def assign(self, side: Ints, rows: Mask, shares: Sequence[float], every: bool = False) -> None:
         """Give every group among `rows` that has no side yet one: its classes go where they are lacking most.
 
-        Large groups first. Those of one composition (single rows of one class, say) are sorted by lot and cut in
-        proportion to what each side lacks; rare compositions are placed one by one, where the sum over classes of
+        Large groups first. Those of one composition (single rows of one class, say) are sorted by shuffle key and cut
+        in proportion to what each side lacks; rare compositions are placed one by one, where the sum over classes of
         (wanted - placed)^2 / total comes out smallest. `every`: no side stays empty while there are groups for it.
         `side` is changed in place.
         """
@@ -51,7 +51,7 @@ class Allotment:
         total = np.maximum(np.bincount(self.label[at], minlength=self.classes), 1).astype(np.float64)
         lacking = share[:, None] * total
         # Groups on each side; in folds those of earlier datasets count too, in a split no dataset moves another.
-        held = np.bincount(side[side != NONE] if every else side[:0], minlength=len(share))
+        held = np.bincount(side[side != NONE], minlength=len(share)) if every else np.zeros(len(share), np.int64)
         empty = (share > 0) & (held == 0)
         kinds = list(self._kinds(at))
         left = sum(len(groups) for _, groups in kinds)
@@ -79,10 +79,10 @@ class Allotment:
 
     def _kinds(self, at: NDArray[np.intp]) -> Iterator[Kind]:
         """Yield the groups of the rows `at` by composition: large before small, and within that many before few."""
-        group, label, lot = self.group[at], self.label[at], self.lot[at]
+        group, label, key = self.group[at], self.label[at], self.key[at]
         alone = np.bincount(group, minlength=self.count)[group] == 1
-        yield from self._shared(group[~alone], label[~alone], lot[~alone])
-        single, of, mine = group[alone], label[alone], lot[alone]
+        yield from self._shared(group[~alone], label[~alone], key[~alone])
+        single, of, mine = group[alone], label[alone], key[alone]
         order = np.lexsort((mine, of))
         ends = np.cumsum(np.bincount(of, minlength=self.classes))
         for kind in range(self.classes):
@@ -90,20 +90,20 @@ class Allotment:
             if len(members):
                 yield np.eye(self.classes)[kind], members
 
-    def _shared(self, group: Ints, label: Ints, lot: Lots) -> Iterator[Kind]:
+    def _shared(self, group: Ints, label: Ints, key: Keys) -> Iterator[Kind]:
         groups, local = np.unique(group, return_inverse=True)
         counts = np.bincount(local * self.classes + label, minlength=len(groups) * self.classes)
         counts = counts.reshape(len(groups), self.classes)
-        least = lowest(lot, local, len(groups))
+        least = lowest(key, local, len(groups))
         # A weighted sum stands for the composition: one number to sort by, in place of a row of them.
-        weight = lots(pa.array([f"class {i}" for i in range(self.classes)]), 0)
+        weight = shuffle_keys(pa.array([f"class {i}" for i in range(self.classes)]), 0)
         _, first, kind, number = np.unique(
             (counts.astype(np.uint64) * weight).sum(axis=1, dtype=np.uint64),
             return_index=True,
             return_inverse=True,
             return_counts=True,
         )
-        # Sizes are compared by powers of two, so that the lots, and with them the seed, have a say among the like.
+        # Sizes are compared by powers of two, so that the keys, and with them the seed, have a say among the like.
         size = np.frexp(counts.sum(axis=1))[1] if len(groups) else np.empty(0, np.int32)
         many = number[kind] > FEW
         rank = np.lexsort((*counts[first].T, -number))  # a kind's place among those of one size

@@ -18,6 +18,7 @@ from ferdata.images.alignment import NO_FACE, SEVERAL, TEMPLATES, Aim, Crop, Pub
 from ferdata.images.detectors import DETECTORS, Points
 from ferdata.manifest import Manifest, opened_here, read_image
 from ferdata.manifest.resume import Partial
+from ferdata.manifest.rewrite import rewritten_metadata
 from ferdata.running import progress
 from ferdata.running.engine import ENGINES, Engine, choose, run
 from ferdata.schema import arrow_schema
@@ -32,7 +33,7 @@ MEASURED = ("phash", "width", "height", "mode", "brightness", "contrast", "sharp
 
 @dataclass(frozen=True)
 class Aligned:
-    """What an align did: all `rows` are in `out`; `found` counts who told where the face is, `issues` what was amiss.
+    """What an align did: all `rows` are in `out`; `found` counts who found the face, `issues` the problems.
 
     `fallback` is the detector for rows that nothing was published of; None where that was not asked for.
     """
@@ -91,13 +92,9 @@ def align(
     partial = Partial(target, {"step": "align", "manifest": opened.fingerprint, "options": options})
     if not resume:
         partial.discard()
-    metadata: dict[str, Any] = {
-        # Every image is embedded now, so there is no root to look below.
-        "sources": {n: s | {"root": None} for n, s in opened.sources.items()},
-        "vote_policy": opened.metadata["vote_policy"],
-        "taxonomy": opened.metadata["taxonomy"],
-        "lineage": [],
-    }
+    # Every image is embedded now, so there is no root to look below.
+    embedded = {name: source | {"root": None} for name, source in opened.sources.items()}
+    metadata = rewritten_metadata([opened], target, []) | {"sources": embedded}
     tally = _Tally()
     batches = tally.through(_aligned(opened, cut, runner, partial), options, opened, metadata)
     written = files.write(target, batches, metadata, force, partial)
@@ -168,16 +165,16 @@ class Cut:
         """Return the columns of one row that align writes."""
         image = self._read(row)
         points = row["landmarks"]
-        told = Published(
+        published = Published(
             None if points is None else np.array(points, np.float64).reshape(-1, 2),
             None if row["face_box"] is None else tuple(row["face_box"]),
         )
-        crop = alignment.align(image, self.aim, detectors.here(self.detector, self.model), told, self.first)
+        crop = alignment.align(image, self.aim, detectors.here(self.detector, self.model), published, self.first)
         facts = images.measure(crop.pixels)
         return {
             "image": {"bytes": images.encode_png(crop.pixels), "path": row["image"]["path"]},
             **{name: getattr(facts, name) for name in MEASURED},
-            **_moved(crop, told),
+            **_moved(crop, published),
             "issues": [*(row["issues"] or ()), crop.issue] if crop.issue else row["issues"],
             "alignment": {
                 "detector": crop.detector,
@@ -205,10 +202,10 @@ class Cut:
         )
 
 
-def _moved(crop: Crop, told: Published) -> dict[str, Any]:
+def _moved(crop: Crop, published: Published) -> dict[str, Any]:
     """Return `face_box` and `landmarks` in the crop's pixels: the published ones, else those that were found."""
-    box = told.box or crop.box
-    points = crop.landmarks if told.landmarks is None else told.landmarks
+    box = published.box or crop.box
+    points = crop.landmarks if published.landmarks is None else published.landmarks
     return {
         "face_box": None if box is None else alignment.apply_to_box(crop.transform, box),
         "landmarks": None if points is None else _flat(alignment.apply(crop.transform, points)),

@@ -1,21 +1,15 @@
 """Apply: the decisions of ledgers written into a manifest: `reviewed_label`, `review`, and `target` that follows."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-import pyarrow as pa
 
 from ferdata import manifest as files
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.reviewing import ledger as ledgers
-from ferdata.reviewing.apply_decisions import READ, Verdict, verdict
-from ferdata.reviewing.ledger import Agreement, Decision, Dispute
-from ferdata.running import progress
-from ferdata.schema import arrow_schema
-
-Ask = Callable[[Dispute], Decision | None]
+from ferdata.reviewing.apply_decisions import READ, Ask, resolved, verdict, write_verdict
+from ferdata.reviewing.ledger import Agreement, Dispute
 
 
 @dataclass(frozen=True)
@@ -23,7 +17,7 @@ class Applied:
     """What ledgers of `decisions` did to a manifest: `reviewed` rows carry one now, `changed` another target.
 
     `without` counts reviewed rows without a target, by what was decided; `elsewhere` are pictures of the ledgers that
-    this manifest does not hold. `disputed` pictures were told differently by several reviewers, `open` ones are left
+    this manifest does not hold. `disputed` pictures were decided differently by several reviewers, `open` ones are left
     so. `written` is False where nothing was to change.
     """
 
@@ -71,19 +65,16 @@ def apply(
             f"Decide first: ferdata review {opened.path}, then ferdata review pull {opened.path}. "
             "Or name one with --ledger.",
         )
-    asked: list[Decision] = []
-    decisions = [d for path in paths for d in ledgers.read(path)]
-    standing = ledgers.resolve(decisions, resolve, _kept(ask, asked) if ask else None)
-    if asked:
-        with ledgers.locked(paths[0]):
-            decisions += ledgers.append(paths[0], asked)
+    decisions, standing = resolved(paths, resolve, ask)
     with ledgers.locked(opened.path):  # two applies of one manifest, one after the other
         opened = Manifest(opened.path)
         found = verdict(
             opened.table(*READ), standing, opened.maps, opened.metadata["vote_policy"], opened.taxonomy
         )  # fmt: skip
         written = not found.same or target is not None
-        fingerprint = _write(opened, found, target, paths, decisions, resolve) if written else opened.fingerprint
+        fingerprint = opened.fingerprint
+        if written:
+            fingerprint = write_verdict(opened, found, target or opened.path, paths, decisions, resolve)
     return Applied(
         out=target or opened.path,
         rows=opened.rows,
@@ -99,54 +90,3 @@ def apply(
         written=written,
         fingerprint=fingerprint,
     )
-
-
-def _kept(ask: Ask, asked: list[Decision]) -> Ask:
-    def keep(dispute: Dispute) -> Decision | None:
-        answer = ask(dispute)
-        if answer is not None:
-            asked.append(answer)
-        return answer
-
-    return keep
-
-
-def _write(
-    opened: Manifest,
-    found: Verdict,
-    target: Path | None,
-    paths: Sequence[Path],
-    decisions: Sequence[Decision],
-    how: str,
-) -> str:
-    out = target or opened.path
-    sources = {
-        name: source | {"root": files.moved_root(opened, name, out)} for name, source in opened.sources.items()
-    }  # fmt: skip
-    options = {"ledger": [p.name for p in paths], "resolve": how}
-    counted = {"decisions": len({d.id for d in decisions}), "reviewed": found.rows, "without_target": found.without}
-    record = files.step_record("review", options, [opened], rows_in=opened.rows, rows_out=opened.rows, **counted)
-    lineage = opened.metadata["lineage"]
-    if len(lineage) == 1 and lineage[0]["step"] == "review":
-        record["inputs"] = lineage[0]["inputs"]  # a ledger that grows is one review, not one on top of another
-    metadata = {
-        "sources": sources,
-        "vote_policy": opened.metadata["vote_policy"],
-        "taxonomy": opened.metadata["taxonomy"],
-        "lineage": [record],
-    }
-    return str(files.write(out, _rows(opened, found.columns), metadata, force=True)["fingerprint"])
-
-
-def _rows(opened: Manifest, new: Mapping[str, pa.Array]) -> Iterator[pa.RecordBatch]:
-    """Stream the rows with the columns `new` in place of their own."""
-    at = 0
-    schema = arrow_schema()
-    with progress.bar("writing", opened.rows) as advance:
-        for batch in opened.batches():
-            held = {name: batch.column(name) for name in batch.schema.names}
-            held |= {name: column.slice(at, batch.num_rows) for name, column in new.items()}
-            fields = [f for f in schema if f.name in held]
-            yield pa.RecordBatch.from_arrays([held[f.name] for f in fields], schema=pa.schema(fields))
-            at += batch.num_rows
-            advance(batch.num_rows)

@@ -1,6 +1,6 @@
 """Audit: what is amiss with a manifest's pictures, labels and splits; as columns, as counts, as a page to look at."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,7 @@ from ferdata.errors import BadOption
 from ferdata.images import detectors as faces
 from ferdata.images.alignment import NO_FACE, SEVERAL
 from ferdata.manifest import Manifest
-from ferdata.running import progress
-from ferdata.schema import arrow_schema
+from ferdata.manifest.rewrite import rewritten_metadata, with_columns
 
 READ = tuple(dict.fromkeys(("sample_id", *pictures.READ, *answers.READ, *whole.READ, "issues")))
 DETECT = ("none", *faces.DETECTORS)
@@ -266,22 +265,6 @@ def _write(
 ) -> str:
     """Write the manifest with the new columns; return its fingerprint."""
     rows = {"rows_in": opened.rows, "rows_out": opened.rows}
-    metadata = {
-        "sources": {n: s | {"root": files.moved_root(opened, n, target)} for n, s in opened.sources.items()},
-        "vote_policy": opened.metadata["vote_policy"],
-        "taxonomy": opened.metadata["taxonomy"],
-        "lineage": [files.step_record("audit", options, [opened], **rows, found=found)],
-    }
-    return str(files.write(target, _with(opened, new), metadata, force)["fingerprint"])
-
-
-def _with(opened: Manifest, new: Mapping[str, pa.Array]) -> Iterator[pa.RecordBatch]:
-    """Stream the manifest's rows with the columns `new` in place of the old."""
-    at = 0
-    with progress.bar("write", opened.rows) as advance:
-        for batch in opened.batches():
-            columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-            columns |= {n: column.slice(at, batch.num_rows) for n, column in new.items()}
-            yield pa.RecordBatch.from_pydict({f.name: columns[f.name] for f in arrow_schema() if f.name in columns})
-            at += batch.num_rows
-            advance(batch.num_rows)
+    record = files.step_record("audit", options, [opened], **rows, found=found)
+    metadata = rewritten_metadata([opened], target, [record])
+    return str(files.write(target, with_columns([opened], new, "write"), metadata, force)["fingerprint"])

@@ -249,7 +249,7 @@ def _datasets() -> Iterator[Finding]:
 
 def _dataset(name: str, declared: Any) -> Finding:
     """Look where `ingest` would look."""
-    from ferdata.sources.declaration import recognise
+    from ferdata.sources.recognise import recognise
 
     try:
         root = find_root(declared)

@@ -1,19 +1,17 @@
 """Group: which rows show the same picture, person or clip, and so must never stand on two sides of a split."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from ferdata import manifest as manifests
 from ferdata.duplicates import Trial, find, trial
 from ferdata.duplicates.groups import BY, MOST, READ, across_sides, checked_reasons, find_groups
 from ferdata.duplicates.label_conflicts import pictures
 from ferdata.manifest import Manifest
-from ferdata.running import progress
+from ferdata.manifest.rewrite import rewritten_metadata, with_columns
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ class Grouped:
 
 
 def self_test(manifest: Path | str, *, thorough: bool = False, seed: int = 0) -> Trial:
-    """Plant copies of every kind among the manifest's pictures, and count which are found (`near.trial`)."""
+    """Plant copies of every kind among the manifest's pictures, and count which are found."""
     return trial(Manifest(Path(manifest)), thorough=thorough, seed=seed)
 
 
@@ -70,29 +68,12 @@ def group(
         record = manifests.step_record(
             "group", options, [opened], rows_in=opened.rows, rows_out=opened.rows, groups=found.count
         )
-        metadata = {
-            "sources": {n: s | {"root": manifests.moved_root(opened, n, target)} for n, s in opened.sources.items()},
-            "vote_policy": opened.metadata["vote_policy"],
-            "taxonomy": opened.metadata["taxonomy"],
-            "lineage": [record],
-        }
         # Which rows are one picture, whoever the person: their labels can contradict each other.
         picture = pictures(table, pairs)
-        new = {"group": found.group, "picture": picture}
-        written = manifests.write(target, _with_columns(opened, new), metadata, force)["fingerprint"]
+        new = {"group": pa.array(found.group), "picture": pa.array(picture)}
+        metadata = rewritten_metadata([opened], target, [record])
+        written = manifests.write(target, with_columns([opened], new, "write"), metadata, force)["fingerprint"]
     return Grouped(
         target, opened.rows, reasons, found.count, found.largest, found.largest_of, found.identical, found.images,
         found.across, found.near, found.groups_across or {}, sides, written,
     )  # fmt: skip
-
-
-def _with_columns(opened: Manifest, new: Mapping[str, NDArray[np.int64]]) -> Iterator[pa.RecordBatch]:
-    """Stream the manifest's rows with the columns `new` in place of the old."""
-    at = 0
-    with progress.bar("write", opened.rows) as advance:
-        for batch in opened.batches():
-            columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-            columns |= {name: pa.array(values[at : at + batch.num_rows]) for name, values in new.items()}
-            yield pa.RecordBatch.from_pydict(columns)
-            at += batch.num_rows
-            advance(batch.num_rows)

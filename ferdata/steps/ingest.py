@@ -14,12 +14,17 @@ from ferdata.adapters import Adapter, load, looks_like
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset
 from ferdata.manifest.resume import Partial
 from ferdata.running.engine import ENGINES, Engine, choose
+from ferdata.running.whole_file import whole_file
 from ferdata.schema import NAME_RULE, is_dataset_name
-from ferdata.sources import archives, declaration
-from ferdata.sources.declaration import Layout
+from ferdata.sources import archives
+from ferdata.sources.declaration import UNKNOWN_LABELS, Layout
+from ferdata.sources.declaration import metadata as source_metadata
+from ferdata.sources.intake import Intake
 from ferdata.sources.location import find_root
-from ferdata.sources.measure import Intake, Reject, Setting
+from ferdata.sources.measure import Reject, Setting
 from ferdata.sources.published_counts import compare
+from ferdata.sources.recognise import recognise
+from ferdata.sources.tables import is_code
 
 IMAGES = ("reference", "embed")
 UNKNOWN = ("refuse", "keep")
@@ -110,7 +115,7 @@ def ingest(
         setting = Setting(
             dataset, layout, folder.absolute(), "" if base == folder else base.relative_to(folder).as_posix() + "/",
             images == "embed" or opened.unpacked, votes, dict(layout.labels), unknown_labels == "keep",
-            frozenset(filter(declaration.is_code, declared.labels)),
+            frozenset(filter(is_code, declared.labels)),
         )  # fmt: skip
         job = _Job(adapter, setting, base, chosen, target, place, opened)
         return job.run(runner, resume, force)
@@ -134,7 +139,7 @@ def _options(adapter: Adapter, given: Mapping[str, str | None]) -> dict[str, str
 
 def _recognise(adapter: Adapter, root: Path, place: Path) -> tuple[Layout, Path]:
     """Return the layout as the adapter declares it, and its base. Raises NotThisDataset."""
-    found = declaration.recognise(adapter.SOURCE, root)
+    found = recognise(adapter.SOURCE, root)
     if found is None:
         others = looks_like(root)
         holds = ", ".join(sorted(p.name for p in root.iterdir())[:6]) or "nothing"
@@ -158,7 +163,7 @@ def _prepare(
 ) -> Layout:
     """Return the layout with what only its files tell, where the adapter looks at them first."""
     prepare = getattr(adapter, "prepare", None)
-    asked = {**options, declaration.UNKNOWN_LABELS: unknown_labels}
+    asked = {**options, UNKNOWN_LABELS: unknown_labels}
     prepared: Layout = prepare(base, layout, asked) if prepare else layout
     return prepared
 
@@ -183,7 +188,7 @@ class _Job:
             for h in self.opened.left_out
         ]
         root = None if self.opened.unpacked else _relative_root(self.place, self.target)
-        described = declaration.metadata(self.adapter.SOURCE, self.setting.layout) | {"root": root}
+        described = source_metadata(self.adapter.SOURCE, self.setting.layout) | {"root": root}
         metadata: dict[str, Any] = {
             "sources": {self.setting.dataset: described},
             "vote_policy": self.setting.policy,
@@ -301,6 +306,5 @@ def _write_rejects(path: Path, rejects: list[Reject]) -> None:
     if not rejects:
         path.unlink(missing_ok=True)
         return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    pq.write_table(pa.Table.from_pylist([asdict(r) for r in rejects]), temporary)
-    temporary.replace(path)
+    with whole_file(path) as temporary:
+        pq.write_table(pa.Table.from_pylist([asdict(r) for r in rejects]), temporary)

@@ -15,9 +15,10 @@ from ferdata.duplicates.groups import BY, MOST, Pairs, find_groups
 from ferdata.duplicates.label_conflicts import Conflicts
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
+from ferdata.manifest.rewrite import rewritten_metadata, with_columns
 from ferdata.splitting.rules import READ as PLACED_BY
-from ferdata.splitting.rules import Rules, place
-from ferdata.steps.split import Decided, Part, check, columns, counted, decide, options, rewritten
+from ferdata.splitting.rules import Rules, assign_splits
+from ferdata.steps.split import Decided, Part, check, columns, counted, decide, options
 
 READ = tuple(
     sorted(
@@ -103,28 +104,17 @@ def merge(
     grouped = find_groups(table, by=tuple(by), pairs=pairs, most=most)
     picture = disputes.pictures(table, pairs)
     disputed = disputes.conflicts(table, picture)
-    placed = place(table, grouped.group, picture, rules, classes.classes)
+    placed = assign_splits(table, grouped.group, picture, rules, classes.classes)
     decided = decide(table, placed, rules, classes.classes, kept)
     asked = {"taxonomy": taxonomy, "votes": policy, "by": ",".join(by), "thorough": thorough, "most": most}
-    metadata = {
-        "sources": {n: s | {"root": manifest.moved_root(m, n, target)} for m in opened for n, s in m.sources.items()},
-        "vote_policy": policy,
-        "taxonomy": classes.as_dict(),
-        "lineage": [
-            manifest.step_record(
-                "merge",
-                asked | options(rules),
-                opened,
-                **counted(table.num_rows, decided),
-                groups=grouped.count,
-                identical=grouped.identical,
-                across=grouped.across,
-                conflicts=disputed.as_dict(),
-            )
-        ],
-    }
+    record = manifest.step_record(
+        "merge", asked | options(rules), opened, **counted(table.num_rows, decided), groups=grouped.count,
+        identical=grouped.identical, across=grouped.across, conflicts=disputed.as_dict(),
+    )  # fmt: skip
+    anew = {"vote_policy": policy, "taxonomy": classes.as_dict()}
+    metadata = rewritten_metadata(opened, target, [record]) | anew
     new = fresh | {"group": pa.array(grouped.group), "picture": pa.array(picture)} | columns(placed)
-    written = manifest.write(target, rewritten(opened, new, "merge"), metadata, force)
+    written = manifest.write(target, with_columns(opened, new, "merge"), metadata, force)
     near = 0 if pairs is None else len(pairs)
     return Merged(
         target, table.num_rows, classes.name, _left_out(fresh), policy, grouped.count, grouped.largest,
@@ -175,6 +165,6 @@ def _agreed_policy(opened: Sequence[Manifest]) -> str:
     voting = [m for m in opened if m.table("votes")["votes"].null_count < m.rows]
     policies = {m.metadata["vote_policy"]: m.path for m in voting or opened[:1]}
     if len(policies) > 1:
-        said = ", ".join(f"{path}: {policy}" for policy, path in policies.items())
-        raise BadOption(f"The manifests turn votes into labels differently ({said}).", "Choose one with --votes.")
+        each = ", ".join(f"{path}: {policy}" for policy, path in policies.items())
+        raise BadOption(f"The manifests turn votes into labels differently ({each}).", "Choose one with --votes.")
     return str(next(iter(policies)))

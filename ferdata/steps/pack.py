@@ -82,7 +82,7 @@ def pack(
             f"Split it: ferdata merge {opened.path} -o merged.parquet --split 0.8,0.1,0.1",
         )
     judged = (side != "") & ((side == "train") | (rows.classes_of(table, taxonomy) >= 0))
-    everything = np.flatnonzero(judged & rows.teaching(table, taxonomy))  # what train asks for, whatever `split` says
+    everything = np.flatnonzero(judged & rows.with_target(table, taxonomy))  # what train uses, whatever `split` says
     size = size or rows.natural_size(table, everything)
     channels = channels or (1 if rows.all_grey(table, everything) else 3)
     started = time.perf_counter()

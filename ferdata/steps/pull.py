@@ -8,10 +8,11 @@ from typing import Any
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.reviewing import ledger as ledgers
+from ferdata.reviewing.apply_decisions import Ask
 from ferdata.reviewing.fiftyone import dataset as sets
 from ferdata.reviewing.fiftyone import decide, start
 from ferdata.reviewing.fiftyone.decide import INFO, Strange
-from ferdata.steps.apply import Applied, Ask, apply
+from ferdata.steps.apply import Applied, apply
 
 
 @dataclass(frozen=True)

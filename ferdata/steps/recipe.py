@@ -1,15 +1,15 @@
 """Recipe: everything of a manifest but the pixels, as a file that may be passed on where the pictures may not."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ferdata.errors import BadOption, CannotWrite
+from ferdata.errors import BadOption
 from ferdata.manifest import Manifest, check_output
 from ferdata.recipe_file import FORMAT, LABELS, ROWS
+from ferdata.running.whole_file import whole_file
 
 
 @dataclass(frozen=True)
@@ -46,15 +46,8 @@ def recipe(manifest: Path | str, *, out: Path | str, force: bool = False) -> Rec
         "lineage": _without_folders(opened.metadata["lineage"]),
         "rows": {name: table[name].to_pylist() for name in ROWS},
     }
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(document, file, ensure_ascii=False, separators=(",", ":"))
-        temporary.replace(target)
-    except OSError as error:
-        raise CannotWrite(f"Writing {target} failed: {error.strerror}.", "Choose another --out.") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(target) as temporary, temporary.open("w", encoding="utf-8") as file:
+        json.dump(document, file, ensure_ascii=False, separators=(",", ":"))
     return Recipe(target, opened.rows, opened.fingerprint, tuple(sources))
 
 

@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ferdata import labels, manifest
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
+from ferdata.manifest.rewrite import rewritten_sources, with_columns
 from ferdata.recipe_file import LABELS, Part, RecipeFile, read
 from ferdata.steps.ingest import ingest
 
@@ -109,15 +110,15 @@ def _join(recipe: RecipeFile, copies: Sequence[Manifest], target: Path, force: b
     maps = {name: known for m in copies for name, known in m.maps.items()}
     columns = decided | labels.derive(reading, maps, recipe.vote_policy, recipe.taxonomy)
     matched = _report(wanted, found, at, columns["label"])
-    roots = {name: manifest.moved_root(m, name, target) for m in copies for name in m.sources}
-    own = {name: {"root": roots[name], LABELS: maps[name]} for name in maps}  # labels were derived by these maps
+    here = rewritten_sources(copies, target)
+    own = {name: {"root": here[name]["root"], LABELS: maps[name]} for name in maps}  # these maps derived the labels
     metadata = {
         "sources": {name: source | own[name] for name, source in recipe.sources.items()},
         "vote_policy": recipe.vote_policy,
         "taxonomy": recipe.taxonomy.as_dict(),
         "lineage": recipe.lineage,
     }
-    written = manifest.write(target, _rows(copies, kept, columns), metadata, force)
+    written = manifest.write(target, with_columns(copies, columns, "write", kept), metadata, force)
     same = written["fingerprint"] == recipe.fingerprint
     return Rehydrated(target, len(kept), matched, written["fingerprint"], same)
 
@@ -163,19 +164,3 @@ def _report(wanted: pa.Table, found: pa.Table, at: NDArray[np.int64], fresh: pa.
             relabelled=int((mine & relabelled).sum()),
         )
     return matched
-
-
-def _rows(
-    copies: Sequence[Manifest], kept: NDArray[np.intp], columns: Mapping[str, pa.Array]
-) -> Iterator[pa.RecordBatch]:
-    """Stream the kept rows of the copies with the new columns."""
-    begin = done = 0
-    for m in copies:
-        for batch in m.batches():
-            low, high = np.searchsorted(kept, (begin, begin + batch.num_rows))
-            mine = pa.Table.from_batches([batch]).take(pa.array(kept[low:high] - begin))
-            for name, column in columns.items():
-                piece = column.slice(done, high - low)
-                mine = mine.set_column(mine.schema.get_field_index(name), name, piece)
-            begin, done = begin + batch.num_rows, done + int(high - low)
-            yield from mine.combine_chunks().to_batches()

@@ -11,7 +11,7 @@ from ferdata.reviewing.fiftyone import dataset as sets
 from ferdata.reviewing.fiftyone import inputs, start
 from ferdata.reviewing.fiftyone.dataset import Listed, Pushed
 
-Told = Callable[[Pushed, str | None], None]
+Announce = Callable[[Pushed, str | None], None]
 
 
 def review(
@@ -25,20 +25,20 @@ def review(
     address: str = "127.0.0.1",
     browser: bool = True,
     app: bool = True,
-    told: Told | None = None,
+    announce: Announce | None = None,
 ) -> int:
     """Bring a manifest into FiftyOne and show it until Ctrl-C; return how many decisions wait to be pulled.
 
     `predictions` is a run's predictions.parquet; `features` a Parquet or .npz file of vectors by `sample_id`, laid
     out by their principal components, or with `umap` by UMAP. `by` names the reviewer (FERDATA_REVIEWER, else the
-    user's name here). `app` False only loads. `told` hears what was loaded, and the App's address once it answers.
-    Opening a manifest again updates its dataset and keeps what was decided. Raises MissingExtra, NoDatabase,
-    NotAManifest, ImagesMissing, BadOption.
+    user's name here). `app` False only loads. `announce` is called with what was loaded, and the App's address
+    once it answers. Opening a manifest again updates its dataset and keeps what was decided. Raises MissingExtra,
+    NoDatabase, NotAManifest, ImagesMissing, BadOption.
     """
     opened = Manifest(Path(manifest))
     if not opened.rows:
         raise BadOption(f"There is no row in {opened.path}.", "Ingest or merge it again.")
-    said = inputs.predictions(Path(predictions)) if predictions else {}
+    predicted = inputs.predictions(Path(predictions)) if predictions else {}
     ids, values = inputs.features(Path(features)) if features else ([], None)
     from ferdata.reviewing.fiftyone import serve
 
@@ -48,15 +48,15 @@ def review(
     fo = start.start()
     with start.watched():
         made_of = [inputs.stamp(Path(p) if p else None) for p in (predictions, features)] + [str(umap)]
-        dataset, pushed = sets.push(fo, opened, reviewer(by), said, made_of)
+        dataset, pushed = sets.push(fo, opened, reviewer(by), predicted, made_of)
         if values is not None and (pushed.added or pushed.updated or "faces" not in dataset.list_brain_runs()):
             inputs.lay_out(dataset, ids, values, umap)
         if not app:
-            if told:
-                told(pushed, None)
+            if announce:
+                announce(pushed, None)
             return pushed.waiting
         return serve.serve(
-            fo, dataset, where, address, browser, ready=(lambda url: told(pushed, url)) if told else None
+            fo, dataset, where, address, browser, ready=(lambda url: announce(pushed, url)) if announce else None
         )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Split: which rows train, choose and judge a model, and folds; decided anew on a manifest that has its groups."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata import manifest as files
-from ferdata.duplicates.label_conflicts import TOLD_BY, pictures
+from ferdata.duplicates.label_conflicts import PICTURE_BY, pictures
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
-from ferdata.running import progress
-from ferdata.schema import SPLITS, arrow_schema
+from ferdata.manifest.rewrite import rewritten_metadata, with_columns
+from ferdata.schema import SPLITS
 from ferdata.splitting import id_list as lists
-from ferdata.splitting.rules import READ, Placed, Rules, Side, folds, place, sides
+from ferdata.splitting.rules import READ, Placed, Rules, Side, assign_splits, folds, sides
 
 Ints = NDArray[np.int64]
 
@@ -100,7 +100,7 @@ def split(
         split, _text(folds), conflicts, tuple(cap), max_synthetic, synthetic_anywhere, _path(frozen), seed
     )  # fmt: skip
     check(rules, target, _path(freeze), force, [opened])
-    table = opened.table(*{*READ, *TOLD_BY, "group", "picture"})
+    table = opened.table(*{*READ, *PICTURE_BY, "group", "picture"})
     if table["group"].null_count:
         raise BadOption(
             f"{opened.path} has no groups.", f"Make them first: ferdata merge {opened.path} -o merged.parquet"
@@ -109,15 +109,11 @@ def split(
     picture = table["picture"].to_numpy() if known else pictures(table)
     _, group = np.unique(table["group"].to_numpy(), return_inverse=True)
     classes = opened.taxonomy.classes
-    placed = place(table, group, picture, rules, classes)
+    placed = assign_splits(table, group, picture, rules, classes)
     decided = decide(table, placed, rules, classes, _path(freeze))
-    metadata = {
-        "sources": {n: s | {"root": files.moved_root(opened, n, target)} for n, s in opened.sources.items()},
-        "vote_policy": opened.metadata["vote_policy"],
-        "taxonomy": opened.metadata["taxonomy"],
-        "lineage": [files.step_record("split", options(rules), [opened], **counted(opened.rows, decided))],
-    }
-    written = files.write(target, rewritten([opened], columns(placed), "split"), metadata, force)
+    record = files.step_record("split", options(rules), [opened], **counted(opened.rows, decided))
+    metadata = rewritten_metadata([opened], target, [record])
+    written = files.write(target, with_columns([opened], columns(placed), "split"), metadata, force)
     return Parted(target, opened.rows, int(group.max(initial=-1)) + 1, decided, written["fingerprint"])
 
 
@@ -130,7 +126,7 @@ def _path(path: Path | str | None) -> Path | None:
 
 
 def check(rules: Rules, out: Path, freeze: Path | None, force: bool, inputs: Sequence[Manifest]) -> None:
-    """Raise now what can be told before the work: BadOption, AlreadyExists, CannotWrite."""
+    """Raise now what can be checked before the work: BadOption, AlreadyExists, CannotWrite."""
     rules.check()
     files.check_output(out, force, [m.path for m in inputs])
     if freeze:
@@ -201,20 +197,3 @@ def _parts(table: pa.Table, placed: Placed) -> dict[str, Part]:
 
 def _tally(reasons: pa.ChunkedArray) -> dict[str, int]:
     return {str(r["values"]): int(r["counts"]) for r in reasons.value_counts().to_pylist()}
-
-
-def rewritten(opened: Sequence[Manifest], new: Mapping[str, pa.Array], what: str) -> Iterator[pa.RecordBatch]:
-    """Stream the rows of manifests, one after the other, with the columns `new` in place of their own."""
-    at = 0
-    schema = arrow_schema()
-    with progress.bar(what, sum(m.rows for m in opened)) as advance:
-        for m in opened:
-            for batch in m.batches():
-                fresh = {name: column.slice(at, batch.num_rows) for name, column in new.items()}
-                arrays = [
-                    fresh.get(f.name, batch.column(f.name) if f.name in batch.schema.names else None) for f in schema
-                ]
-                kept = [(f, a) for f, a in zip(schema, arrays, strict=True) if a is not None]
-                yield pa.RecordBatch.from_arrays([a for _, a in kept], schema=pa.schema([f for f, _ in kept]))
-                at += batch.num_rows
-                advance(batch.num_rows)

@@ -1,6 +1,5 @@
 """Stats: what a manifest's classes look like, and what that will do to a model trained on them."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +12,13 @@ from numpy.typing import NDArray
 
 from ferdata import labels
 from ferdata.class_balance import Balance, Drift, balance, class_counts, drifts
-from ferdata.duplicates.label_conflicts import TOLD_BY, Conflicts, pictures
+from ferdata.duplicates.label_conflicts import PICTURE_BY, Conflicts, pictures
 from ferdata.duplicates.label_conflicts import conflicts as count_conflicts
 from ferdata.errors import BadOption, CannotWrite
 from ferdata.labels import Taxonomy
 from ferdata.manifest import Manifest
+from ferdata.manifest.counts import split_column
+from ferdata.running.whole_file import whole_file
 from ferdata.schema import BY_NAME, SPLITS
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def stats(
     if any(m.taxonomy.classes != classes.classes for m in opened) and not taxonomy:
         raise BadOption("The manifests have different taxonomies.", "Choose one with --taxonomy, such as basic7.")
     column = _column(by)
-    more = {*TOLD_BY, "picture"} if conflicts else set()
+    more = {*PICTURE_BY, "picture"} if conflicts else set()
     table = pa.concat_tables([_read(m, {column, "dataset", *more}, votes, classes) for m in opened])
     part = _part(table, column)
     values = _in_order(part.unique().to_pylist(), column)
@@ -147,9 +148,7 @@ def _read(manifest: Manifest, more: set[str], votes: str | None, classes: Taxono
 
 
 def _part(table: pa.Table, by: str) -> pa.ChunkedArray:
-    column = table[by]
-    if by == "split" and column.null_count == len(column):
-        column = table["official_split"]
+    column = table[split_column(table) if by == "split" else by]
     return pc.fill_null(pc.cast(column, pa.string()), "none")
 
 
@@ -166,13 +165,13 @@ def _save_plot(path: Path, parts: Sequence[Balance], classes: Taxonomy, by: str)
     axes = figure.subplots()
     _bars(axes, shown, classes)
     axes.set_title(f"Labelled rows per class, by {by}", loc="left", fontweight="bold")
+    hint = "Choose another file with --plot."
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{os.getpid()}.{path.name}")
-        figure.savefig(temporary, dpi=160)
-        temporary.replace(path)
     except OSError as error:
-        raise CannotWrite(f"Cannot write {path}: {error.strerror}.", "Choose another file with --plot.") from None
+        raise CannotWrite(f"Cannot write {path}: {error.strerror}.", hint) from None
+    with whole_file(path, hint) as temporary:
+        figure.savefig(temporary, dpi=160, format=path.suffix[1:].lower())
     return path
 
 

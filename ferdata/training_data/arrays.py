@@ -2,13 +2,10 @@
 
 A pack is one side of a split (or of a fold): every image is on one side, so that a training, which opens three packs,
 decodes each image once, and `evaluate` opens the test pack and no more. The rows that teach nothing are left out. Its
-key is the fingerprint of the pictures, in order, and of how they were made into arrays: a manifest that has been
-reviewed or merged anew, but has the same pictures on a side, keeps its pack; other pictures have another key.
+name in the cache is `array_key`'s.
 """
 
 import contextlib
-import hashlib
-import json
 import warnings
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,17 +15,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata import images
 from ferdata.errors import BrokenSource
 from ferdata.manifest import Manifest, opened_here, read_image, stored_hash
-from ferdata.manifest.fingerprint import Fingerprint
-from ferdata.manifest.safe_paths import inside
 from ferdata.running import cache, progress
 from ferdata.running.engine import Engine, local, run
-from ferdata.training_data import array_file
+from ferdata.training_data import array_file, array_key
 
 # isort: split
 import cv2  # after `ferdata.images`, which sets what OpenCV reads when it is imported
@@ -96,11 +90,15 @@ def packs(
     changed or does not decode.
     """
     where_from = manifest.roots(roots)
-    hashes = _hashes(manifest)
+    hashes = array_key.pixel_hashes(manifest)
+    made_as = {
+        **{"format": FORMAT, "size": size, "channels": channels, "crop": CROP, "interpolation": INTERPOLATION},
+        "opencv": cv2.__version__,  # another release may round otherwise
+    }
     jobs: dict[str, _Job] = {}
     names = {}
     for name, where in wanted.items():
-        key = _key(manifest, where, size, channels, hashes, where_from if trust_files else None)
+        key = array_key.key(manifest, where, made_as, hashes, where_from if trust_files else None)
         names[name] = key
         jobs.setdefault(key, _Job(key, name, where, (len(where), size, size, channels)))
     done = {key: pack for key, job in jobs.items() if (pack := job.find())}
@@ -206,7 +204,7 @@ def _fits(needed: int) -> bool:
 
 
 class _Memory:
-    """What `packfile.Writer` is, for an array in memory."""
+    """What `array_file.Writer` is, for an array in memory."""
 
     def __init__(self, pixels: Pixels) -> None:
         self.pixels = pixels
@@ -308,50 +306,3 @@ def _wanted_rows(manifest: Manifest, wanted: NDArray[np.bool_], rows: int) -> It
         which = np.flatnonzero(wanted[first : first + n])
         if len(which):
             yield first, which
-
-
-def _hashes(manifest: Manifest) -> pa.ChunkedArray:
-    """Return the hash that each row's pixels must have: the crop's where it was aligned (`manifest.stored_hash`)."""
-    table = manifest.table("pixel_hash", "alignment")
-    crops = pa.chunked_array([pc.struct_field(chunk, "pixel_hash") for chunk in table["alignment"].chunks], pa.string())
-    return pc.coalesce(crops, table["pixel_hash"])
-
-
-def _key(
-    manifest: Manifest,
-    where: Where,
-    size: int,
-    channels: int,
-    hashes: pa.ChunkedArray,
-    trusted: Mapping[str, Path | None] | None,
-) -> str:
-    """Return the name of the pack of these rows; `trusted` roots bring in the times of their files."""
-    recipe = {
-        **{"format": FORMAT, "size": size, "channels": channels, "crop": CROP, "interpolation": INTERPOLATION},
-        "opencv": cv2.__version__,  # another release may round otherwise
-        "files": None if trusted is None else _as_now(manifest, where, trusted),
-    }
-    pictures = Fingerprint()
-    pictures.update(pa.RecordBatch.from_pydict({"pixels": hashes.take(pa.array(where)).combine_chunks()}))
-    whole = json.dumps([recipe, len(where), pictures.hexdigest()])
-    return hashlib.blake2b(whole.encode(), digest_size=16).hexdigest()
-
-
-def _as_now(manifest: Manifest, where: Where, roots: Mapping[str, Path | None]) -> str:
-    """Return a hash of the sizes and times of the files behind these rows, and of the manifest's own."""
-
-    def stamp(path: Path) -> bytes:
-        try:
-            found = path.stat()
-        except OSError:
-            return b"gone"  # reading it will say so
-        return f"{found.st_size} {found.st_mtime_ns};".encode()
-
-    digest = hashlib.blake2b(stamp(manifest.path), digest_size=16)
-    table = manifest.file.read(columns=["dataset", "image.path"]).take(pa.array(where))
-    for row in table.to_pylist():
-        root, path = roots.get(row["dataset"]), row["image"]["path"]
-        if root is not None and path is not None:
-            with contextlib.suppress(OSError):
-                digest.update(stamp(inside(root, path)))
-    return digest.hexdigest()

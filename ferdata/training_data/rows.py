@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ferdata.errors import BadOption
 from ferdata.labels import EMOTIONS, VOTE_COLUMNS, Taxonomy, tally
 from ferdata.manifest import Manifest
+from ferdata.manifest.counts import split_column
 
 COLUMNS = (
     *("dataset", "target", "split", "official_split", "fold", "votes", "label_dist", "reviewed_label"),
@@ -29,7 +30,7 @@ def sides(
     are those of other datasets than the named ones. Raises BadOption for a dataset or a fold that is not there.
     """
     if fold is None:
-        source = "split" if table["split"].null_count < len(table) else "official_split"
+        source = split_column(table)
         side = np.asarray(pc.fill_null(table[source], "").to_pylist(), dtype="<U5")
     else:
         source, side = "fold", _by_fold(manifest, table["fold"], fold)
@@ -70,7 +71,7 @@ def classes_of(table: pa.Table, taxonomy: Taxonomy) -> NDArray[np.int64]:
     return np.asarray(pc.fill_null(position, -1).to_numpy(), np.int64)
 
 
-def teaching(table: pa.Table, taxonomy: Taxonomy) -> NDArray[np.bool_]:
+def with_target(table: pa.Table, taxonomy: Taxonomy) -> NDArray[np.bool_]:
     """Return which rows have a class, or else votes or ratings that say something of the classes.
 
     Votes without a majority may have a distribution (FER+'s cross-entropy target, microsoft/FERPlus,
@@ -104,7 +105,7 @@ def ordered(hard: NDArray[np.int64], chosen: NDArray[np.bool_]) -> Where:
 
 def whole_side(table: pa.Table, taxonomy: Taxonomy, side: NDArray[np.str_], name: str) -> Where:
     """Return the positions, in the order of `ordered`, of all rows on the side `name` that teach something."""
-    return ordered(classes_of(table, taxonomy), teaching(table, taxonomy) & (side == name))
+    return ordered(classes_of(table, taxonomy), with_target(table, taxonomy) & (side == name))
 
 
 def natural_size(table: pa.Table, where: Where) -> int:

@@ -11,7 +11,8 @@ import pytest
 from ferdata import adapters, errors
 from ferdata.labels import EMOTIONS, REASONS
 from ferdata.schema import SPLITS, Frame, Sample
-from ferdata.sources.declaration import Layout, Skipped, recognise
+from ferdata.sources import Layout, Skipped
+from ferdata.sources.recognise import recognise
 from tests import fakes
 
 SWEEP = sorted(fakes.layouts().items())

@@ -181,9 +181,9 @@ def test_the_order_is_that_of_self_confidence_where_there_are_no_copies() -> Non
 def test_copies_that_agree_vouch_for_a_label_and_one_that_does_not_takes_nothing_away() -> None:
     labels, p, _ = doubted()
     alone = suspects.find(labels, p).quality
-    same = answers.Labels(labels.hard.copy(), labels.picture.copy(), labels.said, labels.spread)
+    same = answers.Labels(labels.hard.copy(), labels.picture.copy(), labels.shares, labels.spread)
     same.picture[1], same.hard[1] = same.picture[0], same.hard[0]
-    other = answers.Labels(same.hard.copy(), same.picture, labels.said, labels.spread)
+    other = answers.Labels(same.hard.copy(), same.picture, labels.shares, labels.spread)
     other.hard[1] = (same.hard[0] + 1) % 3
     assert suspects.find(same, p).quality[0] > alone[0]
     assert suspects.find(other, p).quality[0] == pytest.approx(alone[0], abs=0.05)
@@ -191,7 +191,7 @@ def test_copies_that_agree_vouch_for_a_label_and_one_that_does_not_takes_nothing
 
 def test_votes_are_compared_with_what_is_predicted() -> None:
     labels, p, _ = doubted()
-    labels.said[0], labels.said[1] = p[0], np.eye(8)[7]
+    labels.shares[0], labels.shares[1] = p[0], np.eye(8)[7]
     found = suspects.find(labels, p).divergence
     assert found[0] < 0.01
     assert found[1] > 0.5

@@ -90,7 +90,7 @@ def test_ingest_of_each_dataset_has_the_shared_options_and_its_own() -> None:
         ("pull", "pull:pull", set()),
         ("apply", "apply:apply", set()),
         ("export", "sheet:export", set()),
-        ("import", "sheet:take", set()),
+        ("import", "sheet:import_sheet", set()),
     ],
 )
 def test_each_command_of_review_has_the_options_of_its_function(name: str, twin: str, own: set[str]) -> None:
@@ -101,7 +101,7 @@ def test_each_command_of_review_has_the_options_of_its_function(name: str, twin:
     group = commands()["review"]
     assert isinstance(group, click.Group)
     options = {p.name: p.default for p in group.commands[name].params} | {}
-    assert set(options) - own - {"as_json"} == set(parameters) - {"told", "ask"}
+    assert set(options) - own - {"as_json"} == set(parameters) - {"announce", "ask"}
     for option, default in options.items():
         if option in parameters and parameters[option].default not in (inspect.Parameter.empty, None, ()):
             assert default == parameters[option].default, option

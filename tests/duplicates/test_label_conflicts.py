@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ferdata.duplicates.label_conflicts import APART_BY, TOLD_BY, conflicts, losers, parse, pictures, told_apart
+from ferdata.duplicates.label_conflicts import APART_BY, PICTURE_BY, conflicts, losers, parse, pictures, told_apart
 from ferdata.errors import BadOption
 from ferdata.schema import arrow_schema
 
@@ -23,7 +23,7 @@ def lost(rule: str, *rows: tuple) -> list[bool]:
 
 
 def test_equal_pixels_and_near_pairs_are_one_picture_by_chains() -> None:
-    columns = (*TOLD_BY, *APART_BY)
+    columns = (*PICTURE_BY, *APART_BY)
     rows = [{"dataset": "a", "pixel_hash": h} for h in "xyxzw"]
     whole = pa.Table.from_pylist(rows, schema=arrow_schema(*columns))
     assert pictures(whole).tolist() == [0, 1, 0, 2, 3]
@@ -40,13 +40,13 @@ def test_the_faces_of_one_photograph_are_several_pictures_but_only_where_a_datas
             ("ferplus", "y", left), ("fer2013", "y", None), ("ferplus", "y", left),
         )
     ]  # fmt: skip
-    whole = pa.Table.from_pylist(rows, schema=arrow_schema(*TOLD_BY))
+    whole = pa.Table.from_pylist(rows, schema=arrow_schema(*PICTURE_BY))
     assert pictures(whole).tolist() == [0, 1, 0, 2, 2, 2]
 
 
 @pytest.mark.parametrize("column", ["subject", "sequence", "frame"])
 def test_what_a_dataset_tells_apart_itself_is_not_one_picture(column: str) -> None:
-    columns = (*TOLD_BY, *APART_BY)
+    columns = (*PICTURE_BY, *APART_BY)
     rows = [
         {"pixel_hash": h, "dataset": d, column: v if column == "frame" else str(v)}
         for h, d, v in (("x", "a", 1), ("y", "a", 2), ("z", "b", 2))

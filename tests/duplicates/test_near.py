@@ -48,7 +48,7 @@ def brute(a: np.ndarray, b: np.ndarray, radius: int, flip: int) -> set[tuple[int
     return {(int(i), int(j)) for i, j in np.argwhere(near_)}
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(crowds, st.sampled_from([0, 3, 10, 14]), st.sampled_from([0, images.ODD_COLUMNS]))
 def test_the_search_finds_the_pairs_that_brute_force_finds_each_once_and_sorted(
     crowd: list[int], radius: int, flip: int
@@ -58,7 +58,7 @@ def test_the_search_finds_the_pairs_that_brute_force_finds_each_once_and_sorted(
     assert found == sorted({(i, j) for i, j in brute(hashes, hashes, radius, flip) if i < j})
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(crowds, crowds, st.sampled_from([2, 10]), st.sampled_from([0, images.ODD_COLUMNS]))
 def test_the_search_between_two_sets_finds_what_brute_force_finds(
     left: list[int], right: list[int], radius: int, flip: int

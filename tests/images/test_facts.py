@@ -67,7 +67,7 @@ SHAPES = st.one_of(st.tuples(SIDES, SIDES), st.tuples(SIDES, SIDES, st.just(3)))
 
 
 @given(st.lists(st.tuples(SHAPES, st.sampled_from(["B", "H"]), st.integers(0, 1 << 16)), min_size=1, max_size=6))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_pictures_have_the_same_facts_together_as_alone(wanted: list) -> None:
     def drawn(shape: tuple[int, ...], kind: str, seed: int) -> np.ndarray:
         rng = np.random.default_rng(seed)
@@ -87,7 +87,7 @@ def test_pictures_have_the_same_facts_together_as_alone(wanted: list) -> None:
 
 
 @given(st.tuples(SIDES, SIDES), st.integers(0, 1 << 16))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_facts_are_those_that_opencv_measures_one_by_one(shape: tuple[int, int], seed: int) -> None:
     grey = np.random.default_rng(seed).integers(0, 256, shape).astype(np.uint8)
     facts = images.measure(grey)

@@ -38,7 +38,7 @@ def test_the_file_has_exactly_the_schemas_columns(make_manifest: MakeManifest) -
     assert found.types == arrow_schema().types
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=6))
 def test_the_fingerprint_does_not_depend_on_how_rows_are_cut(sizes: list[int]) -> None:
     words = ["a", "", None, "aé", "bb"]

@@ -1,5 +1,6 @@
 """The ledger: appended, never rewritten, whatever is killed; whose word stands, and how far reviewers agree."""
 
+import errno
 import json
 import os
 import signal
@@ -86,7 +87,7 @@ def test_keys_of_a_later_version_are_no_error(tmp_path: Path) -> None:
 APPEND = """
 import sys
 from pathlib import Path
-from ferdata import ledger
+from ferdata.reviewing import ledger
 path, who, many = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 made = [ledger.Decision(f"{i}", f"p{i}", "s", None, "fear", who, "2026-01-01T00:00:00+00:00") for i in range(many)]
 for i in range(0, many, 10):
@@ -132,6 +133,17 @@ def test_a_ledger_that_another_holds_is_waited_for_and_then_told(tmp_path: Path)
         pass
 
 
+def test_a_ledger_on_a_disk_without_locks_is_refused_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refused(*given: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with pytest.raises(CannotWrite, match="No locks available"), ledger.locked(tmp_path / "decisions.jsonl"):
+        pass
+
+
 def test_words_are_taken_as_people_write_them() -> None:
     assert [canonical(w) for w in ("Happy", " fear ", "can't tell", "Not a face", "unknown", "")] == [
         "happiness", "fear", "unknown", "not_a_face", "unknown", None,
@@ -163,7 +175,7 @@ def test_disputes_are_settled_by_the_latest_the_majority_or_by_asking() -> None:
     draw = resolve(said[:2], "majority")
     assert (len(draw.open), draw.decided) == (1, {})
     assert len(resolve(said, "ask").open) == 1
-    answered = resolve(said, "ask", lambda dispute: ledger.settle(dispute, "neutral", "eva"))
+    answered = resolve(said, "ask", lambda dispute: ledger.end_dispute(dispute, "neutral", "eva"))
     assert answered.decided["p0", ""].new == "neutral"  # type: ignore[union-attr]
     with pytest.raises(BadOption):
         resolve(said, "dice")
@@ -172,7 +184,7 @@ def test_disputes_are_settled_by_the_latest_the_majority_or_by_asking() -> None:
 def test_an_answer_holds_until_somebody_else_speaks() -> None:
     said = [decision("fear", "anna"), decision("anger", "ben", minute=1)]
     (dispute,) = resolve(said, "ask").open
-    answer = ledger.settle(dispute, "neutral", "eva")
+    answer = ledger.end_dispute(dispute, "neutral", "eva")
     assert resolve([*said, answer], "ask").decided["p0", ""] == answer
     later = replace(decision("sadness", "cleo"), at="2099-01-01T00:00:00+00:00")
     assert len(resolve([*said, answer, later], "ask").open) == 1

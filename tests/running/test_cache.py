@@ -1,5 +1,6 @@
 """The cache: entries appear whole, the least recently used go first, what is in use stays, limits are kept."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -85,7 +86,7 @@ def test_an_entry_in_use_is_never_taken_out(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_an_entry_that_another_process_uses_is_never_taken_out() -> None:
     put("used")
-    code = "from ferdata import cache; h = cache.find('pack', 'used'); print('held', flush=True); input()"
+    code = "from ferdata.running import cache; h = cache.find('pack', 'used'); print('held', flush=True); input()"
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
@@ -101,7 +102,7 @@ def test_an_entry_that_another_process_uses_is_never_taken_out() -> None:
 def test_a_lock_ends_with_the_process_that_took_it_whoever_was_forked_from_it() -> None:
     put("used")
     code = (
-        "import os, time\nfrom ferdata import cache\nheld = cache.find('pack', 'used')\n"
+        "import os, time\nfrom ferdata.running import cache\nheld = cache.find('pack', 'used')\n"
         "if not os.fork():\n    held.release()\n    print('forked', flush=True)\n    time.sleep(60)\n"
         "input()"
     )
@@ -142,7 +143,7 @@ def test_a_finished_entry_takes_the_place_of_a_damaged_one() -> None:
 
 def test_two_processes_take_turns() -> None:
     code = (
-        "import sys, time\nfrom ferdata import cache\n"
+        "import sys, time\nfrom ferdata.running import cache\n"
         "with cache.turn('pack', 'one'):\n"
         "    held = cache.find('pack', 'one')\n"
         "    if held:\n        print('found')\n        sys.exit()\n"
@@ -155,9 +156,22 @@ def test_two_processes_take_turns() -> None:
     assert [p.name for p in (cache.folder() / "pack").iterdir()] == ["one"]
 
 
+def test_without_locks_an_entry_is_made_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    fcntl = pytest.importorskip("fcntl")
+
+    def refused(*given: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    put("one")
+    assert keys() == ["one"]
+    assert cache.entries()[0].in_use  # nobody can know
+    cache.sweep()
+
+
 def test_what_a_killed_process_left_half_done_is_swept(place: Path) -> None:
     code = (
-        "import time\nfrom ferdata import cache\n"
+        "import time\nfrom ferdata.running import cache\n"
         "with cache.turn('pack', 'one'), cache.fresh('pack', 'one') as part:\n"
         "    (part / 'data').write_bytes(b'half')\n    print('half', flush=True)\n    time.sleep(60)\n"
     )
@@ -204,9 +218,12 @@ def test_a_cache_whose_place_is_taken_by_a_file_is_refused_with_a_remedy(place: 
 
 def test_the_folder_is_where_this_system_keeps_caches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FERDATA_CACHE")
-    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere/else")
-    expected = {"linux": Path("/somewhere/else/ferdata"), "darwin": Path.home() / "Library/Caches/ferdata"}
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    expected = {"linux": Path.home() / ".cache/ferdata", "darwin": Path.home() / "Library/Caches/ferdata"}
     assert cache.folder() == expected[sys.platform]
+    if sys.platform == "linux":
+        monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere/else")
+        assert cache.folder() == Path("/somewhere/else/ferdata")
 
 
 def test_a_folder_that_is_no_entry_is_left_alone(place: Path) -> None:

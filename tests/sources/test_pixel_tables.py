@@ -10,7 +10,9 @@ from hypothesis.extra import numpy as arrays
 
 from ferdata.errors import BrokenSource
 from ferdata.sources.pixel_tables import ROWS_AT_ONCE, parse, read_pixel_table, read_pixels
+from tests.sources import outcome
 
+WHERE = Path("somewhere.csv")
 ROW = " ".join(["7"] * 2304)
 
 
@@ -65,3 +67,29 @@ def test_quoted_pixels_and_a_quote_in_the_middle_of_the_table_are_read_alike(tmp
         (4, "3", "train"),
     ]
     assert all((r.pixels == 7).all() for r in read_pixel_table(path))
+
+
+@given(arrays.arrays(np.uint8, (6, 6)), st.sampled_from([" ", "  ", "\t"]))
+def test_pixels_come_back_as_they_were_written(image, blank):
+    text = blank.join(map(str, image.ravel()))
+    read = read_pixels(text, WHERE, 1, side=6)
+    assert read.dtype == np.uint8
+    assert np.array_equal(read, image)
+
+
+@given(st.text("0123456789 \t\n-.x٣"), st.integers(1, 2))
+def test_any_text_is_pixels_or_refused_with_its_line(text, side):
+    got = outcome(lambda: read_pixels(text, WHERE, 7, side))
+    if isinstance(got, str):
+        assert got.startswith("somewhere.csv:7: ")
+    else:
+        assert got.shape == (side, side)
+        assert [int(word) for word in text.split()] == got.ravel().tolist()
+
+
+@pytest.mark.parametrize(
+    "junk", ["12x", "1.5", "1e2", "-1", "+1", "1_0", "256", "٣", "0x1", "nan", "4294967296", "9" * 40, "\u00a0", "1\n"]
+)
+def test_one_bad_pixel_among_good_ones_is_refused(junk):
+    with pytest.raises(BrokenSource, match=r"somewhere\.csv:3: "):
+        read_pixels(f"1 2 {junk} 4", WHERE, 3, side=2)

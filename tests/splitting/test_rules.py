@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ferdata.errors import BadOption
 from ferdata.schema import SPLITS, arrow_schema
-from ferdata.splitting.rules import TAKEN_OUT, Placed, Rules, folds, place, ratios, sides
+from ferdata.splitting.rules import TAKEN_OUT, Placed, Rules, assign_splits, folds, ratios, sides
 
 COLUMNS = ("sample_id", "dataset", "official_split", "target", "synthetic", "subject")
 
@@ -23,7 +23,7 @@ def table(*rows: tuple) -> pa.Table:
 
 def placed(rows: list[tuple], group: list[int], picture: list[int] | None = None, **rules: object) -> Placed:
     numbered = np.array(group, np.int64)
-    return place(table(*rows), numbered, np.array(picture or range(len(rows)), np.int64), Rules(**rules))
+    return assign_splits(table(*rows), numbered, np.array(picture or range(len(rows)), np.int64), Rules(**rules))
 
 
 def stand(rows: list[tuple], group: list[int], **rules: object) -> tuple[list, list]:
@@ -103,7 +103,7 @@ def test_another_dataset_does_not_move_a_row_wherever_it_stands() -> None:
             row["sample_id"] = f"{row['dataset']}:{number}"
         whole = pa.Table.from_pylist(full, schema=arrow_schema(*COLUMNS))
         each = np.arange(len(rows))
-        names = place(whole, each, each, Rules(split="0.6,0.2,0.2")).names.to_pylist()
+        names = assign_splits(whole, each, each, Rules(split="0.6,0.2,0.2")).names.to_pylist()
         return {r["sample_id"]: s for r, s in zip(full, names, strict=True) if r["dataset"] == "a"}
 
     assert mine_of(mine) == mine_of(mine + others) == mine_of(others + mine)
@@ -154,7 +154,7 @@ def test_whatever_is_asked_no_group_is_torn_and_every_absence_has_its_reason(
     picture = np.array([pictures[r[5], r[6]] for r in rows], np.int64)
     whole = table(*(r[:5] for r in rows))
     rules = Rules(split, None, rule, cap, most, anywhere)
-    made = place(whole, np.array(group, np.int64), picture, rules, ("fear", "anger"))
+    made = assign_splits(whole, np.array(group, np.int64), picture, rules, ("fear", "anger"))
     names, why = made.names.to_pylist(), made.reason.to_pylist()
     assert len(names) == len(rows)
     for g in set(group):

@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferdata.splitting.seeded_order import FOLDS, THIN, lots, round_robin, shared_out
+from ferdata.splitting.seeded_order import FOLDS, SUBSAMPLE, round_robin, shared_out, shuffle_keys
 
 TEXT = st.text(max_size=12)
 
@@ -27,18 +27,18 @@ def plain(text: str, seed: int, use: int) -> int:
 @given(st.lists(TEXT, max_size=20), st.integers(-(2**70), 2**70), st.integers(0, 2))
 def test_a_lot_depends_on_the_id_the_seed_and_the_use_alone(ids: list[str], seed: int, use: int) -> None:
     wanted = [plain(i, seed, use) for i in ids]
-    assert lots(pa.array(ids, pa.string()), seed, use).tolist() == wanted
+    assert shuffle_keys(pa.array(ids, pa.string()), seed, use).tolist() == wanted
     if len(ids) > 2:
         cut = pa.chunked_array([pa.array(["x", *ids[:2]]).slice(1), pa.array(ids[2:], pa.string())])
-        assert lots(cut, seed, use).tolist() == wanted
+        assert shuffle_keys(cut, seed, use).tolist() == wanted
 
 
 def test_lots_are_fair() -> None:
     ids = pa.array([f"ferplus:fer{i:07}.png" for i in range(40_000)])
-    number = lots(ids, 0)
+    number = shuffle_keys(ids, 0)
     assert len(np.unique(number)) == len(number)
     assert abs(np.bincount(number >> np.uint64(60), minlength=16) - 2500).max() < 200
-    for other in (lots(ids, 1), lots(ids, 0, FOLDS), lots(ids, 0, THIN)):
+    for other in (shuffle_keys(ids, 1), shuffle_keys(ids, 0, FOLDS), shuffle_keys(ids, 0, SUBSAMPLE)):
         assert abs(np.corrcoef(number.astype(float), other.astype(float))[0, 1]) < 0.02
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from ferdata import images, manifest
 from ferdata.drawing import expression, landmarks, paint, person, scene
-from ferdata.duplicates.label_conflicts import TOLD_BY, pictures
+from ferdata.duplicates.label_conflicts import PICTURE_BY, pictures
 from ferdata.errors import AlreadyExists, BadOption, InvalidManifest, MissingModel
 from ferdata.images import alignment, detectors
 from ferdata.images.alignment import Aim
@@ -85,7 +85,7 @@ def test_a_published_box_is_cut_and_several_faces_of_one_photograph_stay_several
     assert one["face_box"] == other["face_box"] == [0.0, 0.0, 40.0, 40.0]
     assert one["pixel_hash"] == other["pixel_hash"]
     assert other["alignment"]["box"] == boxes[1]
-    assert pictures(Manifest(done.out).table(*TOLD_BY)).tolist() == [0, 1]
+    assert pictures(Manifest(done.out).table(*PICTURE_BY)).tolist() == [0, 1]
 
 
 def test_no_face_is_kept_whole_counted_and_named_beside_earlier_issues(tmp_path: Path) -> None:

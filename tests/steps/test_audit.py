@@ -97,7 +97,7 @@ def test_predictions_name_the_labels_that_they_doubt(make_manifest: MakeManifest
     assert result.noise is not None
     page = data_of(tmp_path / "out.html")
     row = next(r for r in page["rows"] if r["id"] == "made:0005")
-    assert (row["label"], row["said"]) == (EMOTIONS[5], EMOTIONS[6])
+    assert (row["label"], row["predicted"]) == (EMOTIONS[5], EMOTIONS[6])
 
 
 def test_images_that_are_gone_broken_or_others_are_told_of_and_stop_nothing(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ferdata.drawing.rafdb_tree import draw_rafdb
 from ferdata.steps import doctor as under_test
 from ferdata.steps.doctor import OPENCV_WHEELS, Finding, doctor
-from ferdata.steps.draw import draw_rafdb
 
 TORCH = {"torch": "2.6.0", "torchvision": "0.21.0", "built_for": "12.4", "cuda": False}
 

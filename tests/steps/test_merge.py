@@ -85,7 +85,7 @@ def test_a_killed_merge_leaves_no_manifest_and_the_next_succeeds(make_manifest: 
     a = make_manifest(*[{"native_label": "fear", "seed": i % 7} for i in range(300)])
     out = tmp_path / "out" / "m.parquet"
     code = (
-        "import sys, time; from ferdata import manifest; from ferdata.steps import merge\n"
+        "import sys, time; from ferdata.manifest import file as manifest; from ferdata.steps import merge\n"
         "write = manifest.conform\n"
         "def slow(batch): print('row', flush=True); time.sleep(60); return write(batch)\n"
         "manifest.conform = slow\n"
@@ -153,7 +153,7 @@ def test_a_manifest_of_another_schema_version_is_refused(
     make_manifest: MakeManifest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new = make_manifest({"native_label": "fear"}, name="new")
-    monkeypatch.setattr("ferdata.manifest.SCHEMA_VERSION", 0)
+    monkeypatch.setattr("ferdata.manifest.file.SCHEMA_VERSION", 0)
     old = make_manifest({"native_label": "fear", "dataset": "b"}, name="old")
     monkeypatch.undo()
     with pytest.raises(NotAManifest, match=r"old\.parquet has schema version 0") as told:

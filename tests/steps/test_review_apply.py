@@ -18,7 +18,7 @@ from ferdata.reviewing import ledger
 from ferdata.reviewing.ledger import Decision
 from ferdata.steps.apply import apply
 from ferdata.steps.ingest import ingest
-from ferdata.steps.sheet import export, take
+from ferdata.steps.sheet import export, import_sheet
 from ferdata.steps.validate import validate
 from tests.conftest import MakeManifest, Ran, picture
 
@@ -229,7 +229,7 @@ def test_reviewers_at_odds_are_counted_and_resolved_as_asked(make_manifest: Make
     assert column(left.out, "target") == ["anger", "fear", "anger", "fear", "anger"]
     asked = apply(
         made, ledger=[anna, ben], out=tmp_path / "asked.parquet", resolve="ask",
-        ask=lambda dispute: ledger.settle(dispute, "neutral", "eva"),
+        ask=lambda dispute: ledger.end_dispute(dispute, "neutral", "eva"),
     )  # fmt: skip
     assert column(asked.out, "target") == ["neutral", "fear", "neutral", "fear", "anger"]
     assert [d.status for d in ledger.read(anna)].count("resolved") == 2  # the answers are kept
@@ -267,12 +267,12 @@ def test_a_sheet_goes_out_and_comes_back(make_manifest: MakeManifest, tmp_path: 
     sheet = tmp_path / "review.csv"
     assert export(made, out=sheet).rows == 3
     fill(sheet, {"made:0000": "Happy", "made:0001": "fear", "made:0002": "not a face"}, "seen; twice", delimiter)
-    done = take(made, sheet, by="anna")
+    done = import_sheet(made, sheet, by="anna")
     assert (done.filled, done.new) == (3, 3)
     assert column(made, "target") == ["happiness", "fear", None]
     assert [d.status for d in ledger.read(done.ledger)] == ["relabelled", "confirmed", "relabelled"]
     assert {d.note for d in ledger.read(done.ledger)} == {"seen; twice"}
-    again = take(made, sheet, by="anna")
+    again = import_sheet(made, sheet, by="anna")
     assert (again.filled, again.new) == (3, 0)
 
 
@@ -281,23 +281,23 @@ def test_a_sheet_with_a_label_that_is_none_is_refused_whole(make_manifest: MakeM
     export(made, out=tmp_path / "s.csv")
     fill(tmp_path / "s.csv", {"made:0000": "fear", "made:0001": "hapiness"})
     with pytest.raises(UnknownLabel, match=r"line 3: 'hapiness' is no decision. Did you mean 'happiness'"):
-        take(made, tmp_path / "s.csv")
+        import_sheet(made, tmp_path / "s.csv")
     assert not ledger.beside(made).exists()
 
 
 def test_a_sheet_of_something_else_is_told(make_manifest: MakeManifest, tmp_path: Path) -> None:
     made = make_manifest({"native_label": "anger"})
     with pytest.raises(BadOption, match="no file"):
-        take(made, tmp_path / "none.csv")
+        import_sheet(made, tmp_path / "none.csv")
     (tmp_path / "other.csv").write_text("a,b\n1,2\n")
     with pytest.raises(BrokenSource, match="no column new"):
-        take(made, tmp_path / "other.csv")
+        import_sheet(made, tmp_path / "other.csv")
     (tmp_path / "strange.csv").write_text("sample_id,new\nelse:1,fear\n")
     with pytest.raises(BadOption, match="line 2: else:1"):
-        take(made, tmp_path / "strange.csv")
+        import_sheet(made, tmp_path / "strange.csv")
     (tmp_path / "latin.csv").write_bytes(b"sample_id,new\n\xe9,fear\n")
     with pytest.raises(BrokenSource, match="Cannot read"):
-        take(made, tmp_path / "latin.csv")
+        import_sheet(made, tmp_path / "latin.csv")
 
 
 def test_a_sheet_can_be_of_a_finding_and_runs_no_formula(make_manifest: MakeManifest, tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ def test_a_sheet_can_be_of_a_finding_and_runs_no_formula(make_manifest: MakeMani
         export(made, out=tmp_path / "s.csv", only=only, force=True)
         with (tmp_path / "s.csv").open(encoding="utf-8-sig", newline="") as file:
             assert [row["sample_id"] for row in csv.DictReader(file)] == ids
-    from ferdata.steps.sheet import _safe
+    from ferdata.reviewing.csv_sheet import _safe
 
     assert _safe("=cmd|' /C calc'!A0").startswith("'=")
 

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest, check_output
+from ferdata.running.whole_file import write_whole
 from ferdata.training_data import arrays
-from ferdata.training_data import rows as pick
+from ferdata.training_data.rows import all_grey, classes_of, natural_size, sides
 from zoo.augment import apply, landmarks
 from zoo.augment.parameters import draw
 from zoo.augment.policies import ABOUT, Policy, in_words, policy
-from zoo.run.run_folder import write_whole
 
 ENGINES = ("device", "workers")
 COLUMNS = ("target", "dataset", "split", "official_split", "width", "height", "mode", "landmarks")
@@ -83,10 +83,10 @@ def sheet(
     opened = Manifest(Path(manifest))
     check_output(path, force, [opened.path])
     table = opened.table(*COLUMNS)
-    hard = pick.classes_of(table, opened.taxonomy)
-    where = _some(hard, pick.sides(opened, table)[0], rows, seed)
-    size = size or pick.natural_size(table, where)
-    channels = 1 if pick.all_grey(table, where) else 3
+    hard = classes_of(table, opened.taxonomy)
+    where = _some(hard, sides(opened, table)[0], rows, seed)
+    size = size or natural_size(table, where)
+    channels = 1 if all_grey(table, where) else 3
     pixels = arrays.packs(opened, {"sheet": where}, size, channels, roots, spare=True)["sheet"].pixels
     facts = table.take(where).to_pylist()
     known = [

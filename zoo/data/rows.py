@@ -19,10 +19,11 @@ from ferdata.manifest import Manifest
 from ferdata.running import progress
 from ferdata.schema import SPLITS
 from ferdata.training_data import arrays
-from ferdata.training_data import rows as pick
-from zoo.data import targets as teach
+from ferdata.training_data import rows as training_rows
+from zoo.data.targets import COLUMNS as TARGET_COLUMNS
+from zoo.data.targets import distributions
 
-COLUMNS = tuple(dict.fromkeys(("sample_id", "group", "pixel_hash", *pick.COLUMNS, *teach.COLUMNS)))
+COLUMNS = tuple(dict.fromkeys(("sample_id", "group", "pixel_hash", *training_rows.COLUMNS, *TARGET_COLUMNS)))
 BY_CLASS = ("majority", "hard")  # what only rows with a class can be asked for under
 CHUNK = 64 << 20  # bytes of pixels looked at together
 
@@ -51,7 +52,7 @@ class Rows:
         Val and test are always asked for as "hard".
         """
         usable: NDArray[np.bool_] = self.hard >= 0 if targets in BY_CLASS else self.soft.max(1, initial=0) > 0
-        return pick.ordered(self.hard, usable if split == "all" else usable & (self.split == split))
+        return training_rows.ordered(self.hard, usable if split == "all" else usable & (self.split == split))
 
 
 def read_rows(
@@ -67,14 +68,16 @@ def read_rows(
     is not there.
     """
     table = manifest.table(*COLUMNS)
-    split, source = pick.sides(manifest, table, datasets, fold)
+    split, source = training_rows.sides(manifest, table, datasets, fold)
     if datasets is not None:
-        ours = pa.array(pick.of_datasets(manifest, table, datasets))
+        ours = pa.array(training_rows.of_datasets(manifest, table, datasets))
         kept = pc.if_else(pa.chunked_array([ours]), table["target"], None)
         table = table.set_column(table.schema.get_field_index("target"), "target", kept)
     taxonomy = manifest.taxonomy
-    rows = Rows(manifest, taxonomy, table, split, source, pick.classes_of(table, taxonomy), np.empty((0, 0), "f4"))
-    soft = teach.distributions(rows, targets)
+    rows = Rows(
+        manifest, taxonomy, table, split, source, training_rows.classes_of(table, taxonomy), np.empty((0, 0), "f4")
+    )
+    soft = distributions(rows, targets)
     if datasets is not None:
         soft[~ours.to_numpy(zero_copy_only=False)] = 0
     return replace(rows, soft=soft)
@@ -124,7 +127,7 @@ def _side(rows: Rows, name: str, where: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return the whole side that the wanted rows begin, so that all kinds of targets share a pack; else the rows."""
     if name not in SPLITS or not len(where):
         return where
-    whole = pick.whole_side(rows.table, rows.taxonomy, rows.split, name)
+    whole = training_rows.whole_side(rows.table, rows.taxonomy, rows.split, name)
     return whole if np.array_equal(whole[: len(where)], where) else where
 
 
@@ -137,12 +140,12 @@ def _tensor(pixels: NDArray[np.uint8]) -> Tensor:
 
 def natural_size(rows: Rows, where: NDArray[np.intp]) -> int:
     """Return the median short side of the rows' images, in pixels, up to the next multiple of 16, 32 to 224."""
-    return pick.natural_size(rows.table, where)
+    return training_rows.natural_size(rows.table, where)
 
 
 def all_grey(rows: Rows, where: NDArray[np.intp]) -> bool:
     """Say whether every one of the rows is a one-channel image."""
-    return pick.all_grey(rows.table, where)
+    return training_rows.all_grey(rows.table, where)
 
 
 def statistics(pixels: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -22,14 +22,15 @@ from torch import Tensor, nn
 from ferdata.errors import BadOption, BrokenRun, FerdataError, MissingExtra
 from ferdata.manifest import Manifest, check_output
 from ferdata.running import progress
-from zoo.data import rows as data
+from ferdata.running.whole_file import write_whole
+from zoo.data.rows import Images, load, read_rows
 from zoo.deploy.preprocess import Preprocess
 from zoo.evaluation.inference import check_tta, score, tempered, views
 from zoo.models.load import load_model
 from zoo.run import model_file
 from zoo.run.device import BATCH
 from zoo.run.model_file import Meta
-from zoo.run.run_folder import Folder, write_whole
+from zoo.run.run_folder import Folder
 
 OPSET = 18
 FORMAT = 1
@@ -89,7 +90,7 @@ def export(
         raise BadOption(f"--out cannot be {target}.", "Name a .onnx file.")
     check_output(target, force)
     meta = model_file.read_meta(folder.model)
-    if meta.head["kind"] == "xgboost":
+    if meta.head.get("kind") == "xgboost":
         raise BadOption(
             f"{folder.path} has trees behind its net, and ONNX takes one graph of tensors.",
             "Export a run with --head linear or mlp, or use this one with `ferdata predict`.",
@@ -98,8 +99,8 @@ def export(
     net, meta = load_model(folder.model)
     shown = _faces(meta, folder, manifest, faces, roots)
     graph = to_onnx(net, meta, tta)
-    told = describe(meta, tta)
-    _stamp(onnx, graph, told)
+    metadata = describe(meta, tta)
+    _stamp(onnx, graph, metadata)
     data_of = graph.SerializeToString()
     began = time.perf_counter()
     expected = score(net, shown["val"].pixels, meta.mean, meta.std, tta, meta.temperature, what="torch")
@@ -108,17 +109,17 @@ def export(
     parity = check_parity(expected, got, tolerance)
     lost = None
     if int8:
-        from zoo.deploy import int8 as eight
+        from zoo.deploy.int8 import compare, quantise
 
-        data_of = eight.quantise(data_of, as_input(shown["train"].pixels))
+        data_of = quantise(data_of, as_input(shown["train"].pixels))
         given, speed["int8"] = run_onnx(data_of, as_input(shown["val"].pixels))
-        lost = eight.compare(got, given, shown["val"].hard.numpy(), len(graph.SerializeToString()), len(data_of))
-        told["int8"] = json.dumps(lost)
+        lost = compare(got, given, shown["val"].hard.numpy(), len(graph.SerializeToString()), len(data_of))
+        metadata["int8"] = json.dumps(lost)
         small = onnx.load_from_string(data_of)
-        _stamp(onnx, small, told)
+        _stamp(onnx, small, metadata)
         data_of = small.SerializeToString()
     write_whole(target, data_of)
-    return Exported(target, len(data_of), parity, speed, lost, told)
+    return Exported(target, len(data_of), parity, speed, lost, metadata)
 
 
 class Whole(nn.Module):
@@ -226,30 +227,28 @@ def check_parity(expected: NDArray[np.float32], got: NDArray[np.float32], tolera
 
 def _faces(
     meta: Meta, folder: Folder, manifest: str | Path | None, most: int, roots: Mapping[str, Path] | None
-) -> dict[str, data.Images]:
+) -> dict[str, Images]:
     """Return up to `most` faces of val and of train, evenly taken. Raises BadOption where there are none."""
     path = Path(manifest) if manifest else folder.absolute(meta.manifest)
     try:
         source = Manifest(path)
         model_file.check_classes(meta, source.taxonomy, str(path))
-        rows = data.read_rows(
-            source, meta.config.get("datasets") if manifest is None else None, meta.config.get("fold")
-        )
+        rows = read_rows(source, meta.config.get("datasets") if manifest is None else None, meta.config.get("fold"))
         where = {side: rows.where(side) for side in ("train", "val")}
         if not all(len(at) for at in where.values()):
             raise BadOption(f"{path} has no train or no val rows.", "Name a manifest with both: --manifest M")
         taken = {side: at[np.linspace(0, len(at) - 1, min(most, len(at))).astype(int)] for side, at in where.items()}
-        return data.load(rows, taken, meta.size, meta.channels, roots)
+        return load(rows, taken, meta.size, meta.channels, roots)
     except FerdataError as error:
         if manifest is None:
             error.hint += " The exported graph is compared with the run on faces of val: --manifest names another."
         raise
 
 
-def _stamp(onnx: Any, model: Any, told: Mapping[str, str]) -> None:
+def _stamp(onnx: Any, model: Any, metadata: Mapping[str, str]) -> None:
     """Write the metadata into a model, and check that it is a whole one."""
     del model.metadata_props[:]
-    onnx.helper.set_model_props(model, dict(told))
+    onnx.helper.set_model_props(model, dict(metadata))
     model.producer_name, model.doc_string = "ferdata", CONTRACT
     onnx.checker.check_model(model)
 

@@ -1,6 +1,5 @@
 """Labels for pictures, folders and films: the faces in each, one prediction a face; what shows none is told."""
 
-import io
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +21,7 @@ from ferdata.images.detectors import Box
 from ferdata.manifest import KEY, check_output
 from ferdata.manifest.safe_paths import must_be_file
 from ferdata.running import progress
+from ferdata.running.whole_file import whole_file
 from ferdata.schema import IMAGE_SUFFIXES, is_image
 from zoo.deploy import preprocess, video
 from zoo.deploy.preprocess import Cut, Cutter
@@ -29,7 +29,7 @@ from zoo.evaluation.inference import check_tta, score
 from zoo.models.load import load_model
 from zoo.run import model_file
 from zoo.run.device import resolve
-from zoo.run.run_folder import Folder, write_whole
+from zoo.run.run_folder import Folder
 
 CHUNK = 256  # pictures whose faces are held at once
 LARGE = 4  # times the net's own size: a picture that is hardly a crop
@@ -106,10 +106,10 @@ class Predictor:
     def __call__(self, looked: Iterable["Looked"]) -> list[Prediction]:
         """Return the predictions for the faces of some pictures, in order."""
         whole = list(looked)
-        told = iter(self.label([cut for one in whole for cut in one.cuts]))
+        answers = iter(self.label([cut for one in whole for cut in one.cuts]))
         done: list[Prediction] = []
         for one in whole:
-            done += [_told(one.about, cut, next(told)) for cut in one.cuts] or [one.about]
+            done += [_labelled(one.about, cut, next(answers)) for cut in one.cuts] or [one.about]
         return done
 
     def look(self, image: NDArray[np.integer], about: Prediction) -> "Looked":
@@ -234,7 +234,7 @@ def _film(predictor: Predictor, path: Path, every: int) -> Iterator[Prediction]:
         yield replace(about, error=error)
 
 
-def _told(about: Prediction, cut: Cut, p: dict[str, float]) -> Prediction:
+def _labelled(about: Prediction, cut: Cut, p: dict[str, float]) -> Prediction:
     return replace(about, label=max(p, key=p.__getitem__), probabilities=p, box=cut.box, score=cut.score)
 
 
@@ -297,9 +297,8 @@ def save(path: Path, predictions: Sequence[Prediction], classes: Sequence[str]) 
             **{f"p_{c}": pa.array([p.probabilities.get(c) for p in predictions], pa.float32()) for c in classes},
         }
     )
-    held = io.BytesIO()
-    if path.suffix.lower() == ".csv":
-        csv.write_csv(table, held)
-    else:
-        parquet.write_table(table, held, compression="zstd")
-    write_whole(path, held.getvalue())
+    with whole_file(path) as temporary:
+        if path.suffix.lower() == ".csv":
+            csv.write_csv(table, temporary)
+        else:
+            parquet.write_table(table, temporary, compression="zstd")

@@ -93,14 +93,14 @@ class Page(ThreadingHTTPServer):
         with self.turn:
             began = time.perf_counter()
             image = decode(data)
-            told = self.predictor([self.predictor.look(image, Prediction(Path(), None, {}))])
+            predictions = self.predictor([self.predictor.look(image, Prediction(Path(), None, {}))])
             spent = time.perf_counter() - began
         return {
             "width": image.shape[1],
             "height": image.shape[0],
             "faces": [
                 {"label": p.label, "probabilities": p.probabilities, "box": p.box, "score": p.score}
-                for p in told
+                for p in predictions
                 if p.label is not None
             ],
             "milliseconds": round(1000 * spent, 1),

@@ -267,14 +267,14 @@ def _answer(scored: Sequence[Scored], pairs: Sequence[dict[str, Any]], by: str) 
             f"None of the {len(pairs)} differences in {metrics.CALLED[by]} is shown to be real on these "
             f"{len(scored[0].rows):,} images.{but}"
         )
-    told = "; ".join(
+    proven = "; ".join(
         f"{better} over {worse} by {points(abs(pair['difference']))[1:]} points"
         for pair in real
         for better, worse in [(pair["b"], pair["a"]) if pair["difference"] > 0 else (pair["a"], pair["b"])]
     )
     rest = len(pairs) - len(real)
     others = f" The other {rest} may be chance." if rest else ""
-    return f"Real in {metrics.CALLED[by]}, after Holm's correction for {len(pairs)} pairs: {told}.{others}{but}"
+    return f"Real in {metrics.CALLED[by]}, after Holm's correction for {len(pairs)} pairs: {proven}.{others}{but}"
 
 
 def _of_pair(pair: dict[str, Any], by: str, n: int) -> str:

@@ -68,14 +68,14 @@ def mirrored(values: Floats, figure: float, level: float = LEVEL) -> list[float]
 
 
 def wilson(hits: float, n: float, level: float = LEVEL) -> list[float]:
-    """Return Wilson's interval [low, high] of a share of `hits` in `n` independent trials (Wilson 1927)."""
+    """Return Wilson's interval [low, high] of a share of `hits` in `n` independent trials (Wilson 1927).
+
+    Both are whole numbers, up to what a share has lost by rounding; of no trials nothing is known: [0, 1].
+    """
     if not n:
         return [0.0, 1.0]
-    z = float(stats.norm.ppf(0.5 + level / 2))
-    share, extra = hits / n, z * z / n
-    centre = (share + extra / 2) / (1 + extra)
-    half = z / (1 + extra) * math.sqrt(share * (1 - share) / n + extra / (4 * n))
-    return [max(0.0, centre - half), min(1.0, centre + half)]
+    interval = stats.binomtest(round(hits), round(n)).proportion_ci(level, "wilson")
+    return [float(interval.low), float(interval.high)]
 
 
 def of_share(values: Floats, share: float, clusters: int, level: float = LEVEL) -> list[float] | None:

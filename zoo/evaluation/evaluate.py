@@ -6,6 +6,7 @@ from typing import Any
 
 from ferdata.errors import AlreadyExists, BadOption, FerdataError
 from ferdata.manifest import Manifest
+from ferdata.running.whole_file import write_whole
 from ferdata.schema import SPLITS
 from zoo.data.rows import Images, Rows, load, read_rows, shared
 from zoo.evaluation import calibration, inference, predictions, report
@@ -13,7 +14,7 @@ from zoo.models.load import load_model
 from zoo.run import model_file
 from zoo.run.device import resolve
 from zoo.run.model_file import Meta
-from zoo.run.run_folder import Folder, write_whole
+from zoo.run.run_folder import Folder
 
 
 def evaluate(

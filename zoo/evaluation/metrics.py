@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.metrics import confusion_matrix
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_calibration_error
 
 from zoo.evaluation import confidence
 
@@ -56,11 +55,7 @@ def by_class(confusion: NDArray[Any]) -> dict[str, Floats]:
 
 def calibration_error(probabilities: NDArray[np.float32], true: NDArray[np.int64]) -> float:
     """Return the expected calibration error over BINS bins of equal width (Guo et al. 2017, arXiv 1706.04599), 0..1."""
-    classes = probabilities.shape[1]
-    value = multiclass_calibration_error(
-        torch.from_numpy(probabilities), torch.from_numpy(true), num_classes=classes, n_bins=BINS, norm="l1"
-    )
-    return float(value)
+    return float(_ece(bins(probabilities, true).ravel()))
 
 
 def log_loss(probabilities: NDArray[np.float32], true: NDArray[np.int64]) -> float:
@@ -125,10 +120,11 @@ def score(
     confusion = confusion_matrix(true, probabilities.argmax(1), labels=np.arange(count))
     clusters = np.arange(len(true)) if clusters is None else clusters
     sums = confidence.by_cluster(_summands(probabilities, true), clusters)
+    whole = np.asarray(sums.sum(0), np.float64)
     drawn = confidence.resample(sums, draws)
     matrices = drawn[:, : count**2].reshape(-1, count, count)
     scores = {name: float(value) for name, value in headlines(confusion).items()}
-    ece, loss = calibration_error(probabilities, true), log_loss(probabilities, true)
+    ece, loss = float(_ece(whole[count**2 : -1])), log_loss(probabilities, true)
     spread = headlines(matrices)
     size = np.maximum(matrices.sum((1, 2)), 1)
     people = sums.shape[0]

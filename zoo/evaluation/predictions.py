@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ferdata.errors import BrokenRun
+from ferdata.running.whole_file import write_whole
 from zoo.evaluation.subgroups import clusters
-from zoo.run.run_folder import write_whole
 
 if TYPE_CHECKING:
     from zoo.data.rows import Rows

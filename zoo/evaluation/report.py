@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferdata.errors import AlreadyExists
+from ferdata.running.whole_file import write_whole
 from zoo.data.rows import Images, Rows
 from zoo.evaluation import calibration, charts, confidence, metrics, subgroups
 from zoo.evaluation.metrics import prior
 from zoo.evaluation.model_card import card
 from zoo.run.model_file import Meta
-from zoo.run.run_folder import Folder, write_whole
+from zoo.run.run_folder import Folder
 
 __all__ = ["build", "card", "check_free", "write"]
 

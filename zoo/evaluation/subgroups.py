@@ -99,13 +99,13 @@ def distance(
     voted = voters.sum(1) > 0
     if not voted.any():
         return None
-    own, said = probabilities[voted], voters[voted]
-    both = np.stack(metrics.voters_distance(own, said), axis=1)
-    always = np.broadcast_to(said.mean(0), said.shape)
+    own, shares = probabilities[voted], voters[voted]
+    both = np.stack(metrics.voters_distance(own, shares), axis=1)
+    always = np.broadcast_to(shares.mean(0), shares.shape)
     sums = confidence.by_cluster(sparse.csr_array(np.c_[np.ones(len(both)), both]), clusters[voted])
     drawn = confidence.resample(sums, draws)
     names = ("kl", "total_variation")
-    plain = metrics.voters_distance(always, said)
+    plain = metrics.voters_distance(always, shares)
     return {
         "n": int(voted.sum()),
         **{name: float(both[:, i].mean()) for i, name in enumerate(names)},

@@ -11,13 +11,13 @@ import numpy as np
 from scipy import stats
 
 from ferdata.errors import BadOption
+from ferdata.running.whole_file import write_whole
 from zoo.evaluation import charts, confidence, metrics, predictions
 from zoo.evaluation.compare import gained, paired, sign_flips, two_sided
 from zoo.evaluation.predictions import Predictions
 from zoo.evaluation.report import as_json
 from zoo.experiments import answers, run_or_reuse
 from zoo.options.recipes import parse_set
-from zoo.run.run_folder import write_whole
 
 DRAWS = 2000
 OWN = ("seed", "time_limit", "manifest", "allow_leak", "trust_files")  # what ablate sets itself, or nobody varies

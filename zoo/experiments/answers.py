@@ -35,7 +35,7 @@ def answer(report: dict[str, Any]) -> str:
             f"{widest['cell']} over {first['cell']}, is {points(found['difference'])} points, and could be anything "
             f"from {points(low)} to {points(high)}.{but}"
         )
-    told = " and ".join(
+    proven = " and ".join(
         f"{row['cell']} is {'better' if row['against_first']['difference'] > 0 else 'worse'} than {first['cell']} by "
         f"{points(abs(row['against_first']['difference']))[1:]} points of test {metrics.CALLED[by]} "
         f"({points(outer(row['against_first'])[0])} to {points(outer(row['against_first'])[1])})"
@@ -43,7 +43,7 @@ def answer(report: dict[str, Any]) -> str:
     )
     rest = [row["cell"] for row in others if row not in real]
     unknown = f"; of {', '.join(rest)} {number(report['seeds'])} seeds show no difference" if rest else ""
-    return f"On {number(report['seeds'])} seeds, {told}{unknown}.{but}"
+    return f"On {number(report['seeds'])} seeds, {proven}{unknown}.{but}"
 
 
 def outer(found: dict[str, Any]) -> tuple[float, float]:

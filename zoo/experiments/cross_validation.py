@@ -10,11 +10,11 @@ import pyarrow.compute as pc
 
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
+from ferdata.running.whole_file import write_whole
 from zoo.evaluation import calibration, charts, confidence, metrics, predictions
 from zoo.evaluation.predictions import Predictions
 from zoo.evaluation.report import as_json
 from zoo.experiments import run_or_reuse
-from zoo.run.run_folder import write_whole
 from zoo.training.train import default_out, train
 
 NOTE = (

@@ -1,6 +1,5 @@
 """Out-of-fold predictions: what nets say of each labelled face that have seen neither it nor a copy of it."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,24 +11,25 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata import duplicates
-from ferdata.duplicates.label_conflicts import APART_BY, TOLD_BY, pictures
+from ferdata.duplicates.label_conflicts import APART_BY, PICTURE_BY, pictures
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.splitting.seeded_order import FOLDS
 from ferdata.splitting.stratify import NONE, Allotment
 from zoo.augment import policies
-from zoo.data import rows as data
+from zoo.data.rows import Rows, read_rows
 from zoo.evaluation import predictions
 from zoo.evaluation.inference import score
 from zoo.evaluation.predictions import Predictions
 from zoo.models import build, initial_weights
 from zoo.run import model_file
-from zoo.run.run_folder import Folder
-from zoo.training import loop, resolve, sanity_checks, setup
+from zoo.training import resolve, sanity_checks
 from zoo.training.distributed import Place
+from zoo.training.loop import fit
+from zoo.training.resolve import Resolved
 from zoo.training.schedule import Schedule
-from zoo.training.setup import Ground
-from zoo.training.state import Job, Say, State
+from zoo.training.setup import setup
+from zoo.training.state import RunContext, Say, TrainState
 from zoo.training.validation import averaged
 
 # Epochs of each net, where neither `epochs` nor a recipe says more: enough to rank labels, too few to learn wrong ones.
@@ -68,7 +68,7 @@ def out_of_fold(
     asked = replace(asked, epochs=asked.epochs or EPOCHS)
     card = build.backbone(asked.backbone, asked.pretrained, asked.weights)
     policies.policy(asked.augment)
-    rows = data.read_rows(opened, asked.datasets, None, asked.targets)
+    rows = read_rows(opened, asked.datasets, None, asked.targets)
     first = initial_weights.of_run(asked, rows.taxonomy)
     fold = assign(opened, folds, seed)
     parts: list[tuple[NDArray[np.intp], NDArray[np.float32]]] = []
@@ -79,21 +79,17 @@ def out_of_fold(
         if not len(where["val"]):
             continue
         _check(sides, where)
-        config = resolve.fill(asked, card, sides, where, first)
-        sanity_checks.check_norm(config)
-        ready = Ground(Path(manifest), sides, where, config, card, first, {}, [])
+        config = resolve.resolve_defaults(asked, card, sides, where, first)
+        ready = Resolved(sides, where, config, card, first)
         clock = Schedule(None)
         with (
             sanity_checks.memory(config),
-            setup.job(ready, Folder(Path("nothing is written")), clock, Place(), roots, tell, write=False) as (
-                job,
-                state,
-            ),
+            setup(ready, None, clock, Place(), roots, tell) as (context, state),
         ):
-            p = _learn(job, state)
-            parts.append((job.parts["val"].where, p))
-            right = float((p.argmax(1) == job.parts["val"].hard.numpy()).mean())
-            meta = job.meta
+            p = _learn(context, state)
+            parts.append((context.parts["val"].where, p))
+            right = float((p.argmax(1) == context.parts["val"].hard.numpy()).mean())
+            meta = context.meta
         tell(f"fold {k + 1} of {folds}: {len(p):,} rows, {right:.2%} as labelled, {clock.elapsed:.0f} s")
     if meta is None:
         raise BadOption(f"{manifest} has no labelled rows.", "Ingest or merge a dataset with labels.")
@@ -105,7 +101,7 @@ def out_of_fold(
 
 def assign(manifest: Manifest, folds: int, seed: int = 0) -> NDArray[np.int64]:
     """Return each row's fold, int64 (n,), 0 to `folds` - 1: whole groups, class by class."""
-    names = dict.fromkeys(("sample_id", "target", "phash", "group", *TOLD_BY, *APART_BY))
+    names = dict.fromkeys(("sample_id", "target", "phash", "group", *PICTURE_BY, *APART_BY))
     table = manifest.table(*names)
     # `group` holds what merge or group found; where it is not filled, what can be found by looking.
     known = not table["group"].null_count
@@ -145,7 +141,7 @@ def _named(backbone: str | None, epochs: int | None, device: str | None, seed: i
     return {"backbone": backbone, "epochs": epochs, "device": device, **fixed}
 
 
-def _check(rows: data.Rows, where: Mapping[str, NDArray[np.intp]]) -> None:
+def _check(rows: Rows, where: Mapping[str, NDArray[np.intp]]) -> None:
     """Raise BadOption where the other folds have fewer than two classes to tell apart."""
     if len(where["train"]) == 0 or int((rows.soft[where["train"]].sum(0) > 0).sum()) < 2:
         raise BadOption(
@@ -154,23 +150,16 @@ def _check(rows: data.Rows, where: Mapping[str, NDArray[np.intp]]) -> None:
         )
 
 
-def _learn(job: Job, state: State) -> NDArray[np.float32]:
+def _learn(context: RunContext, state: TrainState) -> NDArray[np.float32]:
     """Train to the end; return what the last weights say of the held-out rows, float32 (n, classes)."""
-    batches = loop.begin_epoch(job, state)
-    while not state.over:
-        started = time.perf_counter()
-        row = loop.learn_epoch(job, state, batches)
-        state.epoch += 1
-        batches = loop.begin_epoch(job, state)
-        # Nothing is chosen, so nothing is scored before the end: stages and plateaus go by the epochs.
-        loop.move_on(job, state, {"epoch": state.epoch, "val_loss": row["train_loss"]})
-        job.say(f"  epoch {state.epoch:2d}  loss {row['train_loss']:.3f}  {time.perf_counter() - started:.0f} s")
+    fit(context, state, validation=False)
+    held_out, meta = context.parts["val"], context.meta
     with averaged(state):
-        return score(state.net, job.parts["val"].pixels, job.meta.mean, job.meta.std, job.config.tta, what="Judging")
+        return score(state.net, held_out.pixels, meta.mean, meta.std, context.config.tta, what="Judging")
 
 
 def _gathered(
-    meta: model_file.Meta, rows: data.Rows, parts: Sequence[tuple[NDArray[np.intp], NDArray[np.float32]]]
+    meta: model_file.Meta, rows: Rows, parts: Sequence[tuple[NDArray[np.intp], NDArray[np.float32]]]
 ) -> Predictions:
     """Return all parts in the manifest's order, with each row's own split."""
     where = np.concatenate([at for at, _ in parts])

@@ -7,10 +7,11 @@ from typing import Any
 
 from ferdata.errors import AlreadyExists, BrokenRun
 from ferdata.manifest import Manifest
+from ferdata.running.whole_file import write_whole
 from zoo.evaluation import predictions
 from zoo.options import recipes
 from zoo.options.options import KEYS
-from zoo.run.run_folder import Folder, write_whole
+from zoo.run.run_folder import Folder
 from zoo.training import resolve
 from zoo.training.state import Run
 from zoo.training.train import train

@@ -33,13 +33,13 @@ class Backbone:
     """What training must know of a net before it is built.
 
     `size` is its own input side in pixels (None: it takes the images as they come); `lr` and `weight_decay` suit
-    `optimiser` at a batch of 128. `mean` and `std`, in 0..1, are those that the weights to start from were made with:
+    `optimizer` at a batch of 128. `mean` and `std`, in 0..1, are those that the weights to start from were made with:
     timm's (`pretrained`) or those of the file `weights`; None where it starts from none.
     """
 
     name: str
     size: int | None
-    optimiser: str
+    optimizer: str
     lr: float
     weight_decay: float
     mean: Statistics | None = None
@@ -80,7 +80,7 @@ def backbone(name: str, pretrained: bool = False, weights: str | Path | None = N
     return Backbone(
         name,
         size=card.size if card else known.input_size[-1] if starts or known.fixed_input_size else None,
-        optimiser=card.optimiser if card else "adamw",
+        optimizer=card.optimizer if card else "adamw",
         lr=card.lr if card else 3e-4 if starts else 1e-3,
         weight_decay=card.weight_decay if card else 0.05,
         mean=tuple(known.mean) if starts else None,

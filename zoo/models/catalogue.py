@@ -30,7 +30,7 @@ class Counted:
 
 @dataclass(frozen=True)
 class Card:
-    """A backbone's card. `size` is its own input side in pixels; `lr` suits `optimiser` at a batch of 128.
+    """A backbone's card. `size` is its own input side in pixels; `lr` suits `optimizer` at a batch of 128.
 
     `library` is where its layers come from: ferdata, torchvision or timm. A card of timm's has no `size`, rate and
     count of its own: timm knows them.
@@ -43,7 +43,7 @@ class Card:
     weights: str
     library: str = "ferdata"
     size: int | None = None
-    optimiser: str = "adamw"
+    optimizer: str = "adamw"
     lr: float = 1e-3
     weight_decay: float = 0.05
     counted: Counted | None = None

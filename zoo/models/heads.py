@@ -17,7 +17,7 @@ class Head:
     """A head, resolved: `widths` and `dropout` have one number per hidden layer; `norm` puts BatchNorm in each.
 
     `l2` is a penalty on the head's own weights (not its biases), as Keras' `kernel_regularizer` has it: `penalty` adds
-    l2 times the sum of their squares to the loss, so that it is felt under any optimiser. A net under "xgboost" is
+    l2 times the sum of their squares to the loss, so that it is felt under any optimizer. A net under "xgboost" is
     trained with a linear head; the trees (zoo.models.xgboost_head) are then fitted on its features.
     """
 

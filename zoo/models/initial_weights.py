@@ -8,8 +8,8 @@ from torch import nn
 
 from ferdata.errors import BadOption, BrokenRun
 from ferdata.labels import Taxonomy
-from zoo.models import build as backbones
-from zoo.models.build import Backbone
+from zoo.models.build import Backbone, blocks
+from zoo.models.build import build as build_net
 from zoo.models.heads import Head
 from zoo.options.options import TrainConfig
 from zoo.run import model_file
@@ -58,7 +58,7 @@ def build(config: TrainConfig, card: Backbone, taxonomy: Taxonomy, first: Meta |
     Under `init` everything is taken over but a head that is another one, or for other classes. Raises BadOption.
     """
     notes: list[str] = []
-    net = backbones.build(
+    net = build_net(
         card,
         config.channels or 1,
         len(taxonomy.classes),
@@ -78,7 +78,7 @@ def build(config: TrainConfig, card: Backbone, taxonomy: Taxonomy, first: Meta |
 def _take_over(net: nn.Module, config: TrainConfig, taxonomy: Taxonomy, first: Meta) -> list[str]:
     """Load the weights of the run `init` into the net."""
     same = first.classes == taxonomy.classes and first.head == head_of(config).as_dict()
-    head = {module for name in backbones.blocks(net)[-1] for module in [name.rpartition(".")[0]]}
+    head = {module for name in blocks(net)[-1] for module in [name.rpartition(".")[0]]}
     path = Folder(Path(config.init or "")).model
     with safe_open(path, "pt") as file:
         theirs = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict

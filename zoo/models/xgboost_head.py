@@ -19,9 +19,9 @@ from torch import Tensor, nn
 
 from ferdata.errors import BadOption, BrokenRun, MissingExtra
 from ferdata.running import progress
+from ferdata.running.whole_file import write_whole
 from zoo.augment.apply import as_float, normalise
 from zoo.run.device import BATCH, exact
-from zoo.run.run_folder import write_whole
 
 if TYPE_CHECKING:
     from xgboost import Booster
@@ -137,8 +137,8 @@ def _xgboost() -> Any:
 
 def save(path: Path, trees: Trees) -> None:
     """Write the trees, with their classes in them, whole or not at all. Raises CannotWrite."""
-    said = {"format": FORMAT, "classes": trees.classes, "own": trees.own, "width": trees.width}
-    trees.booster.set_attr(**{KEY: json.dumps(said, ensure_ascii=False)})
+    header = {"format": FORMAT, "classes": trees.classes, "own": trees.own, "width": trees.width}
+    trees.booster.set_attr(**{KEY: json.dumps(header, ensure_ascii=False)})
     write_whole(path, bytes(trees.booster.save_raw("ubj")))
 
 
@@ -147,10 +147,10 @@ def load(path: Path) -> Trees:
     xgboost = _xgboost()
     try:
         booster = xgboost.Booster(model_file=bytearray(path.read_bytes()))
-        said = json.loads(booster.attr(KEY) or "{}")
-        if said.get("format") != FORMAT:
+        header = json.loads(booster.attr(KEY) or "{}")
+        if header.get("format") != FORMAT:
             raise BrokenRun(f"{path} holds trees, but not ferdata's of format {FORMAT}.", AGAIN)
-        trees = Trees(booster, tuple(said["classes"]), tuple(said["own"]), int(said["width"]))
+        trees = Trees(booster, tuple(header["classes"]), tuple(header["own"]), int(header["width"]))
     except OSError as error:
         raise BrokenRun(f"The trees of this run, {path}, cannot be read: {error.strerror}.", AGAIN) from None
     except (xgboost.core.XGBoostError, ValueError, TypeError, KeyError, AttributeError) as error:

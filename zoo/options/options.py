@@ -87,7 +87,7 @@ class TrainConfig:
     mixup: float = 0.0  # alpha of the beta distribution
     cutmix: float = 0.0
     # How it moves.
-    optimiser: str | None = None
+    optimizer: str | None = None
     lr: float | None = None  # the highest
     momentum: float = 0.9
     weight_decay: float | None = None
@@ -193,6 +193,6 @@ def spelt(name: str) -> str:
 NAMED = (
     *("backbone", "size", "channels", "targets", "epochs", "time_limit", "batch", "lr", "weight_decay", "augment"),
     *("class_weights", "select", "patience", "tta", "device", "devices", "precision", "seed", "datasets", "fold"),
-    *("pretrained", "weights", "init", "head", "stem", "unfreeze", "norm", "loss", "smoothing", "sampler", "optimiser"),
+    *("pretrained", "weights", "init", "head", "stem", "unfreeze", "norm", "loss", "smoothing", "sampler", "optimizer"),
     *("schedule", "ema", "compile", "allow_leak", "trust_files"),
 )

@@ -11,8 +11,8 @@ from torch import nn
 
 from ferdata.errors import BrokenRun
 from ferdata.labels import Taxonomy
+from ferdata.running.whole_file import write_whole
 from ferdata.training_data.arrays import CROP, INTERPOLATION
-from zoo.run.run_folder import write_whole
 
 FORMAT = 2
 KEY = "ferdata"

@@ -1,10 +1,11 @@
-"""The run folder: what lies in it, and writing a file whole or not at all."""
+"""The run folder: what lies in it, and whether a run may be written there."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from ferdata.errors import AlreadyExists, BrokenRun, CannotWrite
+from ferdata.running.whole_file import temporaries, temporary_beside
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class Folder:
                 ("Add --resume to go on with it, " if unfinished else "Add ")
                 + "--force to replace it, or choose another --out.",
             )
-        probe = self.path / f".probe.{os.getpid()}"
+        probe = temporary_beside(self.path / "probe")
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             probe.touch()
@@ -127,7 +128,7 @@ class Folder:
 
     def tidy(self) -> None:
         """Remove what a process that was killed while it wrote has left."""
-        for file in self.path.glob(".*.part"):
+        for file in temporaries(self.path):
             file.unlink(missing_ok=True)
 
     def must_exist(self) -> None:
@@ -135,20 +136,3 @@ class Folder:
         if not self.model.is_file():
             what = "holds no model.safetensors" if self.path.is_dir() else "is no folder"
             raise BrokenRun(f"{self.path} {what}.", "Name the folder of a run, such as runs/first, or train one.")
-
-
-def write_whole(path: Path, data: bytes | memoryview | str) -> None:
-    """Write `path` whole or leave what was there: a temporary beside it, then a rename. Raises CannotWrite."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data.encode() if isinstance(data, str) else data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise CannotWrite(
-            f"Writing {path} failed: {error.strerror or error}.", "Free some space, or choose another --out."
-        ) from None
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -53,8 +53,8 @@ def launch(config: TrainConfig, work: Callable[[Place], object]) -> Iterator[Pla
     context = torch.multiprocessing.get_context("spawn")
     threads = torch.get_num_threads()
     with tempfile.TemporaryDirectory(prefix="ferdata-") as meeting:
-        said = context.SimpleQueue()
-        given = (Path(meeting) / "store", config, work, said)
+        reported = context.SimpleQueue()
+        given = (Path(meeting) / "store", config, work, reported)
         followers = [
             context.Process(target=_follow, args=(rank, *given), name=f"ferdata train, device {rank}")
             for rank in range(1, config.devices)
@@ -65,9 +65,9 @@ def launch(config: TrainConfig, work: Callable[[Place], object]) -> Iterator[Pla
             torch.set_num_threads(max(1, threads // config.devices))
             _meet(given[0], 0, config)
             yield Place(0, config.devices)
-        except RuntimeError as error:  # the others are gone: what they said is why
-            if not said.empty():
-                raise said.get() from error
+        except RuntimeError as error:  # the others are gone: what they reported is why
+            if not reported.empty():
+                raise reported.get() from error
             raise
         finally:
             torch.set_num_threads(threads)
@@ -101,7 +101,7 @@ def _part(followers: list[Any]) -> None:
         process.close()
 
 
-def _follow(rank: int, store: Path, config: TrainConfig, work: Callable[[Place], object], said: Any) -> None:
+def _follow(rank: int, store: Path, config: TrainConfig, work: Callable[[Place], object], reported: Any) -> None:
     """Do as the leading process does, silently, on another device."""
     sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115  # its bars would cross those of the leading process
     torch.set_num_threads(max(1, torch.get_num_threads() // config.devices))
@@ -109,7 +109,7 @@ def _follow(rank: int, store: Path, config: TrainConfig, work: Callable[[Place],
         _meet(store, rank, config)
         work(Place(rank, config.devices))
     except FerdataError as error:
-        said.put(error)
+        reported.put(error)
     except KeyboardInterrupt:  # the leading process speaks of it
         pass
     finally:

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ from zoo.run.run_folder import Folder
 from zoo.training import loop, sanity_checks
 from zoo.training.distributed import Place
 from zoo.training.freezing import train_mode
+from zoo.training.resolve import Resolved
 from zoo.training.schedule import Schedule
-from zoo.training.setup import Ground, job
-from zoo.training.state import Job, Run, Say, State
+from zoo.training.setup import setup
+from zoo.training.state import Run, RunContext, Say, TrainState
 from zoo.training.validation import VIEWS
 
 TIMED = 3  # steps that are timed, after one that is not
@@ -32,43 +33,43 @@ class Cost:
     memory: int
 
 
-def rehearse(ready: Ground, folder: Folder, clock: Schedule, roots: Mapping[str, Path] | None, say: Say) -> Run:
+def rehearse(ready: Resolved, folder: Folder, clock: Schedule, roots: Mapping[str, Path] | None, say: Say) -> Run:
     """Check everything, learn from a few batches, and return what was found as a report; nothing is written.
 
     On several devices one of them is tried, on its share of a batch. Raises what a run would raise at its start.
     """
     with (
-        job(ready, folder, clock, Place(), roots, say, write=False) as (built, state),
+        setup(replace(ready, saved=None), None, clock, Place(), roots, say) as (context, state),
         sanity_checks.memory(ready.config),
     ):
-        cost = _measure(built, state)
-        return Run(folder.path, _report(ready, built, state, cost))
+        cost = _measure(context, state)
+        return Run(folder.path, _report(ready, context, state, cost))
 
 
-def _measure(built: Job, state: State) -> Cost:
+def _measure(context: RunContext, state: TrainState) -> Cost:
     """Learn from a batch or a few, and score some of val, timing both."""
-    batches = loop.begin_epoch(built, state)
-    train_mode(state.net, built.norms, built.config.norm)
-    loop.set_rate(built, state, 0.0)
+    batches = loop.begin_epoch(context, state)
+    train_mode(state.net, context.norms, context.config.norm)
+    loop.set_rate(context, state, 0.0)
     taken = []
     for number, batch in enumerate(batches):
         started = time.perf_counter()
-        sums = loop.learn(built, state, [(batch.x, batch.soft)])
-        loop.look(sums, 1)
+        sums = loop.optimizer_step(context, state, [(batch.x, batch.soft)])
+        loop.mean_loss(sums, 1)
         taken.append(time.perf_counter() - started)
         if number == TIMED:
             break
-    some = built.parts["val"].pixels[:SCORED]
+    some = context.parts["val"].pixels[:SCORED]
     started = time.perf_counter()
-    score(state.net, some, built.meta.mean, built.meta.std, what="Scoring")
+    score(state.net, some, context.meta.mean, context.meta.std, what="Scoring")
     scoring = (time.perf_counter() - started) / len(some)
     # The first step also finds out which kernels are the fastest.
-    return Cost(min(taken[1:] or taken), scoring, _memory(built))
+    return Cost(min(taken[1:] or taken), scoring, _memory(context))
 
 
-def _memory(built: Job) -> int:
-    if built.fabric.device.type == "cuda":
-        return int(torch.cuda.max_memory_allocated(built.fabric.device))
+def _memory(context: RunContext) -> int:
+    if context.fabric.device.type == "cuda":
+        return int(torch.cuda.max_memory_allocated(context.fabric.device))
     try:
         import resource
     except ImportError:  # Windows
@@ -77,10 +78,10 @@ def _memory(built: Job) -> int:
     return int(peak if sys.platform == "darwin" else peak * 1024)
 
 
-def _report(ready: Ground, built: Job, state: State, cost: Cost) -> dict[str, Any]:
+def _report(ready: Resolved, context: RunContext, state: TrainState, cost: Cost) -> dict[str, Any]:
     """Return what was checked and found, and what a run would take."""
-    config, n = ready.config, {split: len(images) for split, images in built.parts.items()}
-    epoch = built.steps * cost.step + n["val"] * cost.scoring
+    config, n = ready.config, {split: len(images) for split, images in context.parts.items()}
+    epoch = context.steps * cost.step + n["val"] * cost.scoring
     final = (n["val"] + n["test"]) * cost.scoring * VIEWS[config.tta]
     whole = state.schedule.elapsed + (config.epochs or 0) * epoch + final
     fits = None
@@ -93,10 +94,10 @@ def _report(ready: Ground, built: Job, state: State, cost: Cost) -> dict[str, An
         "backbone": config.backbone,
         "parameters": sum(p.numel() for p in state.bare.parameters()),
         "images": n,
-        "classes": list(built.meta.classes),
+        "classes": list(context.meta.classes),
         "leak_check": {**ready.leak, "allowed": config.allow_leak},
-        "notes": built.notes,
-        "stages": [stage.name for stage in built.stages],
+        "notes": context.notes,
+        "stages": [stage.name for stage in context.stages],
         "seconds_per_step": cost.step,
         "seconds_per_epoch": epoch,
         "epochs": config.epochs if fits is None else round(fits, 1),

@@ -22,7 +22,7 @@ class Ema:
 
     @torch.no_grad()
     def update(self) -> None:
-        """Take in the net's present weights: once per optimiser step."""
+        """Take in the net's present weights: once per optimizer step."""
         self.updates += 1
         rate = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         floats: tuple[list[Tensor], list[Tensor]] = ([], [])

@@ -1,6 +1,6 @@
 """Which part of a net moves when, in whole blocks, and one policy of batch normalisation for all of it.
 
-What the notes' loop did wrong and this does not: it cut blocks in half by counting layers; made a new optimiser, and
+What the notes' loop did wrong and this does not: it cut blocks in half by counting layers; made a new optimizer, and
 lost its moments, at each stage; switched normalisation from kept to batch statistics in the middle of the run; and
 let one early stopping end all stages (keras.io "Image classification via fine-tuning with EfficientNet"; Kumar et al.
 2022, arXiv 2202.10054, for lp-ft; Howard and Ruder 2018, arXiv 1801.06146, for gradual).

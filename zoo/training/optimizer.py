@@ -1,4 +1,4 @@
-"""The optimiser: any of timm's, in groups by depth; gradients clipped; sharpness-aware steps on top of any of them."""
+"""The optimizer: any of timm's, in groups by depth; gradients clipped; sharpness-aware steps on top of any of them."""
 
 import difflib
 import functools
@@ -22,19 +22,19 @@ NEWTON_SCHULZ = timm.optim.muon.zeropower_via_newtonschulz
 
 
 def names() -> list[str]:
-    """Return the optimisers that can be named: "sgd" is with Nesterov's momentum, "momentum" without."""
+    """Return the optimizers that can be named: "sgd" is with Nesterov's momentum, "momentum" without."""
     return [str(name) for name in list_optimizers(exclude_filters=UNUSABLE)]
 
 
 def build(net: nn.Module, blocks: Sequence[Sequence[str]], options: TrainConfig) -> torch.optim.Optimizer:
-    """Return the optimiser of all the net's parameters, frozen ones too: those have no gradient, and do not move.
+    """Return the optimizer of all the net's parameters, frozen ones too: those have no gradient, and do not move.
 
     `blocks` are the names of the parameters from stem to head, whole blocks, the last being the head. Each group has
     a "scale" that the rate of the schedule is to be multiplied with: `layer_decay` to the power of the number of
     blocks behind it (1 for the head). Biases and normalisation layers, which have one dimension, are not decayed.
     Raises BadOption.
     """
-    name, decay = options.optimiser or "sgd", options.weight_decay or 0.0
+    name, decay = options.optimizer or "sgd", options.weight_decay or 0.0
     _check(name, options)
     named = dict(net.named_parameters())
     groups: dict[tuple[float, float], dict[str, Any]] = {}
@@ -73,29 +73,29 @@ class MuonInFloat32(timm.optim.Muon):  # type: ignore[misc]  # timm has no types
 
 
 def _check(name: str, options: TrainConfig) -> None:
-    """Raise BadOption for an optimiser that there is not, or that cannot take the options."""
+    """Raise BadOption for an optimizer that there is not, or that cannot take the options."""
     if name not in names():
         close = difflib.get_close_matches(name, names(), n=4, cutoff=0.5)
         hint = f"Did you mean {', '.join(close)}?" if close else "Take sgd, adamw, or another that timm lists."
-        raise BadOption(f"There is no optimiser {name!r}.", hint)
+        raise BadOption(f"There is no optimizer {name!r}.", hint)
     if options.momentum != MOMENTUM and not get_optimizer_info(name).has_momentum:
         raise BadOption(
-            f"The optimiser {name} has no momentum to set to {options.momentum}.",
-            f"Leave momentum at {MOMENTUM}, or choose --optimiser sgd.",
+            f"The optimizer {name} has no momentum to set to {options.momentum}.",
+            f"Leave momentum at {MOMENTUM}, or choose --optimizer sgd.",
         )
 
 
-def clip(fabric: Any, net: nn.Module, optimiser: Any, longest: float) -> None:
+def clip(fabric: Any, net: nn.Module, optimizer: Any, longest: float) -> None:
     """Shorten the gradient of all parameters together to `longest`, if it is longer; 0 leaves it alone.
 
     `fabric` knows by how much fp16 has scaled the gradients. One that is not finite stays so, for the scaler to skip.
     """
     if longest:
-        fabric.clip_gradients(net, optimiser, max_norm=longest, error_if_nonfinite=False)
+        fabric.clip_gradients(net, optimizer, max_norm=longest, error_if_nonfinite=False)
 
 
 class Sam:
-    """Sharpness-aware steps (Foret et al. 2020, arXiv 2010.01412), around any optimiser.
+    """Sharpness-aware steps (Foret et al. 2020, arXiv 2010.01412), around any optimizer.
 
     A step takes gradients twice: at the weights, and at the weights moved by `rho` along the first gradient, to where
     the loss is worst near by; only the second moves them. It costs twice the time. Gradients that fp16 has scaled need
@@ -106,7 +106,7 @@ class Sam:
         self.net, self.rho = net, rho
         self.moved: list[tuple[nn.Parameter, Tensor]] = []
 
-    def step(self, gradients: Callable[[], Any], optimiser: Any) -> None:
+    def step(self, gradients: Callable[[], Any], optimizer: Any) -> None:
         """Leave the second gradients in the net, weights as they were, for the caller to clip and step with.
 
         `gradients` runs forward and backward on the whole batch, every accumulated part of it, adding to the gradients;
@@ -114,7 +114,7 @@ class Sam:
         those of the first pass: moved weights leave no trace in them.
         """
         self.climb()
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         try:
             with held_statistics(self.net):
                 gradients()

@@ -1,8 +1,8 @@
-"""From what was asked for to the options of a run: recipe, `--set`, named options in order, then what is left open."""
+"""From what was asked for to the whole options of a run, checked on the manifest's rows before a pixel is read."""
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +10,64 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferdata.errors import BadOption
-from zoo.data import rows as data
-from zoo.models.build import Backbone
+from ferdata.manifest import Manifest
+from zoo.augment import policies
+from zoo.data.rows import Rows, all_grey, natural_size, of_split, read_rows
+from zoo.models import initial_weights
+from zoo.models.build import Backbone, backbone
 from zoo.options import recipes
 from zoo.options.options import KEYS, TrainConfig
 from zoo.run import device
 from zoo.run.model_file import Meta
+from zoo.run.run_folder import Folder
+from zoo.training import sanity_checks
+from zoo.training.resume_checkpoint import check_manifest, read
 
 EPOCHS = 30  # where neither epochs nor a time limit is given
 MOST_EPOCHS = 60  # where only the limit is: on a fast machine more would only overfit
 USUAL = 128  # the batch that a backbone's rate is for
-# Peak rates for an optimiser that is not the backbone's own.
+# Peak rates for an optimizer that is not the backbone's own.
 ADAPTIVE, PLAIN = 1e-3, 0.05
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What is known before a pixel is read: rows and splits, the whole options, leaks counted, things worth saying.
+
+    `first` is the metadata of the run that `init` names, `saved` the checkpoint that is resumed from.
+    """
+
+    rows: Rows
+    where: Mapping[str, NDArray[np.intp]]
+    config: TrainConfig
+    card: Backbone
+    first: Meta | None = None
+    saved: dict[str, Any] | None = None
+    leak: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def resolve(
+    manifest: Path,
+    folder: Folder,
+    recipe: str,
+    options: Mapping[str, Any] | Sequence[str],
+    named: Mapping[str, Any],
+    resume: bool = False,
+) -> Resolved:
+    """Return the options of a run in `folder`, from those asked for and what rows, backbone and machine fill in.
+
+    They are asked for as `merge` takes them. With `resume` they start from those of the run that is in `folder`, and
+    may not differ from them. Raises FerdataError's kinds.
+    """
+    saved = read(folder.last) if resume else None
+    before = None if saved is None else saved["config"]
+    asked = merge(folder.relative(manifest), recipe, options, named, before)
+    ready = check_and_resolve(asked, manifest, saved)
+    if saved is not None:
+        check_same(saved["config"], ready.config, folder.path)
+        check_manifest(saved["meta"], ready.rows.manifest.fingerprint, folder.path)
+    return ready
 
 
 def merge(
@@ -55,8 +101,25 @@ def merge(
     return TrainConfig(**wanted) if before is None else replace(before, **wanted)
 
 
-def fill(
-    config: TrainConfig, card: Backbone, rows: data.Rows, where: Mapping[str, NDArray[np.intp]], first: Meta | None
+def check_and_resolve(asked: TrainConfig, manifest: Path, saved: dict[str, Any] | None = None) -> Resolved:
+    """Read the rows, check them and the options, and fill in what was left open. Raises FerdataError's kinds.
+
+    A run that is resumed, from the checkpoint `saved`, has its weights: those that it began with may be gone.
+    """
+    card = backbone(asked.backbone, asked.pretrained, asked.weights) if saved is None else backbone(asked.backbone)
+    policies.policy(asked.augment)
+    rows = read_rows(Manifest(manifest), asked.datasets, asked.fold, asked.targets)
+    where = of_split(rows, asked.targets)
+    sanity_checks.check_splits(rows, where)
+    notes = [*sanity_checks.check_classes(rows, where), *sanity_checks.check_val(len(where["val"]), asked.select)]
+    first = None if saved is not None else initial_weights.of_run(asked, rows.taxonomy)
+    config = resolve_defaults(asked, card, rows, where, first)
+    leak = sanity_checks.check_leak(rows, where, config.allow_leak)
+    return Resolved(rows, where, config, card, first, saved, leak, notes)
+
+
+def resolve_defaults(
+    config: TrainConfig, card: Backbone, rows: Rows, where: Mapping[str, NDArray[np.intp]], first: Meta | None
 ) -> TrainConfig:
     """Return `config` with all that was left open filled in by the backbone, the images, and the weights begun with.
 
@@ -65,17 +128,17 @@ def fill(
     everything = np.concatenate(list(where.values()))
     chosen, precision = device.resolve(config.device, config.precision)
     batch, accumulate = _batch(config, len(where["train"]))
-    own = card.optimiser if config.optimiser is None else config.optimiser
+    own = card.optimizer if config.optimizer is None else config.optimizer
     if own == "sgd" and not config.momentum:
         own = "momentum"  # timm's plain one: Nesterov's look ahead is along a momentum
     lr = config.lr
     if lr is None:
         usual = (
-            card.lr if config.optimiser in (None, card.optimiser) else PLAIN if own in ("sgd", "momentum") else ADAPTIVE
+            card.lr if config.optimizer in (None, card.optimizer) else PLAIN if own in ("sgd", "momentum") else ADAPTIVE
         )
         lr = usual * batch * accumulate / USUAL
     decay = card.weight_decay if config.weight_decay is None else config.weight_decay
-    size = config.size or (first.size if first else card.size) or data.natural_size(rows, everything)
+    size = config.size or (first.size if first else card.size) or natural_size(rows, everything)
     foreign = config.pretrained or config.weights is not None
     channels = config.channels or (first.channels if first else 3 if foreign else _channels(rows, everything))
     filled = replace(
@@ -84,7 +147,7 @@ def fill(
         channels=channels,
         batch=batch,
         accumulate=accumulate,
-        optimiser=own,
+        optimizer=own,
         lr=lr,
         head_lr=config.head_lr or lr,
         weight_decay=decay,
@@ -93,6 +156,7 @@ def fill(
         precision=precision,
     )
     device.check_devices(chosen, config.devices)
+    sanity_checks.check_norm(filled)
     return filled
 
 
@@ -107,8 +171,8 @@ def _batch(config: TrainConfig, images: int) -> tuple[int, int]:
     return batch, min(config.accumulate, images // batch)
 
 
-def _channels(rows: data.Rows, where: NDArray[np.intp]) -> int:
-    return 1 if data.all_grey(rows, where) else 3
+def _channels(rows: Rows, where: NDArray[np.intp]) -> int:
+    return 1 if all_grey(rows, where) else 3
 
 
 def check_same(before: TrainConfig, now: TrainConfig, folder: Path) -> None:

@@ -3,20 +3,21 @@
 import io
 import json
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ferdata.errors import BadOption, BrokenRun
+from ferdata.running.whole_file import write_whole
 from zoo.options.options import TrainConfig
 from zoo.run import model_file
 from zoo.run.model_file import Meta
-from zoo.run.run_folder import write_whole
-from zoo.training.state import Job, State
+from zoo.training.state import RunContext, TrainState
 
-FORMAT = 1
-# What the loop carries as plain numbers, as they are named in State.
+FORMAT = 2
+# What the loop carries as plain numbers, as they are named in TrainState.
 PLAIN = (
     *("epoch", "step", "rate", "best", "best_epoch", "stage", "stage_epochs", "stage_step", "stage_progress"),
     *("stage_best", "stale", "over", "collapsed", "history"),
@@ -24,30 +25,42 @@ PLAIN = (
 AGAIN = "Begin the run anew with --force, or choose another --out."
 
 
-def save(job: Job, state: State) -> None:
+def begin_folder(context: RunContext, state: TrainState, resume: bool) -> None:
+    """Clear the folder of an earlier run, unless it is gone on with, and write down what is to be done."""
+    if not context.leads:
+        return
+    if resume:
+        context.folder.tidy()
+    else:
+        context.folder.clear()
+        save(context, state)  # first of all: from here on a kill costs no more than an epoch
+    write_whole(context.folder.config, context.config.toml())
+
+
+def save(context: RunContext, state: TrainState) -> None:
     """Write `last.ckpt`, whole or not at all. Random numbers hang on seed and epoch alone, and need no keeping.
 
     Of tensors and plain values only, so that it can be read without unpickling. Raises CannotWrite.
     """
-    if not job.leads:
+    if not context.leads:
         return
     schedule = state.schedule
     plain = {name: getattr(state, name) for name in PLAIN}
     clock = {"elapsed": schedule.elapsed, "trained": schedule.trained, "estimates": schedule.estimates}
-    scaler = getattr(job.fabric._precision, "scaler", None)
+    scaler = getattr(context.fabric._precision, "scaler", None)
     whole = {
         "format": FORMAT,
-        "config": json.dumps(job.config.as_dict()),
-        "meta": model_file.as_text(job.meta),
+        "config": json.dumps(context.config.as_dict()),
+        "meta": model_file.as_text(context.meta),
         "state": json.dumps({**plain, "plateau": vars(state.plateau), "clock": clock}),
         "net": state.bare.state_dict(),
-        "optimiser": state.optimiser.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
         "ema": None if state.ema is None else state.ema.state_dict(),
         "scaler": None if scaler is None else scaler.state_dict(),
     }
     file = io.BytesIO()
     torch.save(whole, file)
-    write_whole(job.folder.last, file.getbuffer())
+    write_whole(context.folder.last, file.getbuffer())
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -78,7 +91,7 @@ def read(path: Path) -> dict[str, Any]:
         raise BrokenRun(f"{path} cannot be resumed from: {reason}", AGAIN) from None
 
 
-def check_meta(before: Meta, fingerprint: str, folder: Path) -> None:
+def check_manifest(before: Meta, fingerprint: str, folder: Path) -> None:
     """Raise BrokenRun unless the manifest is the one that the run began with."""
     if before.fingerprint != fingerprint:
         raise BrokenRun(
@@ -88,14 +101,14 @@ def check_meta(before: Meta, fingerprint: str, folder: Path) -> None:
         )
 
 
-def restore(saved: dict[str, Any], job: Job, state: State) -> None:
-    """Put what was saved back into net, optimiser, average, schedule and counters. Raises BrokenRun."""
+def restore(saved: Mapping[str, Any], context: RunContext, state: TrainState) -> None:
+    """Put what was saved back into net, optimizer, average, schedule and counters. Raises BrokenRun."""
     try:
         state.bare.load_state_dict(saved["net"])
-        state.optimiser.load_state_dict(saved["optimiser"])
+        state.optimizer.load_state_dict(saved["optimizer"])
         if state.ema is not None:
             state.ema.load_state_dict(saved["ema"])
-        scaler = getattr(job.fabric._precision, "scaler", None)
+        scaler = getattr(context.fabric._precision, "scaler", None)
         if scaler is not None and saved["scaler"]:
             scaler.load_state_dict(saved["scaler"])
         plain = saved["state"]
@@ -105,4 +118,6 @@ def restore(saved: dict[str, Any], job: Job, state: State) -> None:
         state.plateau = type(state.plateau)(**plain["plateau"])
         state.schedule.resume(**plain["clock"])
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise BrokenRun(f"{job.folder.last} does not fit its own run: {str(error).splitlines()[0]}", AGAIN) from None
+        raise BrokenRun(
+            f"{context.folder.last} does not fit its own run: {str(error).splitlines()[0]}", AGAIN
+        ) from None

@@ -71,14 +71,14 @@ def check_val(images: int, select: str) -> list[str]:
     margin = 196 * math.sqrt(0.25 / max(images, 1))
     if select == "last" or images >= FAIR_VAL:
         return []
-    told = f"Val has {images} images, so that an accuracy on it is known to about {margin:.0f} points either way"
+    margin_note = f"Val has {images} images, so that an accuracy on it is known to about {margin:.0f} points either way"
     if images < FEWEST_VAL:
         raise BadOption(
-            f"{told}: epochs cannot be told apart by it.",
+            f"{margin_note}: epochs cannot be told apart by it.",
             "Take the last epoch's weights and choose nothing: --select last. Or give val more images: "
             "ferdata split M --split 0.8,0.1,0.1",
         )
-    return [f"{told}: nearer epochs are chosen by luck."]
+    return [f"{margin_note}: nearer epochs are chosen by luck."]
 
 
 def check_norm(config: TrainConfig) -> None:

@@ -1,7 +1,7 @@
 """A run under way: what stays the same from epoch to epoch, and what the loop carries along."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from zoo.data import rows as data
 from zoo.data.batches import Loader
+from zoo.data.rows import Images, Rows
 from zoo.options.options import TrainConfig
 from zoo.run.model_file import Meta
 from zoo.run.run_folder import Folder
@@ -40,20 +40,20 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Job:
+class RunContext:
     """What stays the same from epoch to epoch; in a run on several devices, each has its own."""
 
-    folder: Folder
+    out: Folder | None  # None: nothing is written
     config: TrainConfig
-    rows: data.Rows
-    parts: dict[str, data.Images]
+    rows: Rows
+    parts: dict[str, Images]
     dataset_ids: Tensor  # int64, of each train image
     meta: Meta
     fabric: "Fabric"
     loader: Loader
     loss: Loss
     blocks: Blocks
-    norms: list[_BatchNorm]
+    norms: Sequence[_BatchNorm]
     stages: tuple[Stage, ...]
     baseline: dict[str, float]
     leak: dict[str, int]
@@ -67,18 +67,25 @@ class Job:
         return batches - batches % self.config.accumulate
 
     @property
+    def folder(self) -> Folder:
+        """The run's folder. Raises RuntimeError where nothing is to be written."""
+        if self.out is None:
+            raise RuntimeError("This run has no folder to write to.")
+        return self.out
+
+    @property
     def leads(self) -> bool:
         """Whether this process is the one that writes and speaks."""
         return bool(self.fabric.is_global_zero)
 
 
 @dataclass
-class State:
+class TrainState:
     """What the loop carries; `net` is as Fabric wraps it, `bare` the same net without."""
 
     net: nn.Module
     bare: nn.Module
-    optimiser: torch.optim.Optimizer
+    optimizer: torch.optim.Optimizer
     schedule: Schedule
     ema: Ema | None = None
     sam: Sam | None = None

@@ -8,11 +8,13 @@ from typing import Any
 from zoo.options.options import NAMED, TrainConfig
 from zoo.options.recipes import DEFAULT
 from zoo.run.run_folder import Folder
-from zoo.training import distributed, resolve, setup
+from zoo.training.distributed import Place, launch
 from zoo.training.dry_run import rehearse
 from zoo.training.loop import run
-from zoo.training.resume_checkpoint import read
+from zoo.training.resolve import check_and_resolve, resolve
+from zoo.training.resume_checkpoint import begin_folder, read
 from zoo.training.schedule import Schedule
+from zoo.training.setup import setup
 from zoo.training.state import Run, Say
 
 __all__ = ["Run", "train"]
@@ -37,7 +39,7 @@ def train(
     class_weights: str | None = None,
     sampler: str | None = None,
     augment: str | None = None,
-    optimiser: str | None = None,
+    optimizer: str | None = None,
     lr: float | None = None,
     weight_decay: float | None = None,
     schedule: str | None = None,
@@ -85,38 +87,30 @@ def train(
     clock = Schedule(None, started=begun)
     folder = Folder(Path(out or default_out(manifest, recipe, given)))
     folder.check(force or dry_run, resume)
-    before = read(folder.last)["config"] if resume else None
-    asked = resolve.merge(folder.relative(Path(manifest)), recipe, options, given, before)
-    ready = setup.ground(asked, Path(manifest), resume)
-    if before is not None:
-        resolve.check_same(before, ready.config, folder.path)
+    ready = resolve(Path(manifest), folder, recipe, options, given, resume)
     clock.limit = ready.config.time_limit
-    told = say or (lambda _: None)
+    tell = say or (lambda _: None)
     if dry_run:
-        return rehearse(ready, folder, clock, roots, told)
-    follow = partial(_follow, ready.config, Path(manifest), folder.path, roots, resume)
+        return rehearse(ready, folder, clock, roots, tell)
+    follow = partial(_follow, ready.config, Path(manifest), folder, roots, resume)
     with (
-        distributed.launch(ready.config, follow) as place,
-        setup.job(ready, folder, clock, place, roots, told, resume) as (job, state),
+        launch(ready.config, follow) as place,
+        setup(ready, folder, clock, place, roots, tell) as (context, state),
     ):
-        for note in job.notes:
-            told(note)
-        return run(job, state)
+        begin_folder(context, state, resume)
+        for note in context.notes:
+            tell(note)
+        return run(context, state)
 
 
 def _follow(
-    config: TrainConfig,
-    manifest: Path,
-    folder: Path,
-    roots: Mapping[str, Path] | None,
-    resume: bool,
-    place: distributed.Place,
+    config: TrainConfig, manifest: Path, folder: Folder, roots: Mapping[str, Path] | None, resume: bool, place: Place
 ) -> None:
     """Do on another device what `train` does on the leading one, in silence."""
-    ready = setup.ground(config, manifest, resume)
+    ready = check_and_resolve(config, manifest, read(folder.last) if resume else None)
     clock = Schedule(config.time_limit)
-    with setup.job(ready, Folder(folder), clock, place, roots, lambda _: None, resume) as (job, state):
-        run(job, state)
+    with setup(ready, folder, clock, place, roots, lambda _: None) as (context, state):
+        run(context, state)
 
 
 def default_out(manifest: str | Path, recipe: str, given: Mapping[str, Any]) -> str:

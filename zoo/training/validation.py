@@ -11,35 +11,35 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ferdata.running.whole_file import write_whole
 from zoo.evaluation import metrics
 from zoo.evaluation.inference import score
 from zoo.options.options import TrainConfig
 from zoo.run import model_file
-from zoo.run.run_folder import write_whole
 from zoo.training import sanity_checks
 from zoo.training.schedule import WARM_UP
-from zoo.training.state import Job, State
+from zoo.training.state import RunContext, TrainState
 
 PIECE = 2048  # images between looks at the clock
 # How much longer the last scoring takes than validation does: views of each image, twice as slow in whole float32.
 VIEWS = {"none": 2, "flip": 4, "ten-crop": 20}
 
 
-def validate(job: Job, state: State) -> dict[str, float] | None:
+def validate(context: RunContext, state: TrainState) -> dict[str, float] | None:
     """Score val with the weights that would be kept; None if the time is over before, and there is a best already.
 
     Keeps time for the end by how long this took, and notes whether the net only answers with the prior.
     """
-    val, started, worked = job.parts["val"], time.perf_counter(), time.process_time()
+    val, started, worked = context.parts["val"], time.perf_counter(), time.process_time()
     with averaged(state):
-        p = probabilities(job, state)
+        p = probabilities(context, state)
     if p is None:
         return None
     seconds = time.perf_counter() - started
     # At the end val is scored for the temperature, and test, and val once more if an epoch is cut short by it.
-    again = VIEWS[job.config.tta] * (len(val) + len(job.parts["test"])) / len(val)
+    again = VIEWS[context.config.tta] * (len(val) + len(context.parts["test"])) / len(val)
     busy = (time.process_time() - worked) / torch.get_num_threads()
-    crowd = seconds / max(busy, 1e-9) if job.fabric.device.type == "cpu" else 1.0
+    crowd = seconds / max(busy, 1e-9) if context.fabric.device.type == "cpu" else 1.0
     state.schedule.keep(seconds * (1 + again), crowd)
     true = val.hard.numpy()
     loss = metrics.log_loss(p, true)
@@ -47,14 +47,14 @@ def validate(job: Job, state: State) -> dict[str, float] | None:
     np.add.at(confusion, (true, p.argmax(1)), 1)
     scores = {f"val_{name}": float(value) for name, value in metrics.headlines(confusion).items()}
     # While the rate still climbs, a net without normalisation layers may rightly not have moved yet.
-    stage = job.stages[state.stage]
+    stage = context.stages[state.stage]
     warm = state.rate >= 0.5 * stage.lr or state.schedule.progress(state.step) >= WARM_UP
-    state.collapsed.append(warm and sanity_checks.is_prior(scores["val_accuracy"], loss, p, job.baseline))
+    state.collapsed.append(warm and sanity_checks.is_prior(scores["val_accuracy"], loss, p, context.baseline))
     return {"val_loss": loss if np.isfinite(p).all() else float("nan"), **scores}
 
 
 @contextmanager
-def averaged(state: State) -> Iterator[None]:
+def averaged(state: TrainState) -> Iterator[None]:
     """Have the average of the weights in the net, where there is one."""
     if state.ema is None:
         yield
@@ -66,32 +66,32 @@ def averaged(state: State) -> Iterator[None]:
         state.ema.restore()
 
 
-def probabilities(job: Job, state: State) -> NDArray[np.float32] | None:
+def probabilities(context: RunContext, state: TrainState) -> NDArray[np.float32] | None:
     """Return what the net says of val, float32 (n, classes), each device having scored its share."""
-    pixels, devices = job.parts["val"].pixels, job.config.devices
+    pixels, devices = context.parts["val"].pixels, context.config.devices
     n = len(pixels)
     # Shares are equally long, as gathering wants them: a few images are scored twice.
-    mine = (torch.arange(-(-n // devices)) * devices + job.fabric.global_rank) % n
+    mine = (torch.arange(-(-n // devices)) * devices + context.fabric.global_rank) % n
     share = pixels if devices == 1 else pixels[mine]
     pieces = []
-    for piece in torch.split(share, PIECE if job.config.time_limit is not None else n):
-        if state.best_epoch and is_late(job, state):
+    for piece in torch.split(share, PIECE if context.config.time_limit is not None else n):
+        if state.best_epoch and is_late(context, state):
             return None
-        pieces.append(score(state.net, piece, job.meta.mean, job.meta.std, what="Validating"))
+        pieces.append(score(state.net, piece, context.meta.mean, context.meta.std, what="Validating"))
     p = np.concatenate(pieces)
     if devices == 1:
         return p
-    ours = torch.from_numpy(p).to(job.fabric.device)
+    ours = torch.from_numpy(p).to(context.fabric.device)
     parts = [torch.empty_like(ours) for _ in range(devices)]
     torch.distributed.all_gather(parts, ours)
     return np.asarray(torch.stack(parts, 1).flatten(0, 1)[:n].cpu().numpy(), np.float32)
 
 
-def is_late(job: Job, state: State) -> bool:
+def is_late(context: RunContext, state: TrainState) -> bool:
     """Say whether the leading process finds that the time is over."""
     late = state.schedule.late()
-    if job.config.devices > 1 and job.config.time_limit is not None:
-        shared = torch.tensor([float(late)], device=job.fabric.device)
+    if context.config.devices > 1 and context.config.time_limit is not None:
+        shared = torch.tensor([float(late)], device=context.fabric.device)
         torch.distributed.broadcast(shared, src=0)
         late = bool(shared)
     return late
@@ -106,35 +106,35 @@ def score_of(config: TrainConfig, row: dict[str, float]) -> tuple[float, ...]:
     return row[f"val_{config.select}"], -row["val_loss"]
 
 
-def keep_if_best(job: Job, state: State, row: dict[str, float]) -> bool:
+def keep_if_best(context: RunContext, state: TrainState, row: dict[str, float]) -> bool:
     """Save the weights if val says that they are the best so far."""
-    key = score_of(job.config, row)
+    key = score_of(context.config, row)
     if state.best_epoch and key <= state.best:
         return False
-    keep(job, state, row)
+    keep(context, state, row)
     state.best, state.best_epoch = key, int(row["epoch"])
     return True
 
 
-def keep(job: Job, state: State, row: dict[str, float]) -> None:
+def keep(context: RunContext, state: TrainState, row: dict[str, float]) -> None:
     """Write `model.safetensors`: the average of the weights, where there is one."""
-    if job.leads:
+    if context.leads:
         chosen = {name: row[name] for name in row if name == "epoch" or name.startswith("val_")}
         with averaged(state):
-            model_file.save(job.folder.model, state.bare, replace(job.meta, chosen=chosen))
+            model_file.save(context.folder.model, state.bare, replace(context.meta, chosen=chosen))
 
 
-def write_history(job: Job, state: State) -> None:
+def write_history(context: RunContext, state: TrainState) -> None:
     """Write `history.csv` anew, and the last epoch for TensorBoard."""
-    if not job.leads:
+    if not context.leads:
         return
     text = io.StringIO()
     writer = csv.DictWriter(text, list(state.history[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(state.history)
-    write_whole(job.folder.history, text.getvalue())
+    write_whole(context.folder.history, text.getvalue())
     row = state.history[-1]
-    job.fabric.log_dict({k: v for k, v in row.items() if k != "epoch"}, step=int(row["epoch"]))
+    context.fabric.log_dict({k: v for k, v in row.items() if k != "epoch"}, step=int(row["epoch"]))
 
 
 def line(row: dict[str, float], better: bool) -> str:
@@ -144,3 +144,9 @@ def line(row: dict[str, float], better: bool) -> str:
         f"accuracy {row['val_accuracy']:6.2%}  macro-F1 {row['val_macro_f1']:6.2%}  "
         f"{row['images_per_second']:6,.0f} images/s{'  best' if better else ''}"
     )
+
+
+def train_line(row: dict[str, float]) -> str:
+    """Return an epoch that was not validated in a line."""
+    seconds = row["images"] / max(row["images_per_second"], 1e-9)
+    return f"  epoch {row['epoch']:2d}  loss {row['train_loss']:.3f}  {seconds:.0f} s"

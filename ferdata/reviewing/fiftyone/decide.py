@@ -114,12 +114,12 @@ def decide(
     made, updates, at = [], [], datetime.now(UTC)
     for copies in pictures.values():
         chosen = [sample for sample in copies if sample["_id"] in wanted]
-        said = {_said(sample) for sample in chosen}
-        if new is None and (None in said or len(said) > 1):
+        labels = {_label(sample) for sample in chosen}
+        if new is None and (None in labels or len(labels) > 1):
             continue
-        old = _said(chosen[0])
+        old = _label(chosen[0])
         word = WORDS[new] if new else (chosen[0].get(TRUTH) or {}).get("label")
-        status = "confirmed" if new is None or said == {new} else "relabelled"
+        status = "confirmed" if new is None or labels == {new} else "relabelled"
         record = _record(dataset, chosen[0], old, new or old, status, by, at, note, "operator")
         made.append(record | {"_id": uuid.uuid4().hex, "copies": _before(copies, chosen[0])})
         updates += [_update(sample, word, status, record["by"], at, note) for sample in copies]
@@ -184,11 +184,11 @@ def harvest(
         parts = (dataset._doc.id, sample["_id"], sample.get(KNOWN), word, at.isoformat())
         made.append(record | {"_id": identity(*parts)})
         seen[sample["_id"]] = (sample, WORDS[new], status, record["by"], at)
-    _write(dataset, *_told_on(dataset, made, seen))
+    _write(dataset, *_with_copies(dataset, made, seen))
     return strange
 
 
-def _told_on(
+def _with_copies(
     dataset: Any, made: Sequence[dict[str, Any]], seen: Mapping[Any, Edit]
 ) -> tuple[list[dict[str, Any]], list[Any]]:
     """Return the records of edits with their copies, and the updates: a copy not edited itself takes the last edit."""
@@ -211,7 +211,7 @@ def _told_on(
 
 
 def _before(copies: Sequence[Mapping[str, Any]], but: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what the copies of a decided sample said before, so that it can be taken back."""
+    """Return what the copies of a decided sample labels before, so that it can be taken back."""
     return [{"sample": c["_id"]} | _held(c) for c in copies if c["_id"] != but["_id"]]
 
 
@@ -219,7 +219,7 @@ def _held(sample: Mapping[str, Any]) -> dict[str, Any]:
     return {"word": sample.get(KNOWN)} | {name: sample.get(name) for name in DECIDED}
 
 
-def _said(sample: Mapping[str, Any]) -> str | None:
+def _label(sample: Mapping[str, Any]) -> str | None:
     return _canonical_or_none((sample.get(TRUTH) or {}).get("label"))
 
 

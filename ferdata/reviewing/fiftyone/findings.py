@@ -8,31 +8,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ferdata.duplicates.label_conflicts import TOLD_BY, pictures
+from ferdata.auditing.catalogue import BY_NAME
+from ferdata.duplicates.label_conflicts import PICTURE_BY, pictures
 from ferdata.labels import VOTE_COLUMNS
+from ferdata.manifest.counts import split_column
 from ferdata.reviewing.ledger import WORDS
 
 Mask = NDArray[np.bool_]
 
 SUSPECT, CONFLICT, LEAK, LOW_QUALITY = "suspect label", "conflict", "leak", "low quality"
 COPY, TORN, DISAGREES, VOTES = "copy", "torn vote", "prediction disagrees", "suspect votes"
-# Issues are named by the steps that find them; these words in a name tell what kind it is.
-LABEL_WORDS, LEAK_WORDS, CONFLICT_WORDS = ("suspect", "label"), ("leak",), ("conflict",)
+# What an audit's issue about a label or a split is called here; one about an image is LOW_QUALITY.
 # A label may well be right where its votes are few, or others than a model expects: many rows, in views of their own.
-VOTES_WORDS, TORN_WORDS = ("suspect_vote",), ("vote",)
-# finding -> what names it in an issue; the first that fits
-KINDS: Mapping[str, tuple[str, ...]] = {
-    LEAK: LEAK_WORDS, CONFLICT: CONFLICT_WORDS, VOTES: VOTES_WORDS, SUSPECT: LABEL_WORDS, TORN: TORN_WORDS,
-    LOW_QUALITY: (),
+OF_ISSUE: Mapping[str, str] = {
+    "suspect_label": SUSPECT, "suspect_votes": VOTES, "vote_disagreement": TORN, "vote_entropy": TORN,
+    "conflict": CONFLICT, "leak": LEAK,
 }  # fmt: skip
-SET_WORDS = ("imbalance", "drift", "synthetic", "subject", "duplicate", "copy")
 DOUBTS = {SUSPECT, VOTES, CONFLICT, TORN, DISAGREES}  # those about the label
 GRAVE = (SUSPECT, CONFLICT)  # the others are told by what a model and the votes say
 DOUBTFUL = 0.5  # label_quality below it is suspect, where audit named no row so
 TORN_SHARE = 0.5  # of the votes: no majority
 CONFIDENT = 0.5  # a prediction that contradicts with more
 DARK, LIGHT, FLAT = 0.06, 0.94, 0.03  # brightness and contrast of what can hardly be a face, 0..1
-READ = (*TOLD_BY, "target", "split", "official_split", "group", "picture", "issues", "label_quality", "votes",
+READ = (*PICTURE_BY, "target", "split", "official_split", "group", "picture", "issues", "label_quality", "votes",
         "brightness", "contrast")  # fmt: skip
 
 
@@ -55,7 +53,7 @@ def findings(table: pa.Table, predicted: Mapping[str, Any]) -> list[list[str]]:
     group = table["group"].to_numpy() if not table["group"].null_count else picture
     named = _issues(table)
     # Where a split was made, a row on none of its sides leaks nowhere.
-    split = table["split"] if table["split"].null_count < n else table["official_split"]
+    split = table[split_column(table)]
     found: dict[str, Mask] = {
         SUSPECT: _suspect(table, named),
         CONFLICT: named[CONFLICT] | _several(picture, table["target"]),
@@ -100,22 +98,23 @@ def why(
 
 
 def _issues(table: pa.Table) -> dict[str, Mask]:
-    """Return which rows have an issue of each kind; one that is about neither label nor set is about the picture."""
-    kinds = {kind: np.zeros(table.num_rows, np.bool_) for kind in KINDS}
+    """Return which rows have an issue that makes each finding."""
+    named = {finding: np.zeros(table.num_rows, np.bool_) for finding in (*OF_ISSUE.values(), LOW_QUALITY)}
     if table["issues"].null_count < table.num_rows:
         for i, names in enumerate(table["issues"].to_pylist()):
             for name in names or ():
-                kind = _kind(name)
-                if kind:
-                    kinds[kind][i] = True
-    return kinds
+                finding = _of_issue(name)
+                if finding:
+                    named[finding][i] = True
+    return named
 
 
-def _kind(name: str) -> str | None:
-    for kind, words in KINDS.items():
-        if any(word in name for word in words):
-            return kind
-    return None if any(word in name for word in SET_WORDS) else LOW_QUALITY
+def _of_issue(issue: str) -> str | None:
+    """Return the finding that an issue makes; None for one of the set as a whole, which no single face can mend."""
+    if issue in OF_ISSUE:
+        return OF_ISSUE[issue]
+    known = BY_NAME.get(issue)  # one of an older or newer audit is to be looked at too
+    return None if known is not None and known.about == "set" else LOW_QUALITY
 
 
 def _suspect(table: pa.Table, named: Mapping[str, Mask]) -> Mask:

@@ -73,8 +73,8 @@ def _table(path: Path) -> pa.Table:
     except FileNotFoundError:
         raise BadOption(f"There is no file {path}.", "Check the path.") from None
     except (OSError, pa.ArrowException) as error:
-        told = str(error).splitlines()[0]
-        raise BadOption(f"{path} is not a Parquet file ({told}).", "Name a Parquet file.") from None
+        reason = str(error).splitlines()[0]
+        raise BadOption(f"{path} is not a Parquet file ({reason}).", "Name a Parquet file.") from None
 
 
 def stamp(path: Path | None) -> str:
@@ -82,10 +82,10 @@ def stamp(path: Path | None) -> str:
     if path is None:
         return ""
     try:
-        told = path.stat()
+        status = path.stat()
     except OSError:
         raise BadOption(f"There is no file {path}.", "Check the path.") from None
-    return f"{path.resolve()} {told.st_size} {told.st_mtime_ns}"
+    return f"{path.resolve()} {status.st_size} {status.st_mtime_ns}"
 
 
 def plane(values: NDArray[np.float32], umap: bool) -> NDArray[np.float32]:

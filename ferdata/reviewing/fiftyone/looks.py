@@ -54,15 +54,15 @@ def views(dataset: Any, present: Sequence[str], classes: Sequence[str], datasets
     schema = dataset.get_field_schema()
     untouched = (F("decision") == None) & (F(f"{TRUTH}.label") == F(KNOWN))  # noqa: E711  # Mongo's null
     wanted: dict[str, tuple[Any, str]] = {}
-    for finding, (name, told) in VIEWS.items():
+    for finding, (name, meaning) in VIEWS.items():
         if finding in present:
             view = dataset.match(F("findings").contains(finding))
             field, reverse = ORDER.get(finding, ("", False))
             if field.partition(".")[0] in schema:
                 view = view.sort_by(field, reverse=reverse)
             if finding in OPEN:
-                wanted[OPEN[finding]] = (view.match(untouched), f"{told}; without what is decided")
-            wanted[name] = (view, told)
+                wanted[OPEN[finding]] = (view.match(untouched), f"{meaning}; without what is decided")
+            wanted[name] = (view, meaning)
     wanted[NOT_REVIEWED] = (dataset.match(untouched), "no decision so far")
     wanted[REVIEWED] = (dataset.match(~untouched), "decided, here or earlier")
     for label in classes:
@@ -74,8 +74,8 @@ def views(dataset: Any, present: Sequence[str], classes: Sequence[str], datasets
     for name in dataset.list_saved_views():
         if name in ours or name.startswith(("Class: ", "Dataset: ")):
             dataset.delete_saved_view(name)
-    for name, (view, told) in wanted.items():
-        dataset.save_view(name, view, description=told)
+    for name, (view, meaning) in wanted.items():
+        dataset.save_view(name, view, description=meaning)
     return list(wanted)
 
 

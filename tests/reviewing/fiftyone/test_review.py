@@ -50,7 +50,7 @@ def shown(fo: Any, path: Path) -> Any:
 
 def load(path: Path, **options: Any) -> sets.Pushed:
     heard: list[sets.Pushed] = []
-    review(path, app=False, told=lambda pushed, url: heard.append(pushed), **options)
+    review(path, app=False, announce=lambda pushed, url: heard.append(pushed), **options)
     return heard[0]
 
 

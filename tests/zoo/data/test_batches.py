@@ -8,8 +8,7 @@ import torch
 from ferdata.errors import BadOption
 from zoo.augment import apply
 from zoo.augment.policies import POLICIES
-from zoo.data import batches as loader
-from zoo.data.batches import Loader
+from zoo.data.batches import AHEAD, Loader
 from zoo.data.rows import Images
 
 ENGINES = ("device", "workers")
@@ -92,9 +91,9 @@ def test_work_on_an_epoch_begins_before_its_first_batch_is_asked_for():
         batches._make = lambda *given: made.append(given) or plain(*given)
         waiting = batches.epoch(order(), 1)
         deadline = time.monotonic() + 120
-        while len(made) < loader.AHEAD and time.monotonic() < deadline:
+        while len(made) < AHEAD and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert len(made) == loader.AHEAD
+        assert len(made) == AHEAD
         assert len(list(waiting)) == 4
 
 
@@ -156,7 +155,7 @@ def test_a_batch_that_is_held_keeps_its_pictures_and_memory_that_is_let_go_is_us
         assert all(torch.equal(view, copy) for view, copy in zip(views, copies, strict=True))
         del views
         again = {batch.x.data_ptr() for batch in batches.epoch(order(320), 3)}
-        assert len(again) <= loader.AHEAD + 2
+        assert len(again) <= AHEAD + 2
 
 
 def test_an_engine_that_there_is_not_names_those_that_there_are():

@@ -8,7 +8,7 @@ from ferdata.errors import BadOption, BrokenSource, CannotWrite, ImagesMissing
 from ferdata.manifest import Manifest
 from ferdata.running import cache
 from tests.zoo.conftest import shape, shape_rows, write_shapes
-from zoo.data import rows as data
+from zoo.data.rows import all_grey, class_weights, load, natural_size, of_split, read_rows, shared, statistics
 
 
 @pytest.fixture
@@ -17,12 +17,12 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def read(path, **more):
-    return data.read_rows(Manifest(path), **more)
+    return read_rows(Manifest(path), **more)
 
 
 def test_every_split_has_its_rows_with_pixels_and_classes_in_step(manifest_path):
     rows = read(manifest_path)
-    parts = data.load(rows, data.of_split(rows, "soft"), 32, 1)
+    parts = load(rows, of_split(rows, "soft"), 32, 1)
     assert {name: len(part) for name, part in parts.items()} == {"train": 128, "val": 40, "test": 48}
     first = shape_rows()[128]["shape"]
     assert np.array_equal(parts["val"].pixels[0, ..., 0].numpy(), shape(*first))
@@ -55,7 +55,7 @@ def test_soft_targets_are_the_votes_shares_and_hard_ones_the_majority(shapes):
 def test_val_and_test_keep_to_rows_with_a_class(shapes):
     votes = [4, 0, 0, 0, 4, 0, 0, 0, 1, 1]
     given = [{**r, "votes": votes} if r["split"] != "train" and i % 2 else r for i, r in enumerate(shape_rows())]
-    where = data.of_split(read(shapes(given)), "soft")
+    where = of_split(read(shapes(given)), "soft")
     assert (len(where["val"]), len(where["test"])) == (20, 24)
 
 
@@ -87,7 +87,7 @@ def test_an_image_that_no_longer_decodes_is_named(tmp_path, own_cache):
     )
     rows = read(path)
     with pytest.raises(BrokenSource, match="made:0000"):
-        data.load(rows, data.of_split(rows, "hard"), 32, 1)
+        load(rows, of_split(rows, "hard"), 32, 1)
 
 
 def test_images_that_moved_are_asked_for(tmp_path, own_cache):
@@ -95,12 +95,12 @@ def test_images_that_moved_are_asked_for(tmp_path, own_cache):
     path = write_shapes(tmp_path / "gone.parquet", [{**r, "image": gone} for r in shape_rows()])
     rows = read(path)
     with pytest.raises(ImagesMissing):
-        data.load(rows, data.of_split(rows, "hard"), 32, 1)
+        load(rows, of_split(rows, "hard"), 32, 1)
 
 
 def test_statistics_are_those_of_all_pixels():
     pixels = torch.randint(0, 256, (20, 8, 8, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    mean, std = data.statistics(pixels)
+    mean, std = statistics(pixels)
     flat = pixels.double().reshape(-1, 3) / 255
     assert mean == pytest.approx(flat.mean(0).tolist())
     assert std == pytest.approx(flat.std(0, correction=0).tolist())
@@ -108,29 +108,29 @@ def test_statistics_are_those_of_all_pixels():
 
 def test_class_weights_average_to_one_and_lift_the_rare():
     soft = torch.eye(2)[torch.tensor([0] * 90 + [1] * 10)]
-    assert data.class_weights(soft, "none") is None
+    assert class_weights(soft, "none") is None
     for how in ("balanced", "effective"):
-        weights = data.class_weights(soft, how)
+        weights = class_weights(soft, how)
         assert float((soft * weights).sum(1).mean()) == pytest.approx(1)
         assert weights[1] > weights[0]
-    assert data.class_weights(soft, "balanced").tolist() == pytest.approx([100 / 180, 100 / 20])
+    assert class_weights(soft, "balanced").tolist() == pytest.approx([100 / 180, 100 / 20])
 
 
 def test_a_class_that_never_occurs_has_no_weight():
-    weights = data.class_weights(torch.tensor([[1.0, 0, 0], [0, 1.0, 0]]), "balanced")
+    weights = class_weights(torch.tensor([[1.0, 0, 0], [0, 1.0, 0]]), "balanced")
     assert weights.tolist() == pytest.approx([1, 1, 0])
 
 
 def test_a_set_that_nothing_can_hold_is_refused_before_reading(manifest_path):
     rows = read(manifest_path)
     with pytest.raises(CannotWrite, match="may hold"):
-        data.load(rows, data.of_split(rows, "hard"), 60_000, 3)
+        load(rows, of_split(rows, "hard"), 60_000, 3)
 
 
 def test_the_size_of_the_images_decides_where_a_backbone_has_none(manifest_path):
     rows = read(manifest_path)
-    assert data.natural_size(rows, rows.where("all")) == 32
-    assert data.all_grey(rows, rows.where("all"))
+    assert natural_size(rows, rows.where("all")) == 32
+    assert all_grey(rows, rows.where("all"))
 
 
 DIVIDED = [4, 0, 0, 0, 4, 0, 0, 0, 1, 1]  # no majority, but a distribution
@@ -142,10 +142,10 @@ def test_every_kind_of_target_and_evaluation_share_the_packs_of_one_training(sha
     path = shapes(given)
     voted = read(path)
     sure = read(path, targets="majority")
-    parts = data.load(voted, data.of_split(voted, "crossentropy"), 32, 1)
+    parts = load(voted, of_split(voted, "crossentropy"), 32, 1)
     assert len(cache.entries()) == 3
-    some = data.load(sure, data.of_split(sure, "majority"), 32, 1)
-    judged = data.load(voted, {"test": voted.where("test")}, 32, 1)
+    some = load(sure, of_split(sure, "majority"), 32, 1)
+    judged = load(voted, {"test": voted.where("test")}, 32, 1)
     assert len(cache.entries()) == 3
     assert (len(parts["train"]), len(some["train"])) == (128, 85)
     for part in (*parts.values(), *some.values(), *judged.values()):
@@ -155,7 +155,7 @@ def test_every_kind_of_target_and_evaluation_share_the_packs_of_one_training(sha
 
 def test_pixels_are_a_view_of_the_file_and_not_a_copy(manifest_path, own_cache):
     rows = read(manifest_path)
-    first, second = (data.load(rows, data.of_split(rows, "hard"), 32, 1)["train"].pixels for _ in range(2))
+    first, second = (load(rows, of_split(rows, "hard"), 32, 1)["train"].pixels for _ in range(2))
     assert first.data_ptr() != second.data_ptr()  # two mappings
     assert torch.equal(first, second)
     mapped = next(entry for entry in cache.entries() if entry.about["shape"] == list(first.shape))
@@ -176,7 +176,7 @@ def test_a_fold_tests_the_next_one_chooses_and_the_others_train(shapes):
     path = shapes(folded())
     for fold in range(5):
         rows = read(path, fold=fold)
-        where = data.of_split(rows, "crossentropy")
+        where = of_split(rows, "crossentropy")
         assert rows.split_source == "fold"
         assert set((where["test"] % 5).tolist()) == {fold}
         assert set((where["val"] % 5).tolist()) == {(fold + 1) % 5}
@@ -188,7 +188,7 @@ def test_the_test_pack_of_a_fold_is_the_val_pack_of_the_fold_before(shapes, own_
     path = shapes(folded())
     for fold in (0, 1):
         rows = read(path, fold=fold)
-        data.load(rows, data.of_split(rows, "hard"), 32, 1)
+        load(rows, of_split(rows, "hard"), 32, 1)
     assert len(cache.entries()) == 5
 
 
@@ -196,9 +196,9 @@ def test_a_leak_between_folds_is_counted(shapes):
     given = folded()
     given[0]["group"] = given[1]["group"] = given[2]["group"]  # folds 0, 1 and 2
     rows = read(shapes(given), fold=0)
-    where = data.of_split(rows, "hard")
-    assert data.shared(rows, where["train"], where["test"]) == 1
-    assert data.shared(rows, where["train"], where["val"]) == 1
+    where = of_split(rows, "hard")
+    assert shared(rows, where["train"], where["test"]) == 1
+    assert shared(rows, where["train"], where["val"]) == 1
 
 
 @pytest.mark.parametrize(
@@ -214,14 +214,14 @@ def test_a_fold_that_is_not_there_is_refused_with_those_that_are(shapes, folds, 
 
 def test_statistics_of_several_pieces_are_those_of_the_whole(monkeypatch):
     pixels = torch.randint(0, 256, (50, 8, 8, 3), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
-    whole = data.statistics(pixels)
-    monkeypatch.setattr(data, "CHUNK", 1000)
-    assert data.statistics(pixels) == whole
+    whole = statistics(pixels)
+    monkeypatch.setattr("zoo.data.rows.CHUNK", 1000)
+    assert statistics(pixels) == whole
 
 
 def test_a_changed_image_is_trusted_only_when_that_is_said(shapes):
     rows = read(shapes([{**r, "pixel_hash": "0" * 32} if i == 5 else r for i, r in enumerate(shape_rows())]))
-    where = data.of_split(rows, "hard")
+    where = of_split(rows, "hard")
     with pytest.raises(BrokenSource, match="made:0005"):
-        data.load(rows, where, 32, 1)
-    assert len(data.load(rows, where, 32, 1, trust_files=True)["train"]) == 128
+        load(rows, where, 32, 1)
+    assert len(load(rows, where, 32, 1, trust_files=True)["train"]) == 128

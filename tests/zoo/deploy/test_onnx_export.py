@@ -16,7 +16,7 @@ from ferdata.manifest import Manifest
 from tests.conftest import REPOSITORY
 from tests.zoo.conftest import shape
 from tests.zoo.untaught import untaught
-from zoo.data import rows as data
+from zoo.data.rows import load, read_rows
 from zoo.deploy.onnx_export import check_parity, export
 from zoo.deploy.predict import predict
 from zoo.deploy.preprocess import Preprocess
@@ -139,8 +139,8 @@ def test_in_8_bits_it_is_smaller_and_its_loss_is_measured_on_val(manifest_path, 
     assert done.size == done.out.stat().st_size
     model = onnx.load(done.out)
     assert json.loads({p.key: p.value for p in model.metadata_props}["int8"]) == json.loads(json.dumps(lost))
-    rows = data.read_rows(Manifest(manifest_path))
-    val = data.load(rows, {"val": rows.where("val")}, 48, 1)["val"]
+    rows = read_rows(Manifest(manifest_path))
+    val = load(rows, {"val": rows.where("val")}, 48, 1)["val"]
     p = ask(done.out, val.pixels.numpy().transpose(0, 3, 1, 2))
     assert (p.argmax(1) == val.hard.numpy()).mean() == pytest.approx(lost["accuracy"]["int8"])
     assert lost["most"] < 0.2

@@ -18,8 +18,7 @@ from tests.conftest import real_data
 from tests.zoo.conftest import shape, write_shapes
 from tests.zoo.untaught import untaught
 from zoo.augment import apply
-from zoo.data import rows as data
-from zoo.data.rows import recorded
+from zoo.data.rows import load, read_rows, recorded
 from zoo.deploy.preprocess import Cutter, Preprocess, looks_with, or_any
 from zoo.run import model_file
 from zoo.training.train import train
@@ -48,8 +47,8 @@ def manifest_of(path, pictures):
 
 
 def packed(path, size, channels):
-    rows = data.read_rows(Manifest(path))
-    return data.load(rows, {"train": rows.where("train")}, size, channels)["train"].pixels.numpy()
+    rows = read_rows(Manifest(path))
+    return load(rows, {"train": rows.where("train")}, size, channels)["train"].pixels.numpy()
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import torch
 from scipy.stats import entropy
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, precision_recall_fscore_support
+from torchmetrics.functional.classification import multiclass_calibration_error
 
 from zoo.evaluation.metrics import BINS, bins, calibration_error, headlines, log_loss, score, voters_distance
 
@@ -95,10 +97,14 @@ def test_a_sure_net_that_is_right_half_of_the_time_is_off_by_half():
 
 def test_the_bins_give_the_calibration_error_of_torchmetrics(answers):
     p, true = answers
+    theirs = multiclass_calibration_error(
+        torch.from_numpy(p), torch.from_numpy(true), num_classes=p.shape[1], n_bins=BINS, norm="l1"
+    )
     count, sure, right = bins(p, true).T
     assert len(count) == BINS
     assert count.sum() == 500
-    assert np.abs(sure - right).sum() / 500 == pytest.approx(calibration_error(p, true), abs=1e-6)
+    assert np.abs(sure - right).sum() / 500 == pytest.approx(float(theirs), abs=1e-6)
+    assert calibration_error(p, true) == pytest.approx(float(theirs), abs=1e-6)
 
 
 def test_log_loss_of_an_even_guess_is_the_log_of_the_number_of_classes():

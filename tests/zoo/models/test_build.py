@@ -82,7 +82,7 @@ def test_any_classifier_of_timm_is_built_with_our_classes_and_channels():
     net = build(card, 1, 5, 48, dropout=0.4)
     with torch.inference_mode():
         assert net(torch.zeros(2, 1, 48, 48)).shape == (2, 5)
-    assert (card.optimiser, card.mean, card.size) == ("adamw", None, None)
+    assert (card.optimizer, card.mean, card.size) == ("adamw", None, None)
     assert net.drop_rate == 0.4
 
 

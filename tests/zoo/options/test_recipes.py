@@ -52,7 +52,7 @@ def test_a_recipe_names_only_what_there_is(name):
     config = TrainConfig(**options)
     card = backbone(config.backbone, config.pretrained)
     policy(config.augment)
-    assert (config.optimiser or card.optimiser) in optimizer.names()
+    assert (config.optimizer or card.optimizer) in optimizer.names()
     assert config.lr is not None or name == "default"
     assert not set(options) & {"manifest", "device", "allow_leak", "trust_files", "seed", "datasets", "fold", "init"}
 
@@ -66,7 +66,7 @@ def test_the_four_targets_differ_in_their_targets_alone():
 
 def test_what_the_default_leaves_open_is_the_backbones_own():
     options = recipes.load("default").options
-    assert not {"lr", "weight_decay", "optimiser", "size", "epochs"} & set(options)
+    assert not {"lr", "weight_decay", "optimizer", "size", "epochs"} & set(options)
     assert {k: v for k, v in options.items() if getattr(TrainConfig(), k) != v} == {}
 
 

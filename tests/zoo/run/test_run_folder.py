@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from ferdata.errors import AlreadyExists, BrokenRun, CannotWrite
-from zoo.run.run_folder import Folder, write_whole
+from zoo.run.run_folder import Folder
 
 
 def test_a_folder_that_holds_a_run_is_kept_unless_forced(tmp_path):
@@ -42,14 +42,6 @@ def test_a_run_and_its_manifest_may_move_together(tmp_path):
     recorded = Folder(tmp_path / "a" / "runs" / "x").relative(tmp_path / "a" / "manifests" / "m.parquet")
     assert recorded == "../../manifests/m.parquet"
     assert Folder(Path("/elsewhere/runs/x")).absolute(recorded) == Path("/elsewhere/manifests/m.parquet")
-
-
-def test_writing_replaces_whole_files(tmp_path):
-    write_whole(tmp_path / "f", "one")
-    write_whole(tmp_path / "f", b"two")
-    assert (tmp_path / "f").read_bytes() == b"two"
-    with pytest.raises(CannotWrite):
-        write_whole(tmp_path / "no" / "f", b"three")
 
 
 def test_an_unfinished_run_is_kept_and_the_way_on_is_named(tmp_path):

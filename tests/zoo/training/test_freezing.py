@@ -18,10 +18,10 @@ def net():
 
 def step(net):
     """Learn from one random batch, whatever of the net is open."""
-    optimiser = torch.optim.SGD(net.parameters(), lr=0.1, weight_decay=0.1, momentum=0.9)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1, weight_decay=0.1, momentum=0.9)
     loss = nn.functional.cross_entropy(net(torch.randn(16, 1, 32, 32)), torch.arange(16) % 4)
     loss.backward()
-    optimiser.step()
+    optimizer.step()
 
 
 def moved(net, before):
@@ -118,26 +118,26 @@ def test_stages_that_the_epochs_do_not_reach_are_refused():
 
 
 class Spy:
-    """Notes, at the end of each epoch, what moved, and whether optimiser and normalisation stayed what they were."""
+    """Notes, at the end of each epoch, what moved, and whether optimizer and normalisation stayed what they were."""
 
     def __init__(self, monkeypatch):
-        self.moved, self.optimisers, self.modes = [], set(), []
+        self.moved, self.optimizers, self.modes = [], set(), []
         original = loop.learn_epoch
 
-        def spied(job, state, batches):
+        def spied(context, state, batches):
             before = copied(state.bare)
-            row = original(job, state, batches)
-            groups = {name: i for i, group in enumerate(job.blocks) for name in group}
+            row = original(context, state, batches)
+            groups = {name: i for i, group in enumerate(context.blocks) for name in group}
             self.moved.append({groups[name] for name in moved(state.bare, before)})
-            self.optimisers.add(id(state.optimiser))
-            self.modes.append({m.training for m in job.norms})
-            self.blocks, self.state = len(job.blocks), state
+            self.optimizers.add(id(state.optimizer))
+            self.modes.append({m.training for m in context.norms})
+            self.blocks, self.state = len(context.blocks), state
             return row
 
         monkeypatch.setattr(loop, "learn_epoch", spied)
 
 
-def test_lp_ft_trains_the_head_then_everything_with_one_optimiser(manifest_path, tmp_path, monkeypatch):
+def test_lp_ft_trains_the_head_then_everything_with_one_optimizer(manifest_path, tmp_path, monkeypatch):
     spy = Spy(monkeypatch)
     options = {"head_epochs": 2, "head_lr": 0.05}
     lines = []
@@ -146,8 +146,8 @@ def test_lp_ft_trains_the_head_then_everything_with_one_optimiser(manifest_path,
     )
     every = set(range(spy.blocks))
     assert spy.moved == [{spy.blocks - 1}, {spy.blocks - 1}, every, every]
-    assert len(spy.optimisers) == 1
-    assert len(spy.state.optimiser.state) == len(list(spy.state.bare.parameters()))
+    assert len(spy.optimizers) == 1
+    assert len(spy.state.optimizer.state) == len(list(spy.state.bare.parameters()))
     assert "From epoch 3 on: training everything." in lines
     rates = [float(line.split(",")[1]) for line in (run.path / "history.csv").read_text().splitlines()[1:]]
     assert rates[:2] == [0.05, 0.05]
@@ -159,7 +159,7 @@ def test_gradual_opens_a_block_an_epoch_from_the_top_and_closes_none(manifest_pa
     train(manifest_path, tmp_path / "run", **{**QUICK, "epochs": count + 1}, unfreeze="gradual")
     assert spy.moved[:count] == [set(range(count - 1 - i, count)) for i in range(count)]
     assert spy.moved[-1] == set(range(count))
-    assert len(spy.optimisers) == 1
+    assert len(spy.optimizers) == 1
 
 
 def test_an_impatient_head_gives_way_to_the_next_stage_and_does_not_end_the_run(manifest_path, tmp_path, monkeypatch):

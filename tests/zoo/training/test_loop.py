@@ -9,7 +9,7 @@ from safetensors import safe_open
 
 from ferdata.manifest import Manifest
 from tests.zoo.conftest import QUICK
-from zoo.data import rows as data
+from zoo.data.rows import load, read_rows
 from zoo.evaluation import metrics
 from zoo.evaluation.evaluate import evaluate
 from zoo.evaluation.inference import score
@@ -39,7 +39,7 @@ def plain(manifest_path, tmp_path_factory):
     [
         *("ema=0.9", "mixup=0.4", "cutmix=1", "sam=0.05", "clip=0.01", "accumulate=2", "layer_decay=0.7", "momentum=0"),
         *("loss=focal", "smoothing=0.1", "logit_adjustment=1", "sampler=sqrt", "augment=strong", "dropout=0.5"),
-        *("optimiser=adamw", "optimiser=rmsprop", "weight_decay=0.5", "unfreeze=head", "seed=3", "batch=8"),
+        *("optimizer=adamw", "optimizer=rmsprop", "weight_decay=0.5", "unfreeze=head", "seed=3", "batch=8"),
         *("schedule=cosine", "schedule=constant", "schedule=exponential", "warmup=1", "min_lr=0.01"),
     ],
 )
@@ -63,8 +63,8 @@ def test_one_step_of_two_batches_is_that_of_one_twice_as_large(manifest_path, tm
 def test_the_weights_kept_under_ema_are_the_average_and_val_is_scored_with_it(manifest_path, tmp_path):
     run = train(manifest_path, tmp_path / "run", **{**SHORT, "epochs": 2}, ema=0.99)
     net, meta = load_model(Folder(run.path).model)
-    rows = data.read_rows(Manifest(manifest_path))
-    val = data.load(rows, {"val": rows.where("val")}, meta.size, meta.channels)["val"]
+    rows = read_rows(Manifest(manifest_path))
+    val = load(rows, {"val": rows.where("val")}, meta.size, meta.channels)["val"]
     p = score(net, val.pixels, meta.mean, meta.std)
     assert metrics.log_loss(p, val.hard.numpy()) == pytest.approx(float(history(run)[-1]["val_loss"]), rel=1e-4)
 

@@ -13,7 +13,7 @@ from zoo.training import optimizer
 
 @dataclass
 class Options:
-    optimiser: str | None = "sgd"
+    optimizer: str | None = "sgd"
     lr: float | None = 0.1
     momentum: float = 0.9
     weight_decay: float | None = 0.01
@@ -62,13 +62,13 @@ def test_without_layer_decay_two_groups_are_enough():
 @pytest.mark.parametrize("name", ["sgd", "momentum", "adam", "adamw", "radam", "nadam", "rmsprop", "lamb", "lion"])
 def test_each_makes_the_loss_smaller(name):
     model, (x, y) = net(), batch()
-    optimiser = optimizer.build(model, BLOCKS, Options(optimiser=name, lr=1e-3, weight_decay=1e-4))
+    made = optimizer.build(model, BLOCKS, Options(optimizer=name, lr=1e-3, weight_decay=1e-4))
     first = last = 0.0
     for i in range(60):
         loss = F.cross_entropy(model(x), y)
-        optimiser.zero_grad()
+        made.zero_grad()
         loss.backward()
-        optimiser.step()
+        made.step()
         last = float(loss.detach())
         first = first if i else last
     assert last < 0.97 * first
@@ -76,7 +76,7 @@ def test_each_makes_the_loss_smaller(name):
 
 def test_momentum_is_nesterovs_under_sgd_and_classical_under_its_own_name():
     assert optimizer.build(net(), BLOCKS, Options()).param_groups[0]["nesterov"]
-    assert not optimizer.build(net(), BLOCKS, Options(optimiser="momentum")).param_groups[0]["nesterov"]
+    assert not optimizer.build(net(), BLOCKS, Options(optimizer="momentum")).param_groups[0]["nesterov"]
 
 
 @pytest.mark.parametrize("name", ["muon", "adamuon"])
@@ -93,11 +93,11 @@ def test_muon_computes_in_what_the_processor_is_fast_at(name, own, monkeypatch):
     monkeypatch.setattr(optimizer, "NEWTON_SCHULZ", spied)
     monkeypatch.setattr(optimizer, "has_bf16", lambda _: own)
     model, (x, y) = net(), batch()
-    optimiser = optimizer.build(model, BLOCKS, Options(optimiser=name, lr=0.003))
+    made = optimizer.build(model, BLOCKS, Options(optimizer=name, lr=0.003))
     F.cross_entropy(model(x), y).backward()
-    optimiser.step()
+    made.step()
     assert set(used) == {torch.bfloat16 if own else torch.float32}
-    assert optimiser.param_groups[0]["algo"] == name
+    assert made.param_groups[0]["algo"] == name
     assert timm.optim.muon.zeropower_via_newtonschulz is spied  # other users of timm find it as it was
 
 
@@ -109,9 +109,9 @@ def test_every_parameter_must_be_in_a_block():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (Options(optimiser="adamm"), "adam"),
-        (Options(optimiser="bnbadam"), "no optimiser"),
-        (Options(optimiser="adam", momentum=0.5), "no momentum"),
+        (Options(optimizer="adamm"), "adam"),
+        (Options(optimizer="bnbadam"), "no optimizer"),
+        (Options(optimizer="adam", momentum=0.5), "no momentum"),
     ],
 )
 def test_what_cannot_work_is_refused_with_what_may_be(options, words):
@@ -123,15 +123,15 @@ def test_what_cannot_work_is_refused_with_what_may_be(options, words):
 def test_a_long_gradient_is_shortened_and_a_short_one_left():
     fabric = Fabric(accelerator="cpu", devices=1)
     model = net()
-    wrapped, optimiser = fabric.setup(model, optimizer.build(model, BLOCKS, Options()))
+    wrapped, made = fabric.setup(model, optimizer.build(model, BLOCKS, Options()))
     x, y = batch()
     fabric.backward(F.cross_entropy(wrapped(x), y) * 100)
-    optimizer.clip(fabric, wrapped, optimiser, 0.5)
+    optimizer.clip(fabric, wrapped, made, 0.5)
     grads = [p.grad for p in model.parameters()]
     assert float(torch.nn.utils.get_total_norm(grads)) == pytest.approx(0.5, rel=1e-4)
     before = [g.clone() for g in grads]
-    optimizer.clip(fabric, wrapped, optimiser, 10.0)
-    optimizer.clip(fabric, wrapped, optimiser, 0.0)
+    optimizer.clip(fabric, wrapped, made, 10.0)
+    optimizer.clip(fabric, wrapped, made, 0.0)
     assert all(torch.allclose(a, b) for a, b in zip(before, grads, strict=True))
 
 
@@ -163,9 +163,9 @@ def test_accumulated_parts_give_the_step_of_the_whole_batch():
     for parts in (1, 3):
         model = net().eval()
         gradients_at(model, parts)
-        optimiser = optimizer.build(model, BLOCKS, Options())
-        optimizer.Sam(model, 0.05).step(lambda m=model, n=parts: gradients_at(m, n), optimiser)
-        optimiser.step()
+        made = optimizer.build(model, BLOCKS, Options())
+        optimizer.Sam(model, 0.05).step(lambda m=model, n=parts: gradients_at(m, n), made)
+        made.step()
         got.append([p.detach() for p in model.parameters()])
     assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(*got, strict=True))
 
@@ -210,7 +210,7 @@ def test_a_failure_in_the_second_pass_leaves_the_weights_where_they_were():
 def test_bf16_works_under_fabric():
     fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
     model = net()
-    wrapped, optimiser = fabric.setup(model, optimizer.build(model, BLOCKS, Options(lr=0.01)))
+    wrapped, made = fabric.setup(model, optimizer.build(model, BLOCKS, Options(lr=0.01)))
     x, y = batch()
 
     def gradients() -> torch.Tensor:
@@ -220,9 +220,9 @@ def test_bf16_works_under_fabric():
 
     losses = []
     for _ in range(15):
-        optimiser.zero_grad()
+        made.zero_grad()
         losses.append(float(gradients().detach()))
-        optimizer.Sam(model, 0.05).step(gradients, optimiser)
-        optimizer.clip(fabric, wrapped, optimiser, 5.0)
-        optimiser.step()
+        optimizer.Sam(model, 0.05).step(gradients, made)
+        optimizer.clip(fabric, wrapped, made, 5.0)
+        made.step()
     assert losses[-1] < 0.8 * losses[0]

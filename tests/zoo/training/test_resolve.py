@@ -6,7 +6,7 @@ import pytest
 
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
-from zoo.data import rows as data
+from zoo.data.rows import of_split, read_rows
 from zoo.models.build import backbone
 from zoo.options import recipes
 from zoo.options.options import TrainConfig
@@ -50,19 +50,23 @@ def test_every_recipe_merges():
 
 
 def test_what_is_open_is_filled_in_by_backbone_images_and_batch(manifest_path):
-    rows = data.read_rows(Manifest(manifest_path))
-    where = data.of_split(rows, "crossentropy")
-    filled = resolve.fill(TrainConfig(device="cpu"), backbone("resnet_fer"), rows, where, None)
-    assert (filled.size, filled.channels, filled.batch, filled.optimiser, filled.epochs) == (48, 1, 128, "muon", 30)
+    rows = read_rows(Manifest(manifest_path))
+    where = of_split(rows, "crossentropy")
+
+    def filled_in(config: TrainConfig) -> TrainConfig:
+        return resolve.resolve_defaults(config, backbone("resnet_fer"), rows, where, None)
+
+    filled = filled_in(TrainConfig(device="cpu"))
+    assert (filled.size, filled.channels, filled.batch, filled.optimizer, filled.epochs) == (48, 1, 128, "muon", 30)
     assert filled.lr == filled.head_lr == 0.003
-    half = resolve.fill(TrainConfig(device="cpu", batch=32, accumulate=2), backbone("resnet_fer"), rows, where, None)
+    half = filled_in(TrainConfig(device="cpu", batch=32, accumulate=2))
     assert half.lr == pytest.approx(0.0015)
-    other = resolve.fill(TrainConfig(device="cpu", optimiser="adamw"), backbone("resnet_fer"), rows, where, None)
+    other = filled_in(TrainConfig(device="cpu", optimizer="adamw"))
     assert other.lr == pytest.approx(1e-3)
-    limited = resolve.fill(TrainConfig(device="cpu", time_limit=60.0), backbone("resnet_fer"), rows, where, None)
+    limited = filled_in(TrainConfig(device="cpu", time_limit=60.0))
     assert limited.epochs == 60
     assert np.isfinite(filled.weight_decay)
-    assert resolve.fill(filled, backbone("resnet_fer"), rows, where, None) == filled
+    assert filled_in(filled) == filled
 
 
 def test_options_that_differ_on_resuming_are_all_named():

@@ -12,7 +12,7 @@ from safetensors import safe_open
 
 from ferdata.errors import AlreadyExists, BadOption, BrokenRun, CannotWrite
 from tests.zoo.conftest import QUICK, shape_rows
-from zoo.run import run_folder as folders
+from zoo.run import run_folder
 from zoo.training import resume_checkpoint
 from zoo.training.train import train
 
@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 # Everything that carries something from step to step: dropout, augmentation, mixing, moments, averages, stages.
 CYCLE = {**QUICK, "epochs": 4, "augment": "strong", "precision": "32-true", "ema": 0.9}
 CYCLE |= {"options": {"mixup": 0.2, "cutmix": 0.5, "accumulate": 2, "clip": 1.0}}
-STAGES = {**QUICK, "epochs": 4, "precision": "32-true", "optimiser": "adamw", "unfreeze": "lp-ft", "sampler": "sqrt"}
+STAGES = {**QUICK, "epochs": 4, "precision": "32-true", "optimizer": "adamw", "unfreeze": "lp-ft", "sampler": "sqrt"}
 STAGES |= {"schedule": "plateau", "targets": "probability", "options": {"head_epochs": 2, "plateau_patience": 0}}
 SETTINGS = {"cycle": CYCLE, "stages": STAGES}
 
@@ -46,7 +46,7 @@ def dying(original, at, when=lambda *a: True):
     return wrapped
 
 if moment == "step":  # in the middle of the third epoch
-    loop.learn = dying(loop.learn, 11 if setting == "cycle" else 20)
+    loop.optimizer_step = dying(loop.optimizer_step, 11 if setting == "cycle" else 20)
 else:  # last.ckpt, there from the start, is written after the third epoch but not in its place; the best may be
     Path.replace = dying(Path.replace, 4, lambda path, target: Path(target).name == "last.ckpt")
 train(manifest, out, **SETTINGS[setting])
@@ -170,7 +170,7 @@ def test_a_disk_that_fills_while_saving_leaves_what_was_saved_before(manifest_pa
                 raise OSError(28, "No space left on device")
         real(descriptor)
 
-    monkeypatch.setattr(folders.os, "fsync", full)
+    monkeypatch.setattr(run_folder.os, "fsync", full)
     with pytest.raises(CannotWrite, match="No space left"):
         train(manifest_path, tmp_path / "run", **{**QUICK, "epochs": 4, "precision": "32-true"})
     monkeypatch.undo()

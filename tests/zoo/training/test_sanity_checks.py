@@ -7,7 +7,7 @@ import torch
 from ferdata.errors import BadOption, BrokenRun, Leak
 from ferdata.manifest import Manifest
 from tests.zoo.conftest import QUICK, shape_rows
-from zoo.data import rows as data
+from zoo.data.rows import of_split, read_rows
 from zoo.evaluation.metrics import prior
 from zoo.options.options import TrainConfig
 from zoo.training import sanity_checks
@@ -15,8 +15,8 @@ from zoo.training.train import train
 
 
 def checked(path, allow=False):
-    rows = data.read_rows(Manifest(path))
-    where = data.of_split(rows, "crossentropy")
+    rows = read_rows(Manifest(path))
+    where = of_split(rows, "crossentropy")
     sanity_checks.check_splits(rows, where)
     return sanity_checks.check_leak(rows, where, allow)
 
@@ -116,8 +116,8 @@ def test_a_net_that_learns_is_let_be():
 
 
 def found(path):
-    rows = data.read_rows(Manifest(path))
-    return rows, data.of_split(rows, "crossentropy")
+    rows = read_rows(Manifest(path))
+    return rows, of_split(rows, "crossentropy")
 
 
 def test_a_class_that_only_test_has_is_refused_by_name_and_count(shapes):

@@ -173,7 +173,7 @@ def test_ctrl_c_in_the_first_epoch_leaves_the_weights_as_they_are(manifest_path,
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(loop.guards, "check_loss", stop)
+    monkeypatch.setattr(loop.sanity_checks, "check_loss", stop)
     with pytest.raises(KeyboardInterrupt, match="not validated"):
         train(manifest_path, tmp_path / "run", **QUICK)
     assert (tmp_path / "run" / "model.safetensors").is_file()

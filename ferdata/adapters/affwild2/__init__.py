@@ -1,0 +1,188 @@
+"""Aff-Wild2 (ABAW): frames of videos from the web, labelled one by one with expression, valence and arousal, AUs.
+
+Line i of an annotation file, counted after its header, is frame i of the video, which is the file `%05d.jpg` among
+its crops. What several tasks say of one frame is joined. Where no crops are there, the videos themselves are read.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ferdata.adapters.affwild2.annotations import (
+    CODES,
+    LISTS,
+    TASKS,
+    Annotations,
+    annotation_files,
+    frame_labels,
+    frame_number,
+    list_files,
+    read_list,
+    source_video,
+)
+from ferdata.errors import DatasetMissing, NotThisDataset
+from ferdata.sources import Frame, Layout, Licence, Option, Sample, Skipped, Source, is_image, relative
+
+FACES = "crop*_aligned*"
+VIDEOS = "[bv][ai][td][ce][ho]*"  # batch1, batch2, ..., video, videos
+VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv")
+SPLITS = "Official train and validation; the test set has no labels. "
+UNSEEN = "labelled, but no face was cropped from the frame"
+
+SOURCE = Source(
+    name="affwild2",
+    title="Aff-Wild2 (ABAW challenges)",
+    homepage="https://sites.google.com/view/dimitrioskollias/databases/aff-wild2",
+    licence=Licence(
+        "Aff-Wild2 end user licence agreement",
+        "For academic, non-commercial research under a signed agreement; it also lists what is to be cited.",
+    ),
+    citation="""@article{Kollias2018AffWild2,
+  author  = {Kollias, Dimitrios and Zafeiriou, Stefanos},
+  title   = {Aff-Wild2: Extending the Aff-Wild Database for Affect Recognition},
+  journal = {arXiv preprint arXiv:1811.07770},
+  year    = {2018}
+}""",
+    access="Academics with a permanent post; students and post-docs through their supervisor.",
+    obtain=(
+        "Print the agreement on the homepage; somebody with a permanent academic post has to sign it.",
+        "Send it to Dimitrios Kollias (address on the homepage) from the institution's own e-mail address.",
+        "Download the annotations and the cropped_aligned images; without the latter, the videos.",
+        "Unpack them side by side; the names of the releases' folders may stay as they are.",
+    ),
+    place="data/affwild2/{annotations,cropped_aligned}/",
+    content="some 3 million frames of 594 videos; seven expressions and other, valence and arousal, action units",
+    layouts=(
+        Layout("frames", ("*nnotation*", FACES), CODES, {}, SPLITS + "The rows are the frames that --task labels."),
+        Layout(
+            "lists",
+            ("*nnotation*", FACES),
+            CODES,
+            {},
+            SPLITS + "The lists for learning all tasks at once, which name every frame with all of its labels.",
+        ),
+        Layout(
+            "videos",
+            ("*nnotation*", VIDEOS),
+            CODES,
+            {},
+            SPLITS + "Whole frames of the videos. Where two people are annotated side by side (_left, _right), "
+            "nothing tells which part of the picture is whose, so those are left out: get the crops for them.",
+        ),
+    ),
+    options=(
+        Option(
+            "task",
+            "Whose annotation files say which frames are rows, and in which split: expr, va or au; what the other "
+            "two say of the same frames is added. mtl: the lists for all tasks at once.",
+            "expr",
+            (*TASKS, "mtl"),
+        ),
+        Option(
+            "every",
+            "Take every n-th frame of each video, from its first: neighbours differ little, and all are millions.",
+            "1",
+            ("1", "5", "10", "30"),
+        ),
+    ),
+)
+
+
+def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Layout:
+    """Return the layout that fits the annotations there are. Raises NotThisDataset, DatasetMissing."""
+    task = SOURCE.option(options, "task") or "expr"
+    files, lists = annotation_files(base), list_files(base)
+    if layout.name == "frames" and lists and (task == "mtl" or not any(files.values())):
+        return next(other for other in SOURCE.layouts if other.name == "lists")
+    if not lists and not any(files.values()):
+        raise NotThisDataset(
+            f"{base} holds no annotations of Aff-Wild2.",
+            "Looked for folders Train_Set and Validation_Set below EXPR..., VA_... or AU_..., "
+            f"and for {', '.join(LISTS)}.",
+        )
+    if not files.get(task):
+        there = [
+            t for t, found in (*files.items(), ("mtl", lists)) if found and (t != "mtl" or layout.name == "frames")
+        ]
+        raise DatasetMissing(
+            f"{base} holds no annotation files of the task {task}.",
+            f"Unpack them, or choose what is there: --task {' or '.join(there) or 'none'}.",
+        )
+    return layout
+
+
+def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample | Skipped]:
+    """Yield the samples of whichever layout was found."""
+    every = int(SOURCE.option(options, "every") or 1)
+    task = SOURCE.option(options, "task") or "expr"
+    if layout.name == "lists":
+        yield from _from_lists(base, every)
+        return
+    files = annotation_files(base)
+    read = _from_crops if layout.name == "frames" else _from_videos
+    yield from read(base, {t: files[t] for t in (task, *(t for t in files if t != task))}, every)
+
+
+def _crops(base: Path) -> dict[str, Path]:
+    """Return the folder of crops of every video, by its name."""
+    folders: dict[str, Path] = {}
+    for root in sorted(p for p in base.glob(FACES) if p.is_dir()):
+        for pattern in ("[!._]*", f"{FACES}/[!._]*"):  # an archive may unpack into a second folder of its own name
+            for folder in sorted(p for p in root.glob(pattern) if p.is_dir()):
+                folders.setdefault(folder.name, folder)
+    return folders
+
+
+def _from_crops(base: Path, files: Annotations, every: int) -> Iterator[Sample | Skipped]:
+    crops = _crops(base)
+    chosen = next(iter(files.values()))
+    for video, file in sorted(chosen.items()):
+        folder = crops.pop(video, None)
+        if folder is None:
+            yield Skipped(video, "annotated, but its folder of crops is not there")
+            continue
+        with os.scandir(folder) as entries:
+            names = [e.name for e in entries if is_image(e.name)]
+        images = {number: name for name in names if (number := frame_number(name))}
+        place = relative(folder, base)
+        labels = frame_labels(files, video)
+        for number in range(1, len(labels) + 1, every):
+            of = labels[number - 1]
+            if number in images:
+                yield of.sample(video, number, f"{place}/{images[number]}", file.split)
+            elif of.any:
+                yield Skipped(f"{video}/{number:05d}", UNSEEN)
+        for number in sorted(n for n in images if not 1 <= n <= len(labels) and (n - 1) % every == 0):
+            yield Skipped(f"{video}/{number:05d}", "a frame without a line of its annotation file")
+    for video in sorted(crops):
+        if not video.startswith("crop"):
+            yield Skipped(video, "a video that the task's files do not annotate")
+
+
+def _from_videos(base: Path, files: Annotations, every: int) -> Iterator[Sample | Skipped]:
+    """Yield frames of the videos, as many as are annotated; those that a cut file lacks are rejected one by one."""
+    videos: dict[str, Path] = {}
+    for root in sorted(p for p in base.glob(VIDEOS) if p.is_dir()):
+        for path in sorted((*root.glob("[!.]*"), *root.glob("*/[!.]*"))):
+            if path.suffix.lower() in VIDEO_SUFFIXES:
+                videos.setdefault(path.stem, path)
+    chosen = next(iter(files.values()))
+    for video, file in sorted(chosen.items()):
+        if source_video(video) != video:
+            yield Skipped(video, "one of two people in the picture, and no crops tell them apart")
+        elif video not in videos:
+            yield Skipped(video, "annotated, but its video is not there")
+        else:
+            place = relative(videos[video], base)
+            labels = frame_labels(files, video)
+            for number in range(1, len(labels) + 1, every):
+                yield labels[number - 1].sample(video, number, Frame(place, number - 1), file.split)
+
+
+def _from_lists(base: Path, every: int) -> Iterator[Sample]:
+    """Yield the frames of the lists for all tasks."""
+    crops = _crops(base)
+    for path in list_files(base):
+        for video, number, file, labels in read_list(path, every):
+            folder = relative(crops[video], base) if video in crops else f"cropped_aligned/{video}"
+            yield labels.sample(video, number, f"{folder}/{file}", LISTS[path.name])

@@ -1,0 +1,103 @@
+"""The one way to put a file in place: written beside its name under a hidden one, then renamed, so whole or not at all.
+
+After `whole_file` and `write_whole` the file and its name are on the disk, not only in the system's memory.
+"""
+
+import contextlib
+import functools
+import glob
+import hashlib
+import os
+import platform
+import re
+import secrets
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ferdata.errors import CannotWrite
+
+ENDING = ".part"
+HINT = "Free some space, or choose another --out."
+DAY = 24 * 3600.0  # seconds after which a temporary is nobody's, where its writer cannot be looked for
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, hint: str = HINT) -> Iterator[Path]:
+    """Yield a temporary path beside `path` to write to; it takes the place of `path` when the block ends well.
+
+    On an error it is removed, and what `path` was stays. An OSError becomes CannotWrite with `hint`.
+    """
+    temporary = temporary_beside(path)
+    try:
+        remove_leftovers(path)
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise CannotWrite(f"Cannot write {path}: {error.strerror or error}.", hint) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def write_whole(path: Path, data: bytes | memoryview | str, hint: str = HINT) -> None:
+    """Write `data` (a text as UTF-8, its line ends as they are) to `path`, whole or not at all. Raises CannotWrite."""
+    with whole_file(path, hint) as temporary:
+        temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk keep the names in `folder`, as far as it can."""
+    # Windows opens no folders, and some network disks refuse: the file itself is safe, and in its place.
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def temporary_beside(path: Path) -> Path:
+    """Return a hidden name beside `path`, for a file or a folder, that no other writer has, on whatever machine."""
+    return path.with_name(f".{path.name}.{_here()}-{os.getpid()}-{secrets.token_hex(4)}{ENDING}")
+
+
+def temporaries(folder: Path, name: str | None = None) -> list[Path]:
+    """Return the temporaries in `folder`, or those that are to become `name`, whether they are being written or not."""
+    return sorted(folder.glob(f".{'*' if name is None else glob.escape(name)}.*{ENDING}"))
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove the temporary files that killed writers of `path` left."""
+    for temporary in temporaries(path.parent, path.name):
+        if is_leftover(temporary):
+            with contextlib.suppress(OSError):  # a folder, which is not ours, or gone meanwhile
+                temporary.unlink()
+
+
+def is_leftover(temporary: Path) -> bool:
+    """Return whether nobody writes `temporary` any more: its process has ended or, if unknown here, it is a day old."""
+    named = re.search(rf"\.([0-9a-f]+)-(\d+)-[0-9a-f]+{re.escape(ENDING)}\Z", temporary.name)
+    try:
+        if named and named[1] == _here():
+            # A number may have gone to a thread of another process, which /proc/NUMBER shows but does not list.
+            return named[2] not in os.listdir("/proc")  # noqa: PTH208
+    except OSError:  # no /proc here
+        pass
+    try:
+        return time.time() - temporary.stat().st_mtime > DAY
+    except OSError:  # gone meanwhile
+        return False
+
+
+@functools.cache
+def _here() -> str:
+    """Return a word for what gives processes their numbers: this machine since its start, or this container."""
+    parts = [platform.node()]
+    with contextlib.suppress(OSError):  # not on Linux
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()

@@ -1,0 +1,87 @@
+"""How a dataset's folder is recognised, the walk over its images, and paths within it."""
+
+import os
+from pathlib import Path, PureWindowsPath
+
+from ferdata.errors import NotThisDataset
+from ferdata.schema import is_image
+from ferdata.sources.declaration import Layout, Source
+
+
+def recognise(source: Source, root: Path) -> tuple[Layout, Path] | None:
+    """Return the first of the source's layouts that lies in `root` or up to two below, and its base."""
+    try:
+        bases = [root, *_folders(root)]
+    except PermissionError:
+        raise NotThisDataset(
+            f"No right to read the folder {root}.", "Give yourself read access to it (chmod u+rx)."
+        ) from None
+    bases += [inner for base in bases[1:] for inner in _readable_folders(base)]
+    for layout in source.layouts:
+        for base in bases:
+            if layout.marks and all(_marked(base, mark) for mark in layout.marks) and _has_header(base, layout):
+                return layout, base
+    return None
+
+
+def _marked(base: Path, mark: str) -> bool:
+    try:
+        return any(True for _ in base.glob(mark))
+    except OSError:  # a folder in there that may not be read
+        return False
+
+
+def _has_header(base: Path, layout: Layout) -> bool:
+    if not layout.header:
+        return True
+    for path in base.glob(layout.marks[0]):
+        try:
+            with path.open(encoding="utf-8-sig", errors="replace") as file:
+                first = file.readline(4096)
+        except OSError:
+            continue
+        if {name.strip().strip('"') for name in first.split(",")}.issuperset(layout.header):
+            return True
+    return False
+
+
+def _folders(root: Path) -> list[Path]:
+    with os.scandir(root) as entries:
+        names = [e.name for e in entries if not e.name.startswith((".", "__")) and e.is_dir()]
+    return [root / name for name in sorted(names)]
+
+
+def _readable_folders(folder: Path) -> list[Path]:
+    try:
+        return _folders(folder)
+    except OSError:  # a stranger's folder, such as a disk's lost+found, is no reason to stop
+        return []
+
+
+def images_below(folder: Path) -> list[Path]:
+    """Return the image files in `folder` and below, sorted, hidden files and macOS leftovers left out.
+
+    Linked folders are followed, but for a link to a folder that it lies in, which would never end.
+    """
+    found: list[Path] = []
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        here = Path(parent)
+        folders[:] = [
+            name
+            for name in folders
+            if not name.startswith((".", "__"))
+            and not ((here / name).is_symlink() and here.resolve().is_relative_to((here / name).resolve()))
+        ]
+        found += [here / name for name in names if is_image(name)]
+    return sorted(found)
+
+
+def relative(path: Path, base: Path) -> str:
+    """Return `path` as a POSIX path relative to `base`."""
+    return path.relative_to(base).as_posix()
+
+
+def leads_out(path: str) -> bool:
+    """Return whether a path, in POSIX or in Windows spelling, is absolute or leads upwards; nothing is looked up."""
+    windows = PureWindowsPath(path)
+    return bool(windows.drive or windows.root) or ".." in windows.parts or path.startswith("~") or "\0" in path

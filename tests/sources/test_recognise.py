@@ -1,0 +1,60 @@
+"""How a dataset's folder is recognised, and which files in it are images."""
+
+import pytest
+
+from ferdata.errors import NotThisDataset
+from ferdata.sources.declaration import Layout, Licence, Source
+from ferdata.sources.recognise import images_below, leads_out, recognise
+
+
+def source(*layouts: Layout) -> Source:
+    return Source("made", "", "", Licence("", ""), "", "", (), "", "", layouts)
+
+
+def test_a_layout_is_found_two_folders_below_and_the_first_declared_wins(tmp_path):
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "a" / "b" / "one.csv").touch()
+    (tmp_path / "two.csv").touch()
+    first, second = Layout("one", ("one.csv",), {}), Layout("two", ("two.csv",), {})
+    assert recognise(source(first, second), tmp_path) == (first, tmp_path / "a" / "b")
+    assert recognise(source(second, first), tmp_path) == (second, tmp_path)
+    assert recognise(source(second), tmp_path / "a") is None
+
+
+def test_every_mark_must_match_in_the_same_folder(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "one.csv").touch()
+    (tmp_path / "two.csv").touch()
+    assert recognise(source(Layout("both", ("one.csv", "two.csv"), {})), tmp_path) is None
+
+
+def test_images_are_found_by_suffix_in_any_case_and_leftovers_are_not(tmp_path):
+    for name in ("b.PNG", "a.jpeg", ".hidden.png", "._a.png", "Thumbs.db", "__MACOSX/a.png", ".git/a.png", "c/d.JPG"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [p.name for p in images_below(tmp_path)] == ["a.jpeg", "b.PNG", "d.JPG"]
+
+
+def test_a_root_without_rights_is_said_so(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "no", str(path))
+
+    monkeypatch.setattr("os.scandir", refuse)
+    with pytest.raises(NotThisDataset, match="No right to read"):
+        recognise(source(Layout("one", ("one.csv",), {})), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/etc/passwd", "../up", "a/../../up", "a/..", "~", "~root/x", "a\0b"),
+        *("C:\\x", "C:x", "c:/x", "\\x", "\\\\server\\share\\x", "//server/share/x", "..\\up", "a\\..\\..\\up"),
+    ],
+)
+def test_a_path_leads_out_in_either_spelling(path: str) -> None:
+    assert leads_out(path)
+
+
+@pytest.mark.parametrize("path", ["", "a.png", "a/b/c.png", "a\\b.png", "./a", "a..b/c", "...", "a~b", "é/ü"])
+def test_a_path_below_the_folder_does_not(path: str) -> None:
+    assert not leads_out(path)

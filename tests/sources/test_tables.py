@@ -1,0 +1,64 @@
+"""The readers of tables that adapters share."""
+
+import csv
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ferdata.errors import BrokenSource
+from ferdata.sources.pixel_tables import read_pixel_table
+from ferdata.sources.tables import read_rows, read_table, read_votes
+from tests.sources import outcome
+
+WHERE = Path("somewhere.csv")
+
+
+@given(st.lists(st.integers(0, 10), min_size=10, max_size=10).filter(lambda votes: sum(votes) <= 10))
+def test_votes_come_back_as_they_were_written(votes):
+    assert read_votes([str(v) for v in votes], WHERE, 1) == tuple(votes)
+
+
+@given(st.lists(st.one_of(st.text(max_size=4), st.integers(-3, 12).map(str)), max_size=12))
+def test_any_cells_are_ten_votes_or_refused(cells):
+    got = outcome(lambda: read_votes(cells, WHERE, 9))
+    if isinstance(got, str):
+        assert got.startswith("somewhere.csv:9: ")
+    else:
+        assert len(got) == 10
+        assert min(got) >= 0
+
+
+@pytest.mark.parametrize("reader", [read_table, read_rows, read_pixel_table])
+@given(data=st.binary(max_size=100))
+def test_any_bytes_are_a_table_or_refused_by_name(reader, data, tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(data)
+    got = outcome(lambda: list(reader(path)))
+    assert isinstance(got, list) or "any.csv" in got
+
+
+@given(st.lists(st.text("abc ,;\"'é\n", max_size=6), min_size=2, max_size=2).filter(any))
+def test_cells_come_back_from_a_table_as_they_were_written(cells):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "t.csv"
+        with path.open("w", newline="", encoding="utf-8-sig") as file:
+            csv.writer(file).writerows([[" a ", "b"], cells])
+        assert next(iter(read_table(path, "a", "b")))[1] == {"a": cells[0], "b": cells[1]}
+
+
+def test_a_line_number_is_that_of_the_file_with_empty_lines_counted(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"\xef\xbb\xbfa,b\r\n\r\n1,2\r\n\r\n3\r\n")
+    with pytest.raises(BrokenSource, match=r"t\.csv:5: 1 cells where 2 belong"):
+        list(read_table(path, "a"))
+
+
+def test_a_table_that_is_no_text_or_not_there_is_refused_by_name(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"a,b\n\xff\xfe,1\n")
+    with pytest.raises(BrokenSource, match="not text in UTF-8"):
+        list(read_table(tmp_path / "t.csv"))
+    with pytest.raises(BrokenSource, match="Cannot read"):
+        list(read_table(tmp_path / "gone.csv"))
