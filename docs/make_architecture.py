@@ -21,7 +21,7 @@ TOP = "ferdata.cli"  # the one room that knows both halves
 WORDS = {
     "ferdata.cli": "one file per command: parse, call one function, print",
     "ferdata.steps": "one file per verb",
-    "ferdata.recipe_file": "a manifest to pass on",
+    "ferdata.shared_file": "a manifest to pass on",
     "ferdata.adapters": "one file per dataset",
     "ferdata.splitting": "rows to splits, folds",
     "ferdata.reviewing": "decisions, FiftyOne",

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from ferdata.steps.merge import merge as merge
     from ferdata.steps.pack import pack as pack
     from ferdata.steps.pull import pull as pull
-    from ferdata.steps.recipe import recipe as recipe
     from ferdata.steps.rehydrate import rehydrate as rehydrate
     from ferdata.steps.review import review as review
+    from ferdata.steps.share import share as share
     from ferdata.steps.show import show as show
     from ferdata.steps.split import split as split
     from ferdata.steps.stats import stats as stats
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 _STEPS = (
-    *("align", "apply", "audit", "draw", "group", "ingest", "merge", "pack", "pull", "recipe", "rehydrate", "review"),
-    *("show", "split", "stats", "validate"),
+    *("align", "apply", "audit", "draw", "group", "ingest", "merge", "pack", "pull", "rehydrate", "review"),
+    *("share", "show", "split", "stats", "validate"),
 )
 _FRAMES = ("from_frame", "to_frame")
 __all__ = ["Manifest", "__version__", *_FRAMES, *_STEPS]

@@ -1,4 +1,4 @@
-"""`ferdata rehydrate recipe.json -o OUT`."""
+"""`ferdata rehydrate shared.json -o OUT`."""
 
 from pathlib import Path
 
@@ -10,19 +10,19 @@ from ferdata.steps.rehydrate import Rehydrated, rehydrate
 
 
 @click.command("rehydrate")
-@click.argument("recipe", type=click.Path(path_type=Path))
+@click.argument("shared", type=click.Path(path_type=Path))
 @option(rehydrate, "-o", "--out", type=click.Path(path_type=Path), help="The manifest to write.")
 @option(rehydrate, "--root", multiple=True, metavar="NAME=DIR", help="Where a dataset is; may be repeated.")
 @option(rehydrate, "--workers", type=click.IntRange(1), help="Worker processes [default: one per core].")
 @option(rehydrate, "--force", help="Replace an existing manifest.")
 @json_option
-def command(recipe: Path, out: Path, root: tuple[str, ...], workers: int | None, force: bool, as_json: bool) -> None:
-    """Rebuild a recipe's manifest on your own copy of its datasets, and say what matched.
+def command(shared: Path, out: Path, root: tuple[str, ...], workers: int | None, force: bool, as_json: bool) -> None:
+    """Rebuild a shared file's manifest on your own copy of its datasets, and say what matched.
 
     \b
-    ferdata rehydrate recipe.json --root ferplus=~/data/FERPlus --root ckplus=~/data/CK+48 -o merged.parquet
+    ferdata rehydrate shared.json --root ferplus=~/data/FERPlus --root ckplus=~/data/CK+48 -o merged.parquet
     """
-    result = rehydrate(recipe, out=out, root=root, workers=workers, force=force)
+    result = rehydrate(shared, out=out, root=root, workers=workers, force=force)
     if as_json:
         print_json(result)
     else:
@@ -30,7 +30,7 @@ def command(recipe: Path, out: Path, root: tuple[str, ...], workers: int | None,
 
 
 def report(result: Rehydrated) -> None:
-    """Print what matched, and whether the manifest is the recipe's to the last row."""
+    """Print what matched, and whether the manifest is the shared file's to the last row."""
     facts({"manifest": result.out, "rows": result.rows, "fingerprint": result.fingerprint})
     click.echo()
     columns = ("dataset", "same pixels", "same name only", "missing here", "only here", "another label")
@@ -39,6 +39,10 @@ def report(result: Rehydrated) -> None:
     for name, m in result.datasets.items():
         if m.missing:
             click.echo(f"{name}: missing here, first {', '.join(m.first_missing)}")
-    same = "It is the recipe's manifest, row for row." if result.same else "It is not the recipe's manifest, see above."
+    same = (
+        "It is the shared file's manifest, row for row."
+        if result.same
+        else "It is not the shared file's manifest, see above."
+    )
     click.echo(same)
     console().print(f"\nNext: ferdata train --manifest {result.out}", style="dim", soft_wrap=True)

@@ -1,4 +1,4 @@
-"""Rehydrate: a recipe and one's own copy of the datasets in, the manifest that the recipe was made of out."""
+"""Rehydrate: a shared file and one's own copy of the datasets in, the manifest that the shared file was made of out."""
 
 import json
 import tempfile
@@ -16,7 +16,7 @@ from ferdata import labels, manifest
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.manifest.rewrite import rewritten_sources, with_columns
-from ferdata.recipe_file import LABELS, Part, RecipeFile, read
+from ferdata.shared_file import LABELS, Part, SharedFile, read
 from ferdata.steps.ingest import ingest
 
 DECIDED = ("picture", "group", "split", "fold", "split_reason", "reviewed_label", "review")
@@ -26,8 +26,8 @@ DECIDED = ("picture", "group", "split", "fold", "split_reason", "reviewed_label"
 class Matched:
     """What became of one dataset's rows: `pixels` are the same picture, `names` the same id with other pixels.
 
-    `missing` stand in the recipe only (the first in `first_missing`), `extra` in this copy only, and are left out;
-    `relabelled` have another label here than in the recipe.
+    `missing` stand in the shared file only (the first in `first_missing`), `extra` in this copy only, and are left out;
+    `relabelled` have another label here than in the shared file.
     """
 
     pixels: int
@@ -40,7 +40,7 @@ class Matched:
 
 @dataclass(frozen=True)
 class Rehydrated:
-    """What `rehydrate` did; `same` says that every row is exactly that of the recipe's manifest."""
+    """What `rehydrate` did; `same` says that every row is exactly that of the shared file's manifest."""
 
     out: Path
     rows: int
@@ -50,19 +50,20 @@ class Rehydrated:
 
 
 def rehydrate(
-    recipe: Path | str, *, out: Path | str, root: Sequence[str] = (), workers: int | None = None, force: bool = False
+    shared: Path | str, *, out: Path | str, root: Sequence[str] = (), workers: int | None = None, force: bool = False
 ) -> Rehydrated:
-    """Rebuild the manifest of a recipe on this machine's copy of its datasets, and report what matched.
+    """Rebuild the manifest of a shared file on this machine's copy of its datasets, and report what matched.
 
-    `root` are `NAME=DIR` for datasets that are not where `ingest` looks. Each dataset is ingested as the recipe
-    says; rows are matched by their pixels, then by their id; group, split and decisions come from the recipe, labels
-    from this copy's own annotations. Raises BrokenSource for what is no recipe, BadOption, and what ingest raises.
+    `root` are `NAME=DIR` for datasets that are not where `ingest` looks. Each dataset is ingested as the shared file
+    says; rows are matched by their pixels, then by their id; group, split and decisions come from the shared file,
+    labels from this copy's own annotations. Raises BrokenSource for what is no shared file, BadOption, and what ingest
+    raises.
     """
-    found, target = read(Path(recipe)), Path(out)
-    manifest.check_output(target, force, [Path(recipe)])
+    found, target = read(Path(shared)), Path(out)
+    manifest.check_output(target, force, [Path(shared)])
     roots = _roots(root, found.sources)
     with tempfile.TemporaryDirectory(prefix=".rehydrate-", dir=target.parent) as folder:
-        # Numbered: no word of a recipe's becomes a path here.
+        # Numbered: no word of a shared file's becomes a path here.
         copies = [
             _copy(part, Path(folder) / f"{i}.parquet", roots.get(part.dataset), workers)
             for i, part in enumerate(found.parts)
@@ -71,7 +72,7 @@ def rehydrate(
 
 
 def _copy(part: Part, out: Path, root: str | None, workers: int | None) -> Manifest:
-    """Ingest this machine's copy of one dataset of a recipe into `out`."""
+    """Ingest this machine's copy of one dataset of a shared file into `out`."""
     options: dict[str, Any] = dict(part.options)
     if part.labels is not None:
         options[LABELS] = str(_label_map(out.with_suffix(".toml"), part.labels))
@@ -97,9 +98,9 @@ def _roots(given: Sequence[str], sources: Mapping[str, Any]) -> dict[str, str]:
     return roots
 
 
-def _join(recipe: RecipeFile, copies: Sequence[Manifest], target: Path, force: bool) -> Rehydrated:
-    """Write the copies' rows that the recipe has, with the recipe's decisions, in the copies' order."""
-    wanted = recipe.rows
+def _join(shared: SharedFile, copies: Sequence[Manifest], target: Path, force: bool) -> Rehydrated:
+    """Write the copies' rows that the shared file has, with the shared file's decisions, in the copies' order."""
+    wanted = shared.rows
     found = pa.concat_tables([m.table("sample_id", "dataset", "pixel_hash") for m in copies])
     at = _positions(wanted, found)
     kept = np.flatnonzero(at >= 0)
@@ -108,28 +109,28 @@ def _join(recipe: RecipeFile, copies: Sequence[Manifest], target: Path, force: b
     column = reading.schema.get_field_index("reviewed_label")
     reading = reading.set_column(column, "reviewed_label", decided["reviewed_label"])
     maps = {name: known for m in copies for name, known in m.maps.items()}
-    columns = decided | labels.derive(reading, maps, recipe.vote_policy, recipe.taxonomy)
+    columns = decided | labels.derive(reading, maps, shared.vote_policy, shared.taxonomy)
     matched = _report(wanted, found, at, columns["label"])
     here = rewritten_sources(copies, target)
     own = {name: {"root": here[name]["root"], LABELS: maps[name]} for name in maps}  # these maps derived the labels
     metadata = {
-        "sources": {name: source | own[name] for name, source in recipe.sources.items()},
-        "vote_policy": recipe.vote_policy,
-        "taxonomy": recipe.taxonomy.as_dict(),
-        "lineage": recipe.lineage,
+        "sources": {name: source | own[name] for name, source in shared.sources.items()},
+        "vote_policy": shared.vote_policy,
+        "taxonomy": shared.taxonomy.as_dict(),
+        "lineage": shared.lineage,
     }
     written = manifest.write(target, with_columns(copies, columns, "write", kept), metadata, force)
-    same = written["fingerprint"] == recipe.fingerprint
+    same = written["fingerprint"] == shared.fingerprint
     return Rehydrated(target, len(kept), matched, written["fingerprint"], same)
 
 
 def _positions(wanted: pa.Table, found: pa.Table) -> NDArray[np.int64]:
-    """Return, for each found row, the row of the recipe that it is, or -1: by id and pixels, by id, by pixels."""
+    """Return, for each found row, the row of the shared file that it is, or -1: by id and pixels, by id, by pixels."""
     ids = pc.index_in(found["sample_id"], wanted["sample_id"].combine_chunks())
     at: NDArray[np.int64] = pc.fill_null(ids, -1).to_numpy().astype(np.int64)
     taken = np.zeros(wanted.num_rows, bool)
     taken[at[at >= 0]] = True
-    # Renamed pictures: each goes to a row of the recipe with its pixels that nobody has claimed.
+    # Renamed pictures: each goes to a row of the shared file with its pixels that nobody has claimed.
     free: dict[str, list[int]] = {}
     for row in np.flatnonzero(~taken)[::-1]:
         free.setdefault(wanted["pixel_hash"][int(row)].as_py(), []).append(int(row))

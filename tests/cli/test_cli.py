@@ -27,7 +27,7 @@ TWINS = {
     "stats": "ferdata.steps.stats:stats",
     "merge": "ferdata.steps.merge:merge",
     "validate": "ferdata.steps.validate:validate",
-    "recipe": "ferdata.steps.recipe:recipe",
+    "share": "ferdata.steps.share:share",
     "rehydrate": "ferdata.steps.rehydrate:rehydrate",
     "pack": "ferdata.steps.pack:pack",
     "augment": "zoo.augment.contact_sheet:sheet",
@@ -41,7 +41,7 @@ TWINS = {
 NOT_OPTIONS = {
     "folds",
     "manifest",
-    "recipe",
+    "share",
     "manifests",
     "run",
     "runs",

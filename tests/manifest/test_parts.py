@@ -21,7 +21,7 @@ from ferdata.steps.align import align
 from ferdata.steps.group import group
 from ferdata.steps.ingest import ingest
 from ferdata.steps.merge import merge
-from ferdata.steps.recipe import recipe
+from ferdata.steps.share import share
 from ferdata.steps.split import split
 from ferdata.steps.validate import validate
 from tests.conftest import Ran, make_rows, metadata_of
@@ -217,7 +217,7 @@ def test_every_step_takes_and_makes_folders_as_it_does_files(tmp_path: Path) -> 
         outs = [made, aligned, grouped, merged, parted]
         assert all(out.is_dir() == (not ending) for out in outs)
         assert all(validate(out, images=True) == Manifest(made).rows for out in outs)
-        rebuilt = recipe(merged, out=at / "r.json")
+        rebuilt = share(merged, out=at / "r.json")
         prints.append([*(Manifest(out).fingerprint for out in outs), rebuilt.fingerprint])
     assert prints[0] == prints[1]
 

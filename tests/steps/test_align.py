@@ -17,7 +17,7 @@ from ferdata.schema import arrow_schema
 from ferdata.steps.align import align
 from ferdata.steps.ingest import ingest
 from ferdata.steps.merge import merge
-from ferdata.steps.recipe import recipe
+from ferdata.steps.share import share
 from ferdata.steps.validate import validate
 from tests.conftest import MakeManifest, Ran, make_rows, metadata_of, picture, real_data
 
@@ -181,12 +181,12 @@ def test_options_that_cannot_work_are_refused(tmp_path: Path, make_manifest: Mak
         align(made, out=made, force=True)
 
 
-def test_crops_are_not_cut_again_nor_promised_by_a_recipe(tmp_path: Path, make_manifest: MakeManifest) -> None:
+def test_crops_are_not_cut_again_nor_promised_by_a_shared_file(tmp_path: Path, make_manifest: MakeManifest) -> None:
     done = align(make_manifest({"native_label": "happiness"}), out=tmp_path / "a.parquet")
     with pytest.raises(BadOption, match="aligned already"):
         align(done.out, out=tmp_path / "b.parquet")
     with pytest.raises(BadOption, match="before align"):
-        recipe(done.out, out=tmp_path / "r.json")
+        share(done.out, out=tmp_path / "r.json")
 
 
 def test_a_picture_that_changed_since_the_ingest_is_named(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Rehydrate believes nothing that a recipe says: it comes from somebody else, and may have been made to do harm."""
+"""Rehydrate believes nothing that a shared file says: it comes from somebody else, and may be made to do harm."""
 
 import json
 from collections.abc import Callable
@@ -12,13 +12,13 @@ from ferdata.adapters import ckplus
 from ferdata.errors import BrokenSource
 from ferdata.labels import EMOTIONS
 from ferdata.manifest import Manifest
-from ferdata.recipe_file import read
 from ferdata.schema import is_dataset_name
+from ferdata.shared_file import read
 from ferdata.sources.declaration import Option
 from ferdata.steps.ingest import ingest
 from ferdata.steps.merge import merge
-from ferdata.steps.recipe import recipe
 from ferdata.steps.rehydrate import rehydrate
+from ferdata.steps.share import share
 from ferdata.steps.validate import validate
 from tests.fakes import face, layouts, save
 
@@ -30,9 +30,9 @@ DELETED = object()
 
 @pytest.fixture
 def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Document:
-    """An honest recipe of four pictures in tmp_path/photos, whose labels a map of the sender's explains.
+    """An honest shared file of four pictures in tmp_path/photos, whose labels a map of the sender's explains.
 
-    Whatever a recipe calls the dataset, the pictures are found: an evil one is stopped by nothing else.
+    Whatever a shared file calls the dataset, the pictures are found: an evil one is stopped by nothing else.
     """
     monkeypatch.setenv("FERDATA_ROOT_FOLDER", str(tmp_path / "photos"))
     for i, name in enumerate(("happy/1.png", "happy/2.png", "gram/3.png", "gram/4.png")):
@@ -41,7 +41,7 @@ def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Document:
     made = ingest(
         "folder", root=tmp_path / "photos", out=tmp_path / "m.parquet", name="mine", labels=str(tmp_path / "map.toml")
     )
-    return dict(json.loads(recipe(made.out, out=tmp_path / "recipe.json").out.read_text()))
+    return dict(json.loads(share(made.out, out=tmp_path / "shared.json").out.read_text()))
 
 
 def changed(document: Document, where: Where, value: Any) -> Document:
@@ -65,13 +65,13 @@ def rehydrated(tmp_path: Path, document: Any) -> Any:
 
 
 def refused(tmp_path: Path, document: Any, message: str) -> None:
-    """Check that a recipe is refused by what is wrong with it, and that no file came, went or changed."""
+    """Check that a shared file is refused by what is wrong with it, and that no file came, went or changed."""
     (tmp_path / "evil.json").touch()
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "evil.json"}
     with pytest.raises(BrokenSource, match=message) as caught:
         rehydrated(tmp_path, document)
-    assert "evil.json is no recipe" in caught.value.message
-    assert "ferdata recipe M -o" in caught.value.hint
+    assert "evil.json is no shared file" in caught.value.message
+    assert "ferdata share M -o" in caught.value.hint
     after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "evil.json"}
     assert after == before
 
@@ -105,18 +105,20 @@ def refused(tmp_path: Path, document: Any, message: str) -> None:
         ((*OPTIONS, "synthetic"), True, "options.synthetic is True, where text belongs"),
     ],
 )
-def test_a_recipe_may_say_what_to_read_and_nothing_else(
+def test_a_shared_file_may_say_what_to_read_and_nothing_else(
     tmp_path: Path, document: Document, where: Where, value: Any, message: str
 ) -> None:
     refused(tmp_path, changed(document, where, value), message)
 
 
-def test_a_dataset_named_after_a_path_is_refused_in_every_part_of_a_recipe(tmp_path: Path, document: Document) -> None:
+def test_a_dataset_named_after_a_path_is_refused_in_every_part_of_a_shared_file(
+    tmp_path: Path, document: Document
+) -> None:
     evil = json.dumps(document).replace('"mine', '"../../mine')
     refused(tmp_path, evil, "a name in sources is '../../mine'")
 
 
-def test_no_word_of_a_recipe_becomes_a_path(
+def test_no_word_of_a_shared_file_becomes_a_path(
     tmp_path: Path, document: Document, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written: list[Path] = []
@@ -147,11 +149,11 @@ def test_a_table_within_the_datasets_folder_is_read(tmp_path: Path) -> None:
     (tmp_path / "photos" / "lists" / "a.csv").write_text("image,label\n1.png,happy\n")
     options = {"name": "mine", "table": "lists/a.csv", "image_folder": "pictures"}
     made = ingest("csv", root=tmp_path / "photos", out=tmp_path / "m.parquet", **options)
-    written = recipe(made.out, out=tmp_path / "recipe.json").out.read_text()
+    written = share(made.out, out=tmp_path / "shared.json").out.read_text()
     assert rehydrated(tmp_path, written).same
 
 
-def test_the_senders_label_map_is_taken_from_the_recipe_and_never_from_a_file(
+def test_the_senders_label_map_is_taken_from_the_shared_file_and_never_from_a_file(
     tmp_path: Path, document: Document
 ) -> None:
     (tmp_path / "map.toml").write_text("a secret")
@@ -168,11 +170,11 @@ def test_an_option_called_labels_that_is_a_choice_is_no_file(tmp_path: Path, mon
     monkeypatch.setattr(ckplus, "SOURCE", replace(ckplus.SOURCE, options=(*ckplus.SOURCE.options, choice)))
     layouts()["ckplus", "ck48"](tmp_path)
     made = ingest("ckplus", root=tmp_path, out=tmp_path / "m.parquet", labels="coarse")
-    written = recipe(made.out, out=tmp_path / "recipe.json").out
+    written = share(made.out, out=tmp_path / "shared.json").out
     assert rehydrate(written, out=tmp_path / "o.parquet", root=[f"ckplus={tmp_path}"]).same
 
 
-def test_what_a_recipe_says_of_labels_that_need_no_map_is_not_believed(tmp_path: Path, document: Document) -> None:
+def test_what_a_shared_file_says_of_labels_that_need_no_map_is_not_believed(tmp_path: Path, document: Document) -> None:
     document["lineage"][0]["options"]["labels"] = None
     done = rehydrated(tmp_path, changed(document, (*SOURCE, "labels"), {"happy": "fear", "gram": "fear"}))
     assert Manifest(done.out).table("label")["label"].to_pylist() == [None] * 2 + ["happiness"] * 2
@@ -189,18 +191,18 @@ def test_class_names_of_any_letters_and_marks_keep_their_meaning(tmp_path: Path)
     (tmp_path / "map.toml").write_text("[labels]\n" + said, encoding="utf-8")
     options = {"name": "mine", "labels": str(tmp_path / "map.toml")}
     made = ingest("csv", root=tmp_path / "photos", out=tmp_path / "m.parquet", **options)
-    written = recipe(made.out, out=tmp_path / "recipe.json").out.read_text()
+    written = share(made.out, out=tmp_path / "shared.json").out.read_text()
     (tmp_path / "map.toml").unlink()
     done = rehydrated(tmp_path, written)
     assert done.same
     assert set(Manifest(done.out).table("label")["label"].to_pylist()) == {"fear"}
 
 
-def test_a_recipe_names_the_senders_files_but_not_their_folders(tmp_path: Path, document: Document) -> None:
+def test_a_shared_file_names_the_senders_files_but_not_their_folders(tmp_path: Path, document: Document) -> None:
     classes = tmp_path / "two.toml"
     classes.write_text('classes = ["+", "-"]\n[mapping]\nhappiness = "+"\nsadness = "-"\n')
     merged = merge(tmp_path / "m.parquet", out=tmp_path / "merged.parquet", taxonomy=str(classes)).out
-    text = recipe(merged, out=tmp_path / "merged.json").out.read_text()
+    text = share(merged, out=tmp_path / "merged.json").out.read_text()
     assert str(tmp_path) not in text
     step = json.loads(text)["lineage"][0]
     assert step["options"]["taxonomy"] == "two.toml"
@@ -214,7 +216,7 @@ def test_a_recipe_names_the_senders_files_but_not_their_folders(tmp_path: Path, 
 @pytest.mark.parametrize(
     "value", [DELETED, None, 5, "x", [], {}], ids=["deleted", "null", "5", "text", "list", "table"]
 )
-def test_a_recipe_with_a_part_missing_or_of_another_form_is_refused(
+def test_a_shared_file_with_a_part_missing_or_of_another_form_is_refused(
     tmp_path: Path, document: Document, part: str, value: Any
 ) -> None:
     if (part, value) != ("fingerprint", "x"):  # it is compared with, and any text is one that differs
@@ -227,7 +229,7 @@ def test_a_recipe_with_a_part_missing_or_of_another_form_is_refused(
         (("rows", "target"), ["happiness"], "rows.target has 1 values, and rows.sample_id 4"),
         (("rows", "target"), DELETED, "rows has no 'target'"),
         (("rows", "split"), "test", "rows.split is 'test', where a list belongs"),
-        (("rows", "image"), [b"".hex()] * 4, "rows holds 'image', which no recipe has"),
+        (("rows", "image"), [b"".hex()] * 4, "rows holds 'image', which no shared file has"),
         (("rows", "split", 0), 5, "rows.split: Expected bytes, got a 'int'"),
         (("rows", "split", 0), "nowhere", "rows.split holds 'nowhere', none of train, val, test"),
         (("rows", "split_reason", 0), "whim", "rows.split_reason holds 'whim'"),
@@ -273,7 +275,7 @@ def test_a_recipe_with_a_part_missing_or_of_another_form_is_refused(
         (("extra",), 5, "it holds 'extra'"),
     ],
 )
-def test_a_recipe_of_another_form_is_refused_by_name(
+def test_a_shared_file_of_another_form_is_refused_by_name(
     tmp_path: Path, document: Document, where: Where, value: Any, message: str
 ) -> None:
     refused(tmp_path, changed(document, where, value), message)
@@ -288,7 +290,7 @@ def test_a_dataset_that_is_read_twice_or_not_at_all_is_refused(tmp_path: Path, d
     refused(tmp_path, document | {"sources": other}, "dataset is 'mine', which is none of its sources")
 
 
-def test_a_recipe_of_no_rows_is_refused(tmp_path: Path, document: Document) -> None:
+def test_a_shared_file_of_no_rows_is_refused(tmp_path: Path, document: Document) -> None:
     refused(tmp_path, document | {"rows": {name: [] for name in document["rows"]}}, "it has no rows")
 
 
@@ -316,7 +318,7 @@ def deep(document: Document) -> Document:
     ],
     ids=["steps", "an option", "far too deep"],
 )
-def test_a_recipe_that_is_nested_too_deeply_is_refused(
+def test_a_shared_file_that_is_nested_too_deeply_is_refused(
     tmp_path: Path, document: Document, evil: Callable[[Document], Any]
 ) -> None:
     refused(tmp_path, evil(document), "it is nested too deeply")
@@ -335,11 +337,11 @@ def test_a_manifest_that_was_made_anew_fifty_times_is_rehydrated(tmp_path: Path,
         ("[1]", r"it is \[1\], where a table"),
         ('{"format": NaN}', "its format is nan"),
         ('{"format": ' + "9" * 10_000 + "}", "Exceeds the limit"),
-        ('{"format": "ferdata recipe 2"}', "its format is 'ferdata recipe 2', where 'ferdata recipe 1' belongs"),
-        ('{"format": "ferdata recipe 1"}', "it has no 'vote_policy'"),
+        ('{"format": "ferdata share 2"}', "its format is 'ferdata share 2', where 'ferdata share 1' belongs"),
+        ('{"format": "ferdata share 1"}', "it has no 'vote_policy'"),
     ],
 )
-def test_a_text_that_is_no_recipe_is_refused_by_what_it_is(tmp_path: Path, text: str, message: str) -> None:
+def test_a_text_that_is_no_shared_file_is_refused_by_what_it_is(tmp_path: Path, text: str, message: str) -> None:
     refused(tmp_path, text, message)
 
 

@@ -1,4 +1,4 @@
-"""`ferdata recipe M -o recipe.json`."""
+"""`ferdata share M -o shared.json`."""
 
 from pathlib import Path
 
@@ -6,27 +6,27 @@ import click
 
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import console, facts, print_json
-from ferdata.steps.recipe import recipe
+from ferdata.steps.share import share
 
 
-@click.command("recipe")
+@click.command("share")
 @click.argument("manifest", type=click.Path(path_type=Path))
-@option(recipe, "-o", "--out", type=click.Path(path_type=Path), help="The file to write, such as recipe.json.")
-@option(recipe, "--force", help="Replace an existing file.")
+@option(share, "-o", "--out", type=click.Path(path_type=Path), help="The file to write, such as shared.json.")
+@option(share, "--force", help="Replace an existing file.")
 @json_option
 def command(manifest: Path, out: Path, force: bool, as_json: bool) -> None:
     """Everything of a manifest but the pixels, to pass on: ids, hashes, labels, splits, decisions.
 
     \b
-    ferdata recipe manifests/merged.parquet -o recipe.json
+    ferdata share manifests/merged.parquet -o shared.json
     """
-    result = recipe(manifest, out=out, force=force)
+    result = share(manifest, out=out, force=force)
     if as_json:
         print_json(result)
         return
     facts(
         {
-            "recipe": result.out,
+            "shared file": result.out,
             "rows": result.rows,
             "datasets": ", ".join(result.datasets),
             "fingerprint": result.fingerprint,

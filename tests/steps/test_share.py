@@ -1,4 +1,4 @@
-"""Recipe and rehydrate: the same manifest on another copy, and a true report where the copy differs."""
+"""Share and rehydrate: the same manifest on another copy, and a true report where the copy differs."""
 
 import json
 import shutil
@@ -10,8 +10,8 @@ from ferdata.errors import BadOption, BrokenSource
 from ferdata.manifest import Manifest
 from ferdata.steps.ingest import ingest
 from ferdata.steps.merge import merge
-from ferdata.steps.recipe import recipe
 from ferdata.steps.rehydrate import rehydrate
+from ferdata.steps.share import share
 from ferdata.steps.validate import validate
 from tests.fakes import face, layouts, save
 
@@ -38,7 +38,7 @@ def copied(tmp_path: Path) -> list[str]:
 
 
 def test_another_copy_gives_the_same_manifest(tmp_path: Path, merged: Path) -> None:
-    written = recipe(merged, out=tmp_path / "recipe.json")
+    written = share(merged, out=tmp_path / "shared.json")
     assert str(tmp_path) not in written.out.read_text()
     done = rehydrate(written.out, out=tmp_path / "again.parquet", root=copied(tmp_path))
     assert done.same
@@ -48,15 +48,15 @@ def test_another_copy_gives_the_same_manifest(tmp_path: Path, merged: Path) -> N
     assert "copy" in str(Manifest(done.out).roots()["ferplus"])
 
 
-def test_a_recipe_holds_no_pixels_no_votes_and_no_paths(tmp_path: Path, merged: Path) -> None:
-    document = json.loads(recipe(merged, out=tmp_path / "recipe.json").out.read_text())
+def test_a_shared_file_holds_no_pixels_no_votes_and_no_paths(tmp_path: Path, merged: Path) -> None:
+    document = json.loads(share(merged, out=tmp_path / "shared.json").out.read_text())
     assert "image" not in document["rows"]
     assert "votes" not in document["rows"]
     assert all("root" not in source for source in document["sources"].values())
 
 
 def test_what_is_missing_changed_or_new_in_the_copy_is_reported(tmp_path: Path, merged: Path) -> None:
-    written = recipe(merged, out=tmp_path / "recipe.json").out
+    written = share(merged, out=tmp_path / "shared.json").out
     roots = copied(tmp_path)
     paths = [i["image"]["path"] for b in Manifest(tmp_path / "two.parquet").batches(["image"]) for i in b.to_pylist()]
     changed, gone = (tmp_path / "copy" / "b" / path for path in paths[:2])
@@ -65,7 +65,7 @@ def test_what_is_missing_changed_or_new_in_the_copy_is_reported(tmp_path: Path, 
     save(changed.with_name("S900_001_00000001.png"), face(77))
     done = rehydrate(written, out=tmp_path / "again.parquet", root=roots)
     found = done.datasets["ckplus"]
-    # The peak of the clip that lost its last frame is now the frame before it: a stranger to the recipe.
+    # The peak of the clip that lost its last frame is now the frame before it: a stranger to the shared file.
     assert (found.pixels, found.names, found.missing) == (len(paths) - 2, 1, 1)
     assert found.first_missing == (f"ckplus:{gone.stem}",)
     assert found.extra == 2
@@ -74,14 +74,14 @@ def test_what_is_missing_changed_or_new_in_the_copy_is_reported(tmp_path: Path, 
     assert validate(done.out, images=True) == done.rows
 
 
-def test_a_root_for_a_dataset_that_the_recipe_has_not_is_refused(tmp_path: Path, merged: Path) -> None:
-    written = recipe(merged, out=tmp_path / "recipe.json").out
+def test_a_root_for_a_dataset_that_the_shared_file_has_not_is_refused(tmp_path: Path, merged: Path) -> None:
+    written = share(merged, out=tmp_path / "shared.json").out
     with pytest.raises(BadOption, match="jaffe"):
         rehydrate(written, out=tmp_path / "again.parquet", root=["jaffe=/x"])
 
 
 @pytest.mark.parametrize("text", ["", "{}", '{"format": "other"}', "[1]"])
-def test_what_is_no_recipe_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "recipe.json").write_text(text)
-    with pytest.raises(BrokenSource, match="no recipe"):
-        rehydrate(tmp_path / "recipe.json", out=tmp_path / "again.parquet")
+def test_what_is_no_shared_file_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "shared.json").write_text(text)
+    with pytest.raises(BrokenSource, match="no shared file"):
+        rehydrate(tmp_path / "shared.json", out=tmp_path / "again.parquet")

@@ -1,7 +1,8 @@
-"""What a recipe file holds, and its reader, which believes none of it: somebody else wrote it.
+"""What a shared file holds, and its reader, which believes none of it: somebody else wrote it.
 
-A recipe says which adapters read which datasets, and with which of the adapters' own options. It may set nothing else
-of an ingest, name no file outside a dataset's folder, and is refused where any part of it has another form than here.
+A shared file says which adapters read which datasets, and with which of the adapters' own options. It may set nothing
+else of an ingest, name no file outside a dataset's folder, and is refused where any part of it has another form than
+here.
 """
 
 import json
@@ -24,7 +25,7 @@ from ferdata.sources.declaration import Option, Source
 from ferdata.sources.recognise import leads_out
 from ferdata.splitting.rules import REASONS as NO_SPLIT
 
-FORMAT = "ferdata recipe 1"
+FORMAT = "ferdata share 1"
 # Who a row is, and what was decided about it. Votes and other publishers' annotations stay with their publishers.
 ROWS = (
     "sample_id",
@@ -42,8 +43,8 @@ ROWS = (
 PARTS = ("format", "fingerprint", "vote_policy", "taxonomy", "sources", "lineage", "rows")
 # The adapters' option that names a file of the sender's: what was in it stands in the sources, as `labels`.
 LABELS = "labels"
-# What a recipe holds of ingest's own options, and nobody reads: each machine keeps its images as suits it, and the
-# policy is the recipe's own.
+# What a shared file holds of ingest's own options, and nobody reads: each machine keeps its images as suits it, and the
+# policy is the shared file's own.
 PASSED_OVER = ("images", "votes")
 DEEPEST = 256  # levels of JSON; a manifest made of another takes four
 WORDS: Mapping[str, tuple[str | None, ...]] = {
@@ -64,8 +65,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Part:
-    """One dataset of a recipe: its adapter and its options; `labels` is its label map, where it had one of its own."""
+    """One dataset of a shared file: its adapter and options; `labels` is its label map, where it had its own."""
+    """One dataset of a shared file: its adapter and its options; `labels` is its label map, where it had one of its own."""
 
     dataset: str
     adapter: str
@@ -74,8 +75,8 @@ class Part:
 
 
 @dataclass(frozen=True)
-class RecipeFile:
-    """A recipe that has the form of one; `parts` are its datasets in the order of the manifest's rows."""
+class SharedFile:
+    """A shared file that has the form of one; `parts` are its datasets in the order of the manifest's rows."""
 
     fingerprint: str
     vote_policy: str
@@ -86,22 +87,22 @@ class RecipeFile:
     rows: pa.Table
 
 
-def read(path: Path) -> RecipeFile:
-    """Read a recipe. Raises BadOption where there is no file, BrokenSource for one that is no recipe."""
+def read(path: Path) -> SharedFile:
+    """Read a shared file. Raises BadOption where there is no file, BrokenSource for one that is no shared file."""
     try:
-        return _recipe(json.loads(path.read_text(encoding="utf-8")))
+        return _shared_file(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise BadOption(f"Cannot read {path}: {error.strerror}.", "Check the path.") from None
     except (ValueError, RecursionError) as error:
         what = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise BrokenSource(
-            f"{path} is no recipe of this ferdata: {what}.",
-            "Ask who sent it for a new one, made with `ferdata recipe M -o recipe.json`. If that is refused too, "
+            f"{path} is no shared file of this ferdata: {what}.",
+            "Ask who sent it for a new one, made with `ferdata share M -o shared.json`. If that is refused too, "
             "theirs is another ferdata, or has adapters that are not installed here.",
         ) from None
 
 
-def _recipe(document: Any) -> RecipeFile:
+def _shared_file(document: Any) -> SharedFile:
     """Return a document's parts. Raises ValueError, which says where and what, as all of the below do."""
     whole = _is(document, dict, "it")
     if whole.get("format") != FORMAT:
@@ -121,7 +122,7 @@ def _recipe(document: Any) -> RecipeFile:
         read_from = ", ".join(part.dataset for part in parts) or "nothing"
         raise ValueError(f"its lineage reads {read_from}, and its sources are {', '.join(sources) or 'none'}")
     rows = _rows(_get(whole, "rows", dict, "it"), sources)
-    return RecipeFile(_get(whole, "fingerprint", str, "it"), policy, taxonomy, sources, lineage, parts, rows)
+    return SharedFile(_get(whole, "fingerprint", str, "it"), policy, taxonomy, sources, lineage, parts, rows)
 
 
 def _shown(value: Any) -> str:
@@ -148,7 +149,7 @@ def _has(table: Any, kinds: Mapping[str, type], where: str) -> None:
 
 def _only(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
     if strangers := [name for name in table if name not in known]:
-        raise ValueError(f"{where} holds {_shown(strangers[0])}, which no recipe has")
+        raise ValueError(f"{where} holds {_shown(strangers[0])}, which no shared file has")
 
 
 def _plain(document: Any) -> None:
@@ -247,7 +248,7 @@ def _value(option: Option, given: Any, where: str) -> str:
     if option.choices and value not in option.choices:
         raise ValueError(f"{where} is {_shown(value)}, none of {', '.join(option.choices)}")
     if not option.choices and not _is_label_map(option) and leads_out(value):
-        raise ValueError(f"{where} is {_shown(value)}, and a recipe names no file outside a dataset's folder")
+        raise ValueError(f"{where} is {_shown(value)}, and a shared file names no file outside a dataset's folder")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Recipe: everything of a manifest but the pixels, as a file that may be passed on where the pictures may not."""
+"""Share: everything of a manifest but the pixels, as a file that may be passed on where the pictures may not."""
 
 import json
 from collections.abc import Mapping
@@ -8,13 +8,13 @@ from typing import Any
 
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest, check_output
-from ferdata.recipe_file import FORMAT, LABELS, ROWS
 from ferdata.running.whole_file import whole_file
+from ferdata.shared_file import FORMAT, LABELS, ROWS
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """What `recipe` wrote."""
+class Shared:
+    """What `share` wrote."""
 
     out: Path
     rows: int
@@ -22,7 +22,7 @@ class Recipe:
     datasets: tuple[str, ...]
 
 
-def recipe(manifest: Path | str, *, out: Path | str, force: bool = False) -> Recipe:
+def share(manifest: Path | str, *, out: Path | str, force: bool = False) -> Shared:
     """Write ids, pixel hashes, labels, splits and decisions of a manifest, and how it was made, to `out` (JSON).
 
     Roots, paths and pixels are left out. `rehydrate` rebuilds the manifest from it on another copy of the datasets.
@@ -33,8 +33,8 @@ def recipe(manifest: Path | str, *, out: Path | str, force: bool = False) -> Rec
     sources = {name: {k: v for k, v in s.items() if k != "root"} for name, s in opened.sources.items()}
     if _aligned(opened):
         raise BadOption(
-            f"{opened.path} holds crops that align made, which a recipe cannot make again.",
-            "Pass on the recipe of the manifest before align, and align what it is rehydrated to.",
+            f"{opened.path} holds crops that align made, which a shared file cannot make again.",
+            "Pass on the shared file of the manifest before align, and align what it is rehydrated to.",
         )
     table = opened.table(*ROWS)
     document: Mapping[str, Any] = {
@@ -48,7 +48,7 @@ def recipe(manifest: Path | str, *, out: Path | str, force: bool = False) -> Rec
     }
     with whole_file(target) as temporary, temporary.open("w", encoding="utf-8") as file:
         json.dump(document, file, ensure_ascii=False, separators=(",", ":"))
-    return Recipe(target, opened.rows, opened.fingerprint, tuple(sources))
+    return Shared(target, opened.rows, opened.fingerprint, tuple(sources))
 
 
 def _without_folders(lineage: Any) -> Any:
