@@ -65,8 +65,8 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
+class Part:
     """One dataset of a shared file: its adapter and options; `labels` is its label map, where it had its own."""
-    """One dataset of a shared file: its adapter and its options; `labels` is its label map, where it had one of its own."""
 
     dataset: str
     adapter: str
