@@ -64,12 +64,12 @@ def load(name: str) -> Adapter:
         adapter = cast(Adapter, point.load())
         fits = adapter.SOURCE.name == name and callable(adapter.samples)
     except Exception as error:  # whatever another package's import may raise
-        fits, told = False, f"{type(error).__name__}: {error}"
+        fits, problem = False, f"{type(error).__name__}: {error}"
     else:
-        told = f"its SOURCE must be named {name!r}, and it needs a function samples"
+        problem = f"its SOURCE must be named {name!r}, and it needs a function samples"
     if not fits:
         raise BadOption(
-            f"The adapter {name!r} of {point.value} cannot be used: {told}.",
+            f"The adapter {name!r} of {point.value} cannot be used: {problem}.",
             f"Mend or remove the package that brings it: pip show {point.dist.name if point.dist else point.module}",
         )
     return adapter

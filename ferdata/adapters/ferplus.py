@@ -209,15 +209,17 @@ _BOX = re.compile(r"\(\s*(\d+),\s*(\d+),\s*(\d+),\s*(\d+)\s*\)", re.ASCII)
 def _read_label_csv(path: Path) -> dict[str, tuple[tuple[float, ...], tuple[int, ...]]]:
     """Return box (x, y, width, height) and votes by image name. Raises BrokenSource with file and line."""
     found: dict[str, tuple[tuple[float, ...], tuple[int, ...]]] = {}
-    known: dict[tuple[str, ...], tuple[tuple[float, ...], tuple[int, ...]]] = {}  # most rows say what another has said
+    known: dict[
+        tuple[str, ...], tuple[tuple[float, ...], tuple[int, ...]]
+    ] = {}  # most rows say what another has cells_after_name
     for line, cells in read_rows(path, columns=12):
         name = _plain(cells[0].strip(), path, line)
         if not name or name in found:
             raise broken(path, line, f"{name} for the second time" if name else "no image name")
-        said = tuple(cells[1:])
-        if said not in known:
-            known[said] = _read_box(cells[1], path, line), read_votes(cells[2:], path, line)
-        found[name] = known[said]
+        cells_after_name = tuple(cells[1:])
+        if cells_after_name not in known:
+            known[cells_after_name] = _read_box(cells[1], path, line), read_votes(cells[2:], path, line)
+        found[name] = known[cells_after_name]
     return found
 
 

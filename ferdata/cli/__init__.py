@@ -111,8 +111,8 @@ def run(arguments: list[str]) -> int:
         return error.exit_code
     except (KeyboardInterrupt, click.Abort) as interruption:
         # Click turns a KeyboardInterrupt into an Abort without its words.
-        said = str(interruption) or str(interruption.__cause__ or "") or "Nothing half-written is left."
-        click.echo(f"Interrupted. {said}", err=True)
+        state = str(interruption) or str(interruption.__cause__ or "") or "Nothing half-written is left."
+        click.echo(f"Interrupted. {state}", err=True)
         return INTERRUPTED
     except BrokenPipeError:  # `ferdata ... | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -34,7 +34,10 @@ def command(as_json: bool, **given: Any) -> None:
     The same command goes on where it was stopped.
     """  # fmt: skip
     result = ablate(say=lambda text: click.echo(text, err=as_json), **given)
-    print_json(result.report) if as_json else report(result)
+    if as_json:
+        print_json(result.report)
+    else:
+        report(result)
 
 
 def report(result: Ablation) -> None:

@@ -32,7 +32,10 @@ def command(as_json: bool, **given: object) -> None:
     ferdata augment manifests/ckplus.parquet --policy ferplus -o sheet.png --rows 12 --engine workers
     """  # fmt: skip
     made = sheet(**given)  # type: ignore[arg-type]  # click has checked them; the names are the function's own
-    print_json(made) if as_json else report(made)
+    if as_json:
+        print_json(made)
+    else:
+        report(made)
 
 
 def report(made: Sheet) -> None:

@@ -29,7 +29,10 @@ def command(runs: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     ferdata compare first.parquet second.parquet     # of evaluate --save-predictions
     """  # fmt: skip
     result = compare(runs, **given)
-    print_json(result) if as_json else report(result)
+    if as_json:
+        print_json(result)
+    else:
+        report(result)
 
 
 def report(r: dict[str, Any]) -> None:

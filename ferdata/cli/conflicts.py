@@ -42,10 +42,10 @@ def _disagreement(against: Against) -> str:
 
 
 def _cells(against: Against, printer: Callable[..., None]) -> None:
-    said = {(a, b): n for a, b, n in against.cells}
-    columns = sorted({b for _, b in said})
+    counted = {(a, b): n for a, b, n in against.cells}
+    columns = sorted({b for _, b in counted})
     printer(
         f"Pictures by label: {against.first} (rows) against {against.second} (columns)",
         (against.first, *columns),
-        [(row, *(said.get((row, column), 0) for column in columns)) for row in sorted({a for a, _ in said})],
+        [(row, *(counted.get((row, column), 0) for column in columns)) for row in sorted({a for a, _ in counted})],
     )

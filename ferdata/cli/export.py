@@ -38,7 +38,10 @@ def command(run: Path, as_json: bool, **given: Any) -> None:
     ferdata export runs/first --int8 -o first-int8.onnx
     """  # fmt: skip
     result = export(run, **given)
-    print_json(result) if as_json else report(result)
+    if as_json:
+        print_json(result)
+    else:
+        report(result)
 
 
 def report(done: Exported) -> None:

@@ -45,7 +45,10 @@ def _command(name: str) -> click.Command:
 
     def run(as_json: bool, **given: Any) -> None:
         result = ingest(name, **given)
-        print_json(result) if as_json else report(result)
+        if as_json:
+            print_json(result)
+        else:
+            report(result)
 
     function: Callable[..., Any] = json_option(run)
     for own in reversed(declared.options):
@@ -108,9 +111,9 @@ def report(result: Ingested) -> None:
             "note": result.note or None,
             "read from": result.base,
             "rows": f"{result.rows:,} ({result.labelled:,} labelled)",
-            "no label": _told(result.unlabelled, result.named) or None,
+            "no label": _with_first_rows(result.unlabelled, result.named) or None,
             "unknown": by_reason(result.unknown_labels) + ", kept without a label" if result.unknown_labels else None,
-            "rejected": _told(result.rejected, result.named) or "none",
+            "rejected": _with_first_rows(result.rejected, result.named) or "none",
             "rejects": result.rejects,
             "manifest": result.out,
             "fingerprint": result.fingerprint,
@@ -123,7 +126,7 @@ def report(result: Ingested) -> None:
     console().print(f"Next: ferdata stats {result.out}", style="dim", soft_wrap=True)
 
 
-def _told(counts: Mapping[str, int], named: Mapping[str, Sequence[str]]) -> str:
+def _with_first_rows(counts: Mapping[str, int], named: Mapping[str, Sequence[str]]) -> str:
     """Return the counts by reason, and a line with the first rows of those that can be told by name."""
     lines = [by_reason(counts)] if counts else []
     lines += [f"{reason}: {', '.join(named[reason])}{' ...' if n > len(named[reason]) else ''}"

@@ -35,7 +35,10 @@ def command(as_json: bool, datasets: tuple[str, ...], **given: Any) -> None:
     ferdata pack manifests/merged.parquet --size 224 --channels 3 --split test
     """
     result = pack(datasets=datasets or None, **given)
-    print_json(result) if as_json else report(result)
+    if as_json:
+        print_json(result)
+    else:
+        report(result)
 
 
 def report(result: Packing) -> None:

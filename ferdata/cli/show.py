@@ -26,7 +26,10 @@ def command(manifest: Path, columns: bool, as_json: bool) -> None:
     ferdata show manifests/merged.parquet
     """
     result = show(manifest)
-    print_json(result) if as_json else report(result, columns)
+    if as_json:
+        print_json(result)
+    else:
+        report(result, columns)
 
 
 def report(result: Shown, columns: bool) -> None:

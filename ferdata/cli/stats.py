@@ -45,7 +45,10 @@ def command(manifests: tuple[Path, ...], show: str, as_json: bool, **given: Any)
     ferdata stats manifests/merged.parquet --format latex > balance.tex
     """
     result = stats(*manifests, **given)
-    print_json(result) if as_json else report(result, show)
+    if as_json:
+        print_json(result)
+    else:
+        report(result, show)
 
 
 def report(result: Stats, show: str = FORMATS[0]) -> None:

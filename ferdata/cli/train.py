@@ -151,8 +151,10 @@ def command(
     )
     if as_json:
         print_json(run.report)
+    elif run.report.get("dry_run"):
+        rehearsed(run)
     else:
-        rehearsed(run) if run.report.get("dry_run") else report(run)
+        report(run)
 
 
 def crossed(as_json: bool, fold: int | None, resume: bool, **given: Any) -> None:  # noqa: ARG001  # it always goes on
@@ -162,8 +164,10 @@ def crossed(as_json: bool, fold: int | None, resume: bool, **given: Any) -> None
     done = cross_validate(say=lambda line: click.echo(line, err=as_json), **given)
     if as_json:
         print_json(done.report)
+    elif done.report.get("dry_run"):
+        rehearsed(Run(done.path, done.report))
     else:
-        rehearsed(Run(done.path, done.report)) if done.report.get("dry_run") else folds_report(done.path, done.report)
+        folds_report(done.path, done.report)
 
 
 def rehearsed(run: Run) -> None:

@@ -30,12 +30,12 @@ def latex(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], cap
         return " & ".join(escaped(_cell(c)) for c in cells) + r" \\"
 
     shape = "".join("l" if i < text else "r" for i in range(len(columns)))
-    said = escaped(f"{title}. {caption}".strip())
+    caption_text = escaped(f"{title}. {caption}".strip())
     return "\n".join(
         [
             r"\begin{table}",
             r"\centering",
-            rf"\caption{{{said}}}",
+            rf"\caption{{{caption_text}}}",
             rf"\begin{{tabular}}{{{shape}}}",
             r"\toprule",
             line(columns),

@@ -53,7 +53,10 @@ def show_command(as_json: bool, name: str) -> None:
     ferdata zoo show resnet50.a1_in1k
     """
     found = describe(name)
-    print_json(found) if as_json else report(found)
+    if as_json:
+        print_json(found)
+    else:
+        report(found)
 
 
 def report(d: Description) -> None:

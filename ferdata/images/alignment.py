@@ -76,9 +76,9 @@ def align(image: NDArray[np.integer], aim: Aim, detector: Detector, published: P
     """
     height, width = image.shape[:2]
     whole: Box = (0.0, 0.0, float(width), float(height))
-    told = _told(published, aim) if first else None
-    if told is not None:
-        transform, box = told
+    known = _from_published(published, aim) if first else None
+    if known is not None:
+        transform, box = known
         return Crop(warp(image, transform, aim.size), transform, "published", 1, None, box, published.landmarks, None)
     faces = detector(image)
     face = chosen(faces, width, height, published.box)
@@ -99,7 +99,7 @@ def to_face(face: Face, aim: Aim) -> Points:
     return to_box(face.box, aim) if five is None else to_template(five, aim)
 
 
-def _told(published: Published, aim: Aim) -> tuple[Points, Box | None] | None:
+def _from_published(published: Published, aim: Aim) -> tuple[Points, Box | None] | None:
     """Return the transform that the published annotations give, and the face's box; None where they give none."""
     points, box = published.landmarks, published.box
     five = None if points is None else five_points(points)

@@ -44,8 +44,8 @@ def find(path: Path) -> list[Path]:
             "Name a manifest: a file, or the folder of its parts.",
         )
     if len(totals) > 1:
-        told = ", ".join(f"{n:,}" for n in sorted(totals))
-        raise NotAManifest(f"{path} holds parts of several manifests (of {told} parts each).", WHOLE)
+        sizes = ", ".join(f"{n:,}" for n in sorted(totals))
+        raise NotAManifest(f"{path} holds parts of several manifests (of {sizes} parts each).", WHOLE)
     (total,) = totals
     names = [name_of(i, total) for i in range(total)]
     if missing := [name for name in names if name not in found]:

@@ -118,7 +118,10 @@ class Sink:
                 writer.path.rename(self._temporary / name_of(i, len(self._written)))
             sync_folder(self._temporary)
         try:
-            self._publish_folder(force) if self.folder else self._publish_file(force)
+            if self.folder:
+                self._publish_folder(force)
+            else:
+                self._publish_file(force)
         except FileExistsError:
             raise AlreadyExists(
                 f"{self.out} has been written by another run meanwhile.",

@@ -107,16 +107,16 @@ def canonical(word: str | None, where: str = "") -> str | None:
 
     Raises UnknownLabel.
     """
-    told = (word or "").strip().lower()
-    if not told:
+    spelled = (word or "").strip().lower()
+    if not spelled:
         return None
-    known = {said: name for name, said in WORDS.items()} | {name: name for name in DECISIONS} | dict(ALIASES)
+    known = {shown: name for name, shown in WORDS.items()} | {name: name for name in DECISIONS} | dict(ALIASES)
     known |= {"cannot tell": CANNOT_TELL, "can not tell": CANNOT_TELL, "cant tell": CANNOT_TELL, "no face": NOT_A_FACE}
-    if told in known:
-        return known[told]
+    if spelled in known:
+        return known[spelled]
     import difflib
 
-    close = difflib.get_close_matches(told, known, n=1)
+    close = difflib.get_close_matches(spelled, known, n=1)
     meant = f" Did you mean {WORDS[known[close[0]]]!r}?" if close else ""
     raise UnknownLabel(
         f"{word!r} is no decision{f' ({where})' if where else ''}.{meant}",
@@ -148,8 +148,8 @@ def read(path: Path) -> list[Decision]:
 
 def _parse(line: bytes, where: str) -> Decision:
     try:
-        said = json.loads(line)
-        decision = Decision(**{k: v for k, v in said.items() if k in Decision.__dataclass_fields__})
+        record = json.loads(line)
+        decision = Decision(**{k: v for k, v in record.items() if k in Decision.__dataclass_fields__})
         if decision.status not in STATUSES or not all(
             isinstance(v, str) for v in (decision.id, decision.pixel_hash, decision.sample_id, decision.by, decision.at)
         ):
@@ -210,8 +210,8 @@ def append(path: Path, decisions: Iterable[Decision]) -> list[Decision]:
 
 
 def _plain(decision: Decision) -> dict[str, Any]:
-    said = dict(vars(decision))
-    return {k: v for k, v in said.items() if v or k in ("old", "new")}  # no note, no face: no key
+    record = dict(vars(decision))
+    return {k: v for k, v in record.items() if v or k in ("old", "new")}  # no note, no face: no key
 
 
 def _whole(path: Path) -> int:
@@ -231,16 +231,16 @@ def by_reviewer(decisions: Iterable[Decision]) -> dict[Key, dict[str, Decision]]
     """
     unique = {d.id: d for d in decisions}.values()
     withdrawn = {d.evidence.get("withdraws") for d in unique if d.status == "withdrawn"}
-    said: dict[Key, dict[str, Decision]] = {}
+    by_picture: dict[Key, dict[str, Decision]] = {}
     for decision in sorted(unique, key=_moment):  # a stable sort: of one moment, the later line stands
-        of = said.setdefault(decision.key, {})
+        of = by_picture.setdefault(decision.key, {})
         if decision.status == "withdrawn":
             if not decision.evidence.get("withdraws"):
                 of.pop(decision.by, None)
         elif decision.id not in withdrawn:
             of.pop(decision.by, None)  # the order of the dictionary is that of the last decisions
             of[decision.by] = decision
-    return said
+    return by_picture
 
 
 def resolve(

@@ -114,7 +114,7 @@ class Measure:
         if not kept:
             return self._derived(arrow_schema(*INGESTED).empty_table())
         data, paths = zip(*stored, strict=True)
-        keys, _, *said = zip(*kept, strict=True)
+        keys, _, *annotations = zip(*kept, strict=True)
         kind = arrow_type(BY_NAME["image"])
         columns: dict[str, Any] = {
             "sample_id": [self.setting.sample_id(key) for key in keys],
@@ -123,7 +123,7 @@ class Measure:
                 [_column(data, kind[0].type), _column(paths, kind[1].type)], fields=list(kind)
             ),
             **facts,
-            **dict(zip(ADAPTER_COLUMNS, said, strict=True)),
+            **dict(zip(ADAPTER_COLUMNS, annotations, strict=True)),
             "reviewed_label": pa.nulls(len(kept), pa.string()),
         }
         columns["action_units"] = [

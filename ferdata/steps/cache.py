@@ -77,16 +77,16 @@ def _seconds(text: str) -> float:
 
 
 def _item(entry: cache.Entry) -> Item:
-    def told(name: str, kind: type) -> Any:
+    def field(name: str, kind: type) -> Any:
         value = entry.about.get(name)
         return value if isinstance(value, kind) else None
 
     return Item(
         key=entry.key,
         kind=entry.kind,
-        what=told("what", str) or "",
-        manifest=told("manifest", str),
-        size=told("size", int),
+        what=field("what", str) or "",
+        manifest=field("manifest", str),
+        size=field("size", int),
         bytes=entry.size,
         used=datetime.fromtimestamp(entry.used, UTC).isoformat(timespec="seconds"),
         in_use=entry.in_use,

@@ -34,16 +34,16 @@ LITTLE_MEMORY = 4 * GIGABYTE
 # Asked of another process: importing torch takes seconds, and a mixed pair fails at import.
 ASK_TORCH = """
 import json, torch
-told = {"torch": torch.__version__, "built_for": torch.version.cuda, "cuda": torch.cuda.is_available()}
-if told["cuda"]:
+facts = {"torch": torch.__version__, "built_for": torch.version.cuda, "cuda": torch.cuda.is_available()}
+if facts["cuda"]:
     free, total = torch.cuda.mem_get_info()
-    told |= {"device": torch.cuda.get_device_name(0), "devices": torch.cuda.device_count(), "memory": total}
+    facts |= {"device": torch.cuda.get_device_name(0), "devices": torch.cuda.device_count(), "memory": total}
 try:
     import torchvision
-    told["torchvision"] = torchvision.__version__
+    facts["torchvision"] = torchvision.__version__
 except Exception as error:
-    told["torchvision_error"] = f"{type(error).__name__}: {error}"
-print(json.dumps(told))
+    facts["torchvision_error"] = f"{type(error).__name__}: {error}"
+print(json.dumps(facts))
 """
 
 
@@ -134,31 +134,31 @@ def _ask_torch() -> dict[str, Any]:
         asked = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", ASK_TORCH], capture_output=True, text=True, timeout=180, check=False
         )
-        told: dict[str, Any] = json.loads(asked.stdout) if asked.returncode == 0 else {}
+        facts: dict[str, Any] = json.loads(asked.stdout) if asked.returncode == 0 else {}
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         return {"error": str(error)}
-    return told or {"error": (asked.stderr.strip().splitlines() or ["it was killed"])[-1]}
+    return facts or {"error": (asked.stderr.strip().splitlines() or ["it was killed"])[-1]}
 
 
-def _torch(told: dict[str, Any]) -> Iterator[Finding]:
+def _torch(facts: dict[str, Any]) -> Iterator[Finding]:
     again = "pip uninstall -y torch torchvision\npip install torch torchvision"
-    if "error" in told:
-        yield Finding("torch", "bad", f"torch cannot be imported: {told['error']}", again)
+    if "error" in facts:
+        yield Finding("torch", "bad", f"torch cannot be imported: {facts['error']}", again)
         return
-    if "torchvision_error" in told:
-        what = f"torchvision does not go with torch {told['torch']}: {told['torchvision_error']}"
+    if "torchvision_error" in facts:
+        what = f"torchvision does not go with torch {facts['torch']}: {facts['torchvision_error']}"
         yield Finding("torch", "bad", what, f"Both must come from one index:\n{again}")
     else:
-        yield Finding("torch", "ok", f"torch {told['torch']}, torchvision {told['torchvision']}")
-    if told["cuda"]:
-        memory = f"{told['memory'] / GIGABYTE:.0f} GB"
-        yield Finding("CUDA", "ok", f"{told['devices']} x {told['device']}, {memory}, CUDA {told['built_for']}")
+        yield Finding("torch", "ok", f"torch {facts['torch']}, torchvision {facts['torchvision']}")
+    if facts["cuda"]:
+        memory = f"{facts['memory'] / GIGABYTE:.0f} GB"
+        yield Finding("CUDA", "ok", f"{facts['devices']} x {facts['device']}, {memory}, CUDA {facts['built_for']}")
     elif not shutil.which("nvidia-smi"):
         yield Finding("CUDA", "absent", "no NVIDIA GPU: training runs on the CPU")
-    elif told["built_for"] is None:
-        yield Finding("CUDA", "warn", f"there is a GPU, but torch {told['torch']} is built for the CPU", again)
+    elif facts["built_for"] is None:
+        yield Finding("CUDA", "warn", f"there is a GPU, but torch {facts['torch']} is built for the CPU", again)
     else:
-        what = f"there is a GPU driver, but torch, built for CUDA {told['built_for']}, finds no device"
+        what = f"there is a GPU driver, but torch, built for CUDA {facts['built_for']}, finds no device"
         yield Finding("CUDA", "warn", what, "Compare with the CUDA version that nvidia-smi prints; update the driver.")
 
 
