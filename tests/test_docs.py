@@ -30,7 +30,7 @@ def test_the_page_of_the_architecture_names_every_room_and_no_file_that_is_gone(
     rooms = runpy.run_path(str(REPOSITORY / "docs" / "make_architecture.py"))["WORDS"]
     assert [room for room in rooms if f"| `{room.partition('.')[2]}`" not in text] == []
     files = set(re.findall(r"`((?:ferdata|zoo|docs|tests)/[\w./-]+\.(?:py|toml|md|svg))", text))
-    assert [n for n in sorted(files) if "/NAME." not in n and not (REPOSITORY / n).is_file()] == []
+    assert [n for n in sorted(files) if "NAME." not in n and not (REPOSITORY / n).is_file()] == []
     functions = re.findall(r"`((?:ferdata|zoo)/[\w/]+\.py)`: `(\w+)`", text)
     assert functions
     for file, name in functions:
