@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,16 @@ from ferdata.running.processes import AHEAD, Processes, Threads
 
 LOCAL = pytest.mark.parametrize("local", [Threads(2), Processes(2)], ids=["threads", "processes"])
 FORKS = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux only")
+
+
+Workers = Callable[[], list[psutil.Process]]
+
+
+@pytest.fixture
+def workers() -> Workers:
+    """Return what lists the processes that a test has begun: others' (a database's) stay out of it."""
+    before = {child.pid for child in psutil.Process().children()}
+    return lambda: [child for child in psutil.Process().children() if child.pid not in before]
 
 
 def later_first(n: int) -> int:
@@ -138,32 +148,32 @@ def test_an_error_of_the_work_is_raised_here(local: Engine) -> None:
 
 
 @FORKS
-def test_a_process_that_is_killed_ends_the_run_with_what_to_do() -> None:
+def test_a_process_that_is_killed_ends_the_run_with_what_to_do(workers: Workers) -> None:
     with pytest.raises(WorkersLost, match="killed") as caught:
         list(run(Processes(2), killed, range(9)))
     assert "--workers" in caught.value.hint
-    assert not psutil.Process().children()
+    assert not workers()
 
 
 @FORKS
-def test_a_process_that_is_killed_while_it_hands_its_result_over_ends_the_run_too() -> None:
+def test_a_process_that_is_killed_while_it_hands_its_result_over_ends_the_run_too(workers: Workers) -> None:
     results = run(Processes(2), large, range(20))
     assert len(next(results)) == 20_000_000
     time.sleep(0.5)  # both are in the middle of the next one
-    for child in psutil.Process().children():
+    for child in workers():
         child.kill()
     with pytest.raises(WorkersLost):
         list(results)
-    assert not psutil.Process().children()
+    assert not workers()
 
 
 @FORKS
-def test_a_caller_that_stops_while_results_are_handed_over_is_not_held_up() -> None:
+def test_a_caller_that_stops_while_results_are_handed_over_is_not_held_up(workers: Workers) -> None:
     for _ in range(10):
         results = run(Processes(2), large, range(20))
         assert len(next(results)) == 20_000_000
         results.close()
-    assert not psutil.Process().children()
+    assert not workers()
 
 
 @FORKS
@@ -176,13 +186,13 @@ def test_a_mistake_in_the_work_is_raised_with_where_it_was_made() -> None:
 
 
 @FORKS
-def test_a_caller_that_stops_does_not_wait_for_what_is_at_work(tmp_path: Path) -> None:
+def test_a_caller_that_stops_does_not_wait_for_what_is_at_work(workers: Workers, tmp_path: Path) -> None:
     results = run(Processes(2), SlowThenDone(tmp_path / "done"), range(9))
     threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
         next(results)
     results.close()
-    assert not psutil.Process().children()
+    assert not workers()
     assert not (tmp_path / "done").exists()
 
 
