@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ferdata import manifest as files
+from ferdata import manifest as manifests
 from ferdata.labels import EMOTIONS, derive, taxonomy
 from ferdata.manifest import Manifest
 from ferdata.manifest.rewrite import rewritten_sources
@@ -52,7 +52,7 @@ def planted(ferplus: Path, out: Path, share: float, seed: int) -> dict[str, bool
     for name, column in derive(table, {n: own for n in sources}, "majority", classes).items():
         table = put(table, name, column)
     metadata = {"sources": sources, "vote_policy": "majority", "taxonomy": classes.as_dict(), "lineage": []}
-    files.write(out, table.to_batches(), metadata, force=True)
+    manifests.write(out, table.to_batches(), metadata, force=True)
     flipped = np.zeros(len(given), bool)
     flipped[chosen] = True
     return dict(zip(table["sample_id"].to_pylist(), flipped.tolist(), strict=True))

@@ -29,14 +29,14 @@ import json, resource, sys, time
 from pathlib import Path
 from ferdata.manifest import Manifest
 from ferdata.duplicates import find
-from ferdata.duplicates.groups import READ, find_groups
+from ferdata.duplicates.groups import GROUP_COLUMNS, find_groups
 from ferdata.steps.ingest import ingest
 folder, thorough = Path(sys.argv[1]), sys.argv[2] == "True"
 begin = time.perf_counter()
 made = ingest("folder", root=folder, out=folder.parent / "made.parquet", workers=2, force=True)
 read = time.perf_counter()
 opened = Manifest(folder.parent / "made.parquet")
-table = opened.table(*READ)
+table = opened.table(*GROUP_COLUMNS)
 found = find_groups(table, pairs=find([opened], table, thorough=thorough), most=1)
 done = time.perf_counter()
 names = [Path(i).stem for i in table["sample_id"].to_pylist()]
@@ -153,12 +153,12 @@ def agreement(ferplus: Path, kaggle: Path, rows: Path, thorough: bool) -> None:
     from ferdata.duplicates import find
     from ferdata.duplicates.compare import EDGE, SAME, SIDE, _correlation, _flat
     from ferdata.duplicates.find import _read
-    from ferdata.duplicates.groups import READ, find_groups
+    from ferdata.duplicates.groups import GROUP_COLUMNS, find_groups
     from ferdata.duplicates.search import pairs_within
     from ferdata.manifest import Manifest
 
     opened = [Manifest(ferplus), Manifest(kaggle)]
-    table = pa.concat_tables([m.table(*READ) for m in opened])
+    table = pa.concat_tables([m.table(*GROUP_COLUMNS) for m in opened])
     with rows.open(newline="") as file:
         row_of = {r["image_name"]: int(r["row"]) for r in csv.DictReader(file)}
     names = [Path(i.split(":", 1)[1]).name for i in table["sample_id"].to_pylist()]

@@ -46,7 +46,7 @@ def ours(fo: Any, opened: Manifest) -> int:
 
 def prepared(opened: Manifest) -> list[dict[str, Any]]:
     """The same documents, for the others to bring in; making them is not on their clock."""
-    table = opened.table(*dict.fromkeys((*fields.READ, *findings.READ)))
+    table = opened.table(*dict.fromkeys((*fields.FIELD_COLUMNS, *findings.FINDING_COLUMNS)))
     words = fields.truth(table, opened.taxonomy.mapping)
     return list(fields.documents(table, media.files(opened)[0], words, findings.findings(table, {}), {}))
 
@@ -71,7 +71,7 @@ def sample(fo: Any, document: dict[str, Any]) -> Any:
 
 def add_samples(fo: Any, opened: Manifest, documents: list[dict[str, Any]]) -> int:
     made = fo.Dataset("bench-add-samples", overwrite=True)
-    fields.declare(fo, made, opened.table(*dict.fromkeys((*fields.READ, *findings.READ))), False)
+    fields.declare(fo, made, opened.table(*dict.fromkeys((*fields.FIELD_COLUMNS, *findings.FINDING_COLUMNS))), False)
     made.add_samples((sample(fo, d) for d in documents), num_samples=len(documents), expand_schema=False)
     return len(made)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ferdata.duplicates.label_conflicts import PICTURE_BY, pictures
 from ferdata.labels import EMOTIONS, VOTE_COLUMNS, Taxonomy
 
-READ = (*PICTURE_BY, "picture", "target", "votes", "label_dist", "reviewed_label")
+ANSWER_COLUMNS = (*PICTURE_BY, "picture", "target", "votes", "label_dist", "reviewed_label")
 Scores = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
@@ -30,7 +30,7 @@ class Labels:
 
 
 def read(table: pa.Table, taxonomy: Taxonomy) -> Labels:
-    """Return the labels of `table`, which has READ."""
+    """Return the labels of `table`, which has ANSWER_COLUMNS."""
     n, classes = table.num_rows, taxonomy.classes
     hard = pc.fill_null(pc.index_in(table["target"], pa.array(classes)), -1).to_numpy().astype(np.int64)
     known = table["picture"].null_count == 0

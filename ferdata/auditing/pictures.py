@@ -20,7 +20,7 @@ from ferdata.running.engine import local, run
 # isort: split
 import cv2  # after `ferdata.images`, which sets what OpenCV reads when it is imported
 
-READ = ("dataset", "width", "height", "mode", "brightness", "contrast", "sharpness")
+PICTURE_COLUMNS = ("dataset", "width", "height", "mode", "brightness", "contrast", "sharpness")
 BATCH = 256  # rows: what a worker holds
 _Row = tuple[str | None, bool, bool, float, float, float]  # as the fields of Look
 Scores = NDArray[np.float32]  # one per row; NaN where a finding says nothing of the row
@@ -47,8 +47,8 @@ class Look:
 
 
 def measured(table: pa.Table) -> dict[str, Scores]:
-    """Return the scores that ingest's own columns give; `table` has READ."""
-    width, height, bright, contrast, sharp = (_floats(table[n]) for n in ("width", "height", *READ[4:]))
+    """Return the scores that ingest's own columns give; `table` has PICTURE_COLUMNS."""
+    width, height, bright, contrast, sharp = (_floats(table[n]) for n in ("width", "height", *PICTURE_COLUMNS[4:]))
     short, long = np.minimum(width, height), np.maximum(width, height)
     detail = _detail(sharp, contrast)
     detail[long > NEAR_ENOUGH] = np.nan

@@ -11,13 +11,13 @@ from ferdata.class_balance import class_counts, drifts
 from ferdata.manifest.counts import split_column
 from ferdata.schema import SPLITS
 
-READ = ("dataset", "pixel_hash", "group", "subject", "split", "official_split", "target", "synthetic")
+WHOLE_COLUMNS = ("dataset", "pixel_hash", "group", "subject", "split", "official_split", "target", "synthetic")
 Scores = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
 def rows(table: pa.Table) -> dict[str, Scores]:
-    """Return the scores of leak and one_class_subject; `table` has READ."""
+    """Return the scores of leak and one_class_subject; `table` has WHOLE_COLUMNS."""
     side = pc.fill_null(pc.index_in(table[split_column(table)], pa.array(SPLITS)), -1).to_numpy().astype(np.int64)
     found: dict[str, Scores] = {}
     if (side >= 0).any():

@@ -13,7 +13,7 @@ from ferdata.errors import BadOption
 from ferdata.schema import SPLITS
 
 BY = ("pixels", "near", "subject", "sequence")
-READ = (
+GROUP_COLUMNS = (
     "sample_id", "dataset", "pixel_hash", "phash", "subject", "sequence", "frame", "face_box", "alignment",
     "official_split",
 )  # fmt: skip

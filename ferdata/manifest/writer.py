@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from ferdata.errors import AlreadyExists, CannotWrite
 from ferdata.manifest.parts import NAME, PART, name_of
-from ferdata.running.whole_file import is_leftover, sync_folder, temporaries, temporary_beside
+from ferdata.running.whole_file import is_leftover, put_in_place, sync_folder, temporaries, temporary_beside
 from ferdata.schema import OF_ITS_OWN
 
 ROW_GROUP_BYTES = 16 << 20  # of image bytes: what a reader holds at once
@@ -118,24 +118,19 @@ class Sink:
                 writer.path.rename(self._temporary / name_of(i, len(self._written)))
             sync_folder(self._temporary)
         try:
-            if self.folder:
-                self._publish_folder(force)
-            else:
-                self._publish_file(force)
+            put_in_place(self._temporary, self.out, replace=force)
         except FileExistsError:
             raise AlreadyExists(
                 f"{self.out} has been written by another run meanwhile.",
                 "Add --force to replace it, or choose another --out.",
             ) from None
-        sync_folder(self.out.parent)
 
     def keep_as(self, path: Path) -> None:
         """Leave the closed rows at `path`, for another run to go on from."""
         remove(path)
         if self.folder:
             sync_folder(self._temporary)
-        self._temporary.replace(path)
-        sync_folder(path.parent)
+        put_in_place(self._temporary, path)
 
     def abandon(self) -> None:
         """Close and remove what has not been given its name."""
@@ -144,32 +139,6 @@ class Sink:
                 writer.close({})
         with contextlib.suppress(OSError):
             remove(self._temporary)
-
-    def _publish_file(self, force: bool) -> None:
-        if not force:
-            try:
-                os.link(self._temporary, self.out)
-                return
-            except FileExistsError:
-                raise
-            except OSError:  # a disk without hard links
-                pass
-        self._temporary.replace(self.out)
-
-    def _publish_folder(self, force: bool) -> None:
-        if not self.out.exists() or _is_empty(self.out):
-            self._temporary.rename(self.out)
-        elif not force:
-            raise FileExistsError
-        else:
-            old = temporary_beside(self.out)
-            self.out.rename(old)
-            try:
-                self._temporary.rename(self.out)
-            except BaseException:
-                old.rename(self.out)
-                raise
-            remove(old)
 
     def _flush(self) -> None:
         if self._pending:

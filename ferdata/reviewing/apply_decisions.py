@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ferdata import manifest as files
+from ferdata import manifest as manifests
 from ferdata.duplicates.label_conflicts import box_word, face_boxes, published_boxes
 from ferdata.labels import Taxonomy, derive
 from ferdata.manifest import Manifest
@@ -18,7 +18,7 @@ from ferdata.reviewing import ledger as ledgers
 from ferdata.reviewing.ledger import Decision, Dispute, Key, Standing
 from ferdata.schema import BY_NAME, arrow_type
 
-READ = ("sample_id", "dataset", "pixel_hash", "face_box", "alignment", "native_label", "votes", "ratings",
+DECISION_COLUMNS = ("sample_id", "dataset", "pixel_hash", "face_box", "alignment", "native_label", "votes", "ratings",
         "reviewed_label", "review", "label", "target")  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def _kept(ask: Ask, answers: list[Decision]) -> Ask:
 def verdict(
     table: pa.Table, standing: Standing, maps: Mapping[str, Mapping[str, str]], policy: str, classes: Taxonomy
 ) -> Verdict:
-    """Return what `standing` decides for the rows of `table`, which has READ; rows it does not speak of stay.
+    """Return what `standing` decides for the rows of `table`, which has DECISION_COLUMNS; other rows stay.
 
     A decision is about pixels: a mirrored copy has others, and a frown mirrored is still to be looked at. Where a
     photograph holds several faces, the box must be the same too.
@@ -146,9 +146,11 @@ def write_verdict(
     """Write the manifest with the columns of a verdict to `out`; return its fingerprint. Raises CannotWrite."""
     options = {"ledger": [p.name for p in paths], "resolve": rule}
     counted = {"decisions": len({d.id for d in decisions}), "reviewed": found.rows, "without_target": found.without}
-    record = files.step_record("review", options, [opened], rows_in=opened.rows, rows_out=opened.rows, **counted)
+    record = manifests.step_record("review", options, [opened], rows_in=opened.rows, rows_out=opened.rows, **counted)
     lineage = opened.metadata["lineage"]
     if len(lineage) == 1 and lineage[0]["step"] == "review":
         record["inputs"] = lineage[0]["inputs"]  # a ledger that grows is one review, not one on top of another
     metadata = rewritten_metadata([opened], out, [record])
-    return str(files.write(out, with_columns([opened], found.columns, "writing"), metadata, force=True)["fingerprint"])
+    return str(
+        manifests.write(out, with_columns([opened], found.columns, "writing"), metadata, force=True)["fingerprint"]
+    )

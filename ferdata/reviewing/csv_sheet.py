@@ -11,8 +11,7 @@ from ferdata.errors import BadOption, BrokenSource, UnknownLabel
 from ferdata.manifest import Manifest
 from ferdata.reviewing import ledger as ledgers
 from ferdata.reviewing.fiftyone.fields import truth
-from ferdata.reviewing.fiftyone.findings import READ as FINDINGS
-from ferdata.reviewing.fiftyone.findings import findings
+from ferdata.reviewing.fiftyone.findings import FINDING_COLUMNS, findings
 from ferdata.reviewing.ledger import WORDS, Decision, canonical, identity
 from ferdata.running.whole_file import write_whole
 
@@ -43,7 +42,7 @@ def _safe(value: Any) -> Any:
 
 
 def _lines(opened: Manifest, only: str) -> Iterator[dict[str, Any]]:
-    names = ("sample_id", "native_label", "label", "reviewed_label", "review", *FINDINGS)
+    names = ("sample_id", "native_label", "label", "reviewed_label", "review", *FINDING_COLUMNS)
     table = opened.table(*dict.fromkeys(names))
     found = findings(table, {})
     words, faces = truth(table, opened.taxonomy.mapping), face_boxes(table).to_pylist()

@@ -21,7 +21,7 @@ import platformdirs
 
 from ferdata.errors import BadOption, CannotWrite
 from ferdata.running import locks, progress
-from ferdata.running.whole_file import sync_folder, temporaries, temporary_beside, write_whole
+from ferdata.running.whole_file import put_in_place, remove_at_once, temporaries, temporary_beside, write_whole
 
 VARIABLE, LIMIT_VARIABLE = "FERDATA_CACHE", "FERDATA_CACHE_LIMIT"
 LIMIT = 20 * 10**9  # bytes; a million grey faces at 112 px are 13 GB
@@ -168,15 +168,7 @@ def publish(part: Path, kind: str, key: str, about: Mapping[str, Any]) -> Held |
             json.dump({"ferdata": "cache", "kind": kind, "key": key, "bytes": size, **about}, file, ensure_ascii=False)
             file.flush()
             os.fsync(file.fileno())
-        for _ in range(3):
-            try:
-                part.rename(path)
-                break
-            except OSError:
-                if not path.exists():
-                    raise
-                _out(path)
-        sync_folder(path.parent)
+        put_in_place(part, path)
     return find(kind, key)
 
 
@@ -219,7 +211,7 @@ def take_out(entry: Entry) -> bool:
     if not (entry.path / ABOUT).exists():
         return True
     with locks.alone(entry.path / ABOUT) as free:
-        return free and _out(entry.path)
+        return free and remove_at_once(entry.path)
 
 
 def sweep() -> None:
@@ -266,17 +258,6 @@ def _about(path: Path) -> dict[str, Any] | None:
         return None
     ours = isinstance(about, dict) and about.get("ferdata") == "cache" and isinstance(about.get("bytes"), int)
     return about if ours else None
-
-
-def _out(path: Path) -> bool:
-    """Remove an entry's folder, which disappears at once; what maps its files keeps them."""
-    gone = temporary_beside(path)
-    try:
-        path.rename(gone)
-    except OSError:
-        return False
-    shutil.rmtree(gone, ignore_errors=True)
-    return True
 
 
 def _in_use(file: Path) -> bool:

@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,19 +35,75 @@ def whole_file(path: Path, hint: str = HINT) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        temporary.replace(path)
+        put_in_place(temporary, path)
     except OSError as error:
         raise CannotWrite(f"Cannot write {path}: {error.strerror or error}.", hint) from None
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-    sync_folder(path.parent)
 
 
 def write_whole(path: Path, data: bytes | memoryview | str, hint: str = HINT) -> None:
     """Write `data` (a text as UTF-8, its line ends as they are) to `path`, whole or not at all. Raises CannotWrite."""
     with whole_file(path, hint) as temporary:
         temporary.write_bytes(data.encode() if isinstance(data, str) else data)
+
+
+def put_in_place(temporary: Path, path: Path, replace: bool = True) -> None:
+    """Give a finished file or folder, which is on the disk already, the name `path`, and have the disk keep the name.
+
+    What `path` was is replaced, or a FileExistsError raised without `replace`; an empty folder always makes way. At no
+    moment has `path` half of the old and half of the new.
+    """
+    if temporary.is_dir():
+        _put_folder(temporary, path, replace)
+    elif replace or not _link(temporary, path):
+        temporary.replace(path)
+    sync_folder(path.parent)
+
+
+def remove_at_once(folder: Path) -> bool:
+    """Remove a folder so that it disappears at once, and return whether it did; who maps its files keeps them."""
+    gone = temporary_beside(folder)
+    try:
+        folder.rename(gone)
+    except OSError:
+        return False
+    shutil.rmtree(gone, ignore_errors=True)
+    return True
+
+
+def _put_folder(temporary: Path, path: Path, replace: bool) -> None:
+    try:
+        temporary.rename(path)
+        return
+    except OSError:  # something is there, which only an empty folder would not stop
+        if not path.exists():
+            raise
+    if not replace:
+        raise FileExistsError
+    old = temporary_beside(path)
+    path.rename(old)
+    try:
+        temporary.rename(path)
+    except BaseException:
+        old.rename(path)
+        raise
+    if old.is_dir():
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        old.unlink()
+
+
+def _link(temporary: Path, path: Path) -> bool:
+    """Give the file `path` as a second name, which never replaces one; False on a disk without hard links."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        return False
+    return True
 
 
 def sync_folder(folder: Path) -> None:

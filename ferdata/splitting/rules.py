@@ -22,7 +22,7 @@ from ferdata.splitting.stratify import Allotment
 TRAIN, VAL, TEST, NONE = 0, 1, 2, -1
 RATIOS = (0.8, 0.1, 0.1)
 MOST_FOLDS = 1 << 14
-READ = ("sample_id", "dataset", "official_split", "subject", "synthetic", "target")
+SPLIT_COLUMNS = ("sample_id", "dataset", "official_split", "subject", "synthetic", "target")
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
@@ -124,7 +124,7 @@ def fold_count(spec: str | None) -> int | None:
 
 
 def assign_splits(table: pa.Table, group: Ints, picture: Ints, rules: Rules, classes: Sequence[str] = ()) -> Placed:
-    """Give every row a side and, if asked, a fold; `table` has READ, `classes` are those that a cap may name.
+    """Give every row a side and, if asked, a fold; `table` has SPLIT_COLUMNS, `classes` are those that a cap may name.
 
     Under `official`: a group that reaches into test gives up its val and train rows (`group_in_test`), one that
     reaches into val its train rows; datasets without a split get 0.8, 0.1, 0.1; of datasets with a train but no val,

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ferdata import images
-from ferdata import manifest as files
+from ferdata import manifest as manifests
 from ferdata.errors import BadOption, InvalidManifest
 from ferdata.images import alignment, detectors
 from ferdata.images.alignment import NO_FACE, SEVERAL, TEMPLATES, Aim, Crop, Published
@@ -79,7 +79,7 @@ def align(
     aim = _aim(size, margin, template)
     if detector not in FIRST:
         raise BadOption(f"--detector cannot be {detector!r}.", f"Choose one of {', '.join(FIRST)}.")
-    files.check_output(target, force, [opened.path])
+    manifests.check_output(target, force, [opened.path])
     runner = choose(engine, workers, address)
     _not_yet(opened)
     name, net = _detector(detector, model)
@@ -97,7 +97,7 @@ def align(
     metadata = rewritten_metadata([opened], target, []) | {"sources": embedded}
     tally = _Tally()
     batches = tally.through(_aligned(opened, cut, runner, partial), options, opened, metadata)
-    written = files.write(target, batches, metadata, force, partial)
+    written = manifests.write(target, batches, metadata, force, partial)
     fallback = options["fallback"]
     return Aligned(target, tally.rows, size, fallback, dict(tally.found), dict(tally.issues), written["fingerprint"])
 
@@ -245,7 +245,7 @@ class _Tally:
             self._count(batch.column("alignment").to_pylist(), batch.column("issues").to_pylist())
             yield batch
         counted = {"found": dict(self.found), "issues": dict(self.issues)}
-        record = files.step_record("align", options, [opened], rows_in=opened.rows, rows_out=self.rows, **counted)
+        record = manifests.step_record("align", options, [opened], rows_in=opened.rows, rows_out=self.rows, **counted)
         metadata["lineage"].append(record)
 
     def _count(self, records: Sequence[Mapping[str, Any]], issues: Sequence[Sequence[str] | None]) -> None:

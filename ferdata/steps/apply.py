@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ferdata import manifest as files
+from ferdata import manifest as manifests
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.reviewing import ledger as ledgers
-from ferdata.reviewing.apply_decisions import READ, Ask, resolved, verdict, write_verdict
+from ferdata.reviewing.apply_decisions import DECISION_COLUMNS, Ask, resolved, verdict, write_verdict
 from ferdata.reviewing.ledger import Agreement, Dispute
 
 
@@ -56,7 +56,7 @@ def apply(
     opened = Manifest(Path(manifest))
     target = Path(out) if out is not None else None
     if target is not None:
-        files.check_output(target, force, [opened.path])
+        manifests.check_output(target, force, [opened.path])
     paths = [Path(p) for p in ledger] or [ledgers.beside(opened.path)]
     missing = [p for p in paths if not p.is_file()]
     if missing:
@@ -69,7 +69,7 @@ def apply(
     with ledgers.locked(opened.path):  # two applies of one manifest, one after the other
         opened = Manifest(opened.path)
         found = verdict(
-            opened.table(*READ), standing, opened.maps, opened.metadata["vote_policy"], opened.taxonomy
+            opened.table(*DECISION_COLUMNS), standing, opened.maps, opened.metadata["vote_policy"], opened.taxonomy
         )  # fmt: skip
         written = not found.same or target is not None
         fingerprint = opened.fingerprint

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from ferdata import manifest as files
+from ferdata import manifest as manifests
 from ferdata.auditing import answers, page, pictures, predicted, suspects, whole
 from ferdata.auditing.catalogue import CATALOGUE, OF_PARTS, Finding, check_names, thresholds
 from ferdata.errors import BadOption
@@ -19,7 +19,9 @@ from ferdata.images.alignment import NO_FACE, SEVERAL
 from ferdata.manifest import Manifest
 from ferdata.manifest.rewrite import rewritten_metadata, with_columns
 
-READ = tuple(dict.fromkeys(("sample_id", *pictures.READ, *answers.READ, *whole.READ, "issues")))
+AUDIT_COLUMNS = tuple(
+    dict.fromkeys(("sample_id", *pictures.PICTURE_COLUMNS, *answers.ANSWER_COLUMNS, *whole.WHOLE_COLUMNS, "issues"))
+)
 DETECT = ("none", *faces.DETECTORS)
 Scores = NDArray[np.float32]
 
@@ -90,7 +92,7 @@ def audit(
         fail_on=fail_on, force=force,
     )  # fmt: skip
     opened, target, paper, limits = asked.opened, asked.out, asked.report, asked.limits
-    table = opened.table(*READ)
+    table = opened.table(*AUDIT_COLUMNS)
     labels = answers.read(table, opened.taxonomy)
     doubts = _doubts(opened, table, labels, predictions)
     looked = pictures.look(opened, None if detect == "none" else detect, asked.net, workers) if pixels else None
@@ -158,7 +160,7 @@ def _outputs(
         raise BadOption(f"The report cannot be {paper.name}.", "Name an HTML file: --report audit.html")
     for path in (target, paper):
         if path is not None:
-            files.check_output(path, force, [opened.path])
+            manifests.check_output(path, force, [opened.path])
     return target, paper
 
 
@@ -265,6 +267,6 @@ def _write(
 ) -> str:
     """Write the manifest with the new columns; return its fingerprint."""
     rows = {"rows_in": opened.rows, "rows_out": opened.rows}
-    record = files.step_record("audit", options, [opened], **rows, found=found)
+    record = manifests.step_record("audit", options, [opened], **rows, found=found)
     metadata = rewritten_metadata([opened], target, [record])
-    return str(files.write(target, with_columns([opened], new, "write"), metadata, force)["fingerprint"])
+    return str(manifests.write(target, with_columns([opened], new, "write"), metadata, force)["fingerprint"])

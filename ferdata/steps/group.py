@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from ferdata import manifest as manifests
 from ferdata.duplicates import Trial, find, trial
-from ferdata.duplicates.groups import BY, MOST, READ, across_sides, checked_reasons, find_groups
+from ferdata.duplicates.groups import BY, GROUP_COLUMNS, MOST, across_sides, checked_reasons, find_groups
 from ferdata.duplicates.label_conflicts import pictures
 from ferdata.manifest import Manifest
 from ferdata.manifest.rewrite import rewritten_metadata, with_columns
@@ -58,7 +58,7 @@ def group(
     if target:
         manifests.check_output(target, force, [opened.path])
     reasons = checked_reasons(by)
-    table = opened.table(*READ, "split")
+    table = opened.table(*GROUP_COLUMNS, "split")
     pairs = find([opened], table, thorough=thorough) if "near" in reasons else None
     found = find_groups(table, by=reasons, pairs=pairs, most=most)
     sides = across_sides(table["split"], found.group)

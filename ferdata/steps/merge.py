@@ -16,13 +16,12 @@ from ferdata.duplicates.label_conflicts import Conflicts
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.manifest.rewrite import rewritten_metadata, with_columns
-from ferdata.splitting.rules import READ as PLACED_BY
-from ferdata.splitting.rules import Rules, assign_splits
+from ferdata.splitting.rules import SPLIT_COLUMNS, Rules, assign_splits
 from ferdata.steps.split import Decided, Part, check, columns, counted, decide, options
 
-READ = tuple(
+MERGE_COLUMNS = tuple(
     sorted(
-        {*labels.DERIVED_FROM, *PLACED_BY, "pixel_hash", "phash", "sequence", "frame", "face_box", "alignment"}
+        {*labels.DERIVED_FROM, *SPLIT_COLUMNS, "pixel_hash", "phash", "sequence", "frame", "face_box", "alignment"}
         - {"target"}
     )
 )
@@ -94,7 +93,7 @@ def merge(
     check(rules, target, kept, force, opened)
     classes = labels.taxonomy(taxonomy)
     _no_dataset_twice(opened)
-    table = pa.concat_tables([m.table(*READ) for m in opened])
+    table = pa.concat_tables([m.table(*MERGE_COLUMNS) for m in opened])
     _no_id_twice(table["sample_id"])
     policy = votes or _agreed_policy(opened)
     fresh = labels.derive(table, {name: known for m in opened for name, known in m.maps.items()}, policy, classes)

@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ferdata import manifest as files
+from ferdata import manifest as manifests
 from ferdata.duplicates.label_conflicts import PICTURE_BY, pictures
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.manifest.rewrite import rewritten_metadata, with_columns
 from ferdata.schema import SPLITS
 from ferdata.splitting import id_list as lists
-from ferdata.splitting.rules import READ, Placed, Rules, Side, assign_splits, folds, sides
+from ferdata.splitting.rules import SPLIT_COLUMNS, Placed, Rules, Side, assign_splits, folds, sides
 
 Ints = NDArray[np.int64]
 
@@ -100,7 +100,7 @@ def split(
         split, _text(folds), conflicts, tuple(cap), max_synthetic, synthetic_anywhere, _path(frozen), seed
     )  # fmt: skip
     check(rules, target, _path(freeze), force, [opened])
-    table = opened.table(*{*READ, *PICTURE_BY, "group", "picture"})
+    table = opened.table(*{*SPLIT_COLUMNS, *PICTURE_BY, "group", "picture"})
     if table["group"].null_count:
         raise BadOption(
             f"{opened.path} has no groups.", f"Make them first: ferdata merge {opened.path} -o merged.parquet"
@@ -111,9 +111,9 @@ def split(
     classes = opened.taxonomy.classes
     placed = assign_splits(table, group, picture, rules, classes)
     decided = decide(table, placed, rules, classes, _path(freeze))
-    record = files.step_record("split", options(rules), [opened], **counted(opened.rows, decided))
+    record = manifests.step_record("split", options(rules), [opened], **counted(opened.rows, decided))
     metadata = rewritten_metadata([opened], target, [record])
-    written = files.write(target, with_columns([opened], columns(placed), "split"), metadata, force)
+    written = manifests.write(target, with_columns([opened], columns(placed), "split"), metadata, force)
     return Parted(target, opened.rows, int(group.max(initial=-1)) + 1, decided, written["fingerprint"])
 
 
@@ -128,7 +128,7 @@ def _path(path: Path | str | None) -> Path | None:
 def check(rules: Rules, out: Path, freeze: Path | None, force: bool, inputs: Sequence[Manifest]) -> None:
     """Raise now what can be checked before the work: BadOption, AlreadyExists, CannotWrite."""
     rules.check()
-    files.check_output(out, force, [m.path for m in inputs])
+    manifests.check_output(out, force, [m.path for m in inputs])
     if freeze:
         if freeze.resolve() == out.resolve() or freeze.resolve() in {m.path.resolve() for m in inputs}:
             raise BadOption(f"--freeze names a manifest, {freeze}.", "Name a file of its own: --freeze ids.csv")

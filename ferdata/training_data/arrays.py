@@ -29,7 +29,7 @@ import cv2  # after `ferdata.images`, which sets what OpenCV reads when it is im
 
 KIND, PIXELS = "pack", "pixels.npy"
 FORMAT = 1
-READ = ("sample_id", "dataset", "image", "pixel_hash", "alignment")
+ARRAY_COLUMNS = ("sample_id", "dataset", "image", "pixel_hash", "alignment")
 CROP = "centre"  # the largest square in the middle
 INTERPOLATION = "area-linear"  # area when it shrinks, bilinear when it grows
 Where = NDArray[np.intp]
@@ -234,7 +234,7 @@ class Decode:
         ImagesMissing, BrokenSource.
         """
         first, which = piece
-        batch = opened_here(self.manifest, self.fingerprint).file.slice(first, int(which[-1]) + 1, READ)
+        batch = opened_here(self.manifest, self.fingerprint).file.slice(first, int(which[-1]) + 1, ARRAY_COLUMNS)
         rows = (batch if len(which) == batch.num_rows else batch.take(pa.array(which))).to_pylist()
         pixels = np.empty((len(rows), *self.shape), np.uint8)
         changed = np.zeros(len(rows), bool)

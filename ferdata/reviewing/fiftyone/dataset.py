@@ -69,7 +69,7 @@ def push(
     if dataset is not None and _current(dataset, state):
         _note(dataset, opened, reviewer, state)
         return dataset, _unchanged(dataset, opened)
-    table = findings.with_pictures(opened.table(*dict.fromkeys((*fields.READ, *findings.READ))))
+    table = findings.with_pictures(opened.table(*dict.fromkeys((*fields.FIELD_COLUMNS, *findings.FINDING_COLUMNS))))
     files, held = media.files(opened)
     if dataset is None:
         dataset = fo.Dataset(name, persistent=True)

@@ -38,7 +38,18 @@ VOTED: Mapping[str, str] = {
     "votes": "votes", **{f"votes.{name}": "int" for name in VOTE_COLUMNS}, "vote_share": "float",
     "vote_entropy": "float",
 }  # fmt: skip
-READ = (*PLAIN, "votes", "reviewed_label", "review", "pixel_hash", "width", "height", "mode", "face_box", "alignment")
+FIELD_COLUMNS = (
+    *PLAIN,
+    "votes",
+    "reviewed_label",
+    "review",
+    "pixel_hash",
+    "width",
+    "height",
+    "mode",
+    "face_box",
+    "alignment",
+)
 MIME = {".png": "image/png", ".gif": "image/gif", ".bmp": "image/bmp", ".webp": "image/webp"}
 
 
@@ -97,7 +108,7 @@ def documents(
 ) -> Iterator[dict[str, Any]]:
     """Yield the fields of each row whose file is there, as FiftyOne's database holds them, without ids and dates.
 
-    `files`, `words`, `findings` and `why` go with the rows of `table`, which has READ.
+    `files`, `words`, `findings` and `why` go with the rows of `table`, which has FIELD_COLUMNS.
     """
     from bson import ObjectId
 

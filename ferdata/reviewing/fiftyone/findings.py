@@ -30,8 +30,19 @@ DOUBTFUL = 0.5  # label_quality below it is suspect, where audit named no row so
 TORN_SHARE = 0.5  # of the votes: no majority
 CONFIDENT = 0.5  # a prediction that contradicts with more
 DARK, LIGHT, FLAT = 0.06, 0.94, 0.03  # brightness and contrast of what can hardly be a face, 0..1
-READ = (*PICTURE_BY, "target", "split", "official_split", "group", "picture", "issues", "label_quality", "votes",
-        "brightness", "contrast")  # fmt: skip
+FINDING_COLUMNS = (
+    *PICTURE_BY,
+    "target",
+    "split",
+    "official_split",
+    "group",
+    "picture",
+    "issues",
+    "label_quality",
+    "votes",
+    "brightness",
+    "contrast",
+)
 
 
 def with_pictures(table: pa.Table) -> pa.Table:
@@ -43,7 +54,7 @@ def with_pictures(table: pa.Table) -> pa.Table:
 
 
 def findings(table: pa.Table, predicted: Mapping[str, Any]) -> list[list[str]]:
-    """Return the findings of each row of `table`, which has READ and `sample_id`.
+    """Return the findings of each row of `table`, which has FINDING_COLUMNS and `sample_id`.
 
     `predicted` maps sample ids to (class, confidence). Issues that audit or align
     wrote count; copies, conflicts and leaks are looked for here, since a merged manifest tells them without an audit.

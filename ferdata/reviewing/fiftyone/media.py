@@ -16,7 +16,7 @@ KIND = "media"
 SHOWN = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp")  # what browsers show
 # The first bytes of what browsers show; anything else is stored as PNG.
 HEADS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM")
-READ = ("sample_id", "dataset", "pixel_hash", "alignment", "image")
+MEDIA_COLUMNS = ("sample_id", "dataset", "pixel_hash", "alignment", "image")
 BATCH = 2048
 
 
@@ -57,7 +57,7 @@ def _must_show(datasets: Mapping[str, None], there: set[str], roots: Mapping[str
 
 
 def _rows(opened: Manifest) -> Iterator[dict[str, Any]]:
-    for batch in opened.batches(READ, rows=BATCH):
+    for batch in opened.batches(MEDIA_COLUMNS, rows=BATCH):
         yield from batch.to_pylist()
 
 

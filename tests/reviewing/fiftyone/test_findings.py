@@ -6,10 +6,10 @@ import pytest
 from ferdata.auditing.catalogue import CATALOGUE
 from ferdata.reviewing.fiftyone.findings import (
     CONFLICT,
+    FINDING_COLUMNS,
     LEAK,
     LOW_QUALITY,
     OF_ISSUE,
-    READ,
     SUSPECT,
     TORN,
     VOTES,
@@ -20,7 +20,7 @@ from tests.conftest import make_rows
 
 def found(issue: str) -> list[str]:
     batch = make_rows([{"native_label": "fear", "issues": [issue]}, {"native_label": "fear"}])
-    table = pa.Table.from_batches([batch]).select(dict.fromkeys((*READ, "sample_id")))
+    table = pa.Table.from_batches([batch]).select(dict.fromkeys((*FINDING_COLUMNS, "sample_id")))
     first, second = findings(table, {})
     assert second == []
     return first
