@@ -8,9 +8,10 @@ import torch
 from torchvision import models
 
 from ferdata.errors import BadOption
+from zoo.models.architectures import from_torchvision
 from zoo.models.build import backbone, build
 
-NAMES = ["alexnet", "googlenet", "squeezenet1_0", "squeezenet1_1"]
+NAMES = sorted({name.partition(".")[0] for name in from_torchvision.default_cfgs})
 
 
 def original(name: str) -> torch.nn.Module:
