@@ -85,18 +85,14 @@ def checked_reasons(by: Sequence[str]) -> tuple[str, ...]:
 
 def _links(table: pa.Table, by: tuple[str, ...], pairs: Pairs | None) -> dict[str, Pairs]:
     """Return, by reason, the pairs of rows that belong together, int64 (n, 2): each row with the first of its key."""
-    dataset, subject = table["dataset"], table["subject"]
     links = {}
     for word in by:
         if word == "near":
             links[word] = np.zeros((0, 2), np.int64) if pairs is None else pairs
         elif word == "pixels":
             links[word] = _to_first(table["pixel_hash"])
-        elif word == "subject":  # null where the subject is
-            links[word] = _to_first(pc.binary_join_element_wise(dataset, subject, "\n"))
-        else:
-            clip = pc.binary_join_element_wise(dataset, pc.fill_null(subject, ""), table["sequence"], "\n")
-            links[word] = _to_first(clip)
+        else:  # a person or a clip, whoever is in it; null where none is named
+            links[word] = _to_first(pc.binary_join_element_wise(table["dataset"], table[word], "\n"))
     return links
 
 

@@ -199,15 +199,15 @@ def parse(rule: str, datasets: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     return word, named
 
 
-def losers(table: pa.Table, picture: Ints, rule: str) -> Mask:
-    """Return the rows whose label loses; `table` has `dataset`, `target` and `official_split`.
+def losers(table: pa.Table, picture: Ints, rule: str, in_test: Mask) -> Mask:
+    """Return the rows whose label loses; `table` has `dataset` and `target`, `in_test` says which rows stand in a test.
 
     `drop`: every row of a picture under several labels. `majority`: rows that do not carry the picture's most frequent
     label, each dataset having one vote, shared among its rows, so that a publisher's own copies do not outvote
     another's; `first:a,b`: rows that contradict the first of these datasets that labels the picture. A draw, or a
-    first dataset that contradicts itself, is settled by nobody: all rows lose. No picture of an official test
-    leaves it: a row there loses only where a row that wins stands in that test too, since a test without its
-    doubtful faces is easier than the published one. Labels are not changed. Raises BadOption.
+    first dataset that contradicts itself, is settled by nobody: all rows lose. No picture leaves a published test: a
+    row there loses only where a row that wins stands in that test too, since a test without its doubtful faces is
+    easier than the published one. Labels are not changed. Raises BadOption.
     """
     word, named = parse(rule, table["dataset"].unique().to_pylist())
     lost = np.zeros(table.num_rows, np.bool_)
@@ -226,7 +226,6 @@ def losers(table: pa.Table, picture: Ints, rule: str) -> Mask:
     code = pc.fill_null(pc.index_in(table["target"], classes), -1).to_numpy()
     lost = contested[picture] & (code >= 0) & (code != winner[picture])
     won = contested[picture] & (code >= 0) & ~lost
-    in_test = pc.fill_null(pc.equal(table["official_split"], "test"), False).to_numpy()
     replaced = np.zeros(len(winner), np.bool_)
     replaced[picture[won & in_test]] = True
     return np.asarray(lost & ~(in_test & ~replaced[picture]))

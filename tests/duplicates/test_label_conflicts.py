@@ -19,7 +19,9 @@ def table(*rows: tuple) -> tuple[pa.Table, np.ndarray]:
 
 
 def lost(rule: str, *rows: tuple) -> list[bool]:
-    return losers(*table(*rows), rule).tolist()
+    whole, picture = table(*rows)
+    in_test = np.array([row[3:] == ("test",) for row in rows], np.bool_)
+    return losers(whole, picture, rule, in_test).tolist()
 
 
 def test_equal_pixels_and_near_pairs_are_one_picture_by_chains() -> None:

@@ -44,6 +44,11 @@ def test_a_clip_without_a_subject_is_a_group() -> None:
     assert found.group.tolist() == [0, 0, 1]
 
 
+def test_a_clip_is_one_group_whoever_is_in_it_but_only_within_a_dataset() -> None:
+    rows = [("a", "1", "left", "v1", None), ("a", "2", "right", "v1", None), ("b", "3", "left", "v1", None)]
+    assert find_groups(table(*rows)).group.tolist() == [0, 0, 1]
+
+
 def test_a_chain_of_reasons_is_one_group() -> None:
     found = find_groups(
         table(
@@ -150,7 +155,7 @@ def test_groups_are_the_connected_components_that_a_graph_library_finds(given_ro
     for i, a in enumerate(given_rows):
         for j, b in enumerate(given_rows[:i]):
             person = a[0] == b[0] and a[2] is not None and a[2] == b[2]
-            clip = a[0] == b[0] and a[2] == b[2] and a[3] is not None and a[3] == b[3]
+            clip = a[0] == b[0] and a[3] is not None and a[3] == b[3]
             if a[1] == b[1] or person or clip:
                 graph.add_edge(i, j)
     found = find_groups(table(*given_rows)).group.tolist()
