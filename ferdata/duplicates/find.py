@@ -9,13 +9,16 @@ from typing import Any
 import cv2
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata import images
-from ferdata.duplicates.compare import Pairs, Small, confirm, grey
+from ferdata.duplicates.compare import AT_ONCE, Pairs, Small, confirm, grey
 from ferdata.duplicates.components import connected
+from ferdata.duplicates.label_conflicts import box_word
 from ferdata.duplicates.search import Hashes, pairs_within
 from ferdata.errors import BrokenSource
+from ferdata.images.scenes import SCENE_COLUMNS, are_scenes, face_of
 from ferdata.manifest import Manifest
 from ferdata.running import progress
 
@@ -39,13 +42,17 @@ def find(manifests: Sequence[Manifest], table: pa.Table, *, thorough: bool = Fal
     """Return the row pairs of `table` that show one picture in different pixels, int64 (n, 2), i < j, sorted.
 
     `table` has `phash`, uint64, and `pixel_hash`; its rows are those of `manifests`, one after the other. With
-    `dataset` and `subject` in it, pictures that a publisher gives to two people have to be more alike. Rows with
-    equal pixels are looked at once, by the first of them; the pairs connect what belongs together, they do not list
-    every pair of a group. Only candidates are decoded; `thorough` decodes and turns every picture. Raises
-    ImagesMissing, and BrokenSource for an image that was readable at ingest and is not now.
+    `dataset` and `subject` in it, pictures that a publisher gives to two people have to be more alike. With
+    SCENE_COLUMNS in it, scenes are compared by what is inside their face boxes, since a room is no face: each of them
+    is decoded for it. Rows with equal pixels (and, in scenes, boxes) are looked at once, by the first of them; the
+    pairs connect what belongs together, they do not list every pair of a group. Only candidates are decoded;
+    `thorough` decodes and turns every picture. Raises ImagesMissing, and BrokenSource for an image that was readable
+    at ingest and is not now.
     """
-    rows = _first_rows(table["pixel_hash"])
+    scene = are_scenes(table) if set(SCENE_COLUMNS) <= set(table.column_names) else np.zeros(table.num_rows, bool)
+    rows = _first_rows(_compared(table, scene))
     hashes = table["phash"].combine_chunks().take(pa.array(rows)).to_numpy().astype(np.uint64)
+    hashes[scene[rows]] = _face_hashes(manifests, rows[scene[rows]])
     people = _people(table)[rows]
     pairs = rows[connect(hashes, lambda chosen: _read(manifests, rows[chosen], thorough), people, thorough=thorough)]
     return np.unique(np.sort(pairs, axis=1), axis=0)
@@ -123,6 +130,25 @@ def _first_rows(column: pa.ChunkedArray) -> Pairs:
     return np.flatnonzero(np.diff(highest, prepend=-1) > 0).astype(np.int64)
 
 
+def _compared(table: pa.Table, scene: NDArray[np.bool_]) -> pa.ChunkedArray:
+    """Return the name of what is compared of each row: its pixels, of a scene those inside its box."""
+    if not scene.any():
+        return table["pixel_hash"]
+    mine = table.filter(pa.array(scene))
+    boxes = pa.array([box_word(box) for box in mine["face_box"].to_pylist()])
+    faces = pc.binary_join_element_wise(mine["pixel_hash"].combine_chunks(), boxes, " ")
+    return pa.chunked_array([pc.replace_with_mask(table["pixel_hash"].combine_chunks(), pa.array(scene), faces)])
+
+
+def _face_hashes(manifests: Sequence[Manifest], rows: NDArray[np.int64]) -> Hashes:
+    """Return the perceptual hashes of the faces in scenes; the manifests' own are those of the whole pictures."""
+    hashes = np.empty(len(rows), np.uint64)
+    for at in range(0, len(rows), AT_ONCE):
+        small, _ = _read(manifests, rows[at : at + AT_ONCE], thorough=False)
+        hashes[at : at + AT_ONCE] = images.perceptual_hashes(small.grey.astype(np.uint8))
+    return hashes
+
+
 def _read(manifests: Sequence[Manifest], rows: NDArray[np.int64], thorough: bool) -> tuple[Small, NDArray[np.uint64]]:
     """Decode the pictures in `rows`, rising, once each: small copies, and hashes (rows, VARIANTS) if `thorough`."""
     small = Small.empty(len(rows))
@@ -152,9 +178,9 @@ def _read(manifests: Sequence[Manifest], rows: NDArray[np.int64], thorough: bool
 
 
 def read_grey(m: Manifest, row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> NDArray[np.uint8]:
-    """Return the picture of `row`, uint8 (H, W) grey. Raises ImagesMissing or BrokenSource."""
+    """Return the picture of `row`, of a scene its face, uint8 (H, W) grey. Raises ImagesMissing or BrokenSource."""
     try:
-        return grey(images.decode(m.read_image(row, roots)))
+        return grey(face_of(images.decode(m.read_image(row, roots)), row))
     except images.UnreadableImage as error:
         raise BrokenSource(
             f"{row['sample_id']} cannot be read any more: {error}.", "Ingest its dataset again."
@@ -170,7 +196,7 @@ def _batches(manifests: Sequence[Manifest], rows: NDArray[np.int64]) -> Iterator
             here = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + n)] - start
             start += n
             if len(here):
-                group = m.file.read_row_group(g, columns=["sample_id", "dataset", "image"])
+                group = m.file.read_row_group(g, columns=["sample_id", "dataset", "image", "face_box", "alignment"])
                 for at in range(0, len(here), 128):
                     yield m, group.take(pa.array(here[at : at + 128])).to_pylist(), roots
 

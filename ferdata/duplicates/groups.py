@@ -9,13 +9,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata.duplicates.components import connected
+from ferdata.duplicates.find import find
+from ferdata.duplicates.label_conflicts import pictures, told_apart
 from ferdata.errors import BadOption
+from ferdata.manifest import Manifest
 from ferdata.schema import SPLITS
 
 BY = ("pixels", "near", "subject", "sequence")
 GROUP_COLUMNS = (
-    "sample_id", "dataset", "pixel_hash", "phash", "subject", "sequence", "frame", "face_box", "alignment",
-    "official_split",
+    "sample_id", "dataset", "pixel_hash", "phash", "subject", "sequence", "frame", "face_box", "alignment", "width",
+    "height", "contrast", "official_split",
 )  # fmt: skip
 MOST = 0.2  # JAFFE's most photographed person has a tenth of its rows; twice that is no person any more
 FEW = 100  # rows: in smaller groups a share says nothing
@@ -41,6 +44,30 @@ class Groups:
     across: dict[str, int]
     near: int = 0
     groups_across: Mapping[str, int] | None = None
+
+
+def group_rows(
+    manifests: Sequence[Manifest],
+    table: pa.Table,
+    *,
+    by: Sequence[str] = BY,
+    thorough: bool = False,
+    most: float = MOST,
+) -> tuple[Groups, NDArray[np.int64]]:
+    """Return the groups of the rows of `manifests`, and which rows are one picture, whoever the person.
+
+    This is what `ferdata group` and `ferdata merge` both find. `table` has GROUP_COLUMNS of the manifests' rows, one
+    manifest after the other. Raises BadOption as `find_groups` does, ImagesMissing and BrokenSource.
+    """
+    reasons = checked_reasons(by)
+    pairs = _near_pairs(manifests, table, thorough) if "near" in reasons else None
+    return find_groups(table, by=reasons, pairs=pairs, most=most), pictures(table, pairs)
+
+
+def _near_pairs(manifests: Sequence[Manifest], table: pa.Table, thorough: bool) -> Pairs:
+    """Return the near pairs, but for two people of one dataset: alike, yet two folds where each person is one."""
+    pairs = find(manifests, table, thorough=thorough)
+    return np.asarray(pairs[~told_apart(table, pairs, ("subject",))])
 
 
 def find_groups(table: pa.Table, *, by: tuple[str, ...] = BY, pairs: Pairs | None = None, most: float = MOST) -> Groups:

@@ -15,6 +15,7 @@ from ferdata.duplicates.find import VARIANTS, connect, variant_hashes
 from ferdata.duplicates.plant import KINDS
 from ferdata.duplicates.search import Hashes
 from ferdata.errors import BadOption, BrokenSource
+from ferdata.images.scenes import face_of
 from ferdata.manifest import Manifest
 from ferdata.running import progress
 
@@ -131,9 +132,9 @@ def _judge(kind: str, before: Pairs, after: Pairs, copied: NDArray[np.int64]) ->
 
 
 def _pictures(manifest: Manifest, rows: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-    """Yield the pictures of `rows`, rising, uint8 (H, W) grey or (H, W, 3) RGB."""
+    """Yield the pictures of `rows`, of scenes their faces; rising, uint8 (H, W) grey or (H, W, 3) RGB."""
     roots, start = manifest.roots(), 0
-    for batch in manifest.batches(["sample_id", "dataset", "image"]):
+    for batch in manifest.batches(["sample_id", "dataset", "image", "face_box", "alignment"]):
         here = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + batch.num_rows)] - start
         start += batch.num_rows
         for row in batch.take(pa.array(here)).to_pylist() if len(here) else ():
@@ -142,7 +143,7 @@ def _pictures(manifest: Manifest, rows: NDArray[np.int64]) -> Iterator[NDArray[n
 
 def _decoded(manifest: Manifest, row: dict[str, Any], roots: Any) -> NDArray[np.integer]:
     try:
-        return images.decode(manifest.read_image(row, roots))
+        return face_of(images.decode(manifest.read_image(row, roots)), row)
     except images.UnreadableImage as error:
         raise BrokenSource(
             f"{row['sample_id']} cannot be read any more: {error}.", "Ingest its dataset again."

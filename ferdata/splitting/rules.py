@@ -128,11 +128,12 @@ def assign_splits(table: pa.Table, group: Ints, picture: Ints, rules: Rules, cla
     """Give every row a side and, if asked, a fold; `table` has SPLIT_COLUMNS, `classes` are those that a cap may name.
 
     Under `official`: a group that reaches into test gives up its val and train rows (`group_in_test`), one that
-    reaches into val its train rows; datasets without a split get 0.8, 0.1, 0.1. Rows that a dataset with a split has put
-    nowhere train (`no_official_split`): in its val or test they would make another one than was published. Of datasets
+    reaches into val its train rows; datasets without a split get 0.8, 0.1, 0.1. Rows that a dataset with a split puts
+    nowhere train (`no_official_split`): in val or test they would make another one than was published. Of datasets
     without a val, a tenth of train, of its published part where there is one, becomes val (`val_from_train`), since a
-    model has to be chosen on something that is not test. With shares, official splits are passed over. Groups are drawn at random, class by class, dataset by dataset: adding
-    a dataset does not move another's rows, but for groups that it joins.
+    model has to be chosen on something that is not test. With shares, official splits are passed over. Groups are
+    drawn at random, class by class, dataset by dataset: adding a dataset does not move another's rows, but for groups
+    that it joins.
 
     Before the draw, rows whose label loses a conflict and generated faces in val or test are taken out; after it,
     train is subsampled. A frozen list replaces the draw; groups overrule it as they overrule official splits. Raises
@@ -189,7 +190,7 @@ def _wanted(table: pa.Table, shares: tuple[float, ...] | None, lists: Frozen | N
 def _added(table: pa.Table, wanted: Ints) -> Mask:
     """Return the rows without an official split, of datasets that have one."""
     split = pc.unique(table["dataset"].filter(pa.array(wanted != NONE)))
-    return (wanted == NONE) & pc.is_in(table["dataset"], split).to_numpy()
+    return np.asarray((wanted == NONE) & pc.is_in(table["dataset"], split).to_numpy())
 
 
 def _draw(

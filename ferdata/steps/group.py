@@ -7,9 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from ferdata import manifest as manifests
-from ferdata.duplicates import Trial, find, trial
-from ferdata.duplicates.groups import BY, GROUP_COLUMNS, MOST, across_sides, checked_reasons, find_groups
-from ferdata.duplicates.label_conflicts import pictures
+from ferdata.duplicates import Trial, trial
+from ferdata.duplicates.groups import BY, GROUP_COLUMNS, MOST, across_sides, checked_reasons, group_rows
 from ferdata.manifest import Manifest
 from ferdata.manifest.rewrite import rewritten_metadata, with_columns
 
@@ -59,8 +58,7 @@ def group(
         manifests.check_output(target, force, [opened.path])
     reasons = checked_reasons(by)
     table = opened.table(*GROUP_COLUMNS, "split")
-    pairs = find([opened], table, thorough=thorough) if "near" in reasons else None
-    found = find_groups(table, by=reasons, pairs=pairs, most=most)
+    found, picture = group_rows([opened], table, by=reasons, thorough=thorough, most=most)
     sides = across_sides(table["split"], found.group)
     written = None
     if target:
@@ -68,8 +66,6 @@ def group(
         record = manifests.step_record(
             "group", options, [opened], rows_in=opened.rows, rows_out=opened.rows, groups=found.count
         )
-        # Which rows are one picture, whoever the person: their labels can contradict each other.
-        picture = pictures(table, pairs)
         new = {"group": pa.array(found.group), "picture": pa.array(picture)}
         metadata = rewritten_metadata([opened], target, [record])
         written = manifests.write(target, with_columns([opened], new, "write"), metadata, force)["fingerprint"]

@@ -61,7 +61,11 @@ def test_two_people_of_one_video_are_never_on_two_sides(tmp_path):
         for video in videos:
             (annotated / split / f"{video}.txt").write_text(f"{affwild2.HEADER}\n0\n4\n")
             for number in (1, 2):
-                save(tmp_path / "cropped_aligned" / video / f"{number:05d}.jpg", face(int(video[1]) * 100 + len(video) * 10 + number))
+                seed = int(video[1]) * 100 + len(video) * 10 + number
+                save(
+                    tmp_path / "cropped_aligned" / video / f"{number:05d}.jpg",
+                    face(seed),
+                )
     ingested = ingest("affwild2", root=tmp_path, out=tmp_path / "a.parquet").out
     merged = merge(ingested, out=tmp_path / "m.parquet", by=("pixels", "subject", "sequence"))
     rows = Manifest(merged.out).table("sequence", "group", "split", "split_reason").to_pylist()
