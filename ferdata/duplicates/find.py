@@ -18,7 +18,7 @@ from ferdata.duplicates.components import connected
 from ferdata.duplicates.label_conflicts import box_word
 from ferdata.duplicates.search import Hashes, pairs_within
 from ferdata.errors import BrokenSource
-from ferdata.images.scenes import SCENE_COLUMNS, are_scenes, face_of
+from ferdata.images.scenes import are_scenes, face_of
 from ferdata.manifest import Manifest
 from ferdata.running import progress
 
@@ -41,15 +41,14 @@ _Batch = tuple[Manifest, list[dict[str, Any]], Mapping[str, Path | None]]
 def find(manifests: Sequence[Manifest], table: pa.Table, *, thorough: bool = False) -> Pairs:
     """Return the row pairs of `table` that show one picture in different pixels, int64 (n, 2), i < j, sorted.
 
-    `table` has `phash`, uint64, and `pixel_hash`; its rows are those of `manifests`, one after the other. With
-    `dataset` and `subject` in it, pictures that a publisher gives to two people have to be more alike. With
-    SCENE_COLUMNS in it, scenes are compared by what is inside their face boxes, since a room is no face: each of them
-    is decoded for it. Rows with equal pixels (and, in scenes, boxes) are looked at once, by the first of them; the
-    pairs connect what belongs together, they do not list every pair of a group. Only candidates are decoded;
-    `thorough` decodes and turns every picture. Raises ImagesMissing, and BrokenSource for an image that was readable
-    at ingest and is not now.
+    `table` has `phash`, uint64, `pixel_hash` and SCENE_COLUMNS; its rows are those of `manifests`, one after the other.
+    With `dataset` and `subject` in it, pictures that a publisher gives to two people have to be more alike. Scenes are
+    compared by what is inside their face boxes, since a room is no face: each of them is decoded for it. Rows with
+    equal pixels (and, in scenes, boxes) are looked at once, by the first of them; the pairs connect what belongs
+    together, they do not list every pair of a group. Only candidates are decoded; `thorough` decodes and turns every
+    picture. Raises ImagesMissing, and BrokenSource for an image that was readable at ingest and is not now.
     """
-    scene = are_scenes(table) if set(SCENE_COLUMNS) <= set(table.column_names) else np.zeros(table.num_rows, bool)
+    scene = are_scenes(table)
     rows = _first_rows(_compared(table, scene))
     hashes = table["phash"].combine_chunks().take(pa.array(rows)).to_numpy().astype(np.uint64)
     hashes[scene[rows]] = _face_hashes(manifests, rows[scene[rows]])

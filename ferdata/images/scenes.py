@@ -9,8 +9,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 SCENE_COLUMNS = ("face_box", "alignment", "width", "height")
-# The share of a picture that its face covers at least, unless it is a scene. Of frames of one room with another face in
-# each, those with 12 % of face passed for one picture, those with 22 % did not.
+# The share of a picture that its face covers at least, unless it is a scene. Of 100 frames of one room with another
+# face in each, 98 passed for copies of one another where the face covered 5 % of them, 42 at 15 %, 4 at 25 %, 0 at 40 %
+# (FER2013's faces in two photographs of muxspace).
 LEAST = 0.25
 Floats = NDArray[np.float64]
 
