@@ -17,7 +17,8 @@ from ferdata.manifest.rewrite import rewritten_metadata, with_columns
 class Grouped:
     """What grouping a manifest found; `out` is None where nothing was written.
 
-    `sides` counts groups that stand on several sides of the manifest's own split: leaks.
+    `sides` counts groups that stand on several sides of the manifest's own split: leaks. `versions`, `scenes` and the
+    others are those of `ferdata.duplicates.groups.Groups`.
     """
 
     out: Path | None
@@ -30,6 +31,9 @@ class Grouped:
     images: int
     across: Mapping[str, int]
     near: int
+    versions: int
+    versions_of: str
+    scenes: int
     groups_across: Mapping[str, int]
     sides: Mapping[str, int]
     fingerprint: str | None
@@ -58,7 +62,7 @@ def group(
         manifests.check_output(target, force, [opened.path])
     reasons = checked_reasons(by)
     table = opened.table(*GROUP_COLUMNS, "split")
-    found, picture = group_rows([opened], table, by=reasons, thorough=thorough, most=most)
+    found = group_rows([opened], table, by=reasons, thorough=thorough, most=most)
     sides = across_sides(table["split"], found.group)
     written = None
     if target:
@@ -66,10 +70,10 @@ def group(
         record = manifests.step_record(
             "group", options, [opened], rows_in=opened.rows, rows_out=opened.rows, groups=found.count
         )
-        new = {"group": pa.array(found.group), "picture": pa.array(picture)}
+        new = {"group": pa.array(found.group), "picture": pa.array(found.picture)}
         metadata = rewritten_metadata([opened], target, [record])
         written = manifests.write(target, with_columns([opened], new, "write"), metadata, force)["fingerprint"]
     return Grouped(
         target, opened.rows, reasons, found.count, found.largest, found.largest_of, found.identical, found.images,
-        found.across, found.near, found.groups_across or {}, sides, written,
+        found.across, found.near, found.versions, found.versions_of, found.scenes, found.groups_across, sides, written,
     )  # fmt: skip

@@ -17,9 +17,9 @@ from ferdata.duplicates.compare import SAME, SAME_OF_TWO_PEOPLE, Small, confirm,
 from ferdata.duplicates.components import connected
 from ferdata.duplicates.find import VARIANTS, connect, variant, variant_hashes
 from ferdata.duplicates.plant import KINDS
+from ferdata.duplicates.scenes import SCENE_COLUMNS
 from ferdata.duplicates.search import pairs_within
 from ferdata.errors import BadOption, ImagesMissing
-from ferdata.images.scenes import SCENE_COLUMNS
 from ferdata.manifest import Manifest
 from tests.conftest import MakeManifest, make_rows, metadata_of, picture, real_data
 
@@ -175,7 +175,7 @@ def write(path: Path, pictures: Mapping[str, np.ndarray]) -> Path:
 
 
 def table_of(*opened: Manifest) -> pa.Table:
-    return pa.concat_tables([m.table("sample_id", "dataset", "pixel_hash", "phash", *SCENE_COLUMNS) for m in opened])
+    return pa.concat_tables([m.table("sample_id", "phash", *SCENE_COLUMNS) for m in opened])
 
 
 def test_rows_of_two_manifests_are_joined_and_equal_pixels_are_looked_at_once(tmp_path: Path) -> None:

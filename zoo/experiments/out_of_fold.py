@@ -101,7 +101,7 @@ def assign(manifest: Manifest, folds: int, seed: int = 0) -> NDArray[np.int64]:
     table = manifest.table(*GROUP_COLUMNS, "target", "group")
     # `group` holds what merge or group found; where it is not filled, what can be found by looking.
     known = not table["group"].null_count
-    numbers = table["group"].to_numpy() if known else group_rows([manifest], table, most=1)[0].group
+    numbers = table["group"].to_numpy() if known else group_rows([manifest], table, most=1).group
     _, group = np.unique(numbers, return_inverse=True)
     draw = Allotment(table, group, seed, FOLDS)
     side = np.full(draw.count, NONE)
