@@ -9,7 +9,8 @@ from ferdata import labels
 from ferdata.cli import conflicts, sides
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json
-from ferdata.duplicates.groups import BY, MANY
+from ferdata.duplicates.groups import BY
+from ferdata.duplicates.label_conflicts import MANY
 from ferdata.steps.group import Grouped
 from ferdata.steps.merge import Merged, merge
 
@@ -98,7 +99,8 @@ def about_pictures(result: Merged | Grouped) -> dict[str, str]:
         said["scenes"] = f"{result.scenes:,} rows; their near copies are those of the face, inside its box"
     if result.versions > MANY:
         said["many versions"] = (
-            f"{result.versions:,} different pictures pass for one ({result.versions_of}).\n"
+            f"{result.versions:,} different pictures look like copies of one ({result.versions_of}): they stay on one "
+            "side, and their labels are not compared.\n"
             "If they are scenes of one place with other faces in them, align first: ferdata align M -o aligned.parquet"
         )
     return said

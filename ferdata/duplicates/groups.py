@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ferdata.duplicates.components import connected
 from ferdata.duplicates.find import find
-from ferdata.duplicates.label_conflicts import pictures, told_apart
+from ferdata.duplicates.label_conflicts import most_versions, pictures, told_apart
 from ferdata.duplicates.scenes import are_scenes
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
@@ -24,7 +24,6 @@ GROUP_COLUMNS = (
 MOST = 0.2  # JAFFE's most photographed person has a tenth of its rows; twice that is no person any more
 FEW = 100  # rows: in smaller groups a share says nothing
 SHOWN = 12  # links of a chain
-MANY = 30  # versions of one picture; the one that FER+ has most of comes in 21
 BLANK = 0.03  # contrast, below which `audit` calls a picture blank too
 Pairs = NDArray[np.int64]
 
@@ -35,8 +34,8 @@ class Groups:
 
     `identical` counts the sets of two or more rows with the same pixels, `images` the rows in them, `across` those
     that stand in several official splits, by the splits' names (`train-test`); `groups_across` counts groups so,
-    whatever joins them. `near` is how many pairs of near duplicates were taken in; `versions` in how many different
-    pixels the picture with most of them comes, `versions_of` its first row. `scenes` counts the rows that show
+    whatever joins them. `near` is how many pairs of near duplicates were taken in; `versions` how many different
+    pictures they make one at most, `versions_of` the first row of those. `scenes` counts the rows that show
     more than a face (`ferdata.duplicates.scenes`).
     """
 
@@ -95,11 +94,10 @@ def find_groups(table: pa.Table, *, by: tuple[str, ...] = BY, pairs: Pairs | Non
     if sizes[biggest] > max(most * n, FEW):
         raise _swallowed(table, links, np.flatnonzero(numbered == biggest), most)
     identical, images, across = _identical(table)
-    picture = pictures(table, pairs)
-    versions, first = _most_versions(table, picture)
+    versions, first = most_versions(table, pairs)
     return Groups(
         group=numbered,
-        picture=picture,
+        picture=pictures(table, pairs),
         count=int(numbered.max(initial=-1)) + 1,
         largest=int(sizes.max()) if n else 0,
         largest_of=str(table["sample_id"][top]) if n else "",
@@ -109,7 +107,7 @@ def find_groups(table: pa.Table, *, by: tuple[str, ...] = BY, pairs: Pairs | Non
         groups_across=across_sides(table["official_split"], numbered),
         near=len(links["near"]) if "near" in links else 0,
         versions=versions,
-        versions_of=first,
+        versions_of=str(table["sample_id"][first]) if n else "",
         scenes=int(are_scenes(table).sum()),
     )
 
@@ -228,16 +226,6 @@ def across_sides(split: pa.ChunkedArray, numbered: NDArray[np.int64]) -> dict[st
         if found:
             counted["-".join(names)] = found
     return dict(sorted(counted.items()))
-
-
-def _most_versions(table: pa.Table, picture: NDArray[np.int64]) -> tuple[int, str]:
-    """Return in how many different pixels the picture that has most of them comes, and its first row's id."""
-    if not table.num_rows:
-        return 0, ""
-    per = pa.table({"p": picture, "h": table["pixel_hash"]}).group_by("p").aggregate([("h", "count_distinct")])
-    versions = per["h_count_distinct"].to_numpy()
-    most = per["p"].to_numpy()[versions.argmax()]
-    return int(versions.max()), str(table["sample_id"][int(np.argmax(picture == most))])
 
 
 def _identical(table: pa.Table) -> tuple[int, int, dict[str, int]]:

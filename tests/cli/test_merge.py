@@ -7,7 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ferdata.duplicates.groups import MANY
+from ferdata.duplicates.label_conflicts import MANY
+from ferdata.manifest import Manifest
 from tests.conftest import MakeManifest, Ran, picture
 from tests.fakes import expw, save
 
@@ -38,7 +39,9 @@ def test_all_inputs_are_to_be_cut_alike(ferdata: Callable[..., Ran], make_manife
     assert json.loads(ferdata("merge", faces, "-o", "n.parquet", "--json").out)["to_align"] == []
 
 
-def test_many_pictures_that_pass_for_one_are_said_with_the_way_out(ferdata: Callable[..., Ran], tmp_path: Path) -> None:
+def test_many_pictures_of_one_room_lose_no_label_and_are_said_with_the_way_out(
+    ferdata: Callable[..., Ran], tmp_path: Path
+) -> None:
     """A fixed camera, another face in each picture, and nobody says where."""
     rng = np.random.default_rng(0)
     room = cv2.resize(picture(99), (320, 240), interpolation=cv2.INTER_CUBIC).astype(float)
@@ -47,6 +50,8 @@ def test_many_pictures_that_pass_for_one_are_said_with_the_way_out(ferdata: Call
         scene[70:130, 120:180] = cv2.resize(picture(seed), (60, 60))
         save(tmp_path / "data" / ("happy", "sad")[seed % 2] / f"{seed}.png", np.clip(scene, 0, 255).astype(np.uint8))
     assert ferdata("ingest", "folder", "--root", "data", "-o", "j.parquet").code == 0
-    for ran in (ferdata("merge", "j.parquet", "-o", "m.parquet"), ferdata("group", "j.parquet")):
-        assert "different pictures pass for one (folder:" in ran.out, ran
+    merged = ferdata("merge", "j.parquet", "-o", "m.parquet", "--conflicts", "drop")
+    assert "conflict" not in str(Manifest(tmp_path / "m.parquet").table("split_reason"))
+    for ran in (merged, ferdata("group", "j.parquet")):
+        assert f"{MANY + 8} different pictures look like copies of one (folder:" in ran.out, ran
         assert "align first: ferdata align M -o aligned.parquet" in ran.out

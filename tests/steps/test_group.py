@@ -125,7 +125,7 @@ def test_blank_is_what_audit_calls_so() -> None:
     assert {f.name: f.threshold for f in CATALOGUE}["blank"] == BLANK
 
 
-def test_the_picture_of_most_versions_is_counted() -> None:
+def test_how_many_versions_a_picture_has_at_most_is_counted() -> None:
     rows = table(*[("a", h, None, None, None) for h in "xyzxw"])
     found = find_groups(rows, pairs=np.array([[1, 2], [2, 3]]))
     assert (found.versions, found.versions_of) == (3, "a:0")  # x, y, z
