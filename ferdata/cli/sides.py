@@ -86,7 +86,7 @@ def report(decided: Decided) -> None:
 def _reasons(name: str, part: Part) -> None:
     for reason, n in {**part.left_out, **part.moved}.items():
         click.echo(f"{name}: {n:,} rows {STANDS.get(reason, 'have no split')}: {REASONS.get(reason, reason)}")
-    if part.official_test and part.test == part.official_test:
+    if part.test_is_official:
         click.echo(f"{name}: the official test is whole ({part.test:,} rows)")
 
 
