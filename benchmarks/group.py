@@ -182,7 +182,7 @@ def agreement(ferplus: Path, kaggle: Path, rows: Path, thorough: bool) -> None:
     different = int((same[cross[:, 0]] != same[cross[:, 1]]).sum())
     print(f"pairs across: {len(cross):,}; of them {different:,} ({different / len(cross):.2%}) join different rows")
     # Of all that was confirmed, the most similar one: is it the picture itself, or FER2013's other crop of it?
-    small, _ = _read(opened, np.arange(table.num_rows), False)
+    small, _ = _read(opened, np.arange(table.num_rows), np.zeros(table.num_rows, bool), False)
     hashes = table["phash"].combine_chunks().to_numpy()
     near = pairs_within(hashes[n:], 10, against=hashes[:n]) + np.array([n, 0])
     inner = slice(EDGE, SIDE - EDGE)

@@ -84,7 +84,7 @@ COLUMNS = (
     Column("action_units", "list<au>", "adapter", "FACS: name and intensity (1..5 = a..e; null where not given)"),
     Column("compound_label", "string", "adapter", "compound emotion, where published"),
     Column("subject", "string", "adapter", "who, in the publisher's terms"),
-    Column("sequence", "string", "adapter", "which clip"),
+    Column("sequence", "string", "adapter", "which clip, by a name that no other clip of the dataset has"),
     Column("frame", "int32", "adapter", "which frame of the clip, as numbered by the publisher"),
     Column("age", "string", "adapter", "where published"),
     Column("gender", "string", "adapter", "where published"),

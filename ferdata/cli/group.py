@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ferdata.cli import DONE, FINDINGS
-from ferdata.cli.merge import words
+from ferdata.cli.merge import about_pictures, words
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import console, facts, print_json, table
 from ferdata.duplicates import Trial
@@ -78,6 +78,7 @@ def report(result: Grouped) -> None:
             "identical": f"{result.identical:,} groups of identical pictures, {result.images:,} images in them",
             "  across official splits": _sides(result.across),
             "near duplicates": f"{result.near:,} pairs of rows" if "near" in result.by else None,
+            **about_pictures(result),
             "groups across official splits": _sides(result.groups_across),
             "groups across this manifest's split": _sides(result.sides) if result.sides else None,
             "manifest": result.out,

@@ -10,6 +10,8 @@ from ferdata.cli import conflicts, sides
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json
 from ferdata.duplicates.groups import BY
+from ferdata.duplicates.label_conflicts import MANY
+from ferdata.steps.group import Grouped
 from ferdata.steps.merge import Merged, merge
 
 
@@ -67,6 +69,7 @@ def report(result: Merged) -> None:
             "groups": f"{result.groups:,}; the largest has {result.largest:,} rows ({result.largest_of})",
             "identical": f"{result.identical:,} groups of identical pictures, {result.images:,} images in them",
             "near": f"{result.near:,} pairs show one picture in other pixels" if result.near else None,
+            **about_pictures(result),
             "leaks found": f"{sum(result.across.values()):,} of the identical groups across official splits ({across})"
             if across
             else "none across official splits",
@@ -76,4 +79,28 @@ def report(result: Merged) -> None:
     click.echo()
     sides.report(result.decided)
     conflicts.report(result.conflicts, cells=False)
-    console().print(f"\nNext: ferdata train --manifest {result.out}", style="dim", soft_wrap=True)
+    if result.scenes:
+        console().print(
+            f"\nNext: {result.scenes:,} rows are scenes, and a net is to see faces. Align, then merge what that wrote:",
+            style="dim",
+            soft_wrap=True,
+        )
+        for path in result.to_align:
+            aligned = path.with_name(f"{path.stem}-aligned.parquet")
+            console().print(f"  ferdata align {path} -o {aligned}", style="dim", soft_wrap=True)
+    else:
+        console().print(f"\nNext: ferdata train --manifest {result.out}", style="dim", soft_wrap=True)
+
+
+def about_pictures(result: Merged | Grouped) -> dict[str, str]:
+    """Return what near copies were looked for in, where that was not whole pictures or may better not have been."""
+    said = {}
+    if result.scenes:
+        said["scenes"] = f"{result.scenes:,} rows; their near copies are those of the face, inside its box"
+    if result.versions > MANY:
+        said["many versions"] = (
+            f"{result.versions:,} different pictures look like copies of one ({result.versions_of}): they stay on one "
+            "side, and their labels are not compared.\n"
+            "If they are scenes of one place with other faces in them, align first: ferdata align M -o aligned.parquet"
+        )
+    return said

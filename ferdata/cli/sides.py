@@ -16,6 +16,7 @@ REASONS = {
     "group_in_test": "same picture, subject or clip in test",
     "group_in_val": "same picture, subject or clip in val",
     "val_from_train": "drawn from train, as the dataset has no val",
+    "no_official_split": "without an official split, in a dataset that has one",
     "conflict": "the picture has another label elsewhere (--conflicts)",
     "synthetic": "generated, so kept out of val and test (--synthetic-anywhere)",
     "capped": "over a --cap",
@@ -23,6 +24,8 @@ REASONS = {
     "not_in_list": "not in the frozen list",
     "left_out_by_list": "without a split in the frozen list",
 }
+
+STANDS = {"val_from_train": "are in val", "no_official_split": "are in train"}  # rows that were moved, not left out
 
 
 def side_options(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -81,10 +84,9 @@ def report(decided: Decided) -> None:
 
 
 def _reasons(name: str, part: Part) -> None:
-    for reasons, verb in ((part.left_out, "have no split"), (part.moved, "are in val")):
-        for reason, n in reasons.items():
-            click.echo(f"{name}: {n:,} rows {verb}: {REASONS.get(reason, reason)}")
-    if part.official_test and part.test == part.official_test:
+    for reason, n in {**part.left_out, **part.moved}.items():
+        click.echo(f"{name}: {n:,} rows {STANDS.get(reason, 'have no split')}: {REASONS.get(reason, reason)}")
+    if part.test_is_official:
         click.echo(f"{name}: the official test is whole ({part.test:,} rows)")
 
 

@@ -9,11 +9,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata import images
-from ferdata.duplicates.compare import Pairs, Small, confirm, grey
+from ferdata.duplicates.compare import AT_ONCE, Pairs, Small, confirm, grey
 from ferdata.duplicates.components import connected
+from ferdata.duplicates.label_conflicts import box_word
+from ferdata.duplicates.scenes import are_scenes, inside
 from ferdata.duplicates.search import Hashes, pairs_within
 from ferdata.errors import BrokenSource
 from ferdata.manifest import Manifest
@@ -38,16 +41,23 @@ _Batch = tuple[Manifest, list[dict[str, Any]], Mapping[str, Path | None]]
 def find(manifests: Sequence[Manifest], table: pa.Table, *, thorough: bool = False) -> Pairs:
     """Return the row pairs of `table` that show one picture in different pixels, int64 (n, 2), i < j, sorted.
 
-    `table` has `phash`, uint64, and `pixel_hash`; its rows are those of `manifests`, one after the other. With
-    `dataset` and `subject` in it, pictures that a publisher gives to two people have to be more alike. Rows with
-    equal pixels are looked at once, by the first of them; the pairs connect what belongs together, they do not list
-    every pair of a group. Only candidates are decoded; `thorough` decodes and turns every picture. Raises
-    ImagesMissing, and BrokenSource for an image that was readable at ingest and is not now.
+    `table` has `phash`, uint64, and SCENE_COLUMNS; its rows are those of `manifests`, one after the other.
+    With `dataset` and `subject` in it, pictures that a publisher gives to two people have to be more alike. Scenes are
+    compared by what is inside their face boxes, since a room is no face: each of them is decoded for it. Rows with
+    equal pixels (and, in scenes, boxes) are looked at once, by the first of them; the pairs connect what belongs
+    together, they do not list every pair of a group. Only candidates are decoded; `thorough` decodes and turns every
+    picture. Raises ImagesMissing, and BrokenSource for an image that was readable at ingest and is not now.
     """
-    rows = _first_rows(table["pixel_hash"])
+    scene = are_scenes(table)
+    rows = _first_rows(_compared(table, scene))
     hashes = table["phash"].combine_chunks().take(pa.array(rows)).to_numpy().astype(np.uint64)
+    hashes[scene[rows]] = _face_hashes(manifests, rows[scene[rows]], scene)
     people = _people(table)[rows]
-    pairs = rows[connect(hashes, lambda chosen: _read(manifests, rows[chosen], thorough), people, thorough=thorough)]
+
+    def read(chosen: NDArray[np.int64]) -> tuple[Small, Hashes]:
+        return _read(manifests, rows[chosen], scene, thorough)
+
+    pairs = rows[connect(hashes, read, people, thorough=thorough)]
     return np.unique(np.sort(pairs, axis=1), axis=0)
 
 
@@ -123,8 +133,32 @@ def _first_rows(column: pa.ChunkedArray) -> Pairs:
     return np.flatnonzero(np.diff(highest, prepend=-1) > 0).astype(np.int64)
 
 
-def _read(manifests: Sequence[Manifest], rows: NDArray[np.int64], thorough: bool) -> tuple[Small, NDArray[np.uint64]]:
-    """Decode the pictures in `rows`, rising, once each: small copies, and hashes (rows, VARIANTS) if `thorough`."""
+def _compared(table: pa.Table, scene: NDArray[np.bool_]) -> pa.ChunkedArray:
+    """Return the name of what is compared of each row: its pixels, of a scene those inside its box."""
+    if not scene.any():
+        return table["pixel_hash"]
+    mine = table.filter(pa.array(scene))
+    boxes = pa.array([box_word(box) for box in mine["face_box"].to_pylist()])
+    faces = pc.binary_join_element_wise(mine["pixel_hash"].combine_chunks(), boxes, " ")
+    return pa.chunked_array([pc.replace_with_mask(table["pixel_hash"].combine_chunks(), pa.array(scene), faces)])
+
+
+def _face_hashes(manifests: Sequence[Manifest], rows: NDArray[np.int64], scene: NDArray[np.bool_]) -> Hashes:
+    """Return the perceptual hashes of the faces in scenes; the manifests' own are those of the whole pictures."""
+    hashes = np.empty(len(rows), np.uint64)
+    for at in range(0, len(rows), AT_ONCE):
+        small, _ = _read(manifests, rows[at : at + AT_ONCE], scene, thorough=False)
+        hashes[at : at + AT_ONCE] = images.perceptual_hashes(small.grey.astype(np.uint8))
+    return hashes
+
+
+def _read(
+    manifests: Sequence[Manifest], rows: NDArray[np.int64], scene: NDArray[np.bool_], thorough: bool
+) -> tuple[Small, NDArray[np.uint64]]:
+    """Decode the pictures in `rows`, rising, once each: small copies, and hashes (rows, VARIANTS) if `thorough`.
+
+    `scene` says of every row of the manifests whether only the inside of its face box is looked at.
+    """
     small = Small.empty(len(rows))
     hashes = np.zeros((len(rows), len(VARIANTS) if thorough else 0), np.uint64)
 
@@ -141,7 +175,7 @@ def _read(manifests: Sequence[Manifest], rows: NDArray[np.int64], thorough: bool
     with ThreadPoolExecutor(THREADS) as pool, progress.bar("look", len(rows), "images") as advance:
         at = 0
         going: deque[Future[int]] = deque()
-        for batch in _batches(manifests, rows):
+        for batch in _batches(manifests, rows, scene):
             going.append(pool.submit(take, at, batch))
             at += len(batch[1])
             while len(going) > 2 * THREADS:  # no more rows are in memory than are being worked on
@@ -152,27 +186,36 @@ def _read(manifests: Sequence[Manifest], rows: NDArray[np.int64], thorough: bool
 
 
 def read_grey(m: Manifest, row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> NDArray[np.uint8]:
-    """Return the picture of `row`, uint8 (H, W) grey. Raises ImagesMissing or BrokenSource."""
+    """Return the picture of `row`, inside `face_box` if it has one, uint8 (H, W) grey.
+
+    Raises ImagesMissing or BrokenSource.
+    """
     try:
-        return grey(images.decode(m.read_image(row, roots)))
+        image = images.decode(m.read_image(row, roots))
+        return grey(inside(image, row["face_box"]) if row["face_box"] else image)
     except images.UnreadableImage as error:
         raise BrokenSource(
             f"{row['sample_id']} cannot be read any more: {error}.", "Ingest its dataset again."
         ) from None
 
 
-def _batches(manifests: Sequence[Manifest], rows: NDArray[np.int64]) -> Iterator[_Batch]:
-    """Yield, manifest by manifest, a hundred or so of `rows` as Python values; other row groups are not read."""
+def _batches(manifests: Sequence[Manifest], rows: NDArray[np.int64], scene: NDArray[np.bool_]) -> Iterator[_Batch]:
+    """Yield, manifest by manifest, a hundred or so of `rows` as Python values; other row groups are not read.
+
+    Only those that `scene` names keep their `face_box`.
+    """
     start = 0
     for m in manifests:
         roots = m.roots()
         for g, n in enumerate(m.file.row_groups):
             here = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + n)] - start
-            start += n
             if len(here):
-                group = m.file.read_row_group(g, columns=["sample_id", "dataset", "image"])
+                group = m.file.read_row_group(g, columns=["sample_id", "dataset", "image", "face_box"]).take(here)
+                boxes = pc.if_else(pa.array(scene[here + start]), group["face_box"], None)
+                group = group.set_column(group.schema.get_field_index("face_box"), "face_box", boxes)
                 for at in range(0, len(here), 128):
-                    yield m, group.take(pa.array(here[at : at + 128])).to_pylist(), roots
+                    yield m, group.slice(at, 128).to_pylist(), roots
+            start += n
 
 
 def variant(picture: NDArray[np.uint8], degrees: float, cut: float, x: float, y: float) -> NDArray[np.uint8]:

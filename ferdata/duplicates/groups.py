@@ -9,46 +9,81 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata.duplicates.components import connected
+from ferdata.duplicates.find import find
+from ferdata.duplicates.label_conflicts import most_versions, pictures, told_apart
+from ferdata.duplicates.scenes import are_scenes
 from ferdata.errors import BadOption
+from ferdata.manifest import Manifest
 from ferdata.schema import SPLITS
 
 BY = ("pixels", "near", "subject", "sequence")
 GROUP_COLUMNS = (
-    "sample_id", "dataset", "pixel_hash", "phash", "subject", "sequence", "frame", "face_box", "alignment",
-    "official_split",
+    "sample_id", "dataset", "pixel_hash", "phash", "subject", "sequence", "frame", "face_box", "alignment", "width",
+    "height", "contrast", "official_split",
 )  # fmt: skip
 MOST = 0.2  # JAFFE's most photographed person has a tenth of its rows; twice that is no person any more
 FEW = 100  # rows: in smaller groups a share says nothing
 SHOWN = 12  # links of a chain
+BLANK = 0.03  # contrast, below which `audit` calls a picture blank too
 Pairs = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Groups:
-    """The groups of a table: `group` is int64 (rows), numbered from 0 by first appearance.
+    """The groups of a table: `group` is int64 (rows), numbered from 0 by first appearance; `picture` likewise.
 
     `identical` counts the sets of two or more rows with the same pixels, `images` the rows in them, `across` those
     that stand in several official splits, by the splits' names (`train-test`); `groups_across` counts groups so,
-    whatever joins them. `near` is how many pairs of near duplicates were taken in.
+    whatever joins them. `near` is how many pairs of near duplicates were taken in; `versions` how many different
+    pictures they make one at most, `versions_of` the first row of those. `scenes` counts the rows that show
+    more than a face (`ferdata.duplicates.scenes`).
     """
 
     group: NDArray[np.int64]
+    picture: NDArray[np.int64]
     count: int
     largest: int
     largest_of: str
     identical: int
     images: int
-    across: dict[str, int]
-    near: int = 0
-    groups_across: Mapping[str, int] | None = None
+    across: Mapping[str, int]
+    groups_across: Mapping[str, int]
+    near: int
+    versions: int
+    versions_of: str
+    scenes: int
+
+
+def group_rows(
+    manifests: Sequence[Manifest],
+    table: pa.Table,
+    *,
+    by: Sequence[str] = BY,
+    thorough: bool = False,
+    most: float = MOST,
+) -> Groups:
+    """Group the rows of `manifests`, whose GROUP_COLUMNS `table` has, one manifest after the other.
+
+    This is what `ferdata group` and `ferdata merge` both do. Raises BadOption as `find_groups` does, ImagesMissing and
+    BrokenSource.
+    """
+    reasons = checked_reasons(by)
+    pairs = _near_pairs(manifests, table, thorough) if "near" in reasons else None
+    return find_groups(table, by=reasons, pairs=pairs, most=most)
+
+
+def _near_pairs(manifests: Sequence[Manifest], table: pa.Table, thorough: bool) -> Pairs:
+    """Return the near pairs, but for two people of one dataset: alike, yet two folds where each person is one."""
+    pairs = find(manifests, table, thorough=thorough)
+    return np.asarray(pairs[~told_apart(table, pairs, ("subject",))])
 
 
 def find_groups(table: pa.Table, *, by: tuple[str, ...] = BY, pairs: Pairs | None = None, most: float = MOST) -> Groups:
     """Group rows that have the same pixels, picture, subject or clip; connected, so a chain is one group.
 
-    `table` has `sample_id`, `dataset`, `pixel_hash`, `subject`, `sequence` and `official_split`; `pairs`, int64
-    (n, 2), is what `near_pairs` found. Subjects and clips are those of one dataset. Raises BadOption for an unknown
-    reason in `by`, and if a group has more than the share `most` of the rows, with the chain that built it.
+    `table` has GROUP_COLUMNS; `pairs`, int64 (n, 2), are its near copies. Subjects and clips are those of one dataset.
+    Raises BadOption for an unknown reason in `by`, and if a group has more than the share `most` of the rows, with the
+    chain that built it.
     """
     links = _links(table, checked_reasons(by), pairs)
     n = table.num_rows
@@ -59,16 +94,21 @@ def find_groups(table: pa.Table, *, by: tuple[str, ...] = BY, pairs: Pairs | Non
     if sizes[biggest] > max(most * n, FEW):
         raise _swallowed(table, links, np.flatnonzero(numbered == biggest), most)
     identical, images, across = _identical(table)
+    versions, first = most_versions(table, pairs)
     return Groups(
         group=numbered,
+        picture=pictures(table, pairs),
         count=int(numbered.max(initial=-1)) + 1,
         largest=int(sizes.max()) if n else 0,
         largest_of=str(table["sample_id"][top]) if n else "",
         identical=identical,
         images=images,
         across=across,
-        near=len(links["near"]) if "near" in links else 0,
         groups_across=across_sides(table["official_split"], numbered),
+        near=len(links["near"]) if "near" in links else 0,
+        versions=versions,
+        versions_of=str(table["sample_id"][first]) if n else "",
+        scenes=int(are_scenes(table).sum()),
     )
 
 
@@ -85,18 +125,14 @@ def checked_reasons(by: Sequence[str]) -> tuple[str, ...]:
 
 def _links(table: pa.Table, by: tuple[str, ...], pairs: Pairs | None) -> dict[str, Pairs]:
     """Return, by reason, the pairs of rows that belong together, int64 (n, 2): each row with the first of its key."""
-    dataset, subject = table["dataset"], table["subject"]
     links = {}
     for word in by:
         if word == "near":
             links[word] = np.zeros((0, 2), np.int64) if pairs is None else pairs
         elif word == "pixels":
             links[word] = _to_first(table["pixel_hash"])
-        elif word == "subject":  # null where the subject is
-            links[word] = _to_first(pc.binary_join_element_wise(dataset, subject, "\n"))
-        else:
-            clip = pc.binary_join_element_wise(dataset, pc.fill_null(subject, ""), table["sequence"], "\n")
-            links[word] = _to_first(clip)
+        else:  # a person or a clip, whoever is in it; null where none is named
+            links[word] = _to_first(pc.binary_join_element_wise(table["dataset"], table[word], "\n"))
     return links
 
 
@@ -132,12 +168,30 @@ def _swallowed(table: pa.Table, links: Mapping[str, Pairs], members: NDArray[np.
         previous = int(before[at])
         steps.append((reason.get((at, previous)) or reason[previous, at], at))
         at = previous
-    chain = "\n".join(_chain(table, int(members[0]), [(word, int(members[row])) for word, row in reversed(steps)]))
+    path = [(word, int(members[row])) for word, row in reversed(steps)]
+    chain = "\n".join(_chain(table, int(members[0]), path))
     return BadOption(
         f"One group has {n:,} of {table.num_rows:,} rows, more than the share {most:g}. What joins its first row to "
         f"the one furthest from it:\n{chain}",
-        "If they do belong together, raise --most; else leave out what joins them, as in --by pixels,sequence.",
+        "\n".join(_ways_out(table, path)),
     )
+
+
+def _ways_out(table: pa.Table, path: Sequence[tuple[str, int]]) -> Iterator[str]:
+    """Yield what to do about a chain, the likeliest first."""
+    if any(word == "pixels" and _is_blank(table, row) for word, row in path):
+        yield (
+            "A blank picture shows nobody. Go on without: frame = ferdata.to_frame(M); "
+            f"ferdata.from_frame(frame[frame.contrast >= {BLANK}], like=M, out=...)"
+        )
+    if any(word == "near" for word, _ in path):
+        yield "If they are scenes of one place with other faces, align first: ferdata align M -o aligned.parquet"
+    yield "If they do belong together, raise --most; else leave out what joins them, as in --by pixels,sequence."
+
+
+def _is_blank(table: pa.Table, row: int) -> bool:
+    contrast = table["contrast"][row].as_py()
+    return contrast is not None and contrast < BLANK
 
 
 def _chain(table: pa.Table, first: int, steps: Sequence[tuple[str, int]]) -> Iterator[str]:
@@ -152,6 +206,8 @@ def _chain(table: pa.Table, first: int, steps: Sequence[tuple[str, int]]) -> Ite
         if word != "near" and k + 1 < len(steps) and steps[k + 1][0] == word:
             continue  # both hang on the first row with that key
         what = meaning.get(word) or f"{word} {cell(word, row)}"
+        if word == "pixels" and _is_blank(table, row):
+            what += ", a blank picture"
         yield f"  - {what} - {cell('sample_id', row)}"
     if len(steps) > SHOWN:
         yield f"  ... and {len(steps) - SHOWN:,} links more"

@@ -14,6 +14,7 @@ from ferdata.errors import BadOption
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+MANY = 30  # versions of one picture; the one that FER+ has most of comes in 21
 RULES = "keep, drop, majority, or first: and datasets in order (first:ferplus,fer2013)"
 
 
@@ -59,15 +60,33 @@ def pictures(table: pa.Table, near: Ints | None = None) -> Ints:
 
     `near`, int64 (n, 2), holds the two rows of each pair; `table` has PICTURE_BY and, for near pairs, APART_BY.
     `face_box` tells the faces of one photograph apart. What one dataset itself tells apart, by person, clip or
-    frame, is not one picture, however alike: a person's frown and sneer may be near copies to a hash. A subject or
-    clip joins groups, never pictures.
+    frame, is not one picture, however alike: a person's frown and sneer may be near copies to a hash. Nor are more
+    than MANY pictures one by near pairs: they share a place, and each has a label of its own. A subject or clip joins
+    groups, never pictures.
     """
+    code, pairs = _coded(table, near)
+    component = connected(int(code.max(initial=-1)) + 1, pairs)
+    crowded = np.bincount(component) > MANY
+    # Codes are numbered by first appearance over the rows, so what joins them is as well.
+    return np.asarray(connected(len(component), pairs[~crowded[component[pairs[:, 0]]]])[code])
+
+
+def most_versions(table: pa.Table, near: Ints | None = None) -> tuple[int, int]:
+    """Return how many different pictures near pairs join at most, and the first row of those."""
+    code, pairs = _coded(table, near)
+    if not len(code):
+        return 0, 0
+    component = connected(int(code.max()) + 1, pairs)
+    versions = np.bincount(component)
+    return int(versions.max()), int(np.argmax(component[code] == versions.argmax()))
+
+
+def _coded(table: pa.Table, near: Ints | None) -> tuple[Ints, Ints]:
+    """Return each row's pixels (or face) as a number, by first appearance, and the near pairs of those numbers."""
     code: Ints = _faces(table).combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
     if near is None or not len(near):
-        return code  # dictionaries are numbered by first appearance
-    # Codes are numbered by first appearance over the rows, so what joins them is as well.
-    joined = connected(int(code.max()) + 1, code[near[~told_apart(table, near)]])
-    return np.asarray(joined[code])
+        return code, np.zeros((0, 2), np.int64)
+    return code, code[near[~told_apart(table, near)]]
 
 
 def _faces(table: pa.Table) -> pa.ChunkedArray:
@@ -199,15 +218,15 @@ def parse(rule: str, datasets: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     return word, named
 
 
-def losers(table: pa.Table, picture: Ints, rule: str) -> Mask:
-    """Return the rows whose label loses; `table` has `dataset`, `target` and `official_split`.
+def losers(table: pa.Table, picture: Ints, rule: str, in_test: Mask) -> Mask:
+    """Return the rows whose label loses; `table` has `dataset` and `target`, `in_test` says which rows stand in a test.
 
     `drop`: every row of a picture under several labels. `majority`: rows that do not carry the picture's most frequent
     label, each dataset having one vote, shared among its rows, so that a publisher's own copies do not outvote
     another's; `first:a,b`: rows that contradict the first of these datasets that labels the picture. A draw, or a
-    first dataset that contradicts itself, is settled by nobody: all rows lose. No picture of an official test
-    leaves it: a row there loses only where a row that wins stands in that test too, since a test without its
-    doubtful faces is easier than the published one. Labels are not changed. Raises BadOption.
+    first dataset that contradicts itself, is settled by nobody: all rows lose. No picture leaves a published test: a
+    row there loses only where a row that wins stands in that test too, since a test without its doubtful faces is
+    easier than the published one. Labels are not changed. Raises BadOption.
     """
     word, named = parse(rule, table["dataset"].unique().to_pylist())
     lost = np.zeros(table.num_rows, np.bool_)
@@ -226,7 +245,6 @@ def losers(table: pa.Table, picture: Ints, rule: str) -> Mask:
     code = pc.fill_null(pc.index_in(table["target"], classes), -1).to_numpy()
     lost = contested[picture] & (code >= 0) & (code != winner[picture])
     won = contested[picture] & (code >= 0) & ~lost
-    in_test = pc.fill_null(pc.equal(table["official_split"], "test"), False).to_numpy()
     replaced = np.zeros(len(winner), np.bool_)
     replaced[picture[won & in_test]] = True
     return np.asarray(lost & ~(in_test & ~replaced[picture]))

@@ -13,6 +13,7 @@ from ferdata.duplicates.compare import Pairs, Small, grey
 from ferdata.duplicates.components import connected
 from ferdata.duplicates.find import VARIANTS, connect, variant_hashes
 from ferdata.duplicates.plant import KINDS
+from ferdata.duplicates.scenes import SCENE_COLUMNS, are_scenes, inside
 from ferdata.duplicates.search import Hashes
 from ferdata.errors import BadOption, BrokenSource
 from ferdata.manifest import Manifest
@@ -92,7 +93,7 @@ def trial(
     What counts as wrong: a row beside a copy that was not beside the copied picture before. Raises BadOption if
     the manifest has fewer than two pictures, ImagesMissing and BrokenSource.
     """
-    table = manifest.table("pixel_hash", "phash")
+    table = manifest.table("pixel_hash")
     codes = table["pixel_hash"].combine_chunks().dictionary_encode().indices.to_numpy()
     distinct = np.unique(codes, return_index=True)[1]
     if len(distinct) < 2:
@@ -131,13 +132,15 @@ def _judge(kind: str, before: Pairs, after: Pairs, copied: NDArray[np.int64]) ->
 
 
 def _pictures(manifest: Manifest, rows: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
-    """Yield the pictures of `rows`, rising, uint8 (H, W) grey or (H, W, 3) RGB."""
+    """Yield the pictures of `rows`, of scenes their faces; rising, uint8 (H, W) grey or (H, W, 3) RGB."""
+    scene = are_scenes(manifest.table(*SCENE_COLUMNS))
     roots, start = manifest.roots(), 0
-    for batch in manifest.batches(["sample_id", "dataset", "image"]):
+    for batch in manifest.batches(["sample_id", "dataset", "image", "face_box"]):
         here = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + batch.num_rows)] - start
+        for at, row in zip(here + start, batch.take(pa.array(here)).to_pylist() if len(here) else (), strict=True):
+            image = images.as_uint8(_decoded(manifest, row, roots))
+            yield inside(image, row["face_box"]) if scene[at] else image
         start += batch.num_rows
-        for row in batch.take(pa.array(here)).to_pylist() if len(here) else ():
-            yield images.as_uint8(_decoded(manifest, row, roots))
 
 
 def _decoded(manifest: Manifest, row: dict[str, Any], roots: Any) -> NDArray[np.integer]:

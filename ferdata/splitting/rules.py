@@ -28,11 +28,12 @@ Mask = NDArray[np.bool_]
 
 # Why a row has no split, or not its own: the words of `split_reason`, by code.
 REASONS = (
-    None, "group_in_test", "group_in_val", "val_from_train", "conflict", "synthetic", "capped", "synthetic_capped",
-    "not_in_list", "left_out_by_list",
+    None, "group_in_test", "group_in_val", "val_from_train", "no_official_split", "conflict", "synthetic", "capped",
+    "synthetic_capped", "not_in_list", "left_out_by_list",
 )  # fmt: skip
-MOVED = REASONS.index("val_from_train")
-TAKEN_OUT = REASONS.index("conflict")  # from here on a row takes no part, in folds either
+CODE = {reason: code for code, reason in enumerate(REASONS) if reason}
+MOVED = (CODE["val_from_train"], CODE["no_official_split"])  # rows that have a split, though not their publisher's
+TAKEN_OUT = CODE["conflict"]  # from here on a row takes no part, in folds either
 
 
 @dataclass(frozen=True)
@@ -127,10 +128,12 @@ def assign_splits(table: pa.Table, group: Ints, picture: Ints, rules: Rules, cla
     """Give every row a side and, if asked, a fold; `table` has SPLIT_COLUMNS, `classes` are those that a cap may name.
 
     Under `official`: a group that reaches into test gives up its val and train rows (`group_in_test`), one that
-    reaches into val its train rows; datasets without a split get 0.8, 0.1, 0.1; of datasets with a train but no val,
-    a tenth of train becomes val (`val_from_train`), since a model has to be chosen on something that is not test.
-    With shares, official splits are passed over. Groups are drawn at random, class by class, dataset by dataset: adding
-    a dataset does not move another's rows, but for groups that it joins.
+    reaches into val its train rows; datasets without a split get 0.8, 0.1, 0.1. Rows that a dataset with a split puts
+    nowhere train (`no_official_split`): in val or test they would make another one than was published. Of datasets
+    without a val, a tenth of train, of its published part where there is one, becomes val (`val_from_train`), since a
+    model has to be chosen on something that is not test. With shares, official splits are passed over. Groups are
+    drawn at random, class by class, dataset by dataset: adding a dataset does not move another's rows, but for groups
+    that it joins.
 
     Before the draw, rows whose label loses a conflict and generated faces in val or test are taken out; after it,
     train is subsampled. A frozen list replaces the draw; groups overrule it as they overrule official splits. Raises
@@ -144,21 +147,24 @@ def assign_splits(table: pa.Table, group: Ints, picture: Ints, rules: Rules, cla
     lists = id_list.read(rules.frozen, table["sample_id"]) if rules.frozen else None
     made = pc.fill_null(table["synthetic"], False).to_numpy() & (not rules.synthetic_anywhere) & (lists is None)
     wanted = _wanted(table, shares, lists, why)
-    why[label_conflicts.losers(table, picture, rules.conflicts)] = REASONS.index("conflict")
-    why[made & (wanted > TRAIN) & (why == 0)] = REASONS.index("synthetic")
+    added = _added(table, wanted) if lists is None and shares is None else np.zeros(n, np.bool_)
+    wanted[added] = TRAIN
+    why[label_conflicts.losers(table, picture, rules.conflicts, (wanted == TEST) & ~made)] = CODE["conflict"]
+    why[made & (wanted > TRAIN) & (why == 0)] = CODE["synthetic"]
     wanted[why > 0] = NONE
     draw = Allotment(table, group, rules.seed)
     side = np.full(draw.count, NONE)
     np.maximum.at(side, group, wanted)
     undecided = (side[group] == NONE) & ~made
     if lists is None:
-        _draw(draw, side, wanted, why, made, shares)
+        _draw(draw, side, wanted, why, made, shares, added)
     final = side[group]
     excluded = (wanted != final) & (why == 0) & ~undecided
-    why[excluded & (final == TEST)] = REASONS.index("group_in_test")
-    why[excluded & (final == VAL)] = REASONS.index("group_in_val")
+    why[excluded & (final == TEST)] = CODE["group_in_test"]
+    why[excluded & (final == VAL)] = CODE["group_in_val"]
     _subsample(table, group, rules, caps, final == TRAIN, why)
-    gone = (why > 0) & (why != MOVED)
+    why[added & (final == TRAIN) & (why == 0)] = CODE["no_official_split"]
+    gone = (why > 0) & ~np.isin(why, MOVED)
     fold = lists.fold if lists else _folds(table, group, why < TAKEN_OUT, made, rules)
     if lists:
         fold = _untorn(fold, group)
@@ -172,8 +178,8 @@ def _present(table: pa.Table) -> list[str]:
 def _wanted(table: pa.Table, shares: tuple[float, ...] | None, lists: Frozen | None, why: NDArray[np.int8]) -> Ints:
     """Return each row's own split, as published or as listed; rows that a list leaves out get their reason."""
     if lists:
-        why[~lists.listed] = REASONS.index("not_in_list")
-        why[lists.listed & (lists.side == NONE)] = REASONS.index("left_out_by_list")
+        why[~lists.listed] = CODE["not_in_list"]
+        why[lists.listed & (lists.side == NONE)] = CODE["left_out_by_list"]
         return lists.side.copy()
     if shares:
         return np.full(table.num_rows, NONE)
@@ -181,8 +187,20 @@ def _wanted(table: pa.Table, shares: tuple[float, ...] | None, lists: Frozen | N
     return np.array(official.to_numpy(), np.int64)
 
 
+def _added(table: pa.Table, wanted: Ints) -> Mask:
+    """Return the rows without an official split, of datasets that have one."""
+    split = pc.unique(table["dataset"].filter(pa.array(wanted != NONE)))
+    return np.asarray((wanted == NONE) & pc.is_in(table["dataset"], split).to_numpy())
+
+
 def _draw(
-    draw: Allotment, side: Ints, wanted: Ints, why: NDArray[np.int8], made: Mask, shares: tuple[float, ...] | None
+    draw: Allotment,
+    side: Ints,
+    wanted: Ints,
+    why: NDArray[np.int8],
+    made: Mask,
+    shares: tuple[float, ...] | None,
+    added: Mask,
 ) -> None:
     """Draw the groups that have no side, dataset by dataset; what is generated goes where it does no harm."""
     free = (why == 0) & ~made
@@ -190,8 +208,10 @@ def _draw(
         draw.assign(side, free & draw.of(dataset), shares or RATIOS)
     for dataset in draw.datasets if shares is None else []:
         rows = draw.of(dataset) & free
-        if (wanted[rows] == TRAIN).any() and not (wanted[rows] == VAL).any():
-            why[_carve(draw, side, rows)] = MOVED
+        train = rows & (wanted == TRAIN)
+        if train.any() and not (wanted[rows] == VAL).any():
+            published = train & ~added
+            why[_carve(draw, side, published if published.any() else rows)] = CODE["val_from_train"]
     alone = made & (why == 0) & (side[draw.group] == NONE)
     side[draw.group[alone]] = TRAIN
 
@@ -213,9 +233,9 @@ def _subsample(
     if not caps and rules.max_synthetic is None:
         return
     key = shuffle_keys(table["sample_id"], rules.seed, SUBSAMPLE)
-    why[capped(table, group, key, train & (why == 0), caps)] = REASONS.index("capped")
+    why[capped(table, group, key, train & (why == 0), caps)] = CODE["capped"]
     extra = too_synthetic(table, group, key, train & (why == 0), rules.max_synthetic)
-    why[extra] = REASONS.index("synthetic_capped")
+    why[extra] = CODE["synthetic_capped"]
 
 
 def _folds(table: pa.Table, group: Ints, part: Mask, made: Mask, rules: Rules) -> Ints:

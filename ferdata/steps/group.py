@@ -7,9 +7,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from ferdata import manifest as manifests
-from ferdata.duplicates import Trial, find, trial
-from ferdata.duplicates.groups import BY, GROUP_COLUMNS, MOST, across_sides, checked_reasons, find_groups
-from ferdata.duplicates.label_conflicts import pictures
+from ferdata.duplicates import Trial, trial
+from ferdata.duplicates.groups import BY, GROUP_COLUMNS, MOST, across_sides, checked_reasons, group_rows
 from ferdata.manifest import Manifest
 from ferdata.manifest.rewrite import rewritten_metadata, with_columns
 
@@ -18,7 +17,8 @@ from ferdata.manifest.rewrite import rewritten_metadata, with_columns
 class Grouped:
     """What grouping a manifest found; `out` is None where nothing was written.
 
-    `sides` counts groups that stand on several sides of the manifest's own split: leaks.
+    `sides` counts groups that stand on several sides of the manifest's own split: leaks. `versions`, `scenes` and the
+    others are those of `ferdata.duplicates.groups.Groups`.
     """
 
     out: Path | None
@@ -31,6 +31,9 @@ class Grouped:
     images: int
     across: Mapping[str, int]
     near: int
+    versions: int
+    versions_of: str
+    scenes: int
     groups_across: Mapping[str, int]
     sides: Mapping[str, int]
     fingerprint: str | None
@@ -59,8 +62,7 @@ def group(
         manifests.check_output(target, force, [opened.path])
     reasons = checked_reasons(by)
     table = opened.table(*GROUP_COLUMNS, "split")
-    pairs = find([opened], table, thorough=thorough) if "near" in reasons else None
-    found = find_groups(table, by=reasons, pairs=pairs, most=most)
+    found = group_rows([opened], table, by=reasons, thorough=thorough, most=most)
     sides = across_sides(table["split"], found.group)
     written = None
     if target:
@@ -68,12 +70,10 @@ def group(
         record = manifests.step_record(
             "group", options, [opened], rows_in=opened.rows, rows_out=opened.rows, groups=found.count
         )
-        # Which rows are one picture, whoever the person: their labels can contradict each other.
-        picture = pictures(table, pairs)
-        new = {"group": pa.array(found.group), "picture": pa.array(picture)}
+        new = {"group": pa.array(found.group), "picture": pa.array(found.picture)}
         metadata = rewritten_metadata([opened], target, [record])
         written = manifests.write(target, with_columns([opened], new, "write"), metadata, force)["fingerprint"]
     return Grouped(
         target, opened.rows, reasons, found.count, found.largest, found.largest_of, found.identical, found.images,
-        found.across, found.near, found.groups_across or {}, sides, written,
+        found.across, found.near, found.versions, found.versions_of, found.scenes, found.groups_across, sides, written,
     )  # fmt: skip

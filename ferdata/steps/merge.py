@@ -4,14 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ferdata import labels, manifest
-from ferdata.duplicates import find
 from ferdata.duplicates import label_conflicts as disputes
-from ferdata.duplicates.groups import BY, MOST, Pairs, find_groups
+from ferdata.duplicates.groups import BY, GROUP_COLUMNS, MOST, group_rows
 from ferdata.duplicates.label_conflicts import Conflicts
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
@@ -19,19 +17,16 @@ from ferdata.manifest.rewrite import rewritten_metadata, with_columns
 from ferdata.splitting.rules import SPLIT_COLUMNS, Rules, assign_splits
 from ferdata.steps.split import Decided, Part, check, columns, counted, decide, options
 
-MERGE_COLUMNS = tuple(
-    sorted(
-        {*labels.DERIVED_FROM, *SPLIT_COLUMNS, "pixel_hash", "phash", "sequence", "frame", "face_box", "alignment"}
-        - {"target"}
-    )
-)
+MERGE_COLUMNS = tuple(sorted({*labels.DERIVED_FROM, *SPLIT_COLUMNS, *GROUP_COLUMNS} - {"target"}))
 
 
 @dataclass(frozen=True)
 class Merged:
     """What a merge did; `across` counts identical pictures that stood in several official splits.
 
-    `left_out` counts the rows whose emotion the taxonomy has no class for.
+    `left_out` counts the rows whose emotion the taxonomy has no class for; `to_align` are the inputs that should be
+    aligned first, since some of the rows are whole `scenes`. `versions` and others are those of
+    `ferdata.duplicates.groups.Groups`.
     """
 
     out: Path
@@ -45,6 +40,10 @@ class Merged:
     identical: int
     images: int
     near: int
+    versions: int
+    versions_of: str
+    scenes: int
+    to_align: tuple[Path, ...]
     across: Mapping[str, int]
     conflicts: Conflicts
     decided: Decided
@@ -99,11 +98,9 @@ def merge(
     fresh = labels.derive(table, {name: known for m in opened for name, known in m.maps.items()}, policy, classes)
     table = table.append_column("target", fresh["target"])
     rules.check_names(classes.classes, table["dataset"].unique().to_pylist())
-    pairs = _near(opened, table, thorough) if "near" in by else None
-    grouped = find_groups(table, by=tuple(by), pairs=pairs, most=most)
-    picture = disputes.pictures(table, pairs)
-    disputed = disputes.conflicts(table, picture)
-    placed = assign_splits(table, grouped.group, picture, rules, classes.classes)
+    grouped = group_rows(opened, table, by=by, thorough=thorough, most=most)
+    disputed = disputes.conflicts(table, grouped.picture)
+    placed = assign_splits(table, grouped.group, grouped.picture, rules, classes.classes)
     decided = decide(table, placed, rules, classes.classes, kept)
     asked = {"taxonomy": taxonomy, "votes": policy, "by": ",".join(by), "thorough": thorough, "most": most}
     record = manifest.step_record(
@@ -112,20 +109,19 @@ def merge(
     )  # fmt: skip
     anew = {"vote_policy": policy, "taxonomy": classes.as_dict()}
     metadata = rewritten_metadata(opened, target, [record]) | anew
-    new = fresh | {"group": pa.array(grouped.group), "picture": pa.array(picture)} | columns(placed)
+    new = fresh | {"group": pa.array(grouped.group), "picture": pa.array(grouped.picture)} | columns(placed)
     written = manifest.write(target, with_columns(opened, new, "merge"), metadata, force)
-    near = 0 if pairs is None else len(pairs)
     return Merged(
         target, table.num_rows, classes.name, _left_out(fresh), policy, grouped.count, grouped.largest,
-        grouped.largest_of, grouped.identical, grouped.images, near, grouped.across, disputed, decided,
-        written["fingerprint"],
+        grouped.largest_of, grouped.identical, grouped.images, grouped.near, grouped.versions,
+        grouped.versions_of, grouped.scenes, _to_align(opened) if grouped.scenes else (), grouped.across, disputed,
+        decided, written["fingerprint"],
     )  # fmt: skip
 
 
-def _near(opened: Sequence[Manifest], table: pa.Table, thorough: bool) -> Pairs:
-    """Return the near pairs, but for two people of one dataset: alike, yet two folds where each person is one."""
-    pairs = find(opened, table, thorough=thorough)
-    return np.asarray(pairs[~disputes.told_apart(table, pairs, ("subject",))])
+def _to_align(opened: Sequence[Manifest]) -> tuple[Path, ...]:
+    """Return the manifests of which no row is aligned: all are to be cut alike, or none."""
+    return tuple(m.path for m in opened if m.table("alignment")["alignment"].null_count == m.rows)
 
 
 def _left_out(fresh: Mapping[str, pa.Array]) -> dict[str, int]:

@@ -24,7 +24,10 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Part:
-    """What one dataset gave: rows, rows with a class, rows on each side, and why others stand on none."""
+    """What one dataset gave: rows, rows with a class, rows on each side, and why others stand on none.
+
+    `official_test` counts the rows of its published test; `test_is_official` says that its test here is those.
+    """
 
     rows: int
     labelled: int
@@ -32,6 +35,7 @@ class Part:
     val: int
     test: int
     official_test: int
+    test_is_official: bool
     left_out: Mapping[str, int]
     moved: Mapping[str, int]
 
@@ -184,10 +188,13 @@ def _parts(table: pa.Table, placed: Placed) -> dict[str, Part]:
         rows = whole.filter(pc.equal(whole["dataset"], name))
         on = {s: pc.sum(pc.equal(rows["split"], s)).as_py() or 0 for s in SPLITS}
         stands = rows["split"].is_valid()
+        official = rows.filter(pc.equal(rows["official_split"], "test"))
+        kept = pc.sum(pc.equal(official["split"], "test")).as_py() or 0
         parts[name] = Part(
             rows=rows.num_rows,
             labelled=rows.num_rows - rows["target"].null_count,
-            official_test=pc.sum(pc.equal(rows["official_split"], "test")).as_py() or 0,
+            official_test=len(official),
+            test_is_official=0 < len(official) == kept == on["test"],
             left_out=_tally(rows["why"].filter(pc.invert(stands))),
             moved=_tally(rows["why"].filter(stands).drop_null()),
             **on,

@@ -5,8 +5,10 @@ import random
 import pytest
 
 from ferdata.errors import BrokenSource, DatasetMissing, FerdataError, NotThisDataset
+from ferdata.manifest import Manifest
 from ferdata.schema import Frame
 from ferdata.steps.ingest import ingest
+from ferdata.steps.merge import merge
 from tests.adapters.test_contract import read
 from tests.fakes import affwild2, face, save
 
@@ -49,6 +51,28 @@ def test_two_people_of_one_video_share_its_sequence_and_nothing_else(tmp_path):
     main, left = found["video45/00001"], found["video45_left/00001"]
     assert (main.sequence, left.sequence) == ("video45", "video45")
     assert (main.subject, left.subject) == ("video45", "video45_left")
+
+
+def test_two_people_of_one_video_are_never_on_two_sides(tmp_path):
+    """Releases put the two people of one video into two sets."""
+    annotated = tmp_path / "annotations/EXPR_Classification_Challenge"
+    for split, videos in (("Train_Set", ("v1_left", "v2")), ("Validation_Set", ("v1_right", "v3"))):
+        (annotated / split).mkdir(parents=True)
+        for video in videos:
+            (annotated / split / f"{video}.txt").write_text(f"{affwild2.HEADER}\n0\n4\n")
+            for number in (1, 2):
+                seed = int(video[1]) * 100 + len(video) * 10 + number
+                save(
+                    tmp_path / "cropped_aligned" / video / f"{number:05d}.jpg",
+                    face(seed),
+                )
+    ingested = ingest("affwild2", root=tmp_path, out=tmp_path / "a.parquet").out
+    merged = merge(ingested, out=tmp_path / "m.parquet", by=("pixels", "subject", "sequence"))
+    rows = Manifest(merged.out).table("sequence", "group", "split", "split_reason").to_pylist()
+    two = [row for row in rows if row["sequence"] == "v1"]
+    assert len({row["group"] for row in two}) == 1
+    assert [(r["split"], r["split_reason"]) for r in two] == [(None, "group_in_val")] * 2 + [("val", None)] * 2
+    assert merged.groups == 3
 
 
 def test_what_is_left_out_is_told_one_by_one(tmp_path):

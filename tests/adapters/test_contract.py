@@ -18,6 +18,7 @@ from tests import fakes
 SWEEP = sorted(fakes.layouts().items())
 IDS = [f"{dataset}-{layout}" for (dataset, layout), _ in SWEEP]
 GENERIC = {name for name in adapters.names() if adapters.load(name).SOURCE.generic}
+TWO_PEOPLE_IN_A_CLIP = {"affwild2"}  # `_left` and `_right` of one video
 PICTURES = (".png", ".jpg", ".jpeg")
 
 
@@ -104,6 +105,15 @@ class TestEveryLayout:
         for sample in samples:
             if isinstance(sample.image, str):
                 assert splits.setdefault(sample.image, sample.official_split) == sample.official_split
+
+    def test_gives_each_clip_a_name_of_its_own_whoever_is_in_it(self, which, write, tmp_path):
+        write(tmp_path)
+        people = {}
+        for sample in read(which[0], tmp_path)[2]:
+            people.setdefault(sample.sequence, set()).add(sample.subject)
+        people.pop(None, None)
+        # Where a dataset numbers the clips of each person from 1, its adapter puts the person before the number.
+        assert which[0] in TWO_PEOPLE_IN_A_CLIP or all(len(names) == 1 for names in people.values())
 
     def test_names_files_within_its_folder_or_gives_pixels(self, which, write, tmp_path):
         write(tmp_path)

@@ -4,7 +4,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ferdata.duplicates.label_conflicts import APART_BY, PICTURE_BY, conflicts, losers, parse, pictures, told_apart
+from ferdata.duplicates.label_conflicts import (
+    APART_BY,
+    MANY,
+    PICTURE_BY,
+    conflicts,
+    losers,
+    most_versions,
+    parse,
+    pictures,
+    told_apart,
+)
 from ferdata.errors import BadOption
 from ferdata.schema import arrow_schema
 
@@ -19,7 +29,9 @@ def table(*rows: tuple) -> tuple[pa.Table, np.ndarray]:
 
 
 def lost(rule: str, *rows: tuple) -> list[bool]:
-    return losers(*table(*rows), rule).tolist()
+    whole, picture = table(*rows)
+    in_test = np.array([row[3:] == ("test",) for row in rows], np.bool_)
+    return losers(whole, picture, rule, in_test).tolist()
 
 
 def test_equal_pixels_and_near_pairs_are_one_picture_by_chains() -> None:
@@ -29,6 +41,18 @@ def test_equal_pixels_and_near_pairs_are_one_picture_by_chains() -> None:
     assert pictures(whole).tolist() == [0, 1, 0, 2, 3]
     assert pictures(whole, np.array([[1, 3], [3, 0]])).tolist() == [0, 0, 0, 0, 1]
     assert pictures(whole, np.zeros((0, 2), np.int64)).tolist() == [0, 1, 0, 2, 3]
+
+
+@pytest.mark.parametrize(("versions", "several"), [(MANY, 1), (MANY + 1, MANY + 1)])
+def test_more_near_copies_than_a_picture_ever_has_are_as_many_pictures(versions: int, several: int) -> None:
+    rows = [{"dataset": "a", "pixel_hash": str(h)} for h in (*range(versions), 0, "x", "y")]
+    whole = pa.Table.from_pylist(rows, schema=arrow_schema(*PICTURE_BY, *APART_BY))
+    chain = np.array([[k, k + 1] for k in range(versions - 1)] + [[versions + 1, versions + 2]])
+    found = pictures(whole, chain).tolist()
+    assert len(set(found[:versions])) == several
+    assert (found[versions], found[-2]) == (0, found[-1])  # equal pixels, and the other near pair
+    assert list(dict.fromkeys(found)) == list(range(several + 1))  # numbered by first appearance
+    assert most_versions(whole, chain) == (versions, 0)
 
 
 def test_the_faces_of_one_photograph_are_several_pictures_but_only_where_a_dataset_boxes_them() -> None:

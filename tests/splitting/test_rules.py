@@ -67,6 +67,57 @@ def test_a_dataset_with_a_val_keeps_its_train_whole() -> None:
     assert (names.count("train"), names.count("val")) == (90, 10)
 
 
+def test_rows_that_an_official_split_leaves_out_train_and_neither_choose_nor_judge() -> None:
+    rows = [("a", "train", "fear")] * 20 + [("a", "val", "fear")] * 5 + [("a", None, "fear")] * 40
+    names, why = stand(rows, list(range(65)))
+    assert names == ["train"] * 20 + ["val"] * 5 + ["train"] * 40
+    assert why == [None] * 25 + ["no_official_split"] * 40
+
+
+def test_a_val_from_train_is_of_the_published_train_alone() -> None:
+    rows = [("a", "train", "fear")] * 50 + [("a", "test", "fear")] * 10 + [("a", None, "fear")] * 50
+    names, why = stand(rows, list(range(110)))
+    assert names[50:] == ["test"] * 10 + ["train"] * 50
+    assert (names[:50].count("val"), why.count("val_from_train")) == (5, 5)
+
+
+def test_where_a_test_alone_is_marked_the_rest_is_train_and_gives_a_val() -> None:
+    rows = [("a", "test", "fear")] * 10 + [("a", None, "fear")] * 50
+    names, _ = stand(rows, list(range(60)))
+    assert names[:10] == ["test"] * 10
+    assert (names[10:].count("train"), names[10:].count("val")) == (45, 5)
+
+
+def test_rows_that_an_official_split_leaves_out_are_subsampled_and_give_way_like_train() -> None:
+    rows = [("a", "train", "fear"), ("a", "val", "fear"), *[("a", None, "fear")] * 3]
+    names, why = stand(rows, [0, 1, 1, 2, 3], cap=("fear=1",))
+    assert names.count("train") == 1
+    assert (why[2], why.count("capped")) == ("group_in_val", 2)
+
+
+def test_a_dataset_without_any_split_is_drawn_beside_one_that_has_one() -> None:
+    rows = [("a", s, "fear") for s in SPLITS] + [("b", None, "fear")] * 100
+    names, why = stand(rows, list(range(103)))
+    assert [names[3:].count(s) for s in SPLITS] == [80, 10, 10]
+    assert set(why) == {None}
+
+
+def test_an_official_test_is_spared_by_conflicts_only_where_it_stays_a_test() -> None:
+    rows = [("a", "test", "fear"), ("b", "train", "anger"), *[("a", "train", "fear")] * 8]
+    picture = [0, 0, *range(1, 9)]
+    official = placed(rows, picture, picture, conflicts="drop")
+    assert official.reason.to_pylist()[:2] == [None, "conflict"]
+    for seed in range(3):
+        drawn = placed(rows, picture, picture, conflicts="drop", split="0.8,0.1,0.1", seed=seed)
+        assert drawn.reason.to_pylist()[:2] == ["conflict", "conflict"]
+
+
+def test_a_generated_face_that_leaves_test_does_not_take_a_photographed_ones_place() -> None:
+    rows = [("a", "test", "fear", True), ("b", "test", "anger", False), ("c", "train", "fear", False)]
+    made = placed(rows, [0, 0, 0], [0, 0, 0], conflicts="majority")
+    assert (made.names.to_pylist()[1], made.reason.to_pylist()[0]) == ("test", "synthetic")
+
+
 @pytest.mark.parametrize("size", [1, 2])
 def test_shares_are_met_class_by_class(size: int) -> None:
     rows = [("a", None, "fear")] * 100 + [("a", None, "anger")] * 400
@@ -162,7 +213,7 @@ def test_whatever_is_asked_no_group_is_torn_and_every_absence_has_its_reason(
     train = {"real": 0, "made": 0}
     for row, name, reason in zip(rows, names, why, strict=True):
         assert name or reason
-        assert not (name and reason) or reason == "val_from_train"
+        assert not (name and reason) or reason in ("val_from_train", "no_official_split")
         if row[3] and not anywhere:
             assert name in (None, "train")
         elif row[1] == "test" and split == "official" and rule != "majority":
@@ -174,6 +225,11 @@ def test_whatever_is_asked_no_group_is_torn_and_every_absence_has_its_reason(
         assert train["made"] <= most * sum(train.values()) + 1e-9
     tests = {p for p, r in zip(picture, rows, strict=True) if r[1] == "test" and (anywhere or not r[3])}
     if split == "official":
+        for row, name in zip(rows, names, strict=True):
+            published = {r[1] for r in rows if r[0] == row[0]} - {None}
+            if published and row[1] is None:  # its publishers put it nowhere
+                assert name != "test"
+                assert name != "val" or "train" not in published
         assert tests <= {p for p, n in zip(picture, names, strict=True) if n == "test"}
 
 

@@ -5,11 +5,13 @@ from pathlib import Path
 import networkx
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferdata.duplicates.groups import FEW, find_groups
+from ferdata.auditing.catalogue import CATALOGUE
+from ferdata.duplicates.groups import BLANK, FEW, GROUP_COLUMNS, find_groups
 from ferdata.errors import AlreadyExists, BadOption
 from ferdata.manifest import Manifest
 from ferdata.schema import arrow_schema
@@ -22,7 +24,7 @@ COLUMNS = ("sample_id", "dataset", "pixel_hash", "subject", "sequence", "officia
 def table(*rows: tuple) -> pa.Table:
     """Make a table of (dataset, pixel hash, subject, sequence, official split)."""
     full = [dict(zip(COLUMNS, (f"{r[0]}:{i}", *r), strict=True)) for i, r in enumerate(rows)]
-    return pa.Table.from_pylist(full, schema=arrow_schema(*COLUMNS))
+    return pa.Table.from_pylist(full, schema=arrow_schema(*GROUP_COLUMNS))
 
 
 def test_equal_pixels_are_one_group_across_datasets() -> None:
@@ -42,6 +44,11 @@ def test_one_persons_pictures_are_one_group_but_only_within_a_dataset() -> None:
 def test_a_clip_without_a_subject_is_a_group() -> None:
     found = find_groups(table(("a", "1", None, "v1", None), ("a", "2", None, "v1", None), ("a", "3", None, "v2", None)))
     assert found.group.tolist() == [0, 0, 1]
+
+
+def test_a_clip_is_one_group_whoever_is_in_it_but_only_within_a_dataset() -> None:
+    rows = [("a", "1", "left", "v1", None), ("a", "2", "right", "v1", None), ("b", "3", "left", "v1", None)]
+    assert find_groups(table(*rows)).group.tolist() == [0, 0, 1]
 
 
 def test_a_chain_of_reasons_is_one_group() -> None:
@@ -94,8 +101,35 @@ def test_a_group_that_swallows_too_much_is_refused_with_the_chain_that_built_it(
     assert "105 of 125 rows" in message
     assert "near duplicate" in message
     assert message.index("a:0") < message.index("subject S1 - a:3") < message.index("near duplicate - a:100")
+    assert "ferdata align" in refused.value.hint.splitlines()[0]
     assert "--most" in refused.value.hint
     assert find_groups(table(*rows), pairs=pairs, most=0.9).largest == 105
+
+
+def test_a_blank_picture_that_joins_everybody_is_named_as_what_it_is() -> None:
+    """A black frame in each person's clip."""
+    rows = [("a", f"{who}-{k}" if k else "black", f"S{who}", None, None) for who in range(12) for k in range(10)]
+    blank = pa.array([0.0 if r[1] == "black" else 0.2 for r in rows], pa.float32())
+    whole = table(*rows)
+    whole = whole.set_column(whole.schema.get_field_index("contrast"), "contrast", blank)
+    with pytest.raises(BadOption) as refused:
+        find_groups(whole)
+    assert "same pixels, a blank picture - a:" in refused.value.message
+    assert refused.value.hint.startswith("A blank picture shows nobody.")
+    assert "frame.contrast >= 0.03" in refused.value.hint
+    seen = whole.filter(pc.greater_equal(whole["contrast"], BLANK))  # what the hint makes of it
+    assert find_groups(seen).count == 12
+
+
+def test_blank_is_what_audit_calls_so() -> None:
+    assert {f.name: f.threshold for f in CATALOGUE}["blank"] == BLANK
+
+
+def test_how_many_versions_a_picture_has_at_most_is_counted() -> None:
+    rows = table(*[("a", h, None, None, None) for h in "xyzxw"])
+    found = find_groups(rows, pairs=np.array([[1, 2], [2, 3]]))
+    assert (found.versions, found.versions_of) == (3, "a:0")  # x, y, z
+    assert (find_groups(rows).versions, find_groups(table()).versions) == (1, 0)
 
 
 def test_in_small_tables_a_share_says_nothing() -> None:
@@ -150,7 +184,7 @@ def test_groups_are_the_connected_components_that_a_graph_library_finds(given_ro
     for i, a in enumerate(given_rows):
         for j, b in enumerate(given_rows[:i]):
             person = a[0] == b[0] and a[2] is not None and a[2] == b[2]
-            clip = a[0] == b[0] and a[2] == b[2] and a[3] is not None and a[3] == b[3]
+            clip = a[0] == b[0] and a[3] is not None and a[3] == b[3]
             if a[1] == b[1] or person or clip:
                 graph.add_edge(i, j)
     found = find_groups(table(*given_rows)).group.tolist()

@@ -5,13 +5,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from ferdata import images
+from ferdata.duplicates.groups import BY
 from ferdata.errors import AlreadyExists, BadOption, NotAManifest
 from ferdata.manifest import Manifest
+from ferdata.schema import SPLITS
+from ferdata.steps.group import group
 from ferdata.steps.merge import merge
+from ferdata.steps.split import split
 from ferdata.steps.validate import validate
-from tests.conftest import MakeManifest
+from tests.conftest import MakeManifest, picture
 
 
 def test_every_row_of_every_input_is_in_the_output(make_manifest: MakeManifest, tmp_path: Path) -> None:
@@ -213,3 +221,54 @@ def test_caps_and_generated_faces_are_counted_by_reason(make_manifest: MakeManif
     assert part.left_out["capped"] == 10
     assert (part.train, part.val, part.test) == (50 - part.left_out["synthetic_capped"], 1, 0)
     assert validate(merged.out) == 63
+
+
+words = st.sampled_from([None, "x", "y"])
+SAME_ROWS = ("sample_id", "group", "picture", "split", "split_reason", "fold")
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {
+                "seed": st.integers(0, 5), "copy": st.booleans(), "subject": words, "sequence": words,
+                "dataset": st.sampled_from("ab"), "official_split": st.sampled_from([None, *SPLITS]),
+                "native_label": st.sampled_from(["fear", "anger"]),
+            }
+        ),
+        min_size=1,
+        max_size=12,
+    ),
+    st.sampled_from([BY, ("pixels", "near"), ("pixels", "subject", "sequence")]),
+    st.sampled_from([{}, {"split": "0.5,0.25,0.25", "conflicts": "majority"}, {"conflicts": "drop"}]),
+)  # fmt: skip
+def test_merge_is_group_and_split_to_the_row(
+    make_manifest: MakeManifest, tmp_path: Path, rows: list[dict], by: tuple[str, ...], rules: dict
+) -> None:
+    (tmp_path / "made.parquet").unlink(missing_ok=True)
+    path = make_manifest(*(stored(row) for row in rows))
+    merged = merge(path, out=tmp_path / "m.parquet", by=by, most=1, force=True, **rules)
+    grouped = group(path, out=tmp_path / "g.parquet", by=by, most=1, force=True)
+    parted = split(grouped.out or path, out=tmp_path / "s.parquet", force=True, **rules)
+    assert Manifest(parted.out).table(*SAME_ROWS).equals(Manifest(merged.out).table(*SAME_ROWS))
+    assert (grouped.groups, grouped.near) == (merged.groups, merged.near)
+
+
+def stored(row: dict) -> dict:
+    """Return the row as `make_manifest` takes it; a `copy` is the picture after JPEG, near the one of its seed."""
+    given = dict(row)
+    pixels = picture(given.pop("seed"))
+    if given.pop("copy"):
+        pixels = cv2.imdecode(cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 60])[1], cv2.IMREAD_GRAYSCALE)
+    facts = images.measure(pixels)
+    measured = {name: getattr(facts, name) for name in images.Facts.__slots__}
+    return given | measured | {"image": {"bytes": images.encode_png(pixels), "path": None}}
+
+
+def test_two_people_whose_pictures_are_near_copies_are_two_groups_to_group_as_to_merge(
+    make_manifest: MakeManifest, tmp_path: Path
+) -> None:
+    rows = [{"seed": k, "copy": False, "subject": f"P{k}", "native_label": "fear"} for k in range(12)]
+    path = make_manifest(*map(stored, [*rows, {"seed": 0, "copy": True, "subject": "P99", "native_label": "fear"}]))
+    assert group(path).groups == merge(path, out=tmp_path / "m.parquet").groups == 13

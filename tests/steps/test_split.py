@@ -108,6 +108,17 @@ def test_the_lineage_says_what_was_asked_and_of_what(merged: Path, tmp_path: Pat
     assert record["without_split"]["capped"] == parted.decided.parts["made"].left_out["capped"]
 
 
+def test_a_drawn_test_of_the_official_ones_size_is_not_called_the_official_one(
+    ferdata, make_manifest: MakeManifest, tmp_path: Path
+) -> None:
+    rows = [{"native_label": "fear", "official_split": "test" if i < 10 else "train"} for i in range(100)]
+    merged = merge(make_manifest(*rows), out=tmp_path / "m.parquet", by=("pixels",))
+    assert merged.parts["made"].test_is_official
+    drawn = ferdata("split", merged.out, "--split", "0.8,0.1,0.1", "-o", "s.parquet")
+    assert "the official test is whole" not in drawn.out, drawn
+    assert not split(merged.out, out=tmp_path / "t.parquet", split="0.8,0.1,0.1").decided.parts["made"].test_is_official
+
+
 def test_the_command_prints_folds_and_how_far_each_side_is_from_what_was_asked(ferdata, merged: Path) -> None:
     ran = ferdata("split", merged, "--split", "0.5,0.25,0.25", "--folds", "3", "-o", "s.parquet", "--freeze", "i.csv")
     assert ran.code == 0, ran

@@ -6,12 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ferdata import duplicates
-from ferdata.duplicates.label_conflicts import APART_BY, PICTURE_BY, pictures
+from ferdata.duplicates.groups import GROUP_COLUMNS, group_rows
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.splitting.seeded_order import FOLDS
@@ -101,39 +98,16 @@ def out_of_fold(
 
 def assign(manifest: Manifest, folds: int, seed: int = 0) -> NDArray[np.int64]:
     """Return each row's fold, int64 (n,), 0 to `folds` - 1: whole groups, class by class."""
-    names = dict.fromkeys(("sample_id", "target", "phash", "group", *PICTURE_BY, *APART_BY))
-    table = manifest.table(*names)
+    table = manifest.table(*GROUP_COLUMNS, "target", "group")
     # `group` holds what merge or group found; where it is not filled, what can be found by looking.
     known = not table["group"].null_count
-    numbers = table["group"].to_numpy() if known else _groups(manifest, table)
+    numbers = table["group"].to_numpy() if known else group_rows([manifest], table, most=1).group
     _, group = np.unique(numbers, return_inverse=True)
     draw = Allotment(table, group, seed, FOLDS)
     side = np.full(draw.count, NONE)
     for dataset in draw.datasets:
         draw.assign(side, draw.of(dataset), [1 / folds] * folds, every=True)
     return np.asarray(side[group], np.int64)
-
-
-def _groups(manifest: Manifest, table: pa.Table) -> NDArray[np.int64]:
-    """Return rows joined by picture, near copy, person and clip."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    n = table.num_rows
-    keys = [pictures(table)]
-    for name in ("subject", "sequence"):
-        named = table[name].is_valid().to_numpy()
-        word = pc.binary_join_element_wise(table["dataset"], table[name], "\n").combine_chunks()
-        code = word.dictionary_encode().indices.to_numpy(zero_copy_only=False)
-        keys.append(np.where(named, np.nan_to_num(code, nan=0), -1).astype(np.int64))
-    pairs = [duplicates.find([manifest], table)]
-    for key in keys:
-        rows = np.flatnonzero(key >= 0)
-        _, first, code = np.unique(key[rows], return_index=True, return_inverse=True)
-        pairs.append(np.stack([rows, rows[first][code]], axis=1))
-    ends = np.concatenate(pairs)
-    graph = coo_array((np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), shape=(n, n))
-    return np.asarray(connected_components(graph, directed=False)[1], np.int64)
 
 
 def _named(backbone: str | None, epochs: int | None, device: str | None, seed: int) -> dict[str, Any]:

@@ -111,7 +111,11 @@ def check_and_resolve(asked: TrainConfig, manifest: Path, saved: dict[str, Any] 
     rows = read_rows(Manifest(manifest), asked.datasets, asked.fold, asked.targets)
     where = of_split(rows, asked.targets)
     sanity_checks.check_splits(rows, where)
-    notes = [*sanity_checks.check_classes(rows, where), *sanity_checks.check_val(len(where["val"]), asked.select)]
+    notes = [
+        *sanity_checks.check_classes(rows, where),
+        *sanity_checks.check_scenes(rows, where),
+        *sanity_checks.check_val(len(where["val"]), asked.select),
+    ]
     first = None if saved is not None else initial_weights.of_run(asked, rows.taxonomy)
     config = resolve_defaults(asked, card, rows, where, first)
     leak = sanity_checks.check_leak(rows, where, config.allow_leak)

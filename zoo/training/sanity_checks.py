@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ferdata.duplicates.scenes import SCENE_COLUMNS, are_scenes
 from ferdata.errors import BadOption, BrokenRun, Leak
 from zoo.data.rows import Rows, shared
 from zoo.options.options import TrainConfig
@@ -20,6 +21,7 @@ ENTROPY_MARGIN = 0.02
 # Val chooses among epochs by an accuracy whose 95 % interval is this wide, either way, at worst (accuracy one half).
 FEWEST_VAL = 20  # 22 points: nothing is chosen but luck
 FAIR_VAL = 385  # 5 points
+FEW_SCENES = 0.05  # of the images: as many are noise, more are what the net would learn from
 CAUSES = (
     "Known causes: pixels scaled twice (1/255 before a net that scales by itself); mean and std of other images; "
     "a rate so high that the net died (try --lr a tenth of it) or so low that nothing moves; a net without "
@@ -64,6 +66,19 @@ def check_classes(rows: Rows, where: Mapping[str, NDArray[np.intp]]) -> list[str
         )
     absent = [name for c, name in enumerate(classes) if not taught[c]]
     return [f"No image of {', '.join(absent)} in any split: the net will never say it."] if absent else []
+
+
+def check_scenes(rows: Rows, where: Mapping[str, NDArray[np.intp]]) -> list[str]:
+    """Return a note on a few images that show more than a face. Raises BadOption where they are more than a few."""
+    used = np.concatenate(list(where.values()))
+    scenes = int(are_scenes(rows.manifest.table(*SCENE_COLUMNS))[used].sum())
+    if not scenes:
+        return []
+    counted = f"{scenes:,} of {len(used):,} images are scenes: they show more than the face that the label is of"
+    hint = f"Cut out the faces: ferdata align {rows.manifest.path} -o aligned.parquet"
+    if scenes > FEW_SCENES * len(used):
+        raise BadOption(f"{counted}.", hint)
+    return [f"{counted}. {hint}"]
 
 
 def check_val(images: int, select: str) -> list[str]:

@@ -6,6 +6,7 @@ import torch
 
 from ferdata.errors import BadOption, BrokenRun, Leak
 from ferdata.manifest import Manifest
+from ferdata.steps.align import align
 from tests.zoo.conftest import QUICK, shape_rows
 from zoo.data.rows import of_split, read_rows
 from zoo.evaluation.metrics import prior
@@ -125,6 +126,46 @@ def test_a_class_that_only_test_has_is_refused_by_name_and_count(shapes):
     with pytest.raises(BadOption, match=r"no image of anger \(10 in val, 12 in test\)") as error:
         sanity_checks.check_classes(*found(shapes(rows)))
     assert "ferdata split" in error.value.hint
+
+
+def boxed(rows, box, n=None):
+    """Return the rows with a face box in the first `n` of them, or all; the pictures are of 32 pixels."""
+    return [{**row, "face_box": box} if n is None or i < n else row for i, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize("box", [[2.0, 2.0, 12.0, 12.0], [0.0, 0.0, 15.0, 15.0]])
+def test_scenes_are_refused_with_the_command_that_cuts_out_the_faces(shapes, box):
+    path = shapes(boxed(shape_rows(), box))
+    with pytest.raises(BadOption, match="216 of 216 images are scenes") as error:
+        sanity_checks.check_scenes(*found(path))
+    assert f"ferdata align {path} -o aligned.parquet" in error.value.hint
+    assert align(path, out=path.with_name("aligned.parquet"), detector="published", size=32).rows == 216
+    assert sanity_checks.check_scenes(*found(path.with_name("aligned.parquet"))) == []
+
+
+def test_two_faces_of_one_photograph_are_scenes_whatever_their_size(shapes):
+    rows = shape_rows()
+    for one, other in zip(rows[::2], rows[1::2], strict=True):
+        one["face_box"], other["face_box"] = [0.0, 0.0, 16.0, 32.0], [16.0, 0.0, 16.0, 32.0]
+        other |= {"shape": one["shape"], "split": one["split"]}
+    with pytest.raises(BadOption, match="scenes"):
+        sanity_checks.check_scenes(*found(shapes(rows)))
+
+
+@pytest.mark.parametrize("box", [None, [0.0, 0.0, 32.0, 32.0], [4.0, 4.0, 24.0, 24.0]])
+def test_faces_that_fill_their_pictures_pass(shapes, box):
+    assert sanity_checks.check_scenes(*found(shapes(boxed(shape_rows(), box)))) == []
+
+
+def test_a_few_scenes_among_many_faces_are_said(shapes):
+    (said,) = sanity_checks.check_scenes(*found(shapes(boxed(shape_rows(), [2.0, 2.0, 12.0, 12.0], 10))))
+    assert said.startswith("10 of 216 images are scenes")
+    assert "ferdata align" in said
+
+
+def test_a_dry_run_on_scenes_does_not_say_that_everything_checks_out(shapes, tmp_path):
+    with pytest.raises(BadOption, match="scenes"):
+        train(shapes(boxed(shape_rows(), [2.0, 2.0, 12.0, 12.0])), tmp_path / "run", **QUICK, dry_run=True)
 
 
 def test_classes_that_nobody_has_are_said(manifest_path):
