@@ -9,10 +9,11 @@ from ferdata.cli import DONE, FINDINGS
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
 from ferdata.errors import UnknownLabel
+from ferdata.reviewing.agreement import Agreement
 from ferdata.reviewing.apply_decisions import Ask
 from ferdata.reviewing.csv_sheet import ONLY
 from ferdata.reviewing.fiftyone.dataset import Pushed
-from ferdata.reviewing.ledger import RULES, WORDS, Agreement, Decision, Dispute, canonical, end_dispute
+from ferdata.reviewing.ledger import RULES, WORDS, Decision, Dispute, canonical, end_dispute
 from ferdata.steps.apply import Applied, apply
 from ferdata.steps.pull import Pulled, pull
 from ferdata.steps.review import datasets, delete, review, reviewer

@@ -8,8 +8,9 @@ from ferdata import manifest as manifests
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.reviewing import ledger as ledgers
+from ferdata.reviewing.agreement import Agreement, agreement
 from ferdata.reviewing.apply_decisions import DECISION_COLUMNS, Ask, resolved, verdict, write_verdict
-from ferdata.reviewing.ledger import Agreement, Dispute
+from ferdata.reviewing.ledger import Dispute
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def apply(
         elsewhere=found.elsewhere,
         disputed=standing.disputed,
         open=standing.open,
-        agreement=ledgers.agreement(decisions),
+        agreement=agreement(decisions),
         written=written,
         fingerprint=fingerprint,
     )
