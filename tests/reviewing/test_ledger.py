@@ -134,7 +134,8 @@ def test_what_another_program_wrote_as_null_is_not_there(tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     "line", ["no json", "[" * 100_000, "[]", '{"id": "1"}',
-    '{"id":"1","pixel_hash":"p","sample_id":"s","old":null,"new":"joy","by":"a","at":"2026-01-01T00:00:00+00:00"}', '{"id":"1","pixel_hash":"p","sample_id":"s","old":null,'
+    '{"id":"1","pixel_hash":"p","sample_id":"s","old":null,"new":"joy","by":"a","at":"2026-01-01T00:00:00+00:00"}',
+    '{"id":"1","pixel_hash":"p","sample_id":"s","old":null,'
     '"new":"fear","by":"a","at":"yesterday"}'],
 )  # fmt: skip
 def test_a_broken_line_in_the_middle_is_told_with_its_number(tmp_path: Path, line: str) -> None:
@@ -204,9 +205,7 @@ def test_a_ledger_that_another_holds_is_waited_for_and_then_told(tmp_path: Path)
 
 
 @pytest.mark.parametrize("code", [errno.ENOLCK, errno.EIO, errno.ESTALE])
-def test_a_disk_that_cannot_lock_is_named_at_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
-) -> None:
+def test_a_disk_that_cannot_lock_is_named_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     fcntl = pytest.importorskip("fcntl")
 
     def refused(*given: object) -> None:

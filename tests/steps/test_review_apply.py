@@ -235,6 +235,34 @@ def test_reviewers_at_odds_are_counted_and_resolved_as_asked(make_manifest: Make
     assert [d.status for d in ledger.read(anna)].count("resolved") == 2  # the answers are kept
 
 
+@pytest.mark.parametrize("rule", ["majority", "ask"])
+def test_one_ledger_gives_one_manifest_whatever_was_applied_before(
+    make_manifest: MakeManifest, tmp_path: Path, rule: str
+) -> None:
+    rows = [{"native_label": "anger"}, {"native_label": "fear"}]
+    fresh, reviewed = make_manifest(*rows, name="fresh"), make_manifest(*rows, name="reviewed")
+    said = tmp_path / "said.jsonl"
+    decide(said, 0, "neutral")
+    apply(reviewed, ledger=[said])
+    assert column(reviewed, "target") == ["neutral", "fear"]
+    decide(said, 0, "sadness", by="ben", minute=1)
+    done = [apply(made, ledger=[said], resolve=rule) for made in (fresh, reviewed)]
+    assert [len(d.open) for d in done] == [1, 1]
+    assert done[0].fingerprint == done[1].fingerprint
+    assert column(reviewed, "target") == ["anger", "fear"]  # as published, until somebody ends the dispute
+
+
+def test_an_apply_into_another_manifest_leaves_nothing_beside_its_input(
+    make_manifest: MakeManifest, tmp_path: Path
+) -> None:
+    made = make_manifest({"native_label": "anger"})
+    said = tmp_path / "elsewhere" / "said.jsonl"
+    decide(said, 0, "fear")
+    before = sorted(p.name for p in made.parent.iterdir())
+    apply(made, ledger=[said], out=said.parent / "out.parquet")
+    assert sorted(p.name for p in made.parent.iterdir()) == before
+
+
 def test_apply_refuses_what_cannot_work(make_manifest: MakeManifest, tmp_path: Path) -> None:
     made = make_manifest({"native_label": "anger"})
     with pytest.raises(BadOption, match="no ledger"):
