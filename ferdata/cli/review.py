@@ -11,13 +11,13 @@ from ferdata.cli.output import by_reason, console, facts, print_json, printable,
 from ferdata.errors import UnknownLabel
 from ferdata.reviewing.agreement import Agreement
 from ferdata.reviewing.apply_decisions import Ask
-from ferdata.reviewing.csv_sheet import ONLY
+from ferdata.reviewing.csv_sheet import ONLY, UNDO
 from ferdata.reviewing.fiftyone.dataset import Pushed
 from ferdata.reviewing.ledger import RULES, WORDS, Decision, Dispute, canonical, end_dispute
 from ferdata.steps.apply import Applied, apply
 from ferdata.steps.pull import Pulled, pull
 from ferdata.steps.review import datasets, delete, review, reviewer
-from ferdata.steps.sheet import export, import_sheet
+from ferdata.steps.sheet import Imported, export, import_sheet
 
 FILE = click.Path(path_type=Path)
 
@@ -176,7 +176,10 @@ def write(manifest: Path, out: Path, only: str, force: bool, as_json: bool) -> N
     if as_json:
         print_json(result)
         return
-    click.echo(f"{result.rows:,} rows in {result.out}: fill in `new` ({', '.join(WORDS.values())}), and `note`.")
+    click.echo(
+        f"{result.rows:,} rows in {result.out}: fill in `new` ({', '.join(WORDS.values())}; "
+        f"or {UNDO[0]}, which takes back what you decided), and `note`."
+    )
     console().print(f"\nNext: ferdata review import {manifest} {result.out}", style="dim", soft_wrap=True)
 
 
@@ -197,11 +200,25 @@ def fill(manifest: Path, sheet: Path, ledger: Path | None, by: str | None, resol
     if as_json:
         print_json(result)
     else:
-        facts({"sheet": f"{result.lines:,} lines, {result.filled:,} filled in", "ledger": result.ledger,
-               "new decisions": result.new})  # fmt: skip
+        report_import(result, reviewer(by))
         if result.applied:
             report(result.applied)
     return FINDINGS if result.applied and result.applied.open else DONE
+
+
+def report_import(result: Imported, who: str) -> None:
+    """Print what a sheet held, and what of it was new."""
+    same = result.filled - result.new
+    facts(
+        {
+            "sheet": f"{result.lines:,} lines, {result.filled:,} filled in",
+            "ledger": result.ledger,
+            "new decisions": result.new,
+            "nothing new": f"{same:,} lines: {printable(who)} has said so before, or has nothing to take back there"
+            if same
+            else None,
+        }
+    )
 
 
 def asking(resolve: str, as_json: bool) -> Ask | None:
