@@ -19,7 +19,7 @@ from tests.browser import Browser, browser
 from tests.conftest import REPOSITORY, MakeManifest
 from tests.reviewing.fiftyone.conftest import Mongod
 from tests.reviewing.fiftyone.faces import ROWS, ferplus, said_of
-from tests.reviewing.fiftyone.test_review import free_port, shown
+from tests.reviewing.fiftyone.loaded import free_port, shown
 
 SHOTS = Path(os.environ.get("FERDATA_TEST_ARTEFACTS", REPOSITORY / "build" / "screenshots")) / "review"
 VIEWS = "document.querySelector('[data-cy=saved-views-selection] [role=combobox]')"
