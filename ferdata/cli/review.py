@@ -68,11 +68,12 @@ def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as
     if listing:
         return listed(as_json)
     if name is not None:
-        samples = delete(name, force)
+        gone = delete(name, force)
         if as_json:
-            print_json({"deleted": name, "samples": samples})
+            print_json({"deleted": gone.name, "samples": gone.samples, "lost": gone.lost})
         else:
-            click.echo(f"{name}: {samples:,} samples")
+            lost = f"; {gone.lost:,} decisions that were not pulled are lost" if gone.lost else ""
+            click.echo(f"{gone.name}: {gone.samples:,} samples{lost}")
         return DONE
     if manifest is None:
         raise click.UsageError("Name a manifest: ferdata review manifests/merged.parquet")

@@ -9,7 +9,7 @@ from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.reviewing.fiftyone import dataset as sets
 from ferdata.reviewing.fiftyone import inputs, start
-from ferdata.reviewing.fiftyone.dataset import Listed, Pushed
+from ferdata.reviewing.fiftyone.dataset import Deleted, Listed, Pushed
 
 Announce = Callable[[Pushed, str | None], None]
 
@@ -78,8 +78,8 @@ def datasets() -> list[Listed]:
         return sets.ours(fo)
 
 
-def delete(name: str, force: bool = False) -> int:
-    """Take a dataset out of FiftyOne, the manifest stays; return how many samples it had. Raises BadOption."""
+def delete(name: str, force: bool = False) -> Deleted:
+    """Take a dataset out of FiftyOne; manifest and ledger stay. Raises BadOption."""
     fo = start.start()
     with start.watched():
         return sets.delete(fo, name, force)

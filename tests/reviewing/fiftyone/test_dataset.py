@@ -1,6 +1,7 @@
 """Pushing a manifest into FiftyOne: what is shown, what opening again keeps, what is listed and deleted."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from ferdata import manifest
 from ferdata.errors import BadOption
 from ferdata.labels import COLOURS
+from ferdata.reviewing import ledger
 from ferdata.reviewing.fiftyone import decide
 from ferdata.steps.pull import pull
 from ferdata.steps.review import datasets, delete
@@ -132,3 +134,30 @@ def test_what_is_in_fiftyone_is_listed_and_deleted(fo: Any, made: Path, ferdata:
     assert fo.list_datasets() == ["somebody-elses"]
     with pytest.raises(BadOption, match="not in FiftyOne"):
         pull(made)
+
+
+def test_a_manifest_in_parts_is_listed_as_there_until_it_is_gone(fo: Any, tmp_path: Path) -> None:
+    batch = make_rows(ROWS)
+    made = tmp_path / "parts"
+    manifest.write(made, [batch], metadata_of(batch))
+    load(made)
+    assert [d.there for d in datasets()] == [True]
+    decide.decide(shown(fo, made), ids(fo, made, 0), "disgust")
+    pull(made)
+    assert [d.there for d in datasets()] == [True]
+    shutil.rmtree(made)
+    assert [d.there for d in datasets()] == [False]
+
+
+def test_what_is_deleted_by_force_is_counted(fo: Any, made: Path, ferdata: Callable[..., Ran]) -> None:
+    name = load(made).name
+    decide.decide(shown(fo, made), ids(fo, made, 0, 1), "disgust")
+    pull(made)
+    decide.undo(shown(fo, made), ids(fo, made, 0))
+    annotate(fo, made, 4, "fear")
+    ran = ferdata("review", "--delete", name, "--force")
+    assert ran.code == 0, ran
+    assert f"{name}: 5 samples; 2 decisions that were not pulled are lost" in ran.out
+    assert [d.new for d in ledger.read(made.parent / "decisions.jsonl")] == ["disgust", "disgust"]  # it stays
+    name = load(made).name
+    assert json.loads(ferdata("review", "--delete", name, "--json").out) == {"deleted": name, "samples": 5, "lost": 0}

@@ -3,10 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.reviewing import ledger
 from ferdata.reviewing.fiftyone import decide
 from ferdata.steps.pull import pull
+from ferdata.steps.review import datasets, delete
+from tests.conftest import MakeManifest
 from tests.reviewing.fiftyone.loaded import annotate, ids, load, shown, states, truths
 
 
@@ -78,3 +83,68 @@ def test_an_edit_of_the_annotate_tab_goes_to_copies_once_it_is_settled(fo: Any, 
     assert (decide.edited(found), decide.waiting(found)) == (0, 1)
     assert pull(made, by="ben").new == 1
     assert [d.by for d in ledger.read(made.parent / "decisions.jsonl")] == ["ben"]
+
+
+def test_what_takes_back_a_pulled_decision_waits_until_it_is_pulled(fo: Any, made: Path) -> None:
+    name, before = load(made).name, Manifest(made).fingerprint
+    decide.decide(shown(fo, made), ids(fo, made, 0, 2), "disgust")
+    pull(made)
+    found = shown(fo, made)
+    assert decide.waiting(found) == 0
+    assert decide.undo(found, ids(fo, made, 0, 2)) == 2
+    was = states(fo, made)
+    assert [was[n] for n in (0, 2, 3)] == [("anger", None), ("fear", None), ("anger", None)]
+    assert decide.waiting(found) == 2
+    again = load(made)  # the manifest has the decisions still, and the App does not
+    assert (again.updated, again.waiting) == (5, 2)
+    assert states(fo, made) == was
+    assert [d.waiting for d in datasets()] == [2]
+    with pytest.raises(BadOption, match="2 decisions that were not pulled"):
+        delete(name)
+    assert pull(made).withdrawn == 2
+    assert (Manifest(made).fingerprint, decide.waiting(shown(fo, made))) == (before, 0)
+    assert pull(made).new == 0
+    load(made)
+    assert states(fo, made) == was
+    delete(name)
+
+
+def test_a_decision_is_taken_anew_after_it_was_taken_back(fo: Any, made: Path) -> None:
+    load(made)
+    found, one = shown(fo, made), ids(fo, made, 0)
+    for word in ("disgust", "disgust", "fear"):
+        decide.decide(found, one, word)
+        pull(made)
+        decide.undo(found, one)
+        assert decide.waiting(found) == 1
+    decide.decide(found, one, "sadness")
+    assert decide.waiting(found) == 2
+    assert pull(made).new == 2
+    assert (decide.waiting(found), Manifest(made).table("target")["target"][0].as_py()) == (0, "sadness")
+
+
+def test_a_decision_is_shown_on_its_copies_whether_their_dataset_boxes_faces_or_not(
+    fo: Any, make_manifest: MakeManifest
+) -> None:
+    """FER+ has one box per face, FER2013 none; of a photograph of two faces each has its own decision."""
+    box = {"native_label": "anger", "face_box": [0.0, 0.0, 48.0, 48.0]}
+    left, right = (
+        {"dataset": "expw", "native_label": "fear", "seed": 9, "face_box": [x, 0.0, 20.0, 20.0]} for x in (0.0, 24.0)
+    )
+    made = make_manifest(
+        {"dataset": "ferplus", "seed": 7, **box}, {"dataset": "fer2013", "seed": 7, "native_label": "fear"},
+        {"dataset": "ferplus", "seed": 8, **box}, left, right,
+    )  # fmt: skip
+    load(made)
+    found = shown(fo, made)
+    held = dict(zip(*found.values(["sample_id", "_id"]), strict=True))
+    decide.decide(found, [held["ferplus:0000"], held["expw:0003"]], "disgust")
+
+    def decided() -> dict[str, str | None]:
+        return dict(zip(*shown(fo, made).values(["sample_id", "decision"]), strict=True))
+
+    assert {name for name, word in decided().items() if word} == {"ferplus:0000", "fer2013:0001", "expw:0003"}
+    before = decided()
+    pull(made)
+    table = Manifest(made).table("sample_id", "reviewed_label").to_pylist()
+    assert {r["sample_id"] for r in table if r["reviewed_label"]} == {n for n, word in before.items() if word}
