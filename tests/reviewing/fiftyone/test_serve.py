@@ -1,5 +1,6 @@
 """The App on its port: refused where it is taken, ended by Ctrl-C, and what is said when the database dies."""
 
+import json
 import os
 import signal
 import socket
@@ -27,6 +28,48 @@ def test_a_port_that_is_taken_is_told_before_the_work(made: Path) -> None:
         with pytest.raises(BadOption, match=f"Port {port}") as told:
             review(made, port=port)
     assert f"--port {port + 1}" in told.value.hint
+
+
+LATE = """
+import requests
+from fiftyone.core.session import client
+real, failed = client._ping, []
+def ping(url):
+    if not failed:
+        failed.append(url)
+        raise requests.ConnectionError("not yet")
+    real(url)
+client._ping = ping
+from ferdata.cli import main
+main()
+"""
+
+
+@pytest.mark.slow
+def test_the_address_is_told_once_fiftyones_session_has_joined_and_nothing_else_with_it(fo: Any, made: Path) -> None:
+    """It fails once here, as on a busy machine, and then waits for ten seconds; joining closes every open face."""
+    import psutil
+
+    port = free_port()
+    running = subprocess.Popen(
+        [sys.executable, "-c", LATE, "review", str(made), "--no-browser", "--port", str(port), "--json"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert running.stdout is not None
+    lines = []
+    try:
+        for line in running.stdout:
+            lines.append(line)
+            if line == "}\n":
+                break
+        connections = psutil.Process(running.pid).net_connections()
+        assert [c for c in connections if c.raddr and c.raddr.port == port and c.status == "ESTABLISHED"]
+    finally:
+        running.send_signal(signal.SIGINT)
+        _, err = running.communicate(timeout=90)
+    assert json.loads("".join(lines))["url"].startswith(f"http://127.0.0.1:{port}/datasets/")
+    assert "Could not connect session" in err
+    assert running.returncode == 0, err
 
 
 @pytest.mark.slow
