@@ -101,6 +101,10 @@ def report_loaded(pushed: Pushed, url: str | None, manifest: Path, as_json: bool
             "to look at": by_reason(pushed.findings) or None,
             "views": ", ".join(pushed.views),
             "not pulled": f"{pushed.waiting:,} decisions" if pushed.waiting else None,
+            "not applied": f"{pushed.not_applied:,} rows lack what the ledger says of them: "
+            f"ferdata review apply {manifest}"
+            if pushed.not_applied
+            else None,
             "App": f"{url} (Ctrl-C ends it)" if url else None,
         }
     )
@@ -292,7 +296,9 @@ def report(result: Applied) -> None:
         }
     )
     if result.open:
-        click.echo("\nLeft open: ferdata review apply with --resolve latest, or ask at a terminal.")
+        click.echo(
+            "\nLeft open, with the published label: ferdata review apply with --resolve latest, or ask at a terminal."
+        )
 
 
 def agreed(agreement: Agreement) -> str | None:

@@ -14,6 +14,7 @@ from ferdata import images
 from ferdata.errors import AlreadyExists, BadOption, BrokenSource
 from ferdata.manifest import Manifest
 from ferdata.reviewing import ledger
+from ferdata.reviewing.apply_decisions import not_applied
 from ferdata.reviewing.ledger import Decision
 from ferdata.steps.apply import apply
 from ferdata.steps.ingest import ingest
@@ -113,6 +114,20 @@ def test_of_a_photograph_of_several_faces_the_box_says_which(make_manifest: Make
     alone = make_manifest(right, name="alone")  # the other face was dropped
     apply(alone)
     assert column(alone, "reviewed_label") == ["fear"]
+
+
+def test_rows_that_lack_an_undisputed_decision_are_counted(make_manifest: MakeManifest) -> None:
+    made = make_manifest(*({"native_label": "anger"} for _ in range(4)), {"native_label": "fear", "seed": 0})
+    path = ledger.beside(made)
+    assert not_applied(Manifest(made), path) == 0  # there is no ledger
+    for seed, new in ((0, "sadness"), (1, "anger"), (2, "fear")):
+        decide(path, seed, new)
+    decide(path, 2, "neutral", by="ben", minute=1)  # whose word stands is for `apply` to say
+    assert not_applied(Manifest(made), path) == 3
+    apply(made, resolve="majority")
+    assert not_applied(Manifest(made), path) == 0
+    decide(path, 1, "fear", minute=2)
+    assert not_applied(Manifest(made), path) == 1  # another decision than the manifest has
 
 
 def test_what_is_withdrawn_is_as_if_it_was_never_said(make_manifest: MakeManifest) -> None:
@@ -259,6 +274,22 @@ def test_an_apply_into_another_manifest_leaves_nothing_beside_its_input(
     before = sorted(p.name for p in made.parent.iterdir())
     apply(made, ledger=[said], out=said.parent / "out.parquet")
     assert sorted(p.name for p in made.parent.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", [".", "../parts/", "../../parent/parts"])
+def test_the_ledger_of_a_manifest_in_parts_lies_beside_its_folder_whatever_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    from ferdata import manifest
+    from tests.conftest import make_rows, metadata_of
+
+    made, batch = tmp_path / "parent" / "parts", make_rows([{"native_label": "anger"}])
+    manifest.write(made, [batch], metadata_of(batch))
+    decide(tmp_path / "parent" / "decisions.jsonl", 0, "fear")
+    monkeypatch.chdir(made)
+    assert apply(name).changed == 1
+    assert column(made, "target") == ["fear"]
+    assert [p.name for p in made.iterdir()] == ["part-00000-of-00001.parquet"]
 
 
 def test_apply_refuses_what_cannot_work(make_manifest: MakeManifest, tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ def test_a_prefix_of_a_table_that_is_cut_off_is_no_file_and_is_shared(
 ) -> None:
     with_option(monkeypatch, "strip_prefix")
     layouts()["ckplus", "ck48"](made(tmp_path / "b"))
-    two = ingest("ckplus", root=tmp_path / "b", out=tmp_path / "two.parquet", strip_prefix="/home/publisher/faces")
+    two = ingest("ckplus", root=tmp_path / "b", out=tmp_path / "two.parquet", strip_prefix="/publisher/faces")
     written = share(two.out, out=tmp_path / "shared.json").out
     assert rehydrate(written, out=tmp_path / "again.parquet", root=[f"ckplus={tmp_path}/b"]).same
 

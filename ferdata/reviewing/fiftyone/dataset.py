@@ -22,7 +22,10 @@ LAYOUT = 2  # of the documents: another one is written anew
 
 @dataclass(frozen=True)
 class Pushed:
-    """What became of a manifest's rows: those without a picture are not shown; `waiting` decisions are not pulled."""
+    """What became of a manifest's rows: those without a picture are not shown; `waiting` decisions are not pulled.
+
+    `not_applied` rows lack what the ledger beside the manifest decides on them.
+    """
 
     name: str
     rows: int
@@ -35,6 +38,7 @@ class Pushed:
     findings: Mapping[str, int]
     waiting: int
     held: cache.Held | None = field(default=None, repr=False)  # keeps the pictures in the cache
+    not_applied: int = 0
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from ferdata.errors import BadOption
 from ferdata.labels import COLOURS
 from ferdata.reviewing import ledger
 from ferdata.reviewing.fiftyone import decide
+from ferdata.steps.apply import apply
 from ferdata.steps.pull import pull
 from ferdata.steps.review import datasets, delete
 from tests.conftest import Ran, make_rows, metadata_of
@@ -147,6 +148,23 @@ def test_a_manifest_in_parts_is_listed_as_there_until_it_is_gone(fo: Any, tmp_pa
     assert [d.there for d in datasets()] == [True]
     shutil.rmtree(made)
     assert [d.there for d in datasets()] == [False]
+
+
+def test_decisions_that_a_manifest_made_anew_has_lost_are_told_when_it_is_opened(
+    fo: Any, made: Path, ferdata: Callable[..., Ran]
+) -> None:
+    load(made)
+    decide.decide(shown(fo, made), ids(fo, made, 0, 2), "disgust")  # the fourth row shows the picture of the third
+    pull(made)
+    assert load(made).not_applied == 0
+    batch = make_rows(ROWS)
+    manifest.write(made, [batch], metadata_of(batch), force=True)  # as `ingest --force` does
+    assert load(made).not_applied == 3
+    ran = ferdata("review", made, "--no-app")
+    assert "not applied" in ran.out
+    assert f"3 rows lack what the ledger says of them: ferdata review apply {made}" in ran.out
+    apply(made)
+    assert load(made).not_applied == 0
 
 
 def test_what_is_deleted_by_force_is_counted(fo: Any, made: Path, ferdata: Callable[..., Ran]) -> None:
