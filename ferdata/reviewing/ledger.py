@@ -152,8 +152,8 @@ def _parse(line: bytes, where: str) -> Decision:
     try:
         record = json.loads(line)
         # A null is what another program writes for nothing; of labels it has a meaning.
-        given = {k: v for k, v in record.items() if v is not None or k in ("old", "new")}
-        decision = Decision(**{k: v for k, v in given.items() if k in Decision.__dataclass_fields__})
+        known, labels = Decision.__dataclass_fields__, ("old", "new")
+        decision = Decision(**{k: v for k, v in record.items() if k in known and (v is not None or k in labels)})
         _check(decision)
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise BrokenSource(

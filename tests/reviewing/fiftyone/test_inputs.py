@@ -74,8 +74,6 @@ def test_predictions_and_features_are_shown(fo: Any, made: Path, tmp_path: Path)
     assert found.load_saved_view("Prediction disagrees").values("sample_id") == ["made:0000", "made:0004"]
     assert sorted(found.list_brain_runs()) == ["alike", "faces"]
     nearest = found.sort_by_similarity(first.id, brain_key="alike", k=5).values("sample_id")
-    cosine = vectors @ vectors[0] / np.linalg.norm(vectors, axis=1)
-    del cosine
     assert nearest[0] == "made:0000"
     assert found.load_brain_results("faces").points.shape == (5, 2)
 
