@@ -43,6 +43,8 @@ ROWS = (
 PARTS = ("format", "fingerprint", "vote_policy", "taxonomy", "sources", "lineage", "rows")
 # The adapters' option that names a file of the sender's: what was in it stands in the sources, as `labels`.
 LABELS = "labels"
+# Adapters' options that no file is opened by: what a publisher's table has before each path, to be cut off.
+NEVER_OPENED = ("strip_prefix",)
 # What a shared file holds of ingest's own options, and nobody reads: each machine keeps its images as suits it, and the
 # policy is the shared file's own.
 PASSED_OVER = ("images", "votes")
@@ -90,7 +92,7 @@ class SharedFile:
 def read(path: Path) -> SharedFile:
     """Read a shared file. Raises BadOption where there is no file, BrokenSource for one that is no shared file."""
     try:
-        return _shared_file(json.loads(path.read_text(encoding="utf-8")))
+        return parse(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise BadOption(f"Cannot read {path}: {error.strerror}.", "Check the path.") from None
     except (ValueError, RecursionError) as error:
@@ -102,7 +104,7 @@ def read(path: Path) -> SharedFile:
         ) from None
 
 
-def _shared_file(document: Any) -> SharedFile:
+def parse(document: Any) -> SharedFile:
     """Return a document's parts. Raises ValueError, which says where and what, as all of the below do."""
     whole = _is(document, dict, "it")
     if whole.get("format") != FORMAT:
@@ -247,7 +249,8 @@ def _value(option: Option, given: Any, where: str) -> str:
     value = _is(given, str, where)
     if option.choices and value not in option.choices:
         raise ValueError(f"{where} is {_shown(value)}, none of {', '.join(option.choices)}")
-    if not option.choices and not _is_label_map(option) and leads_out(value):
+    free = option.choices or option.name in NEVER_OPENED or _is_label_map(option)
+    if not free and leads_out(value):
         raise ValueError(f"{where} is {_shown(value)}, and a shared file names no file outside a dataset's folder")
     return value
 

@@ -9,14 +9,15 @@ from ferdata.cli import DONE, FINDINGS
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
 from ferdata.errors import UnknownLabel
+from ferdata.reviewing.agreement import Agreement
 from ferdata.reviewing.apply_decisions import Ask
-from ferdata.reviewing.csv_sheet import ONLY
+from ferdata.reviewing.csv_sheet import ONLY, UNDO
 from ferdata.reviewing.fiftyone.dataset import Pushed
-from ferdata.reviewing.ledger import RULES, WORDS, Agreement, Decision, Dispute, canonical, end_dispute
+from ferdata.reviewing.ledger import RULES, WORDS, Decision, Dispute, canonical, end_dispute
 from ferdata.steps.apply import Applied, apply
 from ferdata.steps.pull import Pulled, pull
 from ferdata.steps.review import datasets, delete, review, reviewer
-from ferdata.steps.sheet import export, import_sheet
+from ferdata.steps.sheet import Imported, export, import_sheet
 
 FILE = click.Path(path_type=Path)
 
@@ -67,11 +68,12 @@ def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as
     if listing:
         return listed(as_json)
     if name is not None:
-        samples = delete(name, force)
+        gone = delete(name, force)
         if as_json:
-            print_json({"deleted": name, "samples": samples})
+            print_json({"deleted": gone.name, "samples": gone.samples, "lost": gone.lost})
         else:
-            click.echo(f"{name}: {samples:,} samples")
+            lost = f"; {gone.lost:,} decisions that were not pulled are lost" if gone.lost else ""
+            click.echo(f"{gone.name}: {gone.samples:,} samples{lost}")
         return DONE
     if manifest is None:
         raise click.UsageError("Name a manifest: ferdata review manifests/merged.parquet")
@@ -99,6 +101,10 @@ def report_loaded(pushed: Pushed, url: str | None, manifest: Path, as_json: bool
             "to look at": by_reason(pushed.findings) or None,
             "views": ", ".join(pushed.views),
             "not pulled": f"{pushed.waiting:,} decisions" if pushed.waiting else None,
+            "not applied": f"{pushed.not_applied:,} rows lack what the ledger says of them: "
+            f"ferdata review apply {manifest}"
+            if pushed.not_applied
+            else None,
             "App": f"{url} (Ctrl-C ends it)" if url else None,
         }
     )
@@ -175,7 +181,10 @@ def write(manifest: Path, out: Path, only: str, force: bool, as_json: bool) -> N
     if as_json:
         print_json(result)
         return
-    click.echo(f"{result.rows:,} rows in {result.out}: fill in `new` ({', '.join(WORDS.values())}), and `note`.")
+    click.echo(
+        f"{result.rows:,} rows in {result.out}: fill in `new` ({', '.join(WORDS.values())}; "
+        f"or {UNDO[0]}, which takes back what you decided), and `note`."
+    )
     console().print(f"\nNext: ferdata review import {manifest} {result.out}", style="dim", soft_wrap=True)
 
 
@@ -196,11 +205,25 @@ def fill(manifest: Path, sheet: Path, ledger: Path | None, by: str | None, resol
     if as_json:
         print_json(result)
     else:
-        facts({"sheet": f"{result.lines:,} lines, {result.filled:,} filled in", "ledger": result.ledger,
-               "new decisions": result.new})  # fmt: skip
+        report_import(result, reviewer(by))
         if result.applied:
             report(result.applied)
     return FINDINGS if result.applied and result.applied.open else DONE
+
+
+def report_import(result: Imported, who: str) -> None:
+    """Print what a sheet held, and what of it was new."""
+    same = result.filled - result.new
+    facts(
+        {
+            "sheet": f"{result.lines:,} lines, {result.filled:,} filled in",
+            "ledger": result.ledger,
+            "new decisions": result.new,
+            "nothing new": f"{same:,} lines: {printable(who)} has said so before, or has nothing to take back there"
+            if same
+            else None,
+        }
+    )
 
 
 def asking(resolve: str, as_json: bool) -> Ask | None:
@@ -273,7 +296,9 @@ def report(result: Applied) -> None:
         }
     )
     if result.open:
-        click.echo("\nLeft open: ferdata review apply with --resolve latest, or ask at a terminal.")
+        click.echo(
+            "\nLeft open, with the published label: ferdata review apply with --resolve latest, or ask at a terminal."
+        )
 
 
 def agreed(agreement: Agreement) -> str | None:

@@ -35,7 +35,8 @@ class Manifest:
 
     def __init__(self, path: Path) -> None:
         """Open `path`. Raises NotAManifest if it is none, or of another schema version."""
-        self.path = path
+        # What is called `.` or `..` has no name that a neighbour's could be made of: a ledger's, a lock's.
+        self.path = path.resolve() if path.name in ("", "..") else path
         again = "Make it with `ferdata ingest` or `ferdata merge`."
         try:
             self.file = Parts(find(path))

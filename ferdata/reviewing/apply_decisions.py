@@ -65,6 +65,19 @@ def _kept(ask: Ask, answers: list[Decision]) -> Ask:
     return keep
 
 
+def not_applied(opened: Manifest, ledger: Path) -> int:
+    """Return how many rows of a manifest lack what a ledger decides, disputes aside. Raises BrokenSource."""
+    decided = {key: d for key, d in ledgers.resolve(ledgers.read(ledger), "ask").decided.items() if d}
+    if not decided:
+        return 0
+    table = opened.table("dataset", "pixel_hash", "face_box", "alignment", "reviewed_label")
+    pick = _pick(table, {key: i for i, key in enumerate(decided)})
+    rows = np.flatnonzero(pick >= 0)
+    labels = [d.new for d in decided.values()]
+    held = table["reviewed_label"].take(pa.array(rows)).to_pylist()
+    return sum(label != labels[at] for label, at in zip(held, pick[rows].tolist(), strict=True))
+
+
 def verdict(
     table: pa.Table, standing: Standing, maps: Mapping[str, Mapping[str, str]], policy: str, classes: Taxonomy
 ) -> Verdict:

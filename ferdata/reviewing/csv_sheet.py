@@ -2,11 +2,12 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ferdata.duplicates.label_conflicts import PICTURE_BY, face_boxes
+from ferdata.duplicates.label_conflicts import PICTURE_BY, box_word, face_boxes, published_boxes
 from ferdata.errors import BadOption, BrokenSource, UnknownLabel
 from ferdata.manifest import Manifest
 from ferdata.reviewing import ledger as ledgers
@@ -22,6 +23,8 @@ COLUMNS = ("new", "note", "label", "native_label", "votes", "findings", "label_q
 ONLY = ("all", "suspect", "conflict", "leak", "low-quality", "copy", "torn-vote", "unreviewed")
 FINDING = {"suspect": "suspect label", "low-quality": "low quality", "torn-vote": "torn vote"}
 SHOWN = 10  # lines named in an error
+UNDO = ("undo", "withdraw")  # in the column `new`: what this reviewer decided is taken back
+PIXELS = re.compile("[0-9a-f]{32}")
 
 
 def write(opened: Manifest, out: Path, only: str) -> int:
@@ -96,39 +99,37 @@ def read(source: Path) -> list[Line]:
 def decisions(lines: Sequence[Line], opened: Manifest, source: Path, who: str) -> list[Decision]:
     """Return what `who` decided in the lines of `source`, one for each that is filled in.
 
-    A label that is none is refused with all others, so that a sheet is taken whole. Raises UnknownLabel, BadOption.
+    A sheet is taken whole or not at all. Raises UnknownLabel, BrokenSource, BadOption.
     """
-    table = opened.table("sample_id", *PICTURE_BY, "label", "reviewed_label")
-    rows = {r["sample_id"]: r for r in table.drop(["alignment", "face_box"]).to_pylist()}
-    faces = dict(zip(table["sample_id"].to_pylist(), face_boxes(table).to_pylist(), strict=True))
-    wrong, strangers, made = [], [], []
+    faces = _faces(opened)
+    wrong, apart, strangers, made = [], [], [], []
     for number, line in enumerate(lines, 2):
+        withdrawn = line["new"].lower() in UNDO
         try:
-            new = canonical(line["new"])
+            new = None if withdrawn else canonical(line["new"])
         except UnknownLabel as error:
             wrong.append(f"line {number}: {error.message}")
             continue
-        if new is None:
+        if new is None and not withdrawn:
             continue
-        sample = line["sample_id"]
-        row = rows.get(sample)
-        picture = line.get("pixel_hash") or (row or {}).get("pixel_hash")
-        if not picture:
-            strangers.append(f"line {number}: {sample}")
-            continue
-        old = (row["reviewed_label"] or row["label"]) if row else canonical(line.get("label"))
-        at, note = ledgers.now(), line.get("note") or None
-        made.append(
-            Decision(
-                id=identity("csv", who, picture, sample, new, note, at), pixel_hash=picture, sample_id=sample, old=old,
-                new=new, by=who, at=at, status="confirmed" if new == old else "relabelled", note=note,
-                face=line.get("face") or faces.get(sample, ""), evidence={"via": "csv", "sheet": source.name},
-            )
-        )  # fmt: skip
+        face = faces.get(line["sample_id"])
+        if _is_of_two(line, face):
+            apart.append(f"line {number}: {line['sample_id']}")
+        elif face is None and not line.get("pixel_hash"):
+            strangers.append(f"line {number}: {line['sample_id']}")
+        else:
+            made.append(_decision(line, face, new, source, who))
     if wrong:
         raise UnknownLabel(
             f"{source}: {len(wrong)} labels are none; nothing was taken.\n" + "\n".join(wrong[:SHOWN]),
-            f"Use one of {', '.join(WORDS.values())}.",
+            f"Use one of {', '.join(WORDS.values())}, or {UNDO[0]}.",
+        )
+    if apart:
+        raise BrokenSource(
+            f"{source}: {len(apart)} lines are about two faces, one by sample_id and another by pixel_hash or face; "
+            "nothing was taken.\n" + "\n".join(apart[:SHOWN]),
+            "Sort whole lines, never a column alone, and leave these columns as they were exported. If the manifest "
+            "has been made anew since, export a new sheet.",
         )
     if strangers:
         raise BadOption(
@@ -136,6 +137,39 @@ def decisions(lines: Sequence[Line], opened: Manifest, source: Path, who: str) -
             "Keep the column pixel_hash, or import into the manifest that the sheet was made of.",
         )
     return made
+
+
+def _faces(opened: Manifest) -> dict[str, dict[str, Any]]:
+    """Return what a manifest says of each face, by sample_id: its pixels, labels, box and key."""
+    table = opened.table("sample_id", *PICTURE_BY, "label", "reviewed_label")
+    boxes, keys = published_boxes(table).to_pylist(), face_boxes(table).to_pylist()
+    rows = table.select(["sample_id", "pixel_hash", "label", "reviewed_label"]).to_pylist()
+    return {
+        row["sample_id"]: row | {"box": box_word(box), "key": key}
+        for row, box, key in zip(rows, boxes, keys, strict=True)
+    }
+
+
+def _is_of_two(line: Line, face: Mapping[str, Any] | None) -> bool:
+    """Return whether a line's sample_id is one face, and its pixels or its box are another one's, or nobody's."""
+    pixels, box = line.get("pixel_hash"), line.get("face")
+    if pixels and not PIXELS.fullmatch(pixels):
+        return True  # a spreadsheet took it for a number
+    return face is not None and bool((pixels and pixels != face["pixel_hash"]) or (box and box != face["box"]))
+
+
+def _decision(line: Line, face: Mapping[str, Any] | None, new: str | None, source: Path, who: str) -> Decision:
+    """Return the decision of a line; without `new` it takes back what `who` decided on that face."""
+    at, note, sample = ledgers.now(), line.get("note") or None, line["sample_id"]
+    picture = face["pixel_hash"] if face else line["pixel_hash"]
+    published = face["label"] if face else None
+    old = (face["reviewed_label"] or published) if face else canonical(line.get("label"))
+    status = "withdrawn" if new is None else "confirmed" if new == old else "relabelled"
+    return Decision(
+        id=identity("csv", who, picture, sample, new or status, note, at), pixel_hash=picture, sample_id=sample,
+        old=old, new=published if new is None else new, by=who, at=at, status=status, note=note,
+        face=line.get("face") or (face["key"] if face else ""), evidence={"via": "csv", "sheet": source.name},
+    )  # fmt: skip
 
 
 def append_new(ledger: Path, decided: Sequence[Decision], who: str) -> int:
@@ -146,4 +180,6 @@ def append_new(ledger: Path, decided: Sequence[Decision], who: str) -> int:
 
 
 def _repeats(now: Decision, before: Decision | None) -> bool:
+    if now.status == "withdrawn":
+        return before is None
     return before is not None and before.new == now.new and (now.note is None or before.note == now.note)

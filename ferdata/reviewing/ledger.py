@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,9 @@ WORDS: Mapping[str, str] = {e: e for e in EMOTIONS} | {CANNOT_TELL: "can't tell"
 STATUSES = ("relabelled", "confirmed", "withdrawn", "resolved")
 RULES = ("latest", "majority", "ask")
 WAIT = 60.0  # seconds for another pull to finish
+ELSEWHERE = "that has locks (--ledger, and --out of `review apply`, name files elsewhere)"
+
+TEXT = ("id", "pixel_hash", "sample_id", "by", "at", "status", "note", "face")  # fields that hold nothing else
 
 Key = tuple[str, str]  # pixel_hash, and the face's box where a photograph has several faces ("" otherwise)
 
@@ -70,26 +73,15 @@ class Dispute:
 
 @dataclass(frozen=True)
 class Standing:
-    """What a ledger amounts to: the decision per picture (None: withdrawn), and the disputes left open."""
+    """What a ledger amounts to: the decision per picture, and the disputes left open.
+
+    None decides for nothing: what was decided is withdrawn, or left open. Then the picture is as it was published,
+    whatever was applied before.
+    """
 
     decided: Mapping[Key, Decision | None]
     disputed: int
     open: tuple[Dispute, ...]
-
-
-@dataclass(frozen=True)
-class Agreement:
-    """How far reviewers agree on pictures that two or more of them decided.
-
-    `kappa` is Cohen's for two reviewers, Fleiss' for more; None where fewer than two pictures or one class leave it
-    without meaning.
-    """
-
-    reviewers: tuple[str, ...]
-    pictures: int
-    share: float | None
-    kappa: float | None
-    measure: str
 
 
 def now() -> str:
@@ -132,8 +124,8 @@ def beside(manifest: Path) -> Path:
 def read(path: Path) -> list[Decision]:
     """Return the decisions of a ledger, in the order they were written; none where there is no file.
 
-    A last line that a killed writer cut short is passed over; it was never reported as written. Raises BrokenSource
-    for any other line that is no decision.
+    A last line that a killed writer cut short is passed over; it was never reported as written. A whole one counts,
+    though an editor left it without an end. Raises BrokenSource for any other line that is no decision.
     """
     try:
         data = path.read_bytes()
@@ -141,43 +133,79 @@ def read(path: Path) -> list[Decision]:
         return []
     except OSError as error:
         raise BrokenSource(f"Cannot read {path}: {error.strerror}.", "Check the path and your rights.") from None
-    *lines, torn = data.split(b"\n")
-    del torn  # empty, unless the file ends within a line
+    *lines, last = data.split(b"\n")
+    if not _is_torn(last):
+        lines.append(last)
     return [_parse(line, f"{path}:{number}") for number, line in enumerate(lines, 1) if line.strip()]
+
+
+def _is_torn(last: bytes) -> bool:
+    """Return whether what follows the last line's end is the beginning of a line of ours, and no more than that."""
+    try:
+        json.loads(last)
+    except (ValueError, RecursionError):
+        return last.startswith(b"{")
+    return False
 
 
 def _parse(line: bytes, where: str) -> Decision:
     try:
         record = json.loads(line)
-        decision = Decision(**{k: v for k, v in record.items() if k in Decision.__dataclass_fields__})
-        if decision.status not in STATUSES or not all(
-            isinstance(v, str) for v in (decision.id, decision.pixel_hash, decision.sample_id, decision.by, decision.at)
-        ):
-            raise ValueError("fields of another kind")
-        for label in (decision.old, decision.new):
-            if label is not None and label not in DECISIONS:
-                raise ValueError(f"the label {label!r}")
-        datetime.fromisoformat(decision.at)
-    except (ValueError, TypeError, AttributeError) as error:
+        # A null is what another program writes for nothing; of labels it has a meaning.
+        known, labels = Decision.__dataclass_fields__, ("old", "new")
+        decision = Decision(**{k: v for k, v in record.items() if k in known and (v is not None or k in labels)})
+        _check(decision)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise BrokenSource(
             f"{where} is no decision: {error}.",
-            "Restore the ledger from your version control, or take that line out and keep it aside.",
+            "Correct the line, restore the ledger from your version control, or take the line out and keep it aside.",
         ) from None
     return decision
 
 
+def _check(decision: Decision) -> None:
+    """Raise ValueError where a field holds what no decision holds, and what later steps would fail on."""
+    for name in TEXT:
+        value = getattr(decision, name)
+        if value is None and name == "note":
+            continue
+        if not isinstance(value, str):
+            raise ValueError(f"{name} is {value!r}, where text belongs")
+        value.encode()  # half a character can be read, and not be written again
+    for name, words in (("status", STATUSES), ("old", DECISIONS), ("new", DECISIONS)):
+        value = getattr(decision, name)
+        if value not in words and (name == "status" or value is not None):
+            raise ValueError(f"{name} is {value!r}, none of {', '.join(words)}")
+    datetime.fromisoformat(decision.at)
+    evidence = decision.evidence
+    if not isinstance(evidence, dict):
+        raise ValueError(f"evidence is {evidence!r}, where a table belongs")
+    withdraws = evidence.get("withdraws")
+    if not isinstance(withdraws, str | None):
+        raise ValueError(f"evidence.withdraws is {withdraws!r}, where text belongs")
+    resolves = evidence.get("resolves", [])
+    if not isinstance(resolves, list) or not all(isinstance(known, str) for known in resolves):
+        raise ValueError(f"evidence.resolves is {resolves!r}, where a list of ids belongs")
+
+
 @contextlib.contextmanager
 def locked(path: Path, wait: float = WAIT) -> Iterator[None]:
-    """Hold a ledger for one writer. Raises CannotWrite where another holds it for longer than `wait` seconds."""
+    """Hold a ledger, or a manifest, for one writer, by a hidden file beside it, which stays.
+
+    Raises CannotWrite where another holds it for longer than `wait` seconds, or where its disk has no locks.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = locks.take(path.with_name(f".{path.name}.lock"), wait)
     except OSError as error:
         raise CannotWrite(
-            f"Cannot write in {path.parent}: {error.strerror}.", "Name a ledger elsewhere with --ledger."
+            f"Cannot lock {path}: {error.strerror}.", f"It must be on a disk that you may write to and {ELSEWHERE}."
         ) from None
     if lock is None:
-        raise CannotWrite(f"Another ferdata is writing {path}.", "Wait until it has finished, and try again.")
+        raise CannotWrite(
+            f"{path} could not be locked within {wait:g} s: another ferdata is writing it.",
+            f"Wait until it has finished. If none is running, this disk refuses locks: use one {ELSEWHERE}.",
+        )
     with lock:
         yield
 
@@ -185,7 +213,7 @@ def locked(path: Path, wait: float = WAIT) -> Iterator[None]:
 def append(path: Path, decisions: Iterable[Decision]) -> list[Decision]:
     """Write those of `decisions` whose id the ledger does not have, to its end and to the disk; return them.
 
-    To be called within `locked`. A line that a killed writer left without an end is cut off first.
+    To be called within `locked`. Half a line that a killed writer left is cut off first; a whole one gets its end.
     """
     known = {d.id for d in read(path)}
     fresh: dict[str, Decision] = {}
@@ -198,7 +226,11 @@ def append(path: Path, decisions: Iterable[Decision]) -> list[Decision]:
     new = not path.exists()
     try:
         with path.open("a+b") as file:
-            file.truncate(_whole(path))
+            held, last = _last_line(path)
+            if _is_torn(last):
+                file.truncate(held)
+            elif last:
+                text = "\n" + text
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
@@ -214,9 +246,11 @@ def _plain(decision: Decision) -> dict[str, Any]:
     return {k: v for k, v in record.items() if v or k in ("old", "new")}  # no note, no face: no key
 
 
-def _whole(path: Path) -> int:
-    """Return the length of a ledger up to the end of its last whole line."""
-    return path.read_bytes().rfind(b"\n") + 1
+def _last_line(path: Path) -> tuple[int, bytes]:
+    """Return the length of a ledger up to the last end of a line, and what follows there."""
+    data = path.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    return whole, data[whole:]
 
 
 def _moment(decision: Decision) -> float:
@@ -265,10 +299,9 @@ def resolve(
         disputed += 1
         dispute = Dispute(key, tuple(standing))
         chosen = _settled(dispute) or _choose(dispute, how, ask)
+        decided[key] = chosen
         if chosen is None:
             disputes.append(dispute)
-        else:
-            decided[key] = chosen
     return Standing(decided, disputed, tuple(disputes))
 
 
@@ -299,32 +332,3 @@ def end_dispute(dispute: Dispute, new: str, by: str, note: str | None = None) ->
         last, id=identity("resolved", *known, new, by, at), old=last.new, new=new, by=by, at=at, note=note,
         status="resolved", evidence={"resolves": known},
     )  # fmt: skip
-
-
-def agreement(decisions: Iterable[Decision]) -> Agreement:
-    """Return how far reviewers agree, each by their own last decision; those that settled disputes are left out."""
-    own = (d for d in decisions if d.status != "resolved")
-    rated = {k: of for k, of in by_reviewer(own).items() if len(of) > 1}
-    reviewers = tuple(sorted({who for of in rated.values() for who in of}))
-    rows = [{who: str(d.new) for who, d in of.items()} for of in rated.values()]
-    measure = "Cohen's kappa" if len(reviewers) == 2 else "Fleiss' kappa"
-    if not rows:
-        return Agreement((), 0, None, None, measure)
-    counts = [Counter(row.values()) for row in rows]
-    alike = [sum(n * (n - 1) for n in c.values()) / (c.total() * (c.total() - 1)) for c in counts]
-    share = sum(alike) / len(alike)
-    chance = _cohen_chance(rows, reviewers) if len(reviewers) == 2 else _fleiss_chance(counts)
-    kappa = None if len(rows) < 2 or chance >= 1 - 1e-12 else (share - chance) / (1 - chance)
-    return Agreement(reviewers, len(rows), share, kappa, measure)
-
-
-def _cohen_chance(rows: Sequence[Mapping[str, str]], reviewers: Sequence[str]) -> float:
-    """Return the agreement by chance of two reviewers with their own class shares (Cohen 1960)."""
-    one, other = (Counter(row[who] for row in rows) for who in reviewers)
-    return sum(one[c] * other[c] for c in one) / len(rows) ** 2
-
-
-def _fleiss_chance(counts: Sequence[Counter[str]]) -> float:
-    """Return the agreement by chance of any number of reviewers with shared class shares (Fleiss 1971)."""
-    whole = sum(counts, Counter())
-    return sum((n / whole.total()) ** 2 for n in whole.values())

@@ -8,8 +8,9 @@ from ferdata import manifest as manifests
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.reviewing import ledger as ledgers
+from ferdata.reviewing.agreement import Agreement, agreement
 from ferdata.reviewing.apply_decisions import DECISION_COLUMNS, Ask, resolved, verdict, write_verdict
-from ferdata.reviewing.ledger import Agreement, Dispute
+from ferdata.reviewing.ledger import Dispute
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ def apply(
     `ledger` defaults to `decisions.jsonl` beside the manifest. A decision goes to every row with the same pixels,
     whatever dataset, release or container they came in; a mirrored copy has other pixels. Rows that no ledger speaks
     of stay as they are. Where reviewers differ, `resolve` takes the `latest` decision or the `majority`'s, or calls
-    `ask`, whose answers go to the first ledger. Raises BadOption, BrokenSource, NotAManifest, AlreadyExists,
-    CannotWrite.
+    `ask`, whose answers go to the first ledger; what is left open has its published label. Raises
+    BadOption, BrokenSource, NotAManifest, AlreadyExists, CannotWrite.
     """
     opened = Manifest(Path(manifest))
     target = Path(out) if out is not None else None
@@ -66,7 +67,7 @@ def apply(
             "Or name one with --ledger.",
         )
     decisions, standing = resolved(paths, resolve, ask)
-    with ledgers.locked(opened.path):  # two applies of one manifest, one after the other
+    with ledgers.locked(target or opened.path):  # two applies into one manifest, one after the other
         opened = Manifest(opened.path)
         found = verdict(
             opened.table(*DECISION_COLUMNS), standing, opened.maps, opened.metadata["vote_policy"], opened.taxonomy
@@ -86,7 +87,7 @@ def apply(
         elsewhere=found.elsewhere,
         disputed=standing.disputed,
         open=standing.open,
-        agreement=ledgers.agreement(decisions),
+        agreement=agreement(decisions),
         written=written,
         fingerprint=fingerprint,
     )

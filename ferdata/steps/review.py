@@ -3,13 +3,16 @@
 import getpass
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
+from ferdata.reviewing import ledger as ledgers
+from ferdata.reviewing.apply_decisions import not_applied
 from ferdata.reviewing.fiftyone import dataset as sets
 from ferdata.reviewing.fiftyone import inputs, start
-from ferdata.reviewing.fiftyone.dataset import Listed, Pushed
+from ferdata.reviewing.fiftyone.dataset import Deleted, Listed, Pushed
 
 Announce = Callable[[Pushed, str | None], None]
 
@@ -33,11 +36,12 @@ def review(
     out by their principal components, or with `umap` by UMAP. `by` names the reviewer (FERDATA_REVIEWER, else the
     user's name here). `app` False only loads. `announce` is called with what was loaded, and the App's address
     once it answers. Opening a manifest again updates its dataset and keeps what was decided. Raises MissingExtra,
-    NoDatabase, NotAManifest, ImagesMissing, BadOption.
+    NoDatabase, NotAManifest, ImagesMissing, BadOption, and BrokenSource for the ledger beside it.
     """
     opened = Manifest(Path(manifest))
     if not opened.rows:
         raise BadOption(f"There is no row in {opened.path}.", "Ingest or merge it again.")
+    lacking = not_applied(opened, ledgers.beside(opened.path))
     predicted = inputs.predictions(Path(predictions)) if predictions else {}
     ids, values = inputs.features(Path(features)) if features else ([], None)
     from ferdata.reviewing.fiftyone import serve
@@ -49,6 +53,7 @@ def review(
     with start.watched():
         made_of = [inputs.stamp(Path(p) if p else None) for p in (predictions, features)] + [str(umap)]
         dataset, pushed = sets.push(fo, opened, reviewer(by), predicted, made_of)
+        pushed = replace(pushed, not_applied=lacking)
         if values is not None and (pushed.added or pushed.updated or "faces" not in dataset.list_brain_runs()):
             inputs.lay_out(dataset, ids, values, umap)
         if not app:
@@ -78,8 +83,8 @@ def datasets() -> list[Listed]:
         return sets.ours(fo)
 
 
-def delete(name: str, force: bool = False) -> int:
-    """Take a dataset out of FiftyOne, the manifest stays; return how many samples it had. Raises BadOption."""
+def delete(name: str, force: bool = False) -> Deleted:
+    """Take a dataset out of FiftyOne; manifest and ledger stay. Raises BadOption."""
     fo = start.start()
     with start.watched():
         return sets.delete(fo, name, force)

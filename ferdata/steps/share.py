@@ -9,7 +9,7 @@ from typing import Any
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest, check_output
 from ferdata.running.whole_file import whole_file
-from ferdata.shared_file import FORMAT, LABELS, ROWS
+from ferdata.shared_file import FORMAT, LABELS, ROWS, parse
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ def share(manifest: Path | str, *, out: Path | str, force: bool = False) -> Shar
     """Write ids, pixel hashes, labels, splits and decisions of a manifest, and how it was made, to `out` (JSON).
 
     Roots, paths and pixels are left out. `rehydrate` rebuilds the manifest from it on another copy of the datasets.
-    Raises NotAManifest, AlreadyExists, CannotWrite, and BadOption for an aligned manifest.
+    Raises NotAManifest, AlreadyExists, CannotWrite, and BadOption for an aligned manifest, or one that a file outside
+    its datasets' folders went into, which nobody else has.
     """
     opened, target = Manifest(Path(manifest)), Path(out)
     check_output(target, force, [opened.path])
@@ -46,6 +47,13 @@ def share(manifest: Path | str, *, out: Path | str, force: bool = False) -> Shar
         "lineage": _without_folders(opened.metadata["lineage"]),
         "rows": {name: table[name].to_pylist() for name in ROWS},
     }
+    try:
+        parse(document)
+    except ValueError as error:
+        raise BadOption(
+            f"{opened.path} cannot be shared: {error}.",
+            "Make it anew from files within the dataset's folder, by adapters that are installed here.",
+        ) from None
     with whole_file(target) as temporary, temporary.open("w", encoding="utf-8") as file:
         json.dump(document, file, ensure_ascii=False, separators=(",", ":"))
     return Shared(target, opened.rows, opened.fingerprint, tuple(sources))

@@ -57,9 +57,9 @@ def import_sheet(
 ) -> Imported:
     """Append the decisions of a filled-in sheet to a manifest's ledger, and apply the ledger.
 
-    Lines whose `new` is empty are passed over; a line that says what its reviewer has said already is not written
-    twice. A label that is none is refused with all others, so that a sheet is taken whole. Raises BadOption,
-    BrokenSource, UnknownLabel, NotAManifest, CannotWrite.
+    Lines whose `new` is empty are passed over; `undo` there takes back what the reviewer decided. A line that says what
+    its reviewer has said already is not written twice. Where a label is none, or a line is about two faces, nothing is
+    taken. Raises BadOption, BrokenSource, UnknownLabel, NotAManifest, CannotWrite.
     """
     opened, source = Manifest(Path(manifest)), Path(sheet)
     path = Path(ledger) if ledger else ledgers.beside(opened.path)

@@ -2,12 +2,17 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ferdata.adapters import ckplus
 from ferdata.errors import BadOption, BrokenSource
 from ferdata.manifest import Manifest
+from ferdata.reviewing import ledger
+from ferdata.sources.declaration import Option
+from ferdata.steps.apply import apply
 from ferdata.steps.ingest import ingest
 from ferdata.steps.merge import merge
 from ferdata.steps.rehydrate import rehydrate
@@ -53,6 +58,48 @@ def test_a_shared_file_holds_no_pixels_no_votes_and_no_paths(tmp_path: Path, mer
     assert "image" not in document["rows"]
     assert "votes" not in document["rows"]
     assert all("root" not in source for source in document["sources"].values())
+
+
+def with_option(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Give ckplus an option of that name, as an adapter of somebody's own may have it."""
+    more = (*ckplus.SOURCE.options, Option(name, "Where something of the reader's own is."))
+    monkeypatch.setattr(ckplus, "SOURCE", replace(ckplus.SOURCE, options=more))
+
+
+def test_what_nobody_could_rehydrate_is_not_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_option(monkeypatch, "list")
+    layouts()["ckplus", "ck48"](made(tmp_path / "b"))
+    two = ingest("ckplus", root=tmp_path / "b", out=tmp_path / "two.parquet", list=str(tmp_path / "list.txt"))
+    with pytest.raises(BadOption, match=r"two\.parquet cannot be shared: lineage\[0\]\.options\.list is ") as told:
+        share(two.out, out=tmp_path / "shared.json")
+    assert "within the dataset's folder" in told.value.hint
+    assert not (tmp_path / "shared.json").exists()
+
+
+def test_a_prefix_of_a_table_that_is_cut_off_is_no_file_and_is_shared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_option(monkeypatch, "strip_prefix")
+    layouts()["ckplus", "ck48"](made(tmp_path / "b"))
+    two = ingest("ckplus", root=tmp_path / "b", out=tmp_path / "two.parquet", strip_prefix="/publisher/faces")
+    written = share(two.out, out=tmp_path / "shared.json").out
+    assert rehydrate(written, out=tmp_path / "again.parquet", root=[f"ckplus={tmp_path}/b"]).same
+
+
+def test_a_reviewed_manifest_travels_with_its_decisions(tmp_path: Path, merged: Path) -> None:
+    """Its lineage, whose last step is a review, and its columns: what `show` and `rehydrate` read."""
+    picture = Manifest(merged).table("pixel_hash", "sample_id").slice(0, 1).to_pylist()[0]
+    said = ledger.Decision("1", **picture, old=None, new="contempt", by="anna", at=ledger.now(), note="one corner")
+    with ledger.locked(ledger.beside(merged)):
+        ledger.append(ledger.beside(merged), [said])
+    apply(merged)
+    assert [step["step"] for step in Manifest(merged).metadata["lineage"]] == ["review"]
+    done = rehydrate(
+        share(merged, out=tmp_path / "shared.json").out, out=tmp_path / "again.parquet", root=copied(tmp_path)
+    )
+    assert done.same
+    assert "contempt" in Manifest(done.out).table("reviewed_label")["reviewed_label"].to_pylist()
+    assert validate(done.out) == done.rows
 
 
 def test_what_is_missing_changed_or_new_in_the_copy_is_reported(tmp_path: Path, merged: Path) -> None:

@@ -22,7 +22,10 @@ LAYOUT = 2  # of the documents: another one is written anew
 
 @dataclass(frozen=True)
 class Pushed:
-    """What became of a manifest's rows: those without a picture are not shown; `waiting` decisions are not pulled."""
+    """What became of a manifest's rows: those without a picture are not shown; `waiting` decisions are not pulled.
+
+    `not_applied` rows lack what the ledger beside the manifest decides on them.
+    """
 
     name: str
     rows: int
@@ -35,11 +38,12 @@ class Pushed:
     findings: Mapping[str, int]
     waiting: int
     held: cache.Held | None = field(default=None, repr=False)  # keeps the pictures in the cache
+    not_applied: int = 0
 
 
 @dataclass(frozen=True)
 class Listed:
-    """One dataset of ours in FiftyOne's database."""
+    """One dataset of ours in FiftyOne's database; `there` says whether its manifest, file or folder, still is."""
 
     name: str
     manifest: str
@@ -47,6 +51,15 @@ class Listed:
     samples: int
     decided: int
     waiting: int
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """A dataset that was deleted: how many samples it had, and how many decisions that no ledger has are `lost`."""
+
+    name: str
+    samples: int
+    lost: int
 
 
 def of(fo: Any, manifest: Path) -> Any:
@@ -126,8 +139,7 @@ def _write(dataset: Any, documents: Iterator[dict[str, Any]], total: int) -> tup
     """Insert or update the documents; samples of rows that are gone are deleted. Returns how many of each."""
     collection = dataset._sample_collection
     held = {d["sample_id"]: d["_id"] for d in collection.find({}, {"sample_id": 1}) if d.get("sample_id")}
-    query = {"dataset": dataset._doc.id, "pulled": False, "undone": False}
-    unpulled = decide.records(dataset).find(query, {"sample": 1, "copies.sample": 1})
+    unpulled = decide.records(dataset).find(decide.unpulled(dataset), {"sample": 1, "copies.sample": 1})
     kept = {s for r in unpulled for s in (r["sample"], *(c["sample"] for c in r.get("copies", ())))}
     added = updated = 0
     seen: set[str] = set()
@@ -175,12 +187,12 @@ def ours(fo: Any) -> list[Listed]:
         if info:
             decided = len(dataset) - decide.undecided(dataset)
             path = info["manifest"]
-            found.append(Listed(name, path, Path(path).is_file(), len(dataset), decided, decide.waiting(dataset)))
+            found.append(Listed(name, path, Path(path).exists(), len(dataset), decided, decide.waiting(dataset)))
     return found
 
 
-def delete(fo: Any, name: str, force: bool) -> int:
-    """Delete a dataset of ours; return how many samples it had. Raises BadOption; unpulled decisions need `force`."""
+def delete(fo: Any, name: str, force: bool) -> Deleted:
+    """Delete a dataset of ours. Raises BadOption; unpulled decisions need `force`."""
     import difflib
 
     known = {listed.name: listed for listed in ours(fo)}
@@ -197,4 +209,4 @@ def delete(fo: Any, name: str, force: bool) -> int:
     dataset = fo.load_dataset(name)
     decide.records(dataset).delete_many({"dataset": dataset._doc.id})
     fo.delete_dataset(name)
-    return listed.samples
+    return Deleted(name, listed.samples, listed.waiting)

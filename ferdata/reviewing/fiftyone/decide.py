@@ -67,9 +67,15 @@ def _pictures(dataset: Any, ids: Iterable[Any], by: str | None) -> dict[Picture,
 
 
 def waiting(dataset: Any) -> int:
-    """Return how many decisions wait to be pulled, those of the Annotate tab included."""
-    made = records(dataset).count_documents({"dataset": dataset._doc.id, "pulled": False, "undone": False})
-    return int(made) + edited(dataset)
+    """Return how many decisions wait to be pulled, and what takes back pulled ones; the Annotate tab's included."""
+    return int(records(dataset).count_documents(unpulled(dataset))) + edited(dataset)
+
+
+def unpulled(dataset: Any) -> dict[str, Any]:
+    """Return the query for records of which a ledger lacks something: a decision, or that it was taken back since."""
+    made = {"pulled": False, "undone": False}
+    taken_back = {"pulled": True, "undone": True, "withdrawn": {"$ne": True}}
+    return {"dataset": dataset._doc.id, "$or": [made, taken_back]}
 
 
 def edited(dataset: Any) -> int:
@@ -303,12 +309,17 @@ def pending(dataset: Any, known: Container[str]) -> list[Decision]:
     return [d for d in found if d.id not in known]
 
 
+def _of_withdrawal(decision: str) -> str:
+    """Return the id of what takes a decision back."""
+    return f"{decision}-undone"
+
+
 def _withdrawal(decision: Decision, at: str) -> Decision:
     from dataclasses import replace
 
     evidence = {"withdraws": decision.id, "via": "undo"}
     return replace(
-        decision, id=f"{decision.id}-undone", old=decision.new, new=decision.old, status="withdrawn", at=at,
+        decision, id=_of_withdrawal(decision.id), old=decision.new, new=decision.old, status="withdrawn", at=at,
         note=None, evidence=evidence,
     )  # fmt: skip
 
@@ -320,7 +331,11 @@ def attribute(dataset: Any, by: str) -> None:
 
 
 def pulled(dataset: Any, known: Collection[str]) -> None:
-    """Mark the decisions that stand in a ledger, which has the ids `known`."""
-    waits = records(dataset).find({"dataset": dataset._doc.id, "pulled": False}, {"_id": 1})
-    ids = [r["_id"] for r in waits if r["_id"] in known]
-    records(dataset).update_many({"_id": {"$in": ids}}, {"$set": {"pulled": True}})
+    """Mark the decisions, and what takes them back, that stand in a ledger, which has the ids `known`."""
+    of = {"dataset": dataset._doc.id}
+    for mark, among, id_of in (
+        ("pulled", {"pulled": False}, str),
+        ("withdrawn", {"undone": True, "withdrawn": {"$ne": True}}, _of_withdrawal),
+    ):
+        ids = [r["_id"] for r in records(dataset).find(of | among, {"_id": 1}) if id_of(r["_id"]) in known]
+        records(dataset).update_many({"_id": {"$in": ids}}, {"$set": {mark: True}})

@@ -1,10 +1,14 @@
 """The App on a port, until Ctrl-C: its server, a look every second at whether the database still lives, the end."""
 
 import contextlib
+import http.client
+import json
 import os
 import signal
 import socket
+import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -15,6 +19,9 @@ from ferdata.reviewing.fiftyone.start import gone
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 EVERY = 1.0  # seconds between two looks at the database
+JOIN = 60.0  # seconds for FiftyOne's session, which tries again after ten, to join
+PATIENCE = 5.0  # seconds for its server to answer
+NO_FACE = "ferdata"  # no sample has this id
 
 
 def free(port: int, address: str) -> None:
@@ -36,12 +43,15 @@ def serve(
 ) -> int:
     """Show a dataset until Ctrl-C; return how many decisions wait to be pulled then. Raises BadOption, NoDatabase.
 
-    `ready` is called with the App's address as soon as it answers.
+    `ready` is called with the App's address as soon as it answers and its session has joined.
     """
     free(port, address)
-    url = f"http://{'127.0.0.1' if address in (*LOOPBACK, '0.0.0.0') else address}:{port}/datasets/{dataset.name}"
+    server = f"http://{'127.0.0.1' if address in (*LOOPBACK, '0.0.0.0') else address}:{port}"
+    url = f"{server}/datasets/{dataset.name}"
     with _stopped_by_us() as asked:
-        session = fo.launch_app(dataset, port=port, address=address, remote=True)
+        with contextlib.redirect_stdout(sys.stderr):  # FiftyOne prints there what it tries again
+            session = fo.launch_app(dataset, port=port, address=address, remote=True)
+            _wait_until_joined(session, server, asked)
         try:
             if ready:
                 ready(url)
@@ -53,6 +63,29 @@ def serve(
         finally:
             with contextlib.suppress(Exception):  # the server may be gone already
                 session.close()
+
+
+def _wait_until_joined(session: Any, server: str, asked: list[int]) -> None:
+    """Wait until FiftyOne's session hears its server: as it joins, the App closes the face that is open.
+
+    The session is told what is selected in the App: so a face that is none is selected until it knows, and let go.
+    """
+    end = time.monotonic() + JOIN
+    while NO_FACE not in session.selected and not asked and time.monotonic() < end:
+        _select(server, NO_FACE)
+        time.sleep(0.2)
+    _select(server)
+
+
+def _select(server: str, *samples: str) -> None:
+    """Select samples in the App as another page of it would; nothing happens where no server answers."""
+    told = {"event": "select_samples", "data": {"samples": [{"id": s, "type": "default"} for s in samples]}}
+    request = urllib.request.Request(
+        f"{server}/event", json.dumps(told | {"subscription": NO_FACE}).encode(), {"Content-Type": "application/json"}
+    )
+    directly = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy knows nothing of this machine
+    with contextlib.suppress(OSError, http.client.HTTPException), directly.open(request, timeout=PATIENCE):
+        pass
 
 
 @contextlib.contextmanager

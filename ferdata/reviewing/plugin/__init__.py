@@ -66,8 +66,11 @@ def _face(ctx: Any) -> dict[str, Any] | None:
     return foj.stringify(found) if found else None
 
 
-def _done(ctx: Any, message: str, chosen: Sequence[ObjectId], many: int) -> dict[str, Any]:
-    """Show what was done, let go of those of the selection that were decided on, and count what is left."""
+def _done(ctx: Any, message: str, many: int) -> dict[str, Any]:
+    """Show what was done, end the selection with it, and count what is left.
+
+    Also what an open face hid stays ticked no longer: nobody sees it there when the next key is pressed.
+    """
     counts = _left(ctx)
     here = "of this view" if ctx.has_custom_view else "in all"
     ctx.ops.notify(
@@ -75,10 +78,8 @@ def _done(ctx: Any, message: str, chosen: Sequence[ObjectId], many: int) -> dict
         variant="success" if many else "warning",
     )
     if many:
-        selected, gone = list(ctx.selected or ()), set(chosen)
-        rest = [i for i in selected if ObjectId(i) not in gone]
-        if len(rest) < len(selected):
-            ctx.ops.set_selected_samples(rest)
+        if ctx.selected:
+            ctx.ops.clear_selected_samples()
         ctx.ops.reload_dataset()
     return {"decided": many, **counts}
 
@@ -111,7 +112,7 @@ class Decide(foo.Operator):  # type: ignore[misc]  # FiftyOne has no types
         chosen = _chosen(ctx)
         done, without = decide.decide(ctx.dataset, chosen, self.new, note=ctx.params.get("note"))
         nothing = "Nothing to confirm: no label, or copies that differ" if without else NOBODY
-        return _done(ctx, f"{_are(ctx, chosen, done)} now {self.word}" if done else nothing, chosen, done)
+        return _done(ctx, f"{_are(ctx, chosen, done)} now {self.word}" if done else nothing, done)
 
 
 class Relabel(Decide):
@@ -133,10 +134,10 @@ class Relabel(Decide):
         """Decide for the label that was asked for."""
         new = canonical(ctx.params.get("label"))
         if new is None:
-            return _done(ctx, "No label was chosen", (), 0)
+            return _done(ctx, "No label was chosen", 0)
         chosen = _chosen(ctx)
         done, _ = decide.decide(ctx.dataset, chosen, new, note=ctx.params.get("note"))
-        return _done(ctx, f"{_are(ctx, chosen, done)} now {WORDS[new]}" if done else NOBODY, chosen, done)
+        return _done(ctx, f"{_are(ctx, chosen, done)} now {WORDS[new]}" if done else NOBODY, done)
 
 
 class Confirm(Decide):
@@ -170,7 +171,7 @@ class Undo(Decide):
         """Take back."""
         chosen = _chosen(ctx)
         done = decide.undo(ctx.dataset, chosen)
-        return _done(ctx, f"{_are(ctx, chosen, done)} as before" if done else "Nothing to take back", chosen, done)
+        return _done(ctx, f"{_are(ctx, chosen, done)} as before" if done else "Nothing to take back", done)
 
 
 class Left(foo.Operator):  # type: ignore[misc]

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from ferdata.reviewing.fiftyone import start
+from tests.conftest import MakeManifest
+from tests.reviewing.fiftyone.loaded import ROWS
 
 
 class Mongod:
@@ -75,3 +77,9 @@ def fo(mongod: Mongod, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         for name in module.list_datasets():
             module.delete_dataset(name)
         module.core.odm.get_db_conn()["ferdata.decisions"].drop()
+
+
+@pytest.fixture
+def made(make_manifest: MakeManifest) -> Path:
+    """Return a manifest of `ROWS`."""
+    return make_manifest(*ROWS)

@@ -19,9 +19,10 @@ from tests.browser import Browser, browser
 from tests.conftest import REPOSITORY, MakeManifest
 from tests.reviewing.fiftyone.conftest import Mongod
 from tests.reviewing.fiftyone.faces import ROWS, ferplus, said_of
-from tests.reviewing.fiftyone.test_review import free_port, shown
+from tests.reviewing.fiftyone.loaded import free_port, shown
 
 SHOTS = Path(os.environ.get("FERDATA_TEST_ARTEFACTS", REPOSITORY / "build" / "screenshots")) / "review"
+TICKED = "document.querySelector('[data-cy=action-manage-selected]')?.textContent"  # how many faces are
 VIEWS = "document.querySelector('[data-cy=saved-views-selection] [role=combobox]')"
 BAR = "document.getElementById('ferdata-left')"
 TILES = "[...document.querySelectorAll('[data-cy=looker]')].filter(e => e.getBoundingClientRect().width > 0)"
@@ -56,7 +57,7 @@ def test_labels_corrected_in_the_browser_come_back(fo: Any, mongod: Mongod, tmp_
 
 
 @pytest.mark.slow
-def test_a_key_decides_on_the_open_face_and_on_the_ticked_ones_once_it_is_closed(
+def test_a_key_decides_on_the_open_face_alone_whatever_is_ticked_and_ends_the_selection(
     fo: Any, make_manifest: MakeManifest, tmp_path: Path
 ) -> None:
     made = make_manifest(*[{"native_label": "anger", "official_split": "train"}] * 12)
@@ -73,6 +74,7 @@ def test_a_key_decides_on_the_open_face_and_on_the_ticked_ones_once_it_is_closed
         assert decided(fo, made) == {first: "disgust"}
         tab.until(told(f"{first} is now disgust. 11 of 12 pictures left in all."))
         tab.until(f"{entry('decision')} == 'relabelled' && {entry('decided_by')} == 'anna' && {painted('disgust')}")
+        tab.until(f"!({TICKED} > 0)")
         tab.screenshot(SHOTS / "11-an-open-face-relabelled.png")
 
         tab.click("document.querySelector('[data-cy=nav-right-button]')")
@@ -88,11 +90,20 @@ def test_a_key_decides_on_the_open_face_and_on_the_ticked_ones_once_it_is_closed
         tab.until(f"{entry('decision')} == 'relabelled' && {painted('fear')}")
         assert decided(fo, made) == {first: "disgust", second: "fear"}
 
+        tab.click("document.querySelector('[data-cy=nav-left-button]')")
+        assert opened(tab, after=second) == first
+        tab.until(f"{entry('decision')} == 'relabelled' && {painted('disgust')}")
+        tab.click("document.querySelector('[data-cy=nav-right-button]')")
+        assert opened(tab, after=first) == second
+        tab.until(f"{entry('decision')} == 'relabelled' && {painted('fear')}")
+
         shut(tab)
+        tick(tab, 0)
         tick(tab, 3, ticked=2)
         tab.key("2")
         tab.until(told("2 are now happiness"))
         tab.until(left(9, 12, 4))
+        tab.until(f"!({TICKED} > 0)")
         (ticked,) = decided(fo, made).keys() - {first, second}
         assert decided(fo, made) == {first: "happiness", second: "fear", ticked: "happiness"}
         tab.until(TOLD.format("relabelled", 3))
@@ -118,7 +129,7 @@ def tick(tab: Browser, tile: int, ticked: int = 1) -> None:
     """Tick a tile, and wait until the App counts as many as are ticked then."""
     still(tab)
     tab.click(f"{TILES}[{tile}]", 12, 15)
-    tab.until(f"document.querySelector('[data-cy=action-manage-selected]')?.textContent == '{ticked}'")
+    tab.until(f"{TICKED} == '{ticked}'")
 
 
 def opened(tab: Browser, after: str = "") -> str:
@@ -189,7 +200,6 @@ def app(folder: Path, made: Path, *more: object) -> Iterator[tuple[Browser, str]
         )  # fmt: skip
         try:
             url = wait_for_app(running, folder / "said")
-            wait_for_session(running, port)
             with browser(folder, "--window-size=1500,950") as tab:
                 yield tab, url
         finally:
@@ -205,16 +215,6 @@ def wait_for_app(running: "subprocess.Popen[bytes]", said: Path) -> str:
         assert time.monotonic() < end, said.read_text()
         time.sleep(0.5)
     return next(line.split()[1] for line in said.read_text().splitlines() if line.startswith("App "))
-
-
-def wait_for_session(running: "subprocess.Popen[bytes]", port: int) -> None:
-    """Wait until FiftyOne's own session hears its server: it may try again after ten seconds, and closes every face."""
-    import psutil
-
-    process, end = psutil.Process(running.pid), time.monotonic() + 120
-    while not any(c.raddr and c.raddr.port == port and c.status == "ESTABLISHED" for c in process.net_connections()):
-        assert time.monotonic() < end
-        time.sleep(0.5)
 
 
 def correct(tab: Browser, url: str, suspects: list[str]) -> str:

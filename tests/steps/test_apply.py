@@ -1,7 +1,6 @@
-"""A ledger's decisions on any manifest that holds the same pictures; and the sheet for people without FiftyOne."""
+"""A ledger's decisions on any manifest that holds the same pictures."""
 
 import csv
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +11,13 @@ import numpy as np
 import pytest
 
 from ferdata import images
-from ferdata.errors import AlreadyExists, BadOption, BrokenSource, UnknownLabel
+from ferdata.errors import AlreadyExists, BadOption, BrokenSource
 from ferdata.manifest import Manifest
 from ferdata.reviewing import ledger
+from ferdata.reviewing.apply_decisions import not_applied
 from ferdata.reviewing.ledger import Decision
 from ferdata.steps.apply import apply
 from ferdata.steps.ingest import ingest
-from ferdata.steps.sheet import export, import_sheet
 from ferdata.steps.validate import validate
 from tests.conftest import MakeManifest, Ran, picture
 
@@ -115,6 +114,20 @@ def test_of_a_photograph_of_several_faces_the_box_says_which(make_manifest: Make
     alone = make_manifest(right, name="alone")  # the other face was dropped
     apply(alone)
     assert column(alone, "reviewed_label") == ["fear"]
+
+
+def test_rows_that_lack_an_undisputed_decision_are_counted(make_manifest: MakeManifest) -> None:
+    made = make_manifest(*({"native_label": "anger"} for _ in range(4)), {"native_label": "fear", "seed": 0})
+    path = ledger.beside(made)
+    assert not_applied(Manifest(made), path) == 0  # there is no ledger
+    for seed, new in ((0, "sadness"), (1, "anger"), (2, "fear")):
+        decide(path, seed, new)
+    decide(path, 2, "neutral", by="ben", minute=1)  # whose word stands is for `apply` to say
+    assert not_applied(Manifest(made), path) == 3
+    apply(made, resolve="majority")
+    assert not_applied(Manifest(made), path) == 0
+    decide(path, 1, "fear", minute=2)
+    assert not_applied(Manifest(made), path) == 1  # another decision than the manifest has
 
 
 def test_what_is_withdrawn_is_as_if_it_was_never_said(make_manifest: MakeManifest) -> None:
@@ -235,6 +248,50 @@ def test_reviewers_at_odds_are_counted_and_resolved_as_asked(make_manifest: Make
     assert [d.status for d in ledger.read(anna)].count("resolved") == 2  # the answers are kept
 
 
+@pytest.mark.parametrize("rule", ["majority", "ask"])
+def test_one_ledger_gives_one_manifest_whatever_was_applied_before(
+    make_manifest: MakeManifest, tmp_path: Path, rule: str
+) -> None:
+    rows = [{"native_label": "anger"}, {"native_label": "fear"}]
+    fresh, reviewed = make_manifest(*rows, name="fresh"), make_manifest(*rows, name="reviewed")
+    said = tmp_path / "said.jsonl"
+    decide(said, 0, "neutral")
+    apply(reviewed, ledger=[said])
+    assert column(reviewed, "target") == ["neutral", "fear"]
+    decide(said, 0, "sadness", by="ben", minute=1)
+    done = [apply(made, ledger=[said], resolve=rule) for made in (fresh, reviewed)]
+    assert [len(d.open) for d in done] == [1, 1]
+    assert done[0].fingerprint == done[1].fingerprint
+    assert column(reviewed, "target") == ["anger", "fear"]  # as published, until somebody ends the dispute
+
+
+def test_an_apply_into_another_manifest_leaves_nothing_beside_its_input(
+    make_manifest: MakeManifest, tmp_path: Path
+) -> None:
+    made = make_manifest({"native_label": "anger"})
+    said = tmp_path / "elsewhere" / "said.jsonl"
+    decide(said, 0, "fear")
+    before = sorted(p.name for p in made.parent.iterdir())
+    apply(made, ledger=[said], out=said.parent / "out.parquet")
+    assert sorted(p.name for p in made.parent.iterdir()) == before
+
+
+@pytest.mark.parametrize("name", [".", "../parts/", "../../parent/parts"])
+def test_the_ledger_of_a_manifest_in_parts_lies_beside_its_folder_whatever_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    from ferdata import manifest
+    from tests.conftest import make_rows, metadata_of
+
+    made, batch = tmp_path / "parent" / "parts", make_rows([{"native_label": "anger"}])
+    manifest.write(made, [batch], metadata_of(batch))
+    decide(tmp_path / "parent" / "decisions.jsonl", 0, "fear")
+    monkeypatch.chdir(made)
+    assert apply(name).changed == 1
+    assert column(made, "target") == ["fear"]
+    assert [p.name for p in made.iterdir()] == ["part-00000-of-00001.parquet"]
+
+
 def test_apply_refuses_what_cannot_work(make_manifest: MakeManifest, tmp_path: Path) -> None:
     made = make_manifest({"native_label": "anger"})
     with pytest.raises(BadOption, match="no ledger"):
@@ -249,71 +306,6 @@ def test_apply_refuses_what_cannot_work(make_manifest: MakeManifest, tmp_path: P
         apply(made)
 
 
-def fill(sheet: Path, answers: dict[str, str], note: str = "", delimiter: str = ",") -> None:
-    with sheet.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file))
-    for row in rows:
-        row["new"] = answers.get(row["sample_id"], "")
-        row["note"] = note if row["new"] else ""
-    with sheet.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), delimiter=delimiter)
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_a_sheet_goes_out_and_comes_back(make_manifest: MakeManifest, tmp_path: Path, delimiter: str) -> None:
-    made = make_manifest({"native_label": "anger"}, {"native_label": "fear"}, {"native_label": "sadness"})
-    sheet = tmp_path / "review.csv"
-    assert export(made, out=sheet).rows == 3
-    fill(sheet, {"made:0000": "Happy", "made:0001": "fear", "made:0002": "not a face"}, "seen; twice", delimiter)
-    done = import_sheet(made, sheet, by="anna")
-    assert (done.filled, done.new) == (3, 3)
-    assert column(made, "target") == ["happiness", "fear", None]
-    assert [d.status for d in ledger.read(done.ledger)] == ["relabelled", "confirmed", "relabelled"]
-    assert {d.note for d in ledger.read(done.ledger)} == {"seen; twice"}
-    again = import_sheet(made, sheet, by="anna")
-    assert (again.filled, again.new) == (3, 0)
-
-
-def test_a_sheet_with_a_label_that_is_none_is_refused_whole(make_manifest: MakeManifest, tmp_path: Path) -> None:
-    made = make_manifest({"native_label": "anger"}, {"native_label": "fear"})
-    export(made, out=tmp_path / "s.csv")
-    fill(tmp_path / "s.csv", {"made:0000": "fear", "made:0001": "hapiness"})
-    with pytest.raises(UnknownLabel, match=r"line 3: 'hapiness' is no decision. Did you mean 'happiness'"):
-        import_sheet(made, tmp_path / "s.csv")
-    assert not ledger.beside(made).exists()
-
-
-def test_a_sheet_of_something_else_is_told(make_manifest: MakeManifest, tmp_path: Path) -> None:
-    made = make_manifest({"native_label": "anger"})
-    with pytest.raises(BadOption, match="no file"):
-        import_sheet(made, tmp_path / "none.csv")
-    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(BrokenSource, match="no column new"):
-        import_sheet(made, tmp_path / "other.csv")
-    (tmp_path / "strange.csv").write_text("sample_id,new\nelse:1,fear\n")
-    with pytest.raises(BadOption, match="line 2: else:1"):
-        import_sheet(made, tmp_path / "strange.csv")
-    (tmp_path / "latin.csv").write_bytes(b"sample_id,new\n\xe9,fear\n")
-    with pytest.raises(BrokenSource, match="Cannot read"):
-        import_sheet(made, tmp_path / "latin.csv")
-
-
-def test_a_sheet_can_be_of_a_finding_and_runs_no_formula(make_manifest: MakeManifest, tmp_path: Path) -> None:
-    made = make_manifest(
-        {"native_label": "anger", "seed": 1}, {"native_label": "fear", "seed": 1},
-        {"native_label": "sadness", "issues": ["suspect_label"]},
-    )  # fmt: skip
-    for only, ids in (("conflict", ["made:0000", "made:0001"]), ("suspect", ["made:0002"])):
-        export(made, out=tmp_path / "s.csv", only=only, force=True)
-        with (tmp_path / "s.csv").open(encoding="utf-8-sig", newline="") as file:
-            assert [row["sample_id"] for row in csv.DictReader(file)] == ids
-    from ferdata.reviewing.csv_sheet import _safe
-
-    assert _safe("=cmd|' /C calc'!A0").startswith("'=")
-
-
 def test_the_command_line_exits_with_3_where_reviewers_are_left_at_odds(
     ferdata: Callable[..., Ran], make_manifest: MakeManifest
 ) -> None:
@@ -324,20 +316,3 @@ def test_the_command_line_exits_with_3_where_reviewers_are_left_at_odds(
     assert ran.code == 3, ran
     assert "1 left open" in ran.out
     assert ferdata("review", "apply", made).code == 0
-
-
-def test_everything_but_the_app_works_without_fiftyone(
-    ferdata: Callable[..., Ran], make_manifest: MakeManifest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = make_manifest({"native_label": "anger"})
-    for name in ("fiftyone", "pymongo", "bson"):
-        monkeypatch.setitem(sys.modules, name, None)  # importing it fails
-    monkeypatch.setattr("ferdata.reviewing.fiftyone.start.installed", lambda: False)
-    assert ferdata("review", "export", made, "-o", "s.csv").code == 0
-    fill(Path("s.csv"), {"made:0000": "fear"})
-    assert ferdata("review", "import", made, "s.csv").code == 0
-    assert ferdata("review", "apply", made, "--json").code == 0
-    for arguments in (["review", made], ["review", "pull", made], ["review", "--list"]):
-        ran = ferdata(*arguments)
-        assert ran.code == 1, ran
-        assert 'pip install "ferdata[review]"' in ran.err
