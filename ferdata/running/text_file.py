@@ -60,7 +60,7 @@ def encoding_of(head: bytes) -> str:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     # Without a mark, every other byte of text in UTF-16 is 0 where the letters are Latin ones.
-    low, high = (2 * half.count(0) > len(half) for half in (head[::2], head[1::2]))
+    low, high = (bool(half) and 2 * half.count(0) >= len(half) for half in (head[::2], head[1::2]))
     if low and high:
         raise UnicodeError("no text")
     return "utf-16-be" if low else "utf-16-le" if high else "utf-8-sig"

@@ -38,6 +38,13 @@ def separator(line: str) -> str:
     return max(SEPARATORS, key=bare.count)
 
 
+def header_of(path: Path) -> list[str]:
+    """Return the names in a table's first line, which may be cut at 4,096 characters. Raises OSError, UnicodeError."""
+    with open_text(path) as file:
+        first = file.readline(4096)
+    return [name.strip().strip('"') for name in first.split(separator(first))]
+
+
 def read_rows(path: Path, columns: int | None = None) -> Iterator[tuple[int, list[str]]]:
     """Yield (line number, cells) of a csv file; a byte-order mark, CRLF and empty lines are passed over.
 
@@ -135,8 +142,10 @@ def is_code(label: str) -> bool:
 
 
 def known(label: str, layout: Layout, path: Path, line: int) -> str:
-    """Return `label` if the layout's map has it. Raises UnknownLabel with file and line."""
+    """Return `label`, or 3 for 3.0, if the layout's map has it. Raises UnknownLabel with file and line."""
     if label not in layout.labels:
+        if (plain := value(label)) is not None and plain in layout.labels and plain != label:
+            return plain
         raise UnknownLabel(
             f"{path}:{line}: label {label!r}, which this release does not have.",
             f"Known labels: {', '.join(layout.labels)}. Check that this is the release you mean.",
@@ -155,7 +164,7 @@ def read_usage(cell: str, path: Path, line: int) -> str:
 def read_votes(cells: list[str], path: Path, line: int) -> tuple[int, ...]:
     """Return the ten votes of a FER+ row. Raises BrokenSource where one is missing, negative or no number."""
     try:
-        votes = tuple(map(int, cells))
+        votes = _votes(cells)
     except ValueError:
         raise broken(path, line, f"votes that are missing or no whole numbers ({','.join(cells)})") from None
     if len(votes) != 10:
@@ -165,3 +174,10 @@ def read_votes(cells: list[str], path: Path, line: int) -> tuple[int, ...]:
     if min(votes) < 0:
         raise broken(path, line, f"a negative vote ({min(votes)})")
     return votes
+
+
+def _votes(cells: list[str]) -> tuple[int, ...]:
+    try:
+        return tuple(map(int, cells))
+    except ValueError:  # 3.0, as pandas writes a column in which one was missing
+        return tuple(int(value(cell) or "") for cell in cells)

@@ -67,7 +67,7 @@ def test_paths_that_differ_from_the_files_in_case_only_are_found_and_counted(roo
     layout, _, samples, _ = read("csv", root)
     assert [s.image for s in samples] == ["train/happy/1.png", "train/sad/2.png"]
     assert samples[0].key == "Train/Happy/1.PNG"
-    assert "1 path differs from its file's name in case or Unicode form only" in layout.note
+    assert "1 path differs from its file's name in capitals or Unicode form only" in layout.note
 
 
 def test_a_case_that_fits_two_files_is_not_guessed(root):
@@ -75,6 +75,13 @@ def test_a_case_that_fits_two_files_is_not_guessed(root):
     save(root / "train/happy/a.png", face(4, 8))
     write(root, "path,label", "train/happy/A.PNG,happy", "train/happy/a.png,happy")
     assert images(root) == ["train/happy/A.PNG", "train/happy/a.png"]
+
+
+def test_two_paths_that_would_be_one_file_are_not_one(root):
+    write(root, "path,label", "train/sad/2.png,sad", "train/sad/2.PNG,happy", "train/happy/1.PNG,happy")
+    layout, _, samples, _ = read("csv", root)
+    assert [s.image for s in samples] == ["train/sad/2.png", "train/sad/2.PNG", "train/happy/1.PNG"]
+    assert "Capitals in paths count" in layout.note
 
 
 @pytest.mark.parametrize(("table", "disk"), [("NFC", "NFD"), ("NFD", "NFC")])

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferdata.errors import BrokenSource
+from ferdata.errors import BrokenSource, UnknownLabel
+from ferdata.sources.declaration import Layout
 from ferdata.sources.pixel_tables import read_pixel_table
-from ferdata.sources.tables import read_rows, read_table, read_votes
+from ferdata.sources.tables import known, read_rows, read_table, read_votes, value
 from tests.sources import outcome
 
 WHERE = Path("somewhere.csv")
@@ -94,9 +95,18 @@ def test_what_is_no_table_is_called_what_it_is(tmp_path, head, kind):
 
 
 def test_a_cell_is_what_it_was_before_pandas_wrote_it():
-    from ferdata.sources.tables import value
-
     assert [value(cell) for cell in ("nan", "NaN", "None", "", " ", "<NA>", "null")] == [None] * 7
     assert [value(cell) for cell in ("3.0", " 3 ", "-1.00", "3.5", "NA", "v1.0", "0")] == [
         "3", "3", "-1", "3.5", "NA", "v1.0", "0",
     ]  # fmt: skip
+
+
+def test_a_published_label_and_votes_may_have_been_made_fractions_by_pandas():
+    layout = Layout("any", (), {"3": "fear"})
+    assert known("3.0", layout, WHERE, 1) == "3"
+    assert read_votes(["3.0", *["0"] * 9], WHERE, 1) == (3, *[0] * 9)
+    for label in ("3.5", "nan", ""):
+        with pytest.raises(UnknownLabel, match=r"somewhere\.csv:1"):
+            known(label, layout, WHERE, 1)
+    with pytest.raises(BrokenSource, match="no whole numbers"):
+        read_votes(["nan", *["0"] * 9], WHERE, 1)

@@ -116,10 +116,9 @@ def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> La
 def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample]:
     """Yield the tables' rows in order, the path as key; where a path comes again, its line is added."""
     own = read_labels(SOURCE.option(options, "labels"))
-    files = Files(base)
     seen: set[str] = set()
     for table in layout.found:
-        for line, sample, image in reading.samples(table, own, files):
+        for line, sample, image in reading.samples(table, own, base):
             # Beside each of several tables, the same name is another image.
             key, where = (sample.key, f"{line}") if len(layout.found) == 1 else (image, f"{table.name}:{line}")
             key = key if key not in seen else f"{key}@{where}"

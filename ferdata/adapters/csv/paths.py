@@ -57,16 +57,20 @@ def roots_of(base: Path) -> tuple[str, ...]:
 
 
 class Files:
-    """The files below a root, each folder listed once."""
+    """The files below a root, each folder listed once.
 
-    def __init__(self, root: Path) -> None:
+    A name is found in another Unicode form too, and with `any_case` in other capitals, where one entry is so spelled.
+    """
+
+    def __init__(self, root: Path, any_case: bool = True) -> None:
         self.root = root
+        self.any_case = any_case
         self._names: dict[str, frozenset[str]] = {}
         self._alike: dict[str, dict[str, list[str]]] = {}
         self._folders: dict[str, str | None] = {"": ""}
 
     def find(self, path: str) -> str | None:
-        """Return the file that `path` names, or the only one that differs from it in case or Unicode form."""
+        """Return the file that `path` names, as it is spelled on disk."""
         folder, _, name = path.rpartition("/")
         found = self._folder(folder)
         return None if found is None else self._entry(found, name)
@@ -83,7 +87,7 @@ class Files:
         if names is None:
             names = self._names[folder] = self._list(folder)
         if name not in names:
-            alike = self._alike_in(folder, names).get(_alike(name), [])
+            alike = self._alike_in(folder, names).get(self._form(name), [])
             if len(alike) != 1:
                 return None
             name = alike[0]
@@ -93,8 +97,12 @@ class Files:
         if folder not in self._alike:
             alike = self._alike[folder] = {}
             for name in names:
-                alike.setdefault(_alike(name), []).append(name)
+                alike.setdefault(self._form(name), []).append(name)
         return self._alike[folder]
+
+    def _form(self, name: str) -> str:
+        whole = unicodedata.normalize("NFC", name)
+        return whole.casefold() if self.any_case else whole
 
     def _list(self, folder: str) -> frozenset[str]:
         try:
@@ -102,10 +110,6 @@ class Files:
                 return frozenset(entry.name for entry in entries)
         except (OSError, ValueError):
             return frozenset()
-
-
-def _alike(name: str) -> str:
-    return unicodedata.normalize("NFC", name).casefold()
 
 
 def shared_prefixes(paths: Iterable[str]) -> list[str]:

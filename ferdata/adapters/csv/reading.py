@@ -19,7 +19,8 @@ MEND = "Mend the line, or take it out."
 class Table:
     """A table and how it is read: `name` is its path below the root, `split` the one that is stated for all rows.
 
-    Where none is stated, a column says it, else the names of the table and of the images' folders.
+    Where none is stated, a column says it, else the names of the table and of the images' folders. With `any_case`, a
+    path means the file that differs from it in capitals alone.
     """
 
     path: Path
@@ -28,6 +29,7 @@ class Table:
     start: Start
     stated: bool = False
     split: str | None = None
+    any_case: bool = True
 
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Yield (line number, cells). Raises BrokenSource with file and line."""
@@ -76,9 +78,9 @@ class Table:
         return BrokenSource(f"{self.path}:{line}: {what}.", hint)
 
 
-def samples(table: Table, own: Mapping[str, str], files: Files) -> Iterator[tuple[int, Sample, str]]:
+def samples(table: Table, own: Mapping[str, str], base: Path) -> Iterator[tuple[int, Sample, str]]:
     """Yield (line number, sample, image) of every row, the path as key. Raises BrokenSource with file and line."""
-    columns, start = table.columns, table.start
+    columns, start, files = table.columns, table.start, Files(base, table.any_case)
     said: dict[str, str | None] = {}
     for line, cells in table.rows():
         key = table.key(line, cells)

@@ -1,7 +1,7 @@
 """A first look at all rows of a table, which settles what was guessed: columns by their cells, paths by the files."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
@@ -67,7 +67,8 @@ def settle(table: Table, seen: Look, files: Files, guess_folder: bool, guess_pre
         told.append(f"{seen.elsewhere:,} rows lie in a folder of another split; {columns.name(columns.split)} decides.")
     if is_windows(table.path):
         told.append(f"{table.name} was read as Windows-1252, since it is no UTF-8.")
-    return table, [*told, *moved, *_found_by_another_form(table, seen, files)]
+    table, spelled = _spelled(table, seen, files)
+    return table, [*told, *moved, *spelled]
 
 
 def _without_refused(table: Table, seen: Look) -> tuple[Table, dict[int, str]]:
@@ -143,13 +144,20 @@ def _leads_out(table: Table, seen: Look, at: int, prefix: str) -> BrokenSource:
     )
 
 
-def _found_by_another_form(table: Table, seen: Look, files: Files) -> Iterator[str]:
-    images = map(table.start.image, seen.paths)
-    differing = sum(1 for image in images if (files.find(image) or image) != image)
-    if differing == 1:
-        yield "1 path differs from its file's name in case or Unicode form only; the file is read."
-    elif differing:
-        yield f"{differing:,} paths differ from their files' names in case or Unicode form only; the files are read."
+def _spelled(table: Table, seen: Look, files: Files) -> tuple[Table, list[str]]:
+    """Return the table with whether capitals count, and how many paths are spelled otherwise than their files.
+
+    They count where two paths would be one file: the table names both, and one of them is missing.
+    """
+    images = set(map(table.start.image, seen.paths))
+    there = {image: files.find(image) or image for image in images}
+    differing = sum(1 for image, found in there.items() if image != found)
+    if len(set(there.values())) < len(images):
+        return replace(table, any_case=False), ["Capitals in paths count, since some paths differ in them alone."]
+    if not differing:
+        return table, []
+    paths = "1 path differs from its file's name" if differing == 1 else f"{differing:,} paths differ from their files'"
+    return table, [f"{paths} in capitals or Unicode form only; what is there is read."]
 
 
 def told_of_splits(tables: Sequence[Table], seen: Sequence[Look]) -> str:
