@@ -19,10 +19,13 @@ FerdataError
 └── BrokenRun           a run folder or checkpoint that cannot be used: train again
 """
 
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
-def listed(names: Iterable[object], most: int = 8) -> str:
+def listed(names: "Iterable[object]", most: int = 8) -> str:
     """Return `a, b, c` for a message; of more than `most`, the first and the number of the others."""
     words = [str(name) for name in names]
     cut = len(words) - most

@@ -102,10 +102,18 @@ def test_one_box_column_is_read_when_it_is_named_and_told_when_it_is_not(tmp_pat
     assert read("csv", tmp_path, box_column="bbox")[2][0].face_box == (10, 20, 30, 40)
 
 
-def test_a_box_that_is_none_is_refused_with_its_line(tmp_path):
-    write(tmp_path, "path,label,bbox", "a.png,happy,1 2 3")
-    with pytest.raises(BrokenSource, match=r"t\.csv:2: the box '1 2 3'"):
+@pytest.mark.parametrize("cell", ["1 2 3", "1 2 0 4", "a b c d", "0.1 0.2 0.3 0.4"])
+def test_a_box_that_is_none_is_refused_with_its_line(tmp_path, cell):
+    write(tmp_path, "path,label,bbox", f"a.png,happy,{cell}")
+    with pytest.raises(BrokenSource, match=r"t\.csv:2: .*x, y, width and height in pixels"):
         read("csv", tmp_path, box_column="bbox")
+
+
+def test_rows_in_a_folder_of_another_split_than_their_column_says_are_counted(tmp_path):
+    write(tmp_path, "path,label,split", "train/a.png,happy,val", "train/b.png,sad,train", "c.png,sad,test")
+    layout, _, samples, _ = read("csv", tmp_path)
+    assert [s.official_split for s in samples] == ["val", "train", "test"]
+    assert "1 rows lie in a folder of another split; 'split' decides" in layout.note
 
 
 @pytest.mark.parametrize("word", ["nan", "NaN", "None", "", "<NA>", " ", "null"])
@@ -155,6 +163,14 @@ def test_a_table_without_a_header_is_read_by_number(tmp_path):
         ("imgs/a.jpg", "happy", "train"),
         ("imgs/b.jpg", "sad", "test"),
     ]
+
+
+@pytest.mark.parametrize(("first", "second"), [("a,happy", "b,sad"), ("a,3", "b,4")])
+def test_a_first_line_with_a_label_is_no_header_though_its_path_has_no_ending(tmp_path, first, second):
+    write(tmp_path, first, second)
+    (tmp_path / "map.toml").write_text('[labels]\n3 = "fear"\n4 = "anger"\n')
+    given = {"image_column": "0", "label_column": "1", "labels": str(tmp_path / "map.toml")}
+    assert [s.image for s in read("csv", tmp_path, **given)[2]] == ["a", "b"]
 
 
 def test_a_column_of_a_table_with_a_header_may_be_given_by_number(tmp_path):

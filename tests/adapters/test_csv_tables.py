@@ -66,7 +66,7 @@ def test_two_splits_of_one_row_are_refused_with_both(tmp_path):
     write(tmp_path, "path,label", "train/a.png,sad", "train/b.png,sad", name="test.csv")
     with pytest.raises(BrokenSource, match=r"test\.csv:2: .*'test\.csv' \(test\).*'train' \(train\)") as caught:
         read("csv", tmp_path)
-    assert "--table train=test.csv" in caught.value.hint
+    assert "--table test=test.csv" in caught.value.hint
 
 
 def test_tables_whose_names_say_no_split_must_be_chosen(tmp_path):

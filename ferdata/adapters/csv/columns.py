@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ferdata.errors import BadOption, listed
 from ferdata.sources import is_image, meaning
+from ferdata.sources.tables import is_code
 
 # Usual names, the likeliest first. Capitals, blanks, hyphens and underscores in a name do not count.
 IMAGE = (
@@ -78,7 +79,7 @@ class Columns:
 
 def find(first: Sequence[str], options: Mapping[str, str | None], path: Path) -> Columns:
     """Return what the columns of a table are whose first line is `first`. Raises BadOption."""
-    header = not any(map(is_image, first))
+    header = not any(map(is_image, first)) and not _is_label(first, options.get("label_column"))
     names = tuple(cell.strip() for cell in first) if header else tuple(map(str, range(len(first))))
     seen = _Header(names, path, options)
     if not header:
@@ -92,6 +93,14 @@ def find(first: Sequence[str], options: Mapping[str, str | None], path: Path) ->
     )  # fmt: skip
 
 
+def _is_label(first: Sequence[str], column: str | None) -> bool:
+    """Return whether the column that an option numbers begins with a label, which no header does."""
+    if column is None or column in first or not column.isdecimal() or int(column) >= len(first):
+        return False
+    cell = first[int(column)]
+    return is_code(cell) or meaning(cell, {}) is not None
+
+
 def _without_header(first: Sequence[str], seen: "_Header") -> Columns:
     """Find the columns by their first cells: the one that is an image, and the one that is a word for an emotion."""
     image, label = seen.optional("image_column"), seen.optional("label_column")
@@ -100,7 +109,7 @@ def _without_header(first: Sequence[str], seen: "_Header") -> Columns:
     if len(images) != 1 or len(labels) != 1:
         cells = listed(f"{c} {cell!r}" for c, cell in enumerate(first))
         raise BadOption(
-            f"{seen.path} has no header line, and which of its columns is what cannot be told from the first: {cells}.",
+            f"{seen.path} has no header line, and its first does not say which column is what: {cells}.",
             "Say it by number: --image-column 0 --label-column 1.",
         )
     split, subject = seen.optional("split_column"), seen.optional("subject_column")

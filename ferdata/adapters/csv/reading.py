@@ -114,6 +114,7 @@ def _named_split(table: Table, line: int, image: str) -> str | None:
         raise table.wrong(
             line,
             f"the names of the table and of the image's folders say two splits, {both(said)}",
-            f"State it: --table {next(reversed(said))}={table.name} (or train, val, test, none).",
+            f"State it for each table: --table {next(iter(said))}={table.name} (also train=, val=, test= or none=; "
+            "several with commas between).",
         )
     return next(iter(said), None)
