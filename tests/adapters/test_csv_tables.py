@@ -92,8 +92,18 @@ def test_a_picture_of_two_tables_keeps_two_keys(tmp_path):
     assert [s.key for s in samples] == ["a.png", "a.png@two.csv:2"]
 
 
+def test_a_table_in_the_one_folder_that_an_archive_was_unpacked_into_is_found(tmp_path):
+    for name in ("labels.csv", "train/metadata.csv"):
+        inner = tmp_path / name[0] / "set" / "inner"
+        save(inner / name.rpartition("/")[0] / "a.png", face(1, 8))
+        write(inner, "path,label", "a.png,sad", name=name)
+    assert [s.image for s in read("csv", tmp_path / "l")[2]] == ["set/inner/a.png"]
+    assert splits(read("csv", tmp_path / "t")[2]) == {"set/inner/train/a.png": "train"}
+
+
 def test_a_table_further_below_is_named(tmp_path):
     write(tmp_path / "lists", "path,label", "a.png,sad", name="all.csv")
+    save(tmp_path / "a.png", face(1, 8))
     with pytest.raises(NotThisDataset, match=r"no \*\.csv or \*\.tsv in") as caught:
         read("csv", tmp_path)
     assert "--table lists/all.csv" in caught.value.hint

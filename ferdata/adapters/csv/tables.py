@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 
 from ferdata.adapters.csv.paths import below, posix, roots_of
 from ferdata.errors import BadOption, NotThisDataset, listed
-from ferdata.sources import leads_out, split_of
+from ferdata.sources import leads_out, relative, split_of
 from ferdata.sources.words import splits_named
 
 SUFFIXES = (".csv", ".tsv")
@@ -21,7 +21,8 @@ def find(base: Path, option: str | None) -> list[Named]:
     if option is not None:
         names = [option] if _inside(base, option) else [part.strip() for part in option.split(",")]
         return [_stated(base, name) for name in names]
-    here = _tables(base)
+    top = _unwrapped(base)
+    here = _tables(base, top)
     if len(here) == 1 or _one_for_each_split(here):
         return [(name, False, None) for name in here]
     if here:
@@ -30,28 +31,35 @@ def find(base: Path, option: str | None) -> list[Named]:
             f"{base} holds {len(here)} tables: {listed(here)}.",
             f"Choose with --table {here[0]}, or say which is which split: --table {stated}.",
         )
-    below_here = [
-        f"{folder.name}/{name}"
-        for folder in sorted(p for p in base.iterdir() if p.is_dir() and not p.name.startswith((".", "__")))
-        for name in _tables(folder)
-    ]
+    below_here = [name for folder in _visible(top) if folder.is_dir() for name in _tables(base, folder)]
     if _one_for_each_split(below_here):
         return [(name, False, None) for name in below_here]
     raise NotThisDataset(
-        f"There is no *.csv or *.tsv in {base}{_others(base)}.",
+        f"There is no *.csv or *.tsv in {base}{_others(top)}.",
         f"Name the table: --table {below_here[0]}." if below_here else "Name the table with --table.",
     )
 
 
-def _tables(folder: Path) -> list[str]:
+def _unwrapped(base: Path) -> Path:
+    """Return the folder that holds more than one folder alone, as what an archive was unpacked into does."""
+    while len(inner := _visible(base)) == 1 and inner[0].is_dir():
+        base = inner[0]
+    return base
+
+
+def _visible(folder: Path) -> list[Path]:
     try:
-        return sorted(p.name for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+        return sorted(path for path in folder.iterdir() if not path.name.startswith((".", "__")))
     except OSError:  # a folder that may not be read is not where the table is
         return []
 
 
-def _others(base: Path) -> str:
-    names = sorted(p.name for p in base.iterdir() if p.suffix.lower() in OTHERS)
+def _tables(base: Path, folder: Path) -> list[str]:
+    return [relative(path, base) for path in _visible(folder) if path.suffix.lower() in SUFFIXES and path.is_file()]
+
+
+def _others(folder: Path) -> str:
+    names = [path.name for path in _visible(folder) if path.suffix.lower() in OTHERS]
     return f"; {listed(names, 3)} must be saved as csv first" if names else ""
 
 
