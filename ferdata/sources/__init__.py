@@ -27,4 +27,5 @@ from ferdata.sources.tables import read_usage as read_usage
 from ferdata.sources.tables import read_votes as read_votes
 from ferdata.sources.tables import value as value
 from ferdata.sources.words import meaning as meaning
+from ferdata.sources.words import read_labels as read_labels
 from ferdata.sources.words import split_of as split_of

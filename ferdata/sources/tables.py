@@ -19,6 +19,7 @@ USAGES: Mapping[str, str] = {"Training": "train", "PublicTest": "val", "PrivateT
 SEPARATORS = ",;\t"
 # What pandas, R and databases write where there is nothing. NA is not among them: it may be somebody's initials.
 MISSING = frozenset(("", "nan", "none", "null", "<na>", "n/a"))
+_EXCEL = re.compile(r'"?sep=(.)"?\r?\n?')
 _WHOLE = re.compile(r"([+-]?\d+)\.0+", re.ASCII)
 
 
@@ -52,8 +53,8 @@ def read_rows(path: Path, columns: int | None = None) -> Iterator[tuple[int, lis
     """
     try:
         with open_text(path) as file:
-            begun = _to_first_text(file)
-            for number, row in _split(itertools.chain(begun, file), path, separator("".join(begun))):
+            begun, delimiter = _begin(file)
+            for number, row in _split(itertools.chain(begun, file), path, delimiter):
                 if columns is not None and len(row) != columns:
                     raise broken(path, number, f"{len(row)} cells where {columns} belong")
                 yield number, row
@@ -71,14 +72,17 @@ def read_rows(path: Path, columns: int | None = None) -> Iterator[tuple[int, lis
         ) from None
 
 
-def _to_first_text(lines: Iterable[str]) -> list[str]:
-    """Take lines up to the first that is not empty."""
+def _begin(lines: Iterable[str]) -> tuple[list[str], str]:
+    """Take lines up to the first that holds text, and return what separates its cells; `sep=;` is Excel's, and none."""
     begun = []
     for line in lines:
-        begun.append(line)
+        hint = _EXCEL.fullmatch(line)
+        begun.append("\n" if hint else line)
+        if hint:
+            return begun, hint[1]
         if line.strip():
             break
-    return begun
+    return begun, separator("".join(begun))
 
 
 def _way_to_text(path: Path, kind: str) -> str:

@@ -76,6 +76,12 @@ def test_every_adapters_table_may_be_as_windows_saves_it(tmp_path, encoding, sep
     assert list(read_table(path, "name")) == [(2, {"name": "José", "n": "1"})]
 
 
+@pytest.mark.parametrize("hint", ["sep=;", '"sep=;"'])
+def test_excels_line_on_the_separator_is_no_header(tmp_path, hint):
+    (tmp_path / "t.csv").write_bytes(f"{hint}\r\na;b\r\n1,5;2\r\n".encode())
+    assert list(read_table(tmp_path / "t.csv", "b")) == [(3, {"a": "1,5", "b": "2"})]
+
+
 @pytest.mark.parametrize(
     ("head", "kind"),
     [
