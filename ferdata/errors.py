@@ -19,6 +19,18 @@ FerdataError
 └── BrokenRun           a run folder or checkpoint that cannot be used: train again
 """
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def listed(names: "Iterable[object]", most: int = 8) -> str:
+    """Return `a, b, c` for a message; of more than `most`, the first and the number of the others."""
+    words = [str(name) for name in names]
+    cut = len(words) - most
+    return ", ".join(words[:most]) + (f" and {cut:,} more" if cut > 0 else "")
+
 
 class FerdataError(Exception):
     """An error with a remedy: `message` says what and where, `hint` says what to do."""

@@ -4,13 +4,13 @@ What a publisher wrote (`native_label`, `votes`) is kept for good; what training
 so that a map, a policy or a taxonomy is changed without reading an image again.
 """
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ferdata.errors import BadOption, UnknownLabel
+from ferdata.running.text_file import parse_toml
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,20 +36,32 @@ COLOURS = {
     "contempt": "#8c6d31",
 }
 
-# Spellings seen in class folders and tables of labels; compared in lower case.
+# Words for the emotions in class folders and tables of labels: the everyday ones in English with the slips that were
+# seen there, then German, French, Polish, Spanish and Chinese. A word that may mean two things is not among them
+# (Spanish disgusto is trouble, Polish zły also bad); capitals and accents do not count.
 ALIASES: Mapping[str, str] = {
-    alias: emotion
-    for emotion, aliases in {
-        "neutral": ("neutral", "neutrality"),
-        "happiness": ("happiness", "happy", "joy", "smile"),
-        "surprise": ("surprise", "surprised"),
-        "sadness": ("sadness", "sad"),
-        "anger": ("anger", "angry"),
-        "disgust": ("disgust", "disgusted"),
-        "fear": ("fear", "fearful", "afraid", "scared"),
-        "contempt": ("contempt", "contemptuous"),
+    word: emotion
+    for emotion, words in {
+        "neutral": "neutral neutrality normal nuetral netural neutralität ausdruckslos neutre neutralny neutralna "
+        "neutralne neutralność neutro neutra 中性 中立 无表情 無表情",
+        "happiness": "happiness happy joy joyful smile smiling happyness freude fröhlich glücklich joie heureux "
+        "heureuse radość szczęście szczęśliwy szczęśliwa wesoły wesoła alegría alegre felicidad feliz 高兴 高興 "
+        "快乐 快樂 开心 開心",
+        "surprise": "surprise surprised suprise suprised surprize surprized überraschung überrascht surpris "
+        "zaskoczenie zaskoczony zaskoczona zdziwienie zdziwiony zdziwiona sorpresa sorprendido sorprendida 惊讶 驚訝 "
+        "吃惊 吃驚 惊喜 驚喜",
+        "sadness": "sadness sad sadnes trauer traurig traurigkeit tristesse triste smutek smutny smutna tristeza 悲伤 "
+        "悲傷 伤心 傷心 难过 難過",
+        "anger": "anger angry angery wut wütend ärger ärgerlich verärgert zorn zornig colère fâché fâchée złość gniew "
+        "wściekłość rozgniewany ira enojo enojado enojada enfado enfadado enfadada 愤怒 憤怒 生气 生氣",
+        "disgust": "disgust disgusted ekel angeekelt dégoût dégoûté dégoûtée wstręt obrzydzenie odraza asco asqueado "
+        "asqueada 厌恶 厭惡",
+        "fear": "fear fearful fearfull afraid scared angst ängstlich furcht peur effrayé effrayée apeuré strach "
+        "przestraszony przestraszona miedo temor asustado asustada 恐惧 恐懼 害怕",
+        "contempt": "contempt contemptuous verachtung verächtlich mépris méprisant pogarda desprecio 轻蔑 輕蔑 "
+        "蔑视 蔑視 鄙视 鄙視",
     }.items()
-    for alias in aliases
+    for word in words.split()
 }
 
 DERIVED_FROM = ("dataset", "native_label", "votes", "ratings", "reviewed_label")  # what `derive` reads
@@ -130,11 +142,11 @@ def taxonomy(spec: str) -> Taxonomy:
 
 def _taxonomy_file(path: Path) -> Taxonomy:
     try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = parse_toml(path.read_bytes())
         chosen = Taxonomy(str(data.get("name", path.stem)), tuple(data["classes"]), dict(data["mapping"]))
     except OSError as error:
         raise BadOption(f"Cannot read the taxonomy {path}: {error.strerror}.", "Check the path.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise BadOption(
             f"{path} is no taxonomy: {error}.",
             'It needs `classes = ["happy", ...]` and a table [mapping] with lines like `happiness = "happy"`.',
@@ -146,11 +158,12 @@ def _checked(chosen: Taxonomy, where: str) -> Taxonomy:
     strangers = [e for e in chosen.mapping if e not in EMOTIONS]
     homeless = [c for c in chosen.mapping.values() if c not in chosen.classes]
     empty = [c for c in chosen.classes if c not in chosen.mapping.values()]
-    if strangers or homeless or empty:
+    twice = sorted({c for c in chosen.classes if chosen.classes.count(c) > 1})
+    if strangers or homeless or empty or twice:
         raise BadOption(
-            f"The taxonomy {where} does not close: unknown emotions {strangers}, "
-            f"classes not listed {homeless}, classes that no emotion maps to {empty}.",
-            f"Emotions are {', '.join(EMOTIONS)}; every class must be listed and mapped to.",
+            f"The taxonomy {where} does not close: unknown emotions {strangers}, classes not listed {homeless}, "
+            f"classes that no emotion maps to {empty}, classes listed twice {twice}.",
+            f"Emotions are {', '.join(EMOTIONS)}; every class must be listed once and mapped to.",
         )
     return chosen
 

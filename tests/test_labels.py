@@ -151,6 +151,29 @@ def test_a_taxonomy_that_does_not_close_is_refused(tmp_path, text: str) -> None:
         labels.taxonomy(str(path))
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_taxonomy_is_read_as_windows_saves_it(tmp_path, encoding: str) -> None:
+    path = tmp_path / "two.toml"
+    path.write_bytes(
+        'classes = ["gut", "böse"]\r\n[mapping]\r\nhappiness = "gut"\r\nanger = "böse"\r\n'.encode(encoding)
+    )
+    assert labels.taxonomy(str(path)).classes == ("gut", "böse")
+
+
+def test_a_taxonomy_with_a_class_twice_is_refused(tmp_path) -> None:
+    path = tmp_path / "twice.toml"
+    path.write_text('classes = ["a", "a", "b"]\n[mapping]\nhappiness = "a"\nsadness = "b"\n')
+    with pytest.raises(BadOption, match="classes listed twice \\['a'\\]"):
+        labels.taxonomy(str(path))
+
+
+def test_no_spelling_means_two_emotions() -> None:
+    from ferdata.sources.words import SPELLINGS, meaning
+
+    assert set(SPELLINGS.values()) == set(labels.EMOTIONS)
+    assert {word: meaning(word, {}) for word in labels.ALIASES} == labels.ALIASES
+
+
 def table(**columns: list) -> pa.Table:
     n = len(next(iter(columns.values())))
     full = {name: [None] * n for name in labels.DERIVED_FROM} | {"dataset": ["d"] * n}

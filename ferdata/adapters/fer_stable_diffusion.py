@@ -8,7 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ferdata.errors import NotThisDataset
-from ferdata.sources import Layout, Licence, Sample, Skipped, Source, images_below, meaning, relative, split_of
+from ferdata.sources import Layout, Licence, Sample, Skipped, Source, class_folders, meaning
+from ferdata.sources.words import told_spellings
 
 SOURCE = Source(
     name="fer_stable_diffusion",
@@ -51,36 +52,18 @@ SOURCE = Source(
 def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Layout:
     """Return the layout with the emotions' folders mapped. Raises NotThisDataset where no image has a folder."""
     del options  # it has none
-    found = {_class(path, base) for path in images_below(base)} - {None}
-    if not found:
+    found = class_folders.look(base, {})
+    if not found.classes:
         raise NotThisDataset(
             f"{base} has no images in class folders.", "Point --root at the folder that holds one folder per emotion."
         )
     # What is no emotion's name stays out of the map, so that it is told, and never guessed at.
-    known = {name: meaning(name, {}) for name in sorted(str(name) for name in found)}
-    return replace(layout, labels={name: emotion for name, emotion in known.items() if emotion})
+    labels = {name: emotion for name in sorted(found.classes) if (emotion := meaning(name, {}))}
+    told = filter(None, (layout.note, found.told_splits(), told_spellings(labels, {})))
+    return replace(layout, labels=labels, note="\n".join(told))
 
 
 def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample | Skipped]:
     """Yield every image as a generated one, its key its path."""
     del layout, options  # there is one layout, and no option
-    for path in images_below(base):
-        image = relative(path, base)
-        if not image.isprintable():  # also a name in bytes that are no UTF-8, which no manifest could hold
-            yield Skipped(image.encode("unicode_escape", "surrogatepass").decode(), "a file name that is no text")
-            continue
-        splits = (split_of(part) for part in path.relative_to(base).parts[:-1])
-        yield Sample(
-            image,
-            image,
-            native_label=_class(path, base),
-            official_split=next((split for split in splits if split), None),
-            synthetic=True,
-        )
-
-
-def _class(path: Path, base: Path) -> str | None:
-    """Return the nearest folder that names an emotion, else the nearest that names no split, else None."""
-    above = path.relative_to(base).parts[-2::-1]
-    named = (part for part in above if meaning(part, {}))
-    return next(named, next((part for part in above if not split_of(part)), None))
+    return class_folders.samples(base, {}, synthetic=True)

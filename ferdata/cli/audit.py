@@ -13,6 +13,7 @@ from ferdata.cli import DONE, FINDINGS
 from ferdata.cli.groups import GroupedCommand, under
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json, table
+from ferdata.errors import listed
 from ferdata.steps.audit import DETECT, Audited, Outcome, audit, check
 
 FILE = click.Path(path_type=Path)
@@ -146,5 +147,4 @@ def _where(outcome: Outcome) -> str:
     above = next(f.above for f in CATALOGUE if f.name == outcome.name)
     hits = {n: v for n, v in outcome.parts.items() if (v > outcome.threshold if above else v < outcome.threshold)}
     worst = sorted(hits.items(), key=lambda item: -item[1] if above else item[1])
-    more = f" and {len(worst) - SHOWN} more" if len(worst) > SHOWN else ""
-    return ", ".join(f"{name} ({number(value)})" for name, value in worst[:SHOWN]) + more
+    return listed((f"{name} ({number(value)})" for name, value in worst), SHOWN)

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ferdata.errors import NotAManifest
+from ferdata.errors import NotAManifest, listed
 from ferdata.manifest.safe_paths import must_be_file
 
 PART = b"ferdata.part"
@@ -49,8 +49,7 @@ def find(path: Path) -> list[Path]:
     (total,) = totals
     names = [name_of(i, total) for i in range(total)]
     if missing := [name for name in names if name not in found]:
-        more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
-        raise NotAManifest(f"{path} is not whole: {', '.join(missing[:3])}{more} missing.", WHOLE)
+        raise NotAManifest(f"{path} is not whole: {listed(missing, 3)} missing.", WHOLE)
     return [path / name for name in names]
 
 

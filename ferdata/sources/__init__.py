@@ -1,6 +1,7 @@
 """All that an adapter imports: `from ferdata.sources import Layout, Licence, Sample, Source, images_below`.
 
-What a dataset is (`declaration`), the walk over its folder (`recognise`), the readers of its tables (`tables`).
+What a dataset is (`declaration`), the walk over its folder (`recognise`), the readers of its tables (`tables`),
+the words of labels and splits (`words`).
 Tables of pixels (`pixel_tables`) need numpy, so that who reads one imports it from there.
 """
 
@@ -20,10 +21,11 @@ from ferdata.sources.recognise import relative as relative
 from ferdata.sources.tables import USAGES as USAGES
 from ferdata.sources.tables import broken as broken
 from ferdata.sources.tables import known as known
-from ferdata.sources.tables import meaning as meaning
-from ferdata.sources.tables import read_labels as read_labels
 from ferdata.sources.tables import read_rows as read_rows
 from ferdata.sources.tables import read_table as read_table
 from ferdata.sources.tables import read_usage as read_usage
 from ferdata.sources.tables import read_votes as read_votes
-from ferdata.sources.tables import split_of as split_of
+from ferdata.sources.tables import value as value
+from ferdata.sources.words import meaning as meaning
+from ferdata.sources.words import read_labels as read_labels
+from ferdata.sources.words import split_of as split_of

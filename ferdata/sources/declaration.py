@@ -59,7 +59,7 @@ class Layout:
     of this layout to a canonical emotion or a reason (`ferdata.labels`); `counts` are the published ones.
     `header` names columns that the first mark's file must have, where its name (`train.csv`) says too little.
     `names` is a regular expression that every image's file name matches in full, as published: others are copies
-    that somebody added.
+    that somebody added. `found` is what an adapter's `prepare` has found out for its `samples`.
     """
 
     name: str
@@ -69,6 +69,7 @@ class Layout:
     note: str = ""
     header: tuple[str, ...] = ()
     names: str = ""
+    found: Any = None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path, PureWindowsPath
 from ferdata.errors import NotThisDataset
 from ferdata.schema import is_image
 from ferdata.sources.declaration import Layout, Source
+from ferdata.sources.tables import header_of
 
 
 def recognise(source: Source, root: Path) -> tuple[Layout, Path] | None:
@@ -36,11 +37,10 @@ def _has_header(base: Path, layout: Layout) -> bool:
         return True
     for path in base.glob(layout.marks[0]):
         try:
-            with path.open(encoding="utf-8-sig", errors="replace") as file:
-                first = file.readline(4096)
-        except OSError:
+            header = header_of(path)
+        except (OSError, UnicodeError):
             continue
-        if {name.strip().strip('"') for name in first.split(",")}.issuperset(layout.header):
+        if set(layout.header).issubset(header):
             return True
     return False
 

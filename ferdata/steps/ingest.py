@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from ferdata import labels, manifest
 from ferdata.adapters import Adapter, load, looks_like
-from ferdata.errors import BadOption, BrokenSource, NotThisDataset
+from ferdata.errors import BadOption, BrokenSource, NotThisDataset, listed
 from ferdata.manifest.resume import Partial
 from ferdata.running.engine import ENGINES, Engine, choose
 from ferdata.running.whole_file import whole_file
@@ -142,7 +142,7 @@ def _recognise(adapter: Adapter, root: Path, place: Path) -> tuple[Layout, Path]
     found = recognise(adapter.SOURCE, root)
     if found is None:
         others = looks_like(root)
-        holds = ", ".join(sorted(p.name for p in root.iterdir())[:6]) or "nothing"
+        holds = listed(sorted(p.name for p in root.iterdir())) or "nothing"
         looked_for = "; ".join(" and ".join(layout.marks) for layout in adapter.SOURCE.layouts if layout.marks)
         if adapter.SOURCE.generic:
             looked_for = {

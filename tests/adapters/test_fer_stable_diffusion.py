@@ -29,6 +29,17 @@ def test_a_folder_of_unknown_meaning_is_refused_by_name_or_kept_without_a_label(
     assert done.labelled == done.rows - 1
 
 
+def test_two_folders_that_each_name_a_class_are_refused_and_guessed_words_are_printed(tmp_path):
+    save(tmp_path / "train_set" / "Freude" / "1.png", face(1))
+    layout, _, samples, _ = read("fer_stable_diffusion", tmp_path)
+    assert [(s.native_label, s.official_split) for s in samples] == [("Freude", "train")]
+    assert "train_set is train" in layout.note
+    assert "Freude is happiness" in layout.note
+    save(tmp_path / "train_set" / "angry" / "Joy" / "1.png", face(2))
+    with pytest.raises(UnknownLabel, match=r"'angry' \(anger\) and 'Joy' \(happiness\)"):
+        read("fer_stable_diffusion", tmp_path)
+
+
 def test_a_folder_without_class_folders_is_not_it(tmp_path):
     save(tmp_path / "train" / "1.png", face(1))
     with pytest.raises(NotThisDataset, match="no images in class folders"):

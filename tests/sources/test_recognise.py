@@ -21,6 +21,16 @@ def test_a_layout_is_found_two_folders_below_and_the_first_declared_wins(tmp_pat
     assert recognise(source(second), tmp_path / "a") is None
 
 
+@pytest.mark.parametrize("text", ["emotion;pixels\n", "emotion\tpixels\n", '"emotion","pixels"\n'])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_header_is_known_with_any_separator_and_in_any_encoding(tmp_path, text, encoding):
+    layout = Layout("one", ("train.csv",), {}, header=("emotion", "pixels"))
+    (tmp_path / "train.csv").write_bytes(text.encode(encoding))
+    assert recognise(source(layout), tmp_path) == (layout, tmp_path)
+    (tmp_path / "train.csv").write_text("id;pixels\n")
+    assert recognise(source(layout), tmp_path) is None
+
+
 def test_every_mark_must_match_in_the_same_folder(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "one.csv").touch()

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferdata.errors import BrokenSource
+from ferdata.errors import BrokenSource, UnknownLabel
+from ferdata.sources.declaration import Layout
 from ferdata.sources.pixel_tables import read_pixel_table
-from ferdata.sources.tables import read_rows, read_table, read_votes
+from ferdata.sources.tables import known, read_rows, read_table, read_votes, value
 from tests.sources import outcome
 
 WHERE = Path("somewhere.csv")
@@ -57,8 +58,61 @@ def test_a_line_number_is_that_of_the_file_with_empty_lines_counted(tmp_path):
 
 
 def test_a_table_that_is_no_text_or_not_there_is_refused_by_name(tmp_path):
-    (tmp_path / "t.csv").write_bytes(b"a,b\n\xff\xfe,1\n")
+    (tmp_path / "t.csv").write_bytes(b"a,b\n\x81\xfe,1\n")
     with pytest.raises(BrokenSource, match="not text in UTF-8"):
         list(read_table(tmp_path / "t.csv"))
     with pytest.raises(BrokenSource, match="Cannot read"):
         list(read_table(tmp_path / "gone.csv"))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_every_adapters_table_may_be_as_windows_saves_it(tmp_path, encoding, separator):
+    path = tmp_path / "t.csv"
+    path.write_bytes(
+        separator.join(("name", "n")).encode(encoding)
+        + f"\r\nJosé{separator}1\r\n".encode(encoding).removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe")
+    )
+    assert list(read_table(path, "name")) == [(2, {"name": "José", "n": "1"})]
+
+
+@pytest.mark.parametrize("hint", ["sep=;", '"sep=;"'])
+def test_excels_line_on_the_separator_is_no_header(tmp_path, hint):
+    (tmp_path / "t.csv").write_bytes(f"{hint}\r\na;b\r\n1,5;2\r\n".encode())
+    assert list(read_table(tmp_path / "t.csv", "b")) == [(3, {"a": "1,5", "b": "2"})]
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"PAR1", "a Parquet file"),
+        (b"PK\3\4", "a zip archive"),
+        (b"\x1f\x8b\x08", "a gzip archive"),
+        (b"Rar!\x1a\x07", "a RAR archive"),
+        (b"  <!DOCTYPE html><title>", "a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+        (b"x" * 257 + b"ustar\0", "a tar archive"),
+    ],
+)
+def test_what_is_no_table_is_called_what_it_is(tmp_path, head, kind):
+    (tmp_path / "t.csv").write_bytes(head + b"\n1,2\n")
+    with pytest.raises(BrokenSource, match=kind):
+        list(read_table(tmp_path / "t.csv", "a"))
+
+
+def test_a_cell_is_what_it_was_before_pandas_wrote_it():
+    assert [value(cell) for cell in ("nan", "NaN", "None", "", " ", "<NA>", "null")] == [None] * 7
+    assert [value(cell) for cell in ("3.0", " 3 ", "-1.00", "3.5", "NA", "v1.0", "0")] == [
+        "3", "3", "-1", "3.5", "NA", "v1.0", "0",
+    ]  # fmt: skip
+
+
+def test_a_published_label_and_votes_may_have_been_made_fractions_by_pandas():
+    layout = Layout("any", (), {"3": "fear"})
+    assert known("3.0", layout, WHERE, 1) == "3"
+    assert read_votes(["3.0", *["0"] * 9], WHERE, 1) == (3, *[0] * 9)
+    for label in ("3.5", "nan", ""):
+        with pytest.raises(UnknownLabel, match=r"somewhere\.csv:1"):
+            known(label, layout, WHERE, 1)
+    with pytest.raises(BrokenSource, match="no whole numbers"):
+        read_votes(["nan", *["0"] * 9], WHERE, 1)

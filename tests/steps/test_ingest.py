@@ -132,7 +132,9 @@ def test_a_pipe_among_the_pictures_is_rejected_and_not_waited_on(tmp_path: Path)
     assert (done.rows, done.rejected) == (12, {"unreadable file": 1})
 
 
-@pytest.mark.parametrize(("strange", "kept"), [("glee", True), ("7", False), (" -2", False), ("3.0", False)])
+@pytest.mark.parametrize(
+    ("strange", "kept"), [("glee", True), ("7", False), (" -2", False), ("3.5", False), ("7.0", False)]
+)
 def test_an_unknown_word_in_a_table_may_be_kept_and_an_unknown_number_never(
     tmp_path: Path, strange: str, kept: bool
 ) -> None:

@@ -6,7 +6,6 @@ A recipe is data. Reading one sets options of `TrainConfig` and does nothing els
 import difflib
 import math
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -15,6 +14,7 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from ferdata.errors import BadOption
+from ferdata.running.text_file import parse_toml
 from zoo.options.options import KEYS, TrainConfig
 
 DEFAULT = "default"
@@ -102,8 +102,8 @@ def _recipe(name: str, where: str, data: bytes) -> Recipe:
     if len(data) > LARGEST:
         raise BadOption(f"{where} has more than {LARGEST:,} bytes: that is no recipe.", "Name another file.")
     try:
-        tables = tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        tables = parse_toml(data)
+    except ValueError as error:
         raise BadOption(f"{where} is no TOML: {error}.", "See docs/recipes.md for how a recipe is written.") from None
     options, about = tables.get("options"), tables.get("about", {})
     strangers = sorted(set(tables) - {"about", "options"})

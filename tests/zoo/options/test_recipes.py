@@ -112,6 +112,12 @@ def test_a_file_that_is_no_recipe_is_refused_with_the_reason(tmp_path, text, wor
     assert words in str(error.value)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_a_recipe_is_read_as_windows_saves_it(tmp_path, encoding):
+    (tmp_path / "mine.toml").write_bytes('[about]\r\ntitle = "Übung"\r\n[options]\r\n'.encode(encoding))
+    assert recipes.load(tmp_path / "mine.toml").about["title"] == "Übung"
+
+
 def test_bytes_that_are_no_text_and_files_that_are_not_there_are_refused(tmp_path):
     (tmp_path / "bad.toml").write_bytes(b"\xff\xfe\x00")
     for path in (tmp_path / "bad.toml", tmp_path / "none.toml", tmp_path):

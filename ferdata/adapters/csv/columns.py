@@ -1,0 +1,190 @@
+"""Which column of a table is what: as an option says, else by its usual names; and a table without a header line."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ferdata.errors import BadOption, listed
+from ferdata.sources import is_image, meaning
+from ferdata.sources.tables import is_code
+
+# Usual names, the likeliest first. Capitals, blanks, hyphens and underscores in a name do not count.
+IMAGE = (
+    "image", "path", "image_path", "file", "filename", "file_name", "filepath", "file_path", "img", "img_path", "pth",
+    "image_name", "img_name", "image_file", "picture", "photo",
+)  # fmt: skip
+LABEL = (
+    "label", "emotion", "expression", "class", "labels", "emotions", "emotion_label", "expression_label", "label_name",
+    "emotion_name", "class_name", "class_label", "facial_expression", "category",
+)  # fmt: skip
+SPLIT = ("split", "subset", "usage", "partition", "data_split", "set", "fold", "phase")
+SUBJECT = ("subject", "subject_id", "person", "person_id", "participant", "participant_id", "identity", "actor")
+CLIP = ("clip", "clip_id", "sequence", "sequence_id", "video", "video_id", "video_name")
+BOX = ("face_box",)  # a column `bbox` may hold corners or sizes: it has to be named
+SIDES = (("x", "y", "w", "h"), ("x", "y", "width", "height"), ("left", "top", "width", "height"))
+CORNERS = (("xmin", "ymin", "xmax", "ymax"), ("x1", "y1", "x2", "y2"), ("left", "top", "right", "bottom"))
+NONE = "none"  # as an option: nothing is read, whatever the table holds
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where in a row what stands, counted from 0; None where the table does not have it.
+
+    `names` are the header's, or numbers where `header` is False. `box` is one column of four numbers, or four of one;
+    `corners` says that they are left, top, right and bottom. `guessed` are the roles that no option named.
+    """
+
+    names: tuple[str, ...]
+    header: bool
+    image: int
+    label: int
+    split: int | None = None
+    subject: int | None = None
+    clip: int | None = None
+    box: tuple[int, ...] = ()
+    corners: bool = False
+    guessed: frozenset[str] = frozenset()
+
+    def name(self, *columns: int) -> str:
+        """Return columns by name, as a message has them."""
+        return (
+            ", ".join(repr(self.names[c]) for c in columns) if self.header else f"column {', '.join(map(str, columns))}"
+        )
+
+    def told(self) -> str:
+        """Return which column is read as what."""
+        read = {
+            "images": self.image,
+            "labels": self.label,
+            "splits": self.split,
+            "subjects": self.subject,
+            "clips": self.clip,
+        }
+        told = [f"{what} in {self.name(column)}" for what, column in read.items() if column is not None]
+        told += [f"boxes in {self.name(*self.box)}"] if self.box else []
+        return ("" if self.header else "no header line: ") + ", ".join(told)
+
+    def unused(self) -> list[int]:
+        """Return the columns that nothing is read from, but for the running number that pandas adds."""
+        used = {self.image, self.label, self.split, self.subject, self.clip, *self.box}
+        index = re.compile(r"|index|Unnamed: \d+")
+        return [c for c, name in enumerate(self.names) if c not in used and not index.fullmatch(name)]
+
+    def other_labels(self) -> list[str]:
+        """Return the unused columns that may hold labels, by their names."""
+        usual = set(map(_folded, LABEL))
+        return [self.names[c] for c in self.unused() if _folded(self.names[c]) in usual]
+
+
+def find(first: Sequence[str], options: Mapping[str, str | None], path: Path) -> Columns:
+    """Return what the columns of a table are whose first line is `first`. Raises BadOption."""
+    header = not any(map(is_image, first)) and not _is_label(first, options.get("label_column"))
+    names = tuple(cell.strip() for cell in first) if header else tuple(map(str, range(len(first))))
+    seen = _Header(names, path, options)
+    if not header:
+        return _without_header([cell.strip() for cell in first], seen)
+    split, subject = seen.optional("split_column", SPLIT), seen.optional("subject_column", SUBJECT)
+    clip = seen.optional("clip_column", CLIP)
+    box, corners = seen.box()
+    return Columns(
+        names, True, seen.needed("image_column", IMAGE), seen.needed("label_column", LABEL), split, subject, clip,
+        box, corners, seen.guessed(),
+    )  # fmt: skip
+
+
+def _is_label(first: Sequence[str], column: str | None) -> bool:
+    """Return whether the column that an option numbers begins with a label, which no header does."""
+    if column is None or column in first or not column.isdecimal() or int(column) >= len(first):
+        return False
+    cell = first[int(column)]
+    return is_code(cell) or meaning(cell, {}) is not None
+
+
+def _without_header(first: Sequence[str], seen: "_Header") -> Columns:
+    """Find the columns by their first cells: the one that is an image, and the one that is a word for an emotion."""
+    image, label = seen.optional("image_column"), seen.optional("label_column")
+    images = [c for c, cell in enumerate(first) if is_image(cell)] if image is None else [image]
+    labels = [c for c, cell in enumerate(first) if c not in images and meaning(cell, {})] if label is None else [label]
+    if len(images) != 1 or len(labels) != 1:
+        cells = listed(f"{c} {cell!r}" for c, cell in enumerate(first))
+        raise BadOption(
+            f"{seen.path} has no header line, and its first does not say which column is what: {cells}.",
+            "Say it by number: --image-column 0 --label-column 1.",
+        )
+    split, subject = seen.optional("split_column"), seen.optional("subject_column")
+    box = seen.optional("box_column")
+    return Columns(
+        seen.names, False, images[0], labels[0], split, subject, seen.optional("clip_column"),
+        () if box is None else (box,), guessed=seen.guessed(),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    """The names of a table's columns, and the options that name some of them."""
+
+    names: tuple[str, ...]
+    path: Path
+    options: Mapping[str, str | None]
+
+    def guessed(self) -> frozenset[str]:
+        roles = ("image", "label", "split", "subject", "clip", "box")
+        return frozenset(role for role in roles if self.options.get(f"{role}_column") is None)
+
+    def needed(self, option: str, usual: Sequence[str]) -> int:
+        found = self.optional(option, usual)
+        if found is None:
+            raise BadOption(
+                f"No column of {self.path} is called {listed(usual, 5)}; it has {listed(self.names, 20)}.",
+                f"Name one with {_flag(option)}, or choose other tables with --table.",
+            )
+        return found
+
+    def optional(self, option: str, usual: Sequence[str] = ()) -> int | None:
+        """Return the column that an option names or numbers, else the first of a usual name. Raises BadOption."""
+        chosen = self.options.get(option)
+        if chosen is not None and chosen in self.names:
+            return self._once(chosen, option)
+        if chosen == NONE:
+            return None
+        if chosen is not None:
+            if chosen.isdecimal() and int(chosen) < len(self.names):
+                return int(chosen)
+            raise BadOption(
+                f"{self.path} has no column {chosen!r}; it has {listed(self.names, 20)}.",
+                f"Name one of them with {_flag(option)}, or give its number, counted from 0.",
+            )
+        return next((self._once(name, option) for name in map(self._named, usual) if name is not None), None)
+
+    def box(self) -> tuple[tuple[int, ...], bool]:
+        """Return the columns of a box, one or four, and whether the four are corners."""
+        one = self.optional("box_column", BOX)
+        if one is not None:
+            return (one,), False
+        if self.options.get("box_column") is None:
+            for four in (*SIDES, *CORNERS):
+                found = [self.names.index(name) for name in map(self._named, four) if name is not None]
+                if len(found) == len(four):
+                    return tuple(found), four in CORNERS
+        return (), False
+
+    def _named(self, usual: str) -> str | None:
+        return next((name for name in self.names if _folded(name) == _folded(usual)), None)
+
+    def _once(self, name: str, option: str) -> int:
+        if (times := self.names.count(name)) > 1:
+            numbers = [str(c) for c, other in enumerate(self.names) if other == name]
+            raise BadOption(
+                f"{self.path}: {name!r} stands over {times} columns.",
+                f"Say which by number: {_flag(option)} {' or '.join(numbers)}.",
+            )
+        return self.names.index(name)
+
+
+def _flag(option: str) -> str:
+    return f"--{option.replace('_', '-')}"
+
+
+def _folded(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).casefold()

@@ -1,0 +1,134 @@
+"""From a path as a table has it to a file below the root: absolute ones, another machine's, another case."""
+
+import os
+import posixpath
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+
+from ferdata.sources import leads_out
+
+
+def posix(path: str) -> str:
+    """Return a path in POSIX spelling, without blanks around it, empty steps and `.`; `..` stays."""
+    plain = path.strip().replace("\\", "/")
+    if "//" in plain or "./" in plain or plain.endswith(("/", "/.")):
+        begin = "//" if plain.startswith("//") else "/" if plain.startswith("/") else ""
+        plain = begin + "/".join(part for part in plain.split("/") if part not in ("", "."))
+    return plain
+
+
+def below(path: str, roots: Sequence[str]) -> str | None:
+    """Return an absolute path relative to the first of `roots` that it lies in; where there is a drive, in any case."""
+    for root in roots:
+        begin = root.rstrip("/") + "/"
+        start = path[: len(begin)]
+        if start == begin or (PureWindowsPath(root).drive and start.casefold() == begin.casefold()):
+            return path[len(begin) :]
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a table's paths start: `strip` is cut from them, `folder`, below the root, is put before them."""
+
+    roots: tuple[str, ...]
+    strip: str = ""
+    folder: str = ""
+
+    def key(self, cell: str) -> str:
+        """Return the path in a cell relative to where the table's paths start, if it can be."""
+        path = posix(cell)
+        if self.strip and path.startswith(self.strip):
+            return path[len(self.strip) :]
+        if path.startswith("/") or path[1:2] == ":":
+            return below(path, self.roots) or path
+        return path
+
+    def image(self, key: str) -> str:
+        """Return the path below the root."""
+        return posixpath.join(self.folder, key) if self.folder else key
+
+
+def roots_of(base: Path) -> tuple[str, ...]:
+    """Return how absolute paths may name the root: as it was given, and without links."""
+    return tuple(dict.fromkeys((base.absolute().as_posix(), base.resolve().as_posix())))
+
+
+class Files:
+    """The files below a root, each folder listed once.
+
+    A name is found in another Unicode form too, and with `any_case` in other capitals, where one entry is so spelled.
+    """
+
+    def __init__(self, root: Path, any_case: bool = True) -> None:
+        self.root = root
+        self.any_case = any_case
+        self._names: dict[str, frozenset[str]] = {}
+        self._alike: dict[str, dict[str, list[str]]] = {}
+        self._folders: dict[str, str | None] = {"": ""}
+
+    def find(self, path: str) -> str | None:
+        """Return the file that `path` names, as it is spelled on disk."""
+        folder, _, name = path.rpartition("/")
+        found = self._folder(folder)
+        return None if found is None else self._entry(found, name)
+
+    def _folder(self, folder: str) -> str | None:
+        if folder not in self._folders:
+            above, _, name = folder.rpartition("/")
+            found = self._folder(above)
+            self._folders[folder] = None if found is None else self._entry(found, name)
+        return self._folders[folder]
+
+    def _entry(self, folder: str, name: str) -> str | None:
+        names = self._names.get(folder)
+        if names is None:
+            names = self._names[folder] = self._list(folder)
+        if name not in names:
+            alike = self._alike_in(folder, names).get(self._form(name), [])
+            if len(alike) != 1:
+                return None
+            name = alike[0]
+        return f"{folder}/{name}" if folder else name
+
+    def _alike_in(self, folder: str, names: Iterable[str]) -> dict[str, list[str]]:
+        if folder not in self._alike:
+            alike = self._alike[folder] = {}
+            for name in names:
+                alike.setdefault(self._form(name), []).append(name)
+        return self._alike[folder]
+
+    def _form(self, name: str) -> str:
+        whole = unicodedata.normalize("NFC", name)
+        return whole.casefold() if self.any_case else whole
+
+    def _list(self, folder: str) -> frozenset[str]:
+        try:
+            with os.scandir(self.root / folder) as entries:
+                return frozenset(entry.name for entry in entries)
+        except (OSError, ValueError):
+            return frozenset()
+
+
+def shared_prefixes(paths: Iterable[str]) -> list[str]:
+    """Return what all paths, in POSIX spelling, share of their folders, shortest first, each with a `/` at its end."""
+    shared: list[str] | None = None
+    for path in paths:
+        folders = path.split("/")[:-1]
+        if shared is None:
+            shared = folders
+        elif folders[: len(shared)] != shared:
+            same = next((i for i, pair in enumerate(zip(shared, folders, strict=False)) if len(set(pair)) > 1), None)
+            shared = shared[: min(len(shared), len(folders)) if same is None else same]
+    return ["/".join(shared[:n]) + "/" for n in range(1, len(shared or ()) + 1)] if shared else []
+
+
+def prefixes(paths: Sequence[str], start: Start, files: Files) -> dict[str, int]:
+    """Return, for each prefix that all paths share, how many of them are files without it; shortest first."""
+    return {
+        prefix: sum(1 for path in rest if not leads_out(path) and files.find(start.image(path)))
+        for prefix in shared_prefixes(paths)
+        if (rest := [path.removeprefix(prefix) for path in paths])
+    }

@@ -1,0 +1,98 @@
+"""Text files as people's programs save them: in which encoding, what a file is that is no text, and TOML.
+
+Windows' programs write a byte-order mark, UTF-16, or their own code page where UTF-8 is meant; all of it is read.
+"""
+
+import codecs
+import tomllib
+from pathlib import Path
+from typing import IO, Any
+
+HEAD = 512  # bytes, which say what a file is
+# How files begin that are no text, and what they are.
+FOREIGN: tuple[tuple[bytes, str], ...] = (
+    (b"PAR1", "a Parquet file"),
+    (b"ARROW1", "an Arrow file"),
+    (b"PK\3\4", "a zip archive or an Excel workbook"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
+    (b"\x1f\x8b", "a gzip archive"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ\0", "an xz archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x93NUMPY", "a NumPy array"),
+    (b"SQLite format 3\0", "an SQLite database"),
+    (b"%PDF", "a PDF"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"version https://git-lfs", "a pointer of Git LFS, not the file itself: git lfs pull fetches it"),
+)
+WEB_PAGE = (b"<!doctype html", b"<html")
+WINDOWS = "ferdata-windows-1252"
+
+
+def _as_windows(error: UnicodeError) -> tuple[str, int]:
+    """Read as Windows-1252 what is no UTF-8; five bytes are no character there either, and raise."""
+    if not isinstance(error, UnicodeDecodeError) or not error.encoding.startswith("utf-8"):
+        raise error
+    return error.object[error.start : error.end].decode("cp1252"), error.end
+
+
+codecs.register_error(WINDOWS, _as_windows)
+
+
+def kind_of(head: bytes) -> str | None:
+    """Return what a file is that begins with `head`, in words, if it is known and no text."""
+    if head[257:262] == b"ustar":
+        return "a tar archive"
+    if head.lstrip().lower().startswith(WEB_PAGE):
+        return "a web page, as servers send in place of a file"
+    return next((kind for start, kind in FOREIGN if head.startswith(start)), None)
+
+
+def encoding_of(head: bytes) -> str:
+    """Return the encoding of a text that begins with `head`. Raises UnicodeError, which says what it is instead."""
+    if kind := kind_of(head):
+        raise UnicodeError(kind)
+    if head.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    # Without a mark, every other byte of text in UTF-16 is 0 where the letters are Latin ones.
+    low, high = (bool(half) and 2 * half.count(0) >= len(half) for half in (head[::2], head[1::2]))
+    if low and high:
+        raise UnicodeError("no text")
+    return "utf-16-be" if low else "utf-16-le" if high else "utf-8-sig"
+
+
+def open_text(path: Path) -> IO[str]:
+    """Open a text, its line ends as they are. Raises OSError, and UnicodeError where it is no text."""
+    with path.open("rb") as file:
+        encoding = encoding_of(file.read(HEAD))
+    return path.open(encoding=encoding, errors=WINDOWS, newline="")
+
+
+def is_windows(path: Path) -> bool:
+    """Return whether a text holds bytes that are read as Windows-1252. Raises OSError, UnicodeError."""
+    with path.open("rb") as file:
+        encoding = encoding_of(file.read(HEAD))
+    try:
+        with path.open(encoding=encoding) as text:
+            while text.read(1 << 20):
+                pass
+    except UnicodeDecodeError:
+        return True
+    return False
+
+
+def parse_toml(data: bytes) -> dict[str, Any]:
+    """Return what a TOML file of these bytes holds. Raises ValueError, which says what is wrong with it."""
+    try:
+        return tomllib.loads(data.decode(encoding_of(data[:HEAD]), WINDOWS))
+    except UnicodeDecodeError:
+        raise ValueError("it is no text in UTF-8, UTF-16 or Windows-1252") from None
+    except UnicodeError as error:
+        raise ValueError(f"it is {error}") from None
+    except RecursionError:
+        raise ValueError("its brackets are nested too deeply") from None

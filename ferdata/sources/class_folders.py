@@ -1,0 +1,97 @@
+"""Images in class folders, with or without folders for the splits above them: the label and the split of each."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ferdata.errors import BrokenSource, NotThisDataset, UnknownLabel
+from ferdata.schema import Sample
+from ferdata.sources.declaration import Skipped
+from ferdata.sources.recognise import images_below, relative
+from ferdata.sources.words import both, classes_named, split_of, splits_named, told_splits
+
+
+@dataclass(frozen=True)
+class ClassFolders:
+    """What the folders of a tree name: `classes` counts the images of each class folder by its name."""
+
+    classes: Mapping[str, int]
+    unlabelled: int
+    names: frozenset[str]
+
+    def told_splits(self) -> str:
+        """Return which folders were read as splits, and which only look like one."""
+        return told_splits(self.names)
+
+
+def look(base: Path, own: Mapping[str, str]) -> ClassFolders:
+    """Look at the folders of all images below `base`.
+
+    Raises NotThisDataset for a tree of another form, and UnknownLabel or BrokenSource where the folders above an image
+    name two classes or two splits: nobody can choose between them.
+    """
+    images = Counter(path.parent for path in images_below(base))
+    above = {folder: folder.relative_to(base).parts for folder in sorted(images)}
+    _refuse_boxes(base, above.values())
+    torn = [folder for folder, names in above.items() if len(classes_named(names, own)) > 1]
+    if torn:
+        names = above[torn[0]]
+        first = next(path.name for path in images_below(torn[0]))
+        raise UnknownLabel(
+            f"{sum(images[folder] for folder in torn):,} images lie below folders that name two classes, the first "
+            f"{'/'.join(names)}/{first}: {both(classes_named(names, own))}.",
+            "Rename the folder that is none; or read it with `ferdata ingest folder --labels FILE`, where FILE is a "
+            "TOML file with a table [labels] that names the class folders alone: other folders then name none.",
+        )
+    classes: Counter[str] = Counter()
+    for folder, names in above.items():
+        split_above(names)
+        if (label := class_above(names, own)) is not None:
+            classes[label] += images[folder]
+    named = frozenset(name for names in above.values() for name in names)
+    return ClassFolders(classes, images.total() - classes.total(), named)
+
+
+def samples(base: Path, own: Mapping[str, str], synthetic: bool) -> Iterator[Sample | Skipped]:
+    """Yield every image, its key its path; an image above the class folders is yielded without a label."""
+    known: dict[Path, tuple[str | None, str | None]] = {}
+    for path in images_below(base):
+        image = relative(path, base)
+        if not image.isprintable():  # also a name in bytes that are no UTF-8, which no manifest could hold
+            yield Skipped(image.encode("unicode_escape", "surrogatepass").decode(), "a file name that is no text")
+            continue
+        if path.parent not in known:
+            above = path.relative_to(base).parts[:-1]
+            known[path.parent] = class_above(above, own), split_above(above)
+        label, split = known[path.parent]
+        yield Sample(image, image, native_label=label, official_split=split, synthetic=synthetic)
+
+
+def class_above(folders: Sequence[str], own: Mapping[str, str]) -> str | None:
+    """Return the nearest of an image's folders that names a class, else the nearest that names no split, else None."""
+    nearest = folders[::-1]
+    return next(iter(classes_named(nearest, own).values()), next((f for f in nearest if not split_of(f)), None))
+
+
+def split_above(folders: Sequence[str]) -> str | None:
+    """Return the split that an image's folders name. Raises BrokenSource where they name two."""
+    found = splits_named(folders)
+    if len(found) > 1:
+        raise BrokenSource(
+            f"{'/'.join(folders)} lies below folders that name two splits, {both(found)}.",
+            "Rename the one that is none, or name the folder below it with --root.",
+        )
+    return next(iter(found), None)
+
+
+def _refuse_boxes(base: Path, above: Iterable[Sequence[str]]) -> None:
+    """Raise NotThisDataset for a tree of YOLO: images/ beside labels/, whose text files hold classes and boxes."""
+    for place in {names[:i] for names in above for i, name in enumerate(names) if name.casefold() == "images"}:
+        if any(True for _ in base.joinpath(*place, "labels").rglob("*.txt")):
+            raise NotThisDataset(
+                f"{base.joinpath(*place)} is a dataset in YOLO's form: images/ holds the pictures, labels/ a text file "
+                "for each with the class's number and the box of each face; there are no class folders.",
+                "Write it as a table with the columns image, label, x, y, w, h (the box in pixels; data.yaml names the "
+                "classes), and read that: ferdata ingest csv",
+            )

@@ -1,0 +1,57 @@
+"""Text as people's programs save it: encodings that are seen, and what is called by its name instead."""
+
+import codecs
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ferdata.running.text_file import HEAD, encoding_of, is_windows, kind_of, open_text, parse_toml
+
+ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252")
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_text_is_read_in_any_encoding_that_people_save(tmp_path, encoding):
+    text = "path;label\r\nImágenes/ä.png;fröhlich\r\n" * 40
+    (tmp_path / "t.csv").write_bytes(text.encode(encoding))
+    with open_text(tmp_path / "t.csv") as file:
+        assert file.read() == text
+    assert is_windows(tmp_path / "t.csv") == (encoding == "cp1252")
+
+
+def test_windows_letters_are_read_wherever_they_stand(tmp_path):
+    (tmp_path / "t.csv").write_bytes("gut ü".encode() + b"\n" * 200_000 + b"schlecht \xfc")
+    with open_text(tmp_path / "t.csv") as file:
+        assert file.read().replace("\n", "") == "gut üschlecht ü"
+
+
+def test_bytes_that_are_no_letters_in_windows_either_are_refused(tmp_path):
+    (tmp_path / "t.csv").write_bytes(b"a\x81b")
+    with open_text(tmp_path / "t.csv") as file, pytest.raises(UnicodeDecodeError):
+        file.read()
+
+
+@given(st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\0"), min_size=1))
+def test_any_text_in_utf_8_comes_back_as_it_was(text):
+    data = text.encode()
+    if kind_of(data[:HEAD]) is None and not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        assert data.decode(encoding_of(data[:HEAD])) == text.removeprefix("\ufeff")
+
+
+@pytest.mark.parametrize("zeros", [b"\0\0\0\0", b"\1\0\0\0" * 50])
+def test_numbers_in_binary_are_no_text(zeros):
+    with pytest.raises(UnicodeError, match="no text"):
+        encoding_of(zeros)
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_toml_is_read_as_windows_saves_it(encoding):
+    assert parse_toml('[labels]\r\n"böse" = "anger"\r\n'.encode(encoding)) == {"labels": {"böse": "anger"}}
+
+
+@pytest.mark.parametrize("data", [b"PAR1", b"a = \x81", b"\xff\xfe\x00", b"a = " + b"[" * 40_000, b"= 3"])
+def test_what_is_no_toml_is_a_value_error_in_words(data):
+    with pytest.raises(ValueError, match=r"\w") as caught:
+        parse_toml(data)
+    assert type(caught.value) is not UnicodeDecodeError
