@@ -88,6 +88,9 @@ def catalogue() -> tuple[list[Source], list[BadOption]]:
 
 
 def looks_like(root: Path) -> list[str]:
-    """Return the names of the datasets whose layout lies in `root`, but never of what reads any folder."""
+    """Return the names of the datasets whose layout lies in `root`, but never of what reads any folder.
+
+    Names are looked for as published: in any case, a folder of a million files would be listed for every mark.
+    """
     sources = (load(name).SOURCE for name in sorted(_own()))
-    return [source.name for source in sources if not source.generic and recognise(source, root)]
+    return [source.name for source in sources if not source.generic and recognise(source, root, any_case=False)]

@@ -5,13 +5,15 @@ Where the official tree and CK+48 hold the same frames, their samples have the s
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ferdata.errors import BrokenSource, DatasetMissing
 from ferdata.sources import Layout, Licence, Option, Sample, Skipped, Source, broken, images_below, known, relative
 from ferdata.sources.pixel_tables import read_pixel_table
+from ferdata.sources.spelling import declared_label, spelled
 
 CODES = dict(
     zip(
@@ -73,7 +75,7 @@ SOURCE = Source(
         ),
         Layout(
             "ck48",
-            ("happy/S[0-9]*_[0-9]*_[0-9]*.*", "surprise/S[0-9]*_[0-9]*_[0-9]*.*"),
+            ("[a-z]*[a-z]/S[0-9][0-9][0-9]_[0-9][0-9][0-9]_[0-9]*.[pPjJ]*",),
             FOLDERS,
             {"all": dict(zip(FOLDERS, FRAMES, strict=True))},
             "A repack: the last three frames of the labelled sequences, cut to 48 x 48. No neutral faces, no "
@@ -100,15 +102,26 @@ SOURCE = Source(
 )
 
 
+def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Layout:
+    """Return the layout; CK+48's says which of its class folders are not there."""
+    del options
+    if layout.name != "ck48":
+        return layout
+    there = {declared_label(path.parent.name, layout) for path in images_below(base)}
+    missing = [name for name in FOLDERS if name not in there]
+    note = f"{layout.note} Class folders missing here: {', '.join(missing)}." if missing else layout.note
+    return replace(layout, note=note)
+
+
 def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample | Skipped]:
     """Yield the samples of whichever layout was found."""
     frames = SOURCE.option(options, "frames") or "last3"
     if layout.name == "official":
         yield from _official(base, layout, frames)
     elif layout.name == "ck48":
-        yield from _ck48(base, frames)
+        yield from _ck48(base, layout, frames)
     else:
-        yield from _table(base / layout.marks[0], layout)
+        yield from _table(spelled(base, layout.marks[0]), layout)
 
 
 _NAME = re.compile(r"(S\d+)_(\d+)_(\d+)", re.ASCII)
@@ -129,11 +142,11 @@ class _Frame:
 
 def _sequences(base: Path, folder: Path) -> Iterator[list[_Frame] | Skipped]:
     """Yield the frames of each sequence, in order, and files whose names are no frame's."""
-    sequences: dict[tuple[str, str], list[_Frame]] = {}
+    sequences: dict[tuple[str, str, str], list[_Frame]] = {}
     for path in images_below(folder):
         if name := _NAME.fullmatch(path.stem):
             frame = _Frame(name[1], name[2], int(name[3]), path)
-            sequences.setdefault((name[1], name[2]), []).append(frame)
+            sequences.setdefault((name[1], name[2], path.parent.name), []).append(frame)
         else:
             yield Skipped(relative(path, base), "not a frame of a sequence by its name")
     for key in sorted(sequences):
@@ -163,7 +176,7 @@ def _official(base: Path, layout: Layout, policy: str) -> Iterator[Sample | Skip
             f"Unpack Emotion_labels.zip into {base}.",
         )
     facs, landmarks = _beside(base, "facs"), _beside(base, "landmarks")
-    for frames in _sequences(base, base / "cohn-kanade-images"):
+    for frames in _sequences(base, spelled(base, "cohn-kanade-images")):
         if isinstance(frames, Skipped):
             yield frames
             continue
@@ -233,13 +246,21 @@ def _with_units(sample: Sample, frame: _Frame, folder: Path | None) -> Sample:
     return sample._replace(action_units=tuple((f"AU{int(unit)}", strength or None) for unit, strength in pairs))
 
 
-def _ck48(base: Path, policy: str) -> Iterator[Sample | Skipped]:
-    """Read the class folders; classes are mixed by sequence, as in the official tree."""
-    for frames in _sequences(base, base):
+def _ck48(base: Path, layout: Layout, policy: str) -> Iterator[Sample | Skipped]:
+    """Read the class folders; classes are mixed by sequence, as in the official tree.
+
+    No name of the repack's is in two classes. Where a copy has one, both are rows, with their class in the key.
+    """
+    found = list(_sequences(base, base))
+    times = Counter(frame.path.stem for frames in found if not isinstance(frames, Skipped) for frame in frames)
+    for frames in found:
         if isinstance(frames, Skipped):
             yield frames
-        else:
-            yield from (_sample(base, f, f.path.parent.name) for f in _chosen(frames, policy))
+            continue
+        for frame in _chosen(frames, policy):
+            label = declared_label(frame.path.parent.name, layout)
+            sample = _sample(base, frame, label)
+            yield sample._replace(key=f"{label}/{sample.key}") if times[sample.key] > 1 else sample
 
 
 def _table(path: Path, layout: Layout) -> Iterator[Sample]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ferdata.errors import BrokenSource, NotThisDataset
 from ferdata.sources import Layout, Licence, Sample, Skipped, Source, broken, is_image, known, relative
+from ferdata.sources.spelling import spelled
 
 CODES = dict(zip("0123456", ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"), strict=True))
 FOLDERS = ("image/origin", "origin", "image", "images")
@@ -48,7 +49,7 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
     out, and so is one whose box has no area, since its label would pass for that of the whole picture.
     """
     del options  # there are none
-    path = base / layout.marks[0]
+    path = spelled(base, layout.marks[0])
     folder, names = _pictures(base)
     seen: set[str] = set()
     pictures: set[str] = set()
@@ -73,16 +74,17 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
 
 def _pictures(base: Path) -> tuple[Path, set[str]]:
     """Return the folder of the pictures, and their names. Raises BrokenSource, NotThisDataset."""
-    for folder in (base / name for name in FOLDERS):
+    for folder in (spelled(base, name) for name in FOLDERS):
         if folder.is_dir() and (names := {p.name for p in folder.iterdir() if is_image(p.name)}):
             return folder, names
-    if any((base / name).is_dir() for name in ("aligned_image", "image/aligned_image")):
+    if any(spelled(base, name).is_dir() for name in ("aligned_image", "image/aligned_image")):
         raise NotThisDataset(
             f"{base} holds aligned faces, which the boxes of ExpW's list do not fit.",
             "Unpack the original pictures into image/.",
         )
     raise BrokenSource(
-        f"There is ExpW's list in {base}, but no pictures.", "Unpack the archive of pictures into image/."
+        f"There is ExpW's list in {base}, but no pictures in {', '.join(f'{name}/' for name in FOLDERS)}.",
+        "Unpack the archive of pictures into image/.",
     )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ferdata.sources import USAGES, Layout, Licence, Sample, Skipped, Source, images_below, known, relative
 from ferdata.sources.pixel_tables import read_pixel_table
+from ferdata.sources.spelling import declared_label, spelled
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # the challenge's codes 0..6
 CODES = dict(zip("0123456", ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral"), strict=True))
@@ -83,9 +84,9 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
     if layout.name == "competition":
         yield from _competition(base, layout)
     elif layout.name == "folders":
-        yield from _folders(base)
+        yield from _folders(base, layout)
     else:
-        yield from _table(base / layout.marks[0], layout)
+        yield from _table(spelled(base, layout.marks[0]), layout)
 
 
 def _table(path: Path, layout: Layout) -> Iterator[Sample]:
@@ -111,12 +112,12 @@ _COPY = re.compile(_ORIGINAL.pattern + ".+", re.IGNORECASE | re.ASCII)
 _PREFIXES = {usage.lower(): split for usage, split in USAGES.items()}
 
 
-def _folders(base: Path) -> Iterator[Sample | Skipped]:
+def _folders(base: Path, layout: Layout) -> Iterator[Sample | Skipped]:
     # The numbers are random, and two of them occur in two classes: the class is part of the key.
     for folder in ("train", "validation", "val", "test"):
-        for path in images_below(base / folder):
+        for path in images_below(spelled(base, folder)):
             name = _ORIGINAL.fullmatch(path.name)
-            image, label = relative(path, base), path.parent.name
+            image, label = relative(path, base), declared_label(path.parent.name, layout)
             if name is None:
                 copy = _COPY.fullmatch(path.name)
                 yield Skipped(image, "augmented copy" if copy else "not one of the challenge's names")

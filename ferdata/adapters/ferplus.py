@@ -25,12 +25,13 @@ from ferdata.sources import (
     read_table,
     read_usage,
     read_votes,
+    relative,
 )
 from ferdata.sources.pixel_tables import read_pixel_table
+from ferdata.sources.spelling import spelled
 
 VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 FOLDERS = {"FER2013Train": "train", "FER2013Valid": "val", "FER2013Test": "test"}
-FOLDER_OF = {split: folder for folder, split in FOLDERS.items()}
 UNNAMED = "FER+ gives the row no image name: no usable face"
 
 SOURCE = Source(
@@ -162,13 +163,15 @@ def _joined_tables(base: Path) -> Iterator[Sample | Skipped]:
             yield _skipped(row)
 
 
-def _listing(base: Path, folder: str) -> list[str]:
-    if not (base / folder).is_dir():
+def _listing(base: Path, folder: str) -> tuple[Path, list[str]]:
+    """Return the folder as it is spelled there, and its images. Raises BrokenSource."""
+    place = spelled(base, folder)
+    if not place.is_dir():
         raise BrokenSource(
             f"{base} has no folder {folder}.",
             f"FER+ has {', '.join(FOLDERS)}; run its generate_training_data.py to the end.",
         )
-    return sorted(filter(is_image, os.listdir(base / folder)))  # noqa: PTH208  # no Path for each of many
+    return place, sorted(filter(is_image, os.listdir(place)))  # noqa: PTH208  # no Path for each of many
 
 
 def _folders_with_table(base: Path) -> Iterator[Sample | Skipped]:
@@ -179,28 +182,30 @@ def _folders_with_table(base: Path) -> Iterator[Sample | Skipped]:
             f"There is no fer2013new.csv in {base} or beside it.",
             "Copy it there from https://github.com/microsoft/FERPlus, or take --votes-from label.csv.",
         )
-    left = {(split, name) for folder, split in FOLDERS.items() for name in _listing(base, folder)}
+    listed = {split: _listing(base, folder) for folder, split in FOLDERS.items()}
+    places = {split: relative(place, base) for split, (place, _) in listed.items()}
+    left = {(split, name) for split, (_, names) in listed.items() for name in names}
     for row in _read_new(table):
         if not row.name:
             yield _skipped(row)
             continue
         left.discard((row.split, row.name))
-        image = f"{FOLDER_OF[row.split]}/{row.name}"
+        image = f"{places[row.split]}/{row.name}"
         yield Sample(row.key, image, votes=row.votes, official_split=row.split)
     for split, name in sorted(left):  # without votes they count as unlabelled
-        yield Sample(f"{split}/{name}", f"{FOLDER_OF[split]}/{name}", official_split=split)
+        yield Sample(f"{split}/{name}", f"{places[split]}/{name}", official_split=split)
 
 
 def _folders(base: Path) -> Iterator[Sample]:
     """Read each folder's label.csv; a line without its file and a file without its line are both yielded."""
     for folder, split in FOLDERS.items():
-        files = _listing(base, folder)
-        lines = _read_label_csv(base / folder / "label.csv")
+        place, files = _listing(base, folder)
+        lines, inner = _read_label_csv(place / "label.csv"), relative(place, base)
         for name in sorted({*files, *lines}):
             box, votes = lines.get(name, (None, None))
             # A name is in one folder only, except where a stray file makes it two.
             key = name if name in lines else f"{split}/{name}"
-            yield Sample(key, f"{folder}/{name}", votes=votes, face_box=box, official_split=split)
+            yield Sample(key, f"{inner}/{name}", votes=votes, face_box=box, official_split=split)
 
 
 _BOX = re.compile(r"\(\s*(\d+),\s*(\d+),\s*(\d+),\s*(\d+)\s*\)", re.ASCII)

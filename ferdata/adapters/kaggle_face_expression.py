@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ferdata.sources import Layout, Licence, Sample, Skipped, Source, images_below, relative
+from ferdata.sources.spelling import declared_label, spelled
 
 FOLDERS = {
     "angry": "anger",
@@ -60,10 +61,10 @@ SOURCE = Source(
 
 def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample | Skipped]:
     """Yield the class folders' images; a number occurs in both splits, so the split is part of the key."""
-    del layout, options  # there is one layout, and no option
+    del options  # there are none
     for folder, split in SPLITS.items():
-        for path in images_below(base / "images" / folder):
-            image, label = relative(path, base), path.parent.name
+        for path in images_below(spelled(base, f"images/{folder}")):
+            image, label = relative(path, base), declared_label(path.parent.name, layout)
             if not path.stem.isdecimal():
                 yield Skipped(image, "not one of the pack's names, which are numbers")
                 continue

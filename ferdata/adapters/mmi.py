@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ferdata.errors import BrokenSource
 from ferdata.sources import Frame, Layout, Licence, Option, Sample, Skipped, Source, is_image, relative
+from ferdata.sources.spelling import in_any_case
 
 CODES = dict(zip("123456", ("anger", "disgust", "fear", "happiness", "sadness", "surprise"), strict=True))
 FIRST = "first frame"  # no code of the publishers' means neutral, so none is borrowed
@@ -133,7 +134,7 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
 
 def _folders(base: Path, layout: Layout) -> list[Path]:
     """Return the sessions' folders: by number, where their names are numbers."""
-    found = {path.parent for path in base.glob(layout.marks[0]) if not path.parent.name.startswith(".")}
+    found = {path.parent for path in base.glob(in_any_case(layout.marks[0])) if not path.parent.name.startswith(".")}
     return sorted(found, key=lambda p: (p.parent, p.name.zfill(12)))
 
 

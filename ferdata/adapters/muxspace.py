@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ferdata.labels import EMOTIONS
 from ferdata.sources import Layout, Licence, Sample, Skipped, Source, broken, is_image, known, read_table, relative
+from ferdata.sources.spelling import spelled
 
 LIST = "data/legend.csv"
 
@@ -51,8 +52,8 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
     The first row of a picture counts; where it is listed again, the reason says whether with the same label.
     """
     del options  # there are none
-    path = base / LIST
-    files = {found.name: found for found in (base / "images").iterdir() if is_image(found.name)}
+    path, folder = spelled(base, LIST), spelled(base, "images")
+    files = {found.name: found for found in folder.iterdir() if is_image(found.name)}
     first: dict[str, str] = {}
     for line, cells in read_table(path, "image", "emotion"):
         name = cells["image"].strip()
@@ -64,7 +65,7 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
             yield Skipped(f"{name} (line {line})", "listed again" if same else "listed again with another label")
             continue
         first[name] = label
-        yield _sample(base, files.get(name, base / "images" / name), label)
+        yield _sample(base, files.get(name, folder / name), label)
     for name in sorted(files.keys() - first.keys()):
         yield _sample(base, files[name], None)
 

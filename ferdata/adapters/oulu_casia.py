@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ferdata.errors import BrokenSource
 from ferdata.sources import Layout, Licence, Option, Sample, Skipped, Source, images_below, relative
+from ferdata.sources.spelling import declared_label, in_any_case, spelled
 
 EMOTIONS = {e.capitalize(): e for e in ("anger", "disgust", "fear", "happiness", "sadness", "surprise")}
 FIRST = "first frame"  # no folder of the publishers' is called neutral, so no word of theirs is borrowed
@@ -94,14 +95,15 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
     folder = base if layout.name == "one-set" else _set(base, SOURCE.option(options, "faces") == "cropped")
     cameras = [c for c in CAMERAS if camera in (c, "both")]
     lights = [x for x in LIGHTS if light in (x, "all")]
-    found = [folder / c / x for c in cameras for x in lights if (folder / c / x).is_dir()]
+    wanted = ((c, x, spelled(folder, f"{c}/{x}")) for c in cameras for x in lights)
+    found = [condition for condition in wanted if condition[2].is_dir()]
     if not found:
         raise BrokenSource(
             f"{folder} holds no {' or '.join(cameras)} under {' or '.join(lights)} light.",
             "Unpack it, or name with --camera and --light what is there.",
         )
     for condition in found:
-        for clip in _clips(condition):
+        for clip in _clips(*condition, layout):
             if isinstance(clip, Skipped):
                 yield clip
             else:
@@ -110,7 +112,7 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
 
 def _set(base: Path, cropped: bool) -> Path:
     """Return the folder of whole or of cut images; what there is alone is taken, whichever it is."""
-    sets = sorted({path.parent for camera in CAMERAS for path in base.glob(f"*/{camera}")})
+    sets = sorted({path.parent for camera in CAMERAS for path in base.glob(in_any_case(f"*/{camera}"))})
     fitting = [folder for folder in sets if folder.name.casefold().endswith("acropped") == cropped] or sets
     if len(fitting) > 1:
         raise BrokenSource(
@@ -120,13 +122,12 @@ def _set(base: Path, cropped: bool) -> Path:
     return fitting[0]
 
 
-def _clips(condition: Path) -> Iterator[_Clip | Skipped]:
-    camera, light = condition.parts[-2:]
+def _clips(camera: str, light: str, condition: Path, layout: Layout) -> Iterator[_Clip | Skipped]:
     clips: dict[tuple[str, str], list[Path]] = {}
     for path in images_below(condition):
         inner = path.relative_to(condition).parts
         if len(inner) == 3 and path.stem.isdecimal() and len(path.stem) < 10:
-            clips.setdefault((inner[0], inner[1]), []).append(path)
+            clips.setdefault((inner[0].upper(), declared_label(inner[1], layout)), []).append(path)
         else:
             yield Skipped("/".join((camera, light, *inner)), "not a frame of a sequence by its name")
     for (person, emotion), paths in sorted(clips.items()):

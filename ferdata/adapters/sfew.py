@@ -1,5 +1,6 @@
 """SFEW 2.0: still frames of films in seven expressions; the official folders, or a repack with a table."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ferdata.sources import (
     read_table,
     relative,
 )
+from ferdata.sources.spelling import declared_label, spelled
 
 LABELS = {
     "Angry": "anger",
@@ -71,7 +73,8 @@ SOURCE = Source(
             "table",
             (TABLE, "sfew2.0_images"),
             LABELS,
-            note="A repack of the aligned faces under new names. Official train and val; papers report val.",
+            note="A repack of the aligned faces under new names, so that nothing tells which are frames of one clip. "
+            "Official train and val; papers report val.",
         ),
     ),
     options=(
@@ -94,22 +97,25 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
         yield from _table(base, layout)
 
 
+# Film, time of the clip (HHMMSSmmm), number of the frame: Hangover_005806334_00000019.
+_CLIP = re.compile(r"(.+_\d{9})_(\d{1,9})", re.ASCII)
+
+
 def _official(base: Path, layout: Layout, faces: str) -> Iterator[Sample | Skipped]:
     """Read class folders below those of the splits; the key is the same for a frame and its aligned face.
 
     Pictures of test lie in no class folder and come without a label; elsewhere such a picture is left out.
     """
     ending = ALIGNED if faces == "aligned" else ""
-    if not (base / f"Train{ending}").is_dir():
+    train = spelled(base, f"Train{ending}")
+    if not train.is_dir():
         other = "original" if faces == "aligned" else "aligned"
-        raise BrokenSource(
-            f"There is no folder {base / f'Train{ending}'}.", f"Unpack its archive there, or take --faces {other}."
-        )
+        raise BrokenSource(f"There is no folder {train}.", f"Unpack its archive there, or take --faces {other}.")
     for folder, split in SPLITS.items():
-        root = base / f"{folder}{ending}"
+        root = spelled(base, f"{folder}{ending}")
         seen: set[str] = set()
         for path in images_below(root) if root.is_dir() else ():
-            label = path.parent.name if path.parent != root else None
+            label = declared_label(path.parent.name, layout) if path.parent != root else None
             key = "/".join(part for part in (folder, label, path.stem) if part)
             if label is not None and label not in layout.labels:
                 yield Skipped(relative(path, base), "in a folder that is no class")
@@ -119,12 +125,20 @@ def _official(base: Path, layout: Layout, faces: str) -> Iterator[Sample | Skipp
                 yield Skipped(relative(path, base), "the same picture for the second time by its name")
             else:
                 seen.add(key)
-                yield Sample(key, relative(path, base), native_label=label, official_split=split)
+                clip = _CLIP.fullmatch(path.stem)
+                yield Sample(
+                    key,
+                    relative(path, base),
+                    native_label=label,
+                    sequence=clip and clip[1],
+                    frame=clip and int(clip[2]),
+                    official_split=split,
+                )
 
 
 def _table(base: Path, layout: Layout) -> Iterator[Sample]:
     """Read the repack's table; its column `emotion` says the class, so that the order of its ids is not needed."""
-    path, folder = base / TABLE, base / "sfew2.0_images"
+    path, folder = spelled(base, TABLE), spelled(base, "sfew2.0_images")
     seen: set[str] = set()
     for line, cells in read_table(path, "image_name", "emotion", "original_split"):
         name = cells["image_name"].strip()

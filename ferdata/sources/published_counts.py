@@ -27,30 +27,22 @@ class Difference:
 
 
 def compare(layout: Layout, found: Cells) -> tuple[Difference, ...]:
-    """Return where the counts differ from the layout's published ones; nothing where none are published.
+    """Return where the counts differ from the layout's published ones.
 
-    A label or split that was found but is not published counts as published 0.
+    A label or a split for which nobody published a number is not a published 0: it is not compared.
     """
     differences = []
     for split, published in layout.counts.items():
-        here: Counter[str] = Counter()
+        here: Counter[str | None] = Counter()
         for (at, label), n in found.items():
             if split in ("all", at):
-                here[label or "unlabelled"] += n
-        if set(published) == {"all"}:
-            here = Counter({"all": sum(here.values())})
-        expected = {label: n for label, n in published.items() if label != "all" or set(published) == {"all"}}
+                here[label] += n
+                here["all"] += n
         differences += [
-            Difference(split, label, expected.get(label, 0), here[label])
-            for label in sorted(set(expected) | set(here))
-            if here[label] != expected.get(label, 0)
+            Difference(split, label, number, here[label])
+            for label, number in sorted(published.items())
+            if here[label] != number
         ]
-    if "all" not in layout.counts and layout.counts:
-        strange: Counter[str] = Counter()
-        for (at, _), n in found.items():
-            if (at or "none") not in layout.counts:
-                strange[at or "none"] += n
-        differences += [Difference(split, "all", 0, n) for split, n in sorted(strange.items())]
     return tuple(differences)
 
 

@@ -6,11 +6,15 @@ from pathlib import Path, PureWindowsPath
 from ferdata.errors import NotThisDataset
 from ferdata.schema import is_image
 from ferdata.sources.declaration import Layout, Source
+from ferdata.sources.spelling import in_any_case
 from ferdata.sources.tables import header_of
 
 
-def recognise(source: Source, root: Path) -> tuple[Layout, Path] | None:
-    """Return the first of the source's layouts that lies in `root` or up to two below, and its base."""
+def recognise(source: Source, root: Path, any_case: bool = True) -> tuple[Layout, Path] | None:
+    """Return the first of the source's layouts that lies in `root` or up to two below, and its base.
+
+    With `any_case`, names that differ in case alone are taken where none is spelled as published.
+    """
     try:
         bases = [root, *_folders(root)]
     except PermissionError:
@@ -19,9 +23,11 @@ def recognise(source: Source, root: Path) -> tuple[Layout, Path] | None:
         ) from None
     bases += [inner for base in bases[1:] for inner in _readable_folders(base)]
     for layout in source.layouts:
-        for base in bases:
-            if layout.marks and all(_marked(base, mark) for mark in layout.marks) and _has_header(base, layout):
-                return layout, base
+        for spelling in (str, in_any_case) if any_case else (str,):
+            marks = [spelling(mark) for mark in layout.marks]
+            for base in bases:
+                if marks and all(_marked(base, mark) for mark in marks) and _has_header(base, layout):
+                    return layout, base
     return None
 
 
@@ -35,7 +41,7 @@ def _marked(base: Path, mark: str) -> bool:
 def _has_header(base: Path, layout: Layout) -> bool:
     if not layout.header:
         return True
-    for path in base.glob(layout.marks[0]):
+    for path in base.glob(in_any_case(layout.marks[0])):
         try:
             header = header_of(path)
         except (OSError, UnicodeError):

@@ -1,10 +1,12 @@
 """AffectNet: lists with and without a header, damaged records, npy without pickle, and class folders."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from ferdata.adapters.affectnet import SOURCE
-from ferdata.errors import BrokenSource, UnknownLabel
+from ferdata.errors import BadOption, BrokenSource, UnknownLabel
 from tests.adapters.test_contract import read
 from tests.fakes import affectnet, face, save
 
@@ -172,6 +174,104 @@ def test_numbered_folders_follow_the_ids_and_the_note_warns_of_the_alphabet(tmp_
     save(tmp_path / "train/11/a.jpg", face(1))
     with pytest.raises(UnknownLabel, match="11 is a class folder of unknown meaning"):
         read("affectnet", tmp_path)
+
+
+def test_a_table_that_contradicts_the_folders_is_refused_with_the_number_of_rows_and_the_way_to_choose(tmp_path):
+    affectnet.mirror(tmp_path)
+    said = r"labels.csv:4: label surprise for Train/anger/image0000001.jpg, .* folder anger\. .*on 6 of 18 rows"
+    with pytest.raises(BrokenSource, match=said) as caught:
+        read("affectnet", tmp_path)
+    assert "--labels-from table or --labels-from folders" in caught.value.hint
+
+
+def test_the_labels_are_the_folders_where_that_is_asked_for(tmp_path):
+    affectnet.mirror(tmp_path)
+    layout, _, samples, skipped = read("affectnet", tmp_path, labels_from="folders")
+    assert Counter(layout.labels[s.native_label] for s in samples) == {"anger": 12, "happiness": 8, "contempt": 4}
+    assert skipped == []
+    assert "labels.csv labels 16 of 24 pictures, and its labels are not taken" in layout.note
+
+
+def test_the_labels_are_the_tables_where_that_is_asked_for_and_a_line_that_fits_two_pictures_labels_neither(tmp_path):
+    affectnet.mirror(tmp_path)
+    layout, _, samples, skipped = read("affectnet", tmp_path, labels_from="table")
+    labels = {s.key: s.native_label and layout.labels[s.native_label] for s in samples}
+    assert len(labels) == 24
+    assert [labels[f"Train/anger/image000000{i}.jpg"] for i in range(8)] == [*["anger", "surprise"] * 3, None, None]
+    assert [labels[f"Test/Anger/image000000{i}.jpg"] for i in range(6, 10)] == [None, None, "surprise", "surprise"]
+    assert labels["Train/happy/image0000020.jpg"] == "happiness"
+    assert labels["Train/contempt/image0000060.jpg"] is None
+    assert [s.key for s in skipped] == ["labels.csv:20", "labels.csv:21"]
+    assert "4 come without one because their line fits several pictures" in layout.note
+
+
+def test_a_table_that_says_what_the_folders_say_is_no_question(tmp_path):
+    affectnet.mirror(tmp_path)
+    path = tmp_path / "labels.csv"
+    path.write_text(path.read_text().replace("surprise", "Anger"))
+    layout, _, samples, skipped = read("affectnet", tmp_path)
+    assert (len(samples), skipped) == (24, [])
+    assert "labels.csv labels 16 of 24 pictures, as their folders do" in layout.note
+
+
+def test_a_table_of_words_beside_numbered_folders_shows_that_the_alphabet_numbered_them(tmp_path):
+    affectnet.numbered(tmp_path)
+    (tmp_path / "labels.csv").write_text("pth,label\n0/ffhq_0_0.png,anger\n")
+    (tmp_path / "val" / "0" / "ffhq_0_0.png").unlink()
+    with pytest.raises(BrokenSource, match="on 1 of 1 rows"):
+        read("affectnet", tmp_path)
+    assert read("affectnet", tmp_path, labels_from="table")[0].labels == {"anger": "anger"}
+
+
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        (
+            "pth,label\nanger/image0000001.jpg,bored\n",
+            UnknownLabel,
+            "labels.csv has labels of unknown meaning: 'bored'",
+        ),
+        ("pth,label\na/1.jpg,anger\na/1.jpg,happy\n", BrokenSource, "labels.csv:3: a/1.jpg for the second time"),
+        ("name,class\n1.jpg,anger\n", BadOption, "no table beside class folders"),
+    ],
+)
+def test_a_table_that_cannot_be_followed_is_refused(tmp_path, text, error, said):
+    affectnet.mirror(tmp_path)
+    (tmp_path / "labels.csv").write_text(text)
+    with pytest.raises(error, match=said):
+        read("affectnet", tmp_path, labels_from="table")
+
+
+def test_labels_that_do_not_count_need_not_be_known(tmp_path):
+    affectnet.mirror(tmp_path)
+    path = tmp_path / "labels.csv"
+    path.write_text(path.read_text().replace("surprise", "bored"))
+    assert set(read("affectnet", tmp_path, labels_from="folders")[0].labels.values()) == {
+        "anger",
+        "contempt",
+        "happiness",
+    }
+    path.write_text(path.read_text().replace("bored", "sad"))
+    save(tmp_path / "Train" / "bored" / "a.jpg", face(1))
+    assert set(read("affectnet", tmp_path, labels_from="table")[0].labels.values()) == {
+        "anger",
+        "happiness",
+        "sadness",
+    }
+
+
+def test_a_table_with_other_columns_is_said_not_to_be_read(tmp_path):
+    affectnet.folders(tmp_path)
+    (tmp_path / "archive" / "labels.csv").write_text("name,class\n1.jpg,anger\n")
+    assert "labels.csv is not read" in read("affectnet", tmp_path)[0].note
+
+
+def test_whose_labels_count_is_no_question_where_there_is_no_table(tmp_path):
+    for layout, write in affectnet.LAYOUTS.items():
+        (tmp_path / layout).mkdir()
+        write(tmp_path / layout)
+        with pytest.raises(BadOption, match="no table beside class folders"):
+            read("affectnet", tmp_path / layout, labels_from="table")
 
 
 def test_the_published_counts_add_up():

@@ -1,14 +1,16 @@
 """CK+: which frames are taken, what is known of them, and the same keys from every form."""
 
+import shutil
 import zipfile
 from collections import Counter
 
 import pytest
 
 from ferdata.errors import BrokenSource, DatasetMissing, UnknownLabel
+from ferdata.steps.ingest import ingest
 from tests.adapters.test_contract import read
 from tests.conftest import real_data
-from tests.fakes import ckplus
+from tests.fakes import ckplus, face, save
 
 
 def labelled(samples):
@@ -114,6 +116,36 @@ def test_a_file_that_is_no_frame_is_counted(tmp_path):
     (tmp_path / "CK+48" / "happy" / "copy of S005.png").touch()
     _, _, _, skipped = read("ckplus", tmp_path)
     assert [s.key for s in skipped] == ["happy/copy of S005.png"]
+
+
+def test_a_copy_that_lacks_class_folders_is_read_with_its_subjects_and_says_which_are_missing(tmp_path):
+    ckplus.ck48(tmp_path / "d")
+    whole = read("ckplus", tmp_path / "d")
+    for name in ("disgust", "happy", "surprise"):
+        shutil.rmtree(tmp_path / "d" / "CK+48" / name)
+    layout, _, samples, _ = read("ckplus", tmp_path / "d")
+    there = ("anger", "contempt", "fear")
+    assert samples == [s for s in whole[2] if s.native_label in there]
+    assert {s.subject for s in samples} <= {"S005", "S010", "S501", "S999"}
+    assert "missing here: disgust, happy, sadness, surprise." in layout.note
+    assert "missing here: sadness." in whole[0].note
+    done = ingest("ckplus", root=tmp_path / "d", out=tmp_path / "m.parquet")
+    assert "'surprise' in all: 0 found, 249 published (-249)" in done.differences
+
+
+def test_a_frame_that_a_copy_has_in_two_classes_is_two_rows_told_apart_by_their_class(tmp_path):
+    ckplus.ck48(tmp_path)
+    before = read("ckplus", tmp_path)[2]
+    for frame in (6, 5, 4):
+        save(tmp_path / "CK+48" / "happy" / f"S005_001_{frame:08d}.png", face(frame))
+    samples = read("ckplus", tmp_path)[2]
+    twice = [(s.key, s.native_label, s.subject, s.sequence) for s in samples if s.sequence == "S005/001"]
+    assert twice == [
+        (f"{label}/S005_001_{frame:08d}", label, "S005", "S005/001")
+        for label in ("anger", "happy")
+        for frame in (4, 5, 6)
+    ]
+    assert [s for s in samples if s.sequence != "S005/001"] == [s for s in before if s.sequence != "S005/001"]
 
 
 def test_the_real_frames_give_the_published_counts_from_both_trees(tmp_path):

@@ -10,10 +10,13 @@ import pytest
 
 from ferdata import adapters, errors
 from ferdata.labels import EMOTIONS, REASONS
+from ferdata.manifest import Manifest
 from ferdata.schema import SPLITS, Frame, Sample
 from ferdata.sources import Layout, Skipped
 from ferdata.sources.recognise import recognise
+from ferdata.steps.ingest import ingest
 from tests import fakes
+from tests.fakes import affwild2
 
 SWEEP = sorted(fakes.layouts().items())
 IDS = [f"{dataset}-{layout}" for (dataset, layout), _ in SWEEP]
@@ -35,6 +38,30 @@ def read(name: str, root: Path, **options: str | None) -> tuple[Layout, Path, li
     skipped = [row for row in rows if isinstance(row, Skipped)]
     assert len(samples) + len(skipped) == len(rows)
     return layout, base, samples, skipped
+
+
+def meanings(name: str, root: Path) -> dict[str, tuple[str | None, ...]]:
+    """Return what each row is, by its key in lower case."""
+    layout, base, samples, _ = read(name, root)
+    assert all((base / image_path(s)).exists() for s in samples)
+    return {
+        s.key.casefold(): (s.native_label and layout.labels[s.native_label], s.official_split, s.subject)
+        for s in samples
+    }
+
+
+def image_path(sample: Sample) -> str:
+    """Return the file that a sample is read from, relative to the base; nothing for pixels of a table."""
+    if isinstance(sample.image, Frame):
+        return sample.image.path
+    return sample.image if isinstance(sample.image, str) else ""
+
+
+def told(name: str, folder: Path) -> dict[str, tuple[str | None, ...]]:
+    """Ingest `folder/d` and return label, split and subject of each row of the manifest."""
+    done = ingest(name, root=folder / "d", out=folder / "m.parquet", force=True, workers=1)
+    table = Manifest(done.out).table("sample_id", "native_label", "label", "official_split", "subject")
+    return {row.pop("sample_id"): tuple(row.values()) for row in table.to_pylist()}
 
 
 @pytest.mark.parametrize("name", adapters.names())
@@ -138,6 +165,38 @@ class TestEveryLayout:
         if which == ("ferplus", "csv"):
             allowed.add("fer2013")  # it is FER2013's own table
         assert set(guessed) == allowed
+
+    def test_folders_in_another_case_are_read_alike(self, which, write, tmp_path):
+        write(tmp_path)
+        if which[0] in GENERIC:
+            pytest.skip("their folders are anybody's, and a table of one's own names them")
+        before = meanings(which[0], tmp_path)
+        folders = [path for path in tmp_path.rglob("*") if path.is_dir() and path.name not in affwild2.VIDEOS]
+        for path in sorted(folders, reverse=True):  # the inner ones first
+            path.rename(path.with_name(path.name.upper()))
+        assert meanings(which[0], tmp_path) == before
+
+    def test_a_fault_leaves_the_rows_that_it_does_not_touch_as_they_were(self, which, write, tmp_path):
+        """A picture cut short, another one gone, and strangers beside them."""
+        (tmp_path / "d").mkdir()
+        write(tmp_path / "d")
+        _, base, samples, _ = read(which[0], tmp_path / "d")
+        before = told(which[0], tmp_path)
+        files = list(dict.fromkeys(base / image_path(s) for s in samples if image_path(s)))
+        cut, gone = files[:1], files[2:][-1:]  # never all that there is
+        touched = {f"{which[0]}:{s.key}" for s in samples if base / image_path(s) in (*cut, *gone)}
+        for path in cut:
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        for path in gone:
+            path.unlink()
+        for folder in {path.parent for path in files} or {base}:
+            (folder / "stray.txt").write_text("happy")
+            fakes.save(folder / "stray_1.png", fakes.face(4242))
+        after = told(which[0], tmp_path)
+        assert {key: row for key, row in after.items() if key in before} == {
+            key: row for key, row in before.items() if key in after
+        }
+        assert before.keys() - after.keys() <= touched
 
     def test_opens_no_image(self, which, write, tmp_path):
         write(tmp_path)

@@ -17,7 +17,7 @@ def test_each_face_of_a_picture_is_a_row_with_its_own_box(tmp_path):
     assert samples[2].face_box == (22, 12, 60, 80)
 
 
-@pytest.mark.parametrize("folder", ["image", "origin", "images", "image/origin"])
+@pytest.mark.parametrize("folder", ["image", "origin", "images", "image/origin", "Images", "IMAGE/Origin"])
 def test_pictures_are_found_where_the_archive_puts_them(tmp_path, folder):
     expw.official(tmp_path, folder)
     _, base, samples, _ = read("expw", tmp_path)

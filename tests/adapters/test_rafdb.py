@@ -1,8 +1,11 @@
 """RAF-DB: the official tree with its annotations, the repack with its tables, and where they contradict."""
 
+import shutil
+
 import pytest
 
 from ferdata.errors import BadOption, BrokenSource, UnknownLabel
+from ferdata.manifest import Manifest
 from ferdata.steps.ingest import ingest
 from tests.adapters.test_contract import read
 from tests.fakes import face, rafdb, save
@@ -32,11 +35,52 @@ def test_folders_that_somebody_numbered_from_zero_are_refused_whatever_is_asked_
     assert not (tmp_path / "m.parquet").exists()
 
 
-def test_the_compound_set_in_a_folder_of_another_name_is_not_read_as_the_basic_one(tmp_path):
+@pytest.mark.parametrize("shorter", [0, 1])
+def test_the_compound_set_is_told_by_its_list_whatever_its_folder_is_called(tmp_path, shorter):
+    """Its codes go to 11, and its names are train_0001 and test_001; either is enough."""
+    rafdb.compound(tmp_path / "data", shorter)
+    (tmp_path / "data" / "RAF" / "compound").rename(tmp_path / "data" / "RAF" / "second")
+    path = tmp_path / "data" / "RAF" / "second" / "EmoLabel" / "list_patition_label.txt"
+    if shorter:  # as in a part of the set
+        path.write_text(
+            "".join(f"{line.split()[0]} {1 + i % 3}\n" for i, line in enumerate(path.read_text().splitlines()))
+        )
+    done = ingest("rafdb", root=tmp_path / "data", out=tmp_path / "m.parquet", unknown_labels="keep")
+    assert (done.release, done.labelled, dict(done.unlabelled)) == ("official-compound", 0, {"compound": 28})
+    assert done.strange_count == (0 if shorter else 28)
+    first = Manifest(done.out).table("sample_id", "compound_label").to_pylist()[0]
+    assert first == {"sample_id": f"rafdb:compound/train_{1:0{5 - shorter}d}", "compound_label": "happily surprised"}
+
+
+@pytest.mark.parametrize("subset", ["basic", "compound"])
+def test_a_set_in_the_other_ones_folder_is_refused(tmp_path, subset):
+    rafdb.both(tmp_path)
+    other = tmp_path / "RAF" / ("compound" if subset == "basic" else "basic")
+    shutil.rmtree(tmp_path / "RAF" / subset)
+    shutil.copytree(other, tmp_path / "RAF" / subset)
+    with pytest.raises(BrokenSource, match=f"is the list of the {other.name} set"):
+        read("rafdb", tmp_path, subset=subset)
+    shutil.rmtree(other)
+    with pytest.raises(BrokenSource, match=f"is the list of the {other.name} set"):
+        read("rafdb", tmp_path)
+
+
+@pytest.mark.parametrize("code", ["0", "12"])
+def test_a_compound_code_that_is_none_is_refused_whatever_is_asked_for(tmp_path, code):
+    """As with the basic codes: who begins at 0 has moved them all."""
     rafdb.compound(tmp_path)
-    (tmp_path / "RAF" / "compound").rename(tmp_path / "RAF" / "second")
-    with pytest.raises(UnknownLabel, match="'10'"):
-        ingest("rafdb", root=tmp_path, out=tmp_path / "m.parquet", unknown_labels="keep")
+    path = tmp_path / "RAF" / "compound" / "EmoLabel" / "list_patition_label.txt"
+    path.write_text(path.read_text().replace("train_0002.jpg 2", f"train_0002.jpg {code}"))
+    for unknown_labels in ("refuse", "keep"):
+        with pytest.raises(UnknownLabel, match=f"list_patition_label.txt:2: label 'compound {code}'"):
+            ingest("rafdb", root=tmp_path, out=tmp_path / "m.parquet", unknown_labels=unknown_labels)
+
+
+@pytest.mark.parametrize("names", ["basic", "compound", "both"])
+def test_no_published_name_is_called_strange(tmp_path, names):
+    rafdb.both(tmp_path / "data")
+    done = ingest("rafdb", root=tmp_path / "data", out=tmp_path / "m.parquet", subset=names)
+    assert done.strange == ()
 
 
 def test_both_forms_give_the_same_keys(tmp_path):
@@ -116,12 +160,38 @@ def test_a_damaged_annotation_is_refused_with_its_line(tmp_path, text, said):
         read("rafdb", tmp_path)
 
 
-def test_a_table_that_contradicts_its_folder_is_refused_with_the_line(tmp_path):
-    rafdb.kaggle(tmp_path)
-    path = tmp_path / "DATASET/test_labels.csv"
-    path.write_bytes(path.read_bytes().replace(b"test_0002_aligned.jpg,6", b"test_0002_aligned.jpg,5"))
-    with pytest.raises(BrokenSource, match=r"test_labels.csv:3: label 5 for test_0002_aligned.jpg"):
+def contradiction(root):
+    """Let the tables give two pictures other labels than the folders."""
+    rafdb.kaggle(root)
+    for split, name, code in (("train", b"train_00003", b"4"), ("test", b"test_0002", b"6")):
+        path = root / f"DATASET/{split}_labels.csv"
+        path.write_bytes(path.read_bytes().replace(name + b"_aligned.jpg," + code, name + b"_aligned.jpg,5"))
+
+
+def test_a_table_that_contradicts_its_folders_is_refused_with_the_number_of_rows_and_the_way_to_choose(tmp_path):
+    contradiction(tmp_path)
+    said = r"train_labels.csv:4: label 5 for train_00003_aligned.jpg, which lies in folder 4. .*on 2 of 28 rows"
+    with pytest.raises(BrokenSource, match=said) as caught:
         read("rafdb", tmp_path)
+    assert "--labels-from table or --labels-from folders" in caught.value.hint
+
+
+@pytest.mark.parametrize(("labels_from", "labels"), [("table", ("5", "5")), ("folders", ("4", "6"))])
+def test_the_labels_are_those_of_the_table_or_of_the_folders_as_asked_for(tmp_path, labels_from, labels):
+    contradiction(tmp_path)
+    samples = {s.key: s.native_label for s in read("rafdb", tmp_path, labels_from=labels_from)[2]}
+    assert len(samples) == 28
+    assert (samples["train_00003"], samples["test_0002"]) == labels
+
+
+def test_whose_labels_count_is_no_question_where_there_is_no_table(tmp_path):
+    rafdb.both(tmp_path / "a")
+    rafdb.kaggle(tmp_path / "b")
+    for table in (tmp_path / "b" / "DATASET").glob("*.csv"):
+        table.unlink()
+    for root in (tmp_path / "a", tmp_path / "b"):
+        with pytest.raises(BadOption, match="no table beside class folders"):
+            read("rafdb", root, labels_from="table")
 
 
 def test_an_added_copy_without_a_line_in_the_table_is_left_out_and_counted(tmp_path):
@@ -147,7 +217,7 @@ def test_the_compound_set_alone_is_read_with_keys_and_codes_of_its_own(tmp_path)
     for root in (tmp_path, tmp_path / "RAF", tmp_path / "RAF" / "compound"):
         layout, base, samples, _ = read("rafdb", root)
         assert layout.name == "official-compound"
-        assert (samples[0].key, samples[0].native_label) == ("compound/train_00001", "compound 1")
+        assert (samples[0].key, samples[0].native_label) == ("compound/train_0001", "compound 1")
         assert samples[0].compound_label == "happily surprised"
         assert layout.labels["compound 1"] == "compound"
         assert all((base / s.image).is_file() for s in samples)

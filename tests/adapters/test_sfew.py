@@ -31,6 +31,23 @@ def test_a_form_that_is_not_there_is_named_with_the_one_that_is(tmp_path, gone, 
         read("sfew", tmp_path, faces=faces)
 
 
+def test_the_clip_is_read_from_the_name_so_that_a_split_does_not_part_its_frames(tmp_path):
+    """Film, time of the clip, frame: names as the publishers give them, a film that is a number among them."""
+    names = ("Hangover_005806334_00000019", "Hangover_005806334_00000036", "21_012239520_00000041", "montage")
+    for folder in ("Train", "Val"):
+        for label in sfew.CLASSES:
+            for name in names:
+                save(tmp_path / folder / label / f"{name}.png", face(1))
+    samples = read("sfew", tmp_path, faces="original")[2]
+    clips = {s.key.rpartition("/")[2]: (s.sequence, s.frame) for s in samples}
+    assert clips == {
+        names[0]: ("Hangover_005806334", 19),
+        names[1]: ("Hangover_005806334", 36),
+        names[2]: ("21_012239520", 41),
+        "montage": (None, None),
+    }
+
+
 def test_test_pictures_are_unlabelled_and_strays_are_left_out(tmp_path):
     sfew.official(tmp_path)
     save(tmp_path / "SFEW_2/Val_Aligned_Faces/Bored/a.png", face(1))

@@ -86,6 +86,24 @@ def folders(root: Path) -> Expected:
     return found
 
 
+def mirror(root: Path) -> None:
+    """The mirror whose labels.csv contradicts its folders: 6 of the 20 lines that have a picture, each in its way.
+
+    Train has anger/ and Test has Anger/; two lines fit a picture in both, and one fits none.
+    """
+    lines = [",pth,label,relFCs"]
+    for i in range(8):
+        save(root / "Train" / "anger" / f"image{i:07d}.jpg", face(i, 56))
+        save(root / "Train" / "happy" / f"image{i + 20:07d}.jpg", face(i + 20, 56))
+        lines.append(f"{2 * i},anger/image{i:07d}.jpg,{'surprise' if i % 2 else 'anger'},0.87")
+        lines.append(f"{2 * i + 1},happy/image{i + 20:07d}.jpg,happy,0.5")
+    for i in range(4):
+        save(root / "Test" / "Anger" / f"image{i + 6:07d}.jpg", face(i + 50, 56))
+        save(root / "Train" / "contempt" / f"image{i + 60:07d}.jpg", face(i + 60, 56))
+        lines.append(f"{i + 30},anger/image{i + 8:07d}.jpg,{'surprise' if i in (0, 1) else 'anger'},0.9")
+    (root / "labels.csv").write_text("\n".join(lines) + "\n")
+
+
 def numbered(root: Path) -> Expected:
     """A repack in folders 0 to 7."""
     found = Expected()

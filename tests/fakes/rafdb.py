@@ -7,10 +7,10 @@ from tests.fakes import Expected, face, litter, save
 SPLITS = {"train": (5, 3), "test": (4, 1)}  # digits in the name, images per class
 
 
-def names() -> list[tuple[str, str, int]]:
+def names(shorter: int = 0) -> list[tuple[str, str, int]]:
     """Return (split, stem, code) of every image; test numbers have four digits, train numbers five."""
     return [
-        (split, f"{split}_{i + 1:0{digits}d}", 1 + i * 5 % 7)
+        (split, f"{split}_{i + 1:0{digits - shorter}d}", 1 + i * 5 % 7)
         for split, (digits, per_class) in SPLITS.items()
         for i in range(7 * per_class)
     ]
@@ -23,7 +23,7 @@ def expected() -> Expected:
     return found
 
 
-def tree(base: Path, codes: list[int], seed: int) -> None:
+def tree(base: Path, codes: list[int], seed: int, shorter: int = 0) -> None:
     """One set with both image folders and all annotations, tabs and blanks mixed in them."""
     notes = base / "Annotation"
     manual, auto, boxes = notes / "manual (1)", notes / "auto", notes / "boundingbox"
@@ -31,7 +31,7 @@ def tree(base: Path, codes: list[int], seed: int) -> None:
         folder.mkdir(parents=True)
         litter(folder)
     listed = []
-    for i, ((_, stem, _), code) in enumerate(zip(names(), codes, strict=True)):
+    for i, ((_, stem, _), code) in enumerate(zip(names(shorter), codes, strict=True)):
         listed.append(f"{stem}.jpg {code}")
         save(base / "Image" / "aligned" / f"{stem}_aligned.jpg", face(seed + i, 100, colour=True))
         save(base / "Image" / "original" / f"{stem}.jpg", face(seed + i, 130, colour=True))
@@ -50,10 +50,10 @@ def official(root: Path) -> Expected:
     return expected()
 
 
-def compound(root: Path) -> Expected:
-    """compound/ alone: the same image names, codes 1 to 11."""
+def compound(root: Path, shorter: int = 1) -> Expected:
+    """compound/ alone: image names whose numbers have a digit less, codes 1 to 11."""
     codes = [1 + i % 11 for i in range(len(names()))]
-    tree(root / "RAF" / "compound", codes, 500)
+    tree(root / "RAF" / "compound", codes, 500, shorter)
     found = Expected()
     found.counts.update((split, f"compound {code}") for (split, _, _), code in zip(names(), codes, strict=True))
     return found

@@ -22,6 +22,7 @@ from ferdata.adapters.affwild2.annotations import (
 )
 from ferdata.errors import DatasetMissing, NotThisDataset
 from ferdata.sources import Frame, Layout, Licence, Option, Sample, Skipped, Source, is_image, relative
+from ferdata.sources.spelling import in_any_case
 
 FACES = "crop*_aligned*"
 VIDEOS = "[bv][ai][td][ce][ho]*"  # batch1, batch2, ..., video, videos
@@ -126,8 +127,9 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
 def _crops(base: Path) -> dict[str, Path]:
     """Return the folder of crops of every video, by its name."""
     folders: dict[str, Path] = {}
-    for root in sorted(p for p in base.glob(FACES) if p.is_dir()):
-        for pattern in ("[!._]*", f"{FACES}/[!._]*"):  # an archive may unpack into a second folder of its own name
+    faces = in_any_case(FACES)
+    for root in sorted(p for p in base.glob(faces) if p.is_dir()):
+        for pattern in ("[!._]*", f"{faces}/[!._]*"):  # an archive may unpack into a second folder of its own name
             for folder in sorted(p for p in root.glob(pattern) if p.is_dir()):
                 folders.setdefault(folder.name, folder)
     return folders
@@ -155,14 +157,14 @@ def _from_crops(base: Path, files: Annotations, every: int) -> Iterator[Sample |
         for number in sorted(n for n in images if not 1 <= n <= len(labels) and (n - 1) % every == 0):
             yield Skipped(f"{video}/{number:05d}", "a frame without a line of its annotation file")
     for video in sorted(crops):
-        if not video.startswith("crop"):
+        if not video.lower().startswith("crop"):
             yield Skipped(video, "a video that the task's files do not annotate")
 
 
 def _from_videos(base: Path, files: Annotations, every: int) -> Iterator[Sample | Skipped]:
     """Yield frames of the videos, as many as are annotated; those that a cut file lacks are rejected one by one."""
     videos: dict[str, Path] = {}
-    for root in sorted(p for p in base.glob(VIDEOS) if p.is_dir()):
+    for root in sorted(p for p in base.glob(in_any_case(VIDEOS)) if p.is_dir()):
         for path in sorted((*root.glob("[!.]*"), *root.glob("*/[!.]*"))):
             if path.suffix.lower() in VIDEO_SUFFIXES:
                 videos.setdefault(path.stem, path)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ferdata.errors import BrokenSource
 from ferdata.sources import Frame, Sample, broken
+from ferdata.sources.spelling import in_any_case
 
 # The header of the expression files is the order of the codes; the releases of 2020 and 2021 have no Other.
 NAMES = ("neutral", "anger", "disgust", "fear", "happiness", "sadness", "surprise", "other")
@@ -30,7 +31,7 @@ Annotations = Mapping[str, Mapping[str, AnnotationFile]]  # task -> video -> fil
 def annotation_files(base: Path) -> dict[str, dict[str, AnnotationFile]]:
     """Return, for each task, the annotation file of every video; releases nest their folders differently."""
     found: dict[str, dict[str, AnnotationFile]] = {task: {} for task in TASKS}
-    roots = [p for p in sorted(base.glob("*nnotation*")) if p.is_dir()]
+    roots = [p for p in sorted(base.glob(in_any_case("*nnotation*"))) if p.is_dir()]
     for root in roots:
         inner = sorted(p for pattern in ("*", "*/*") for p in root.glob(pattern) if p.is_dir())
         for folder in inner:
@@ -54,7 +55,8 @@ def _add(files: dict[str, AnnotationFile], folder: Path, split: str) -> None:
 
 def list_files(base: Path) -> list[Path]:
     """Return the lists for all tasks that are there, train before validation."""
-    places = ("", "*nnotation*/", "*nnotation*/*/", "*nnotation*/*/*/")
+    folder = in_any_case("*nnotation*/")
+    places = ("", folder, f"{folder}*/", f"{folder}*/*/")
     return [path for name in LISTS for path in [p for place in places for p in sorted(base.glob(place + name))][:1]]
 
 
