@@ -1,4 +1,4 @@
-"""What an image file's own structure tells before it is decoded: whether it is whole, one picture, of a kind that is read.
+"""What an image file's own structure tells before it is decoded: whether it is whole, single, and of a kind that is read.
 
 Nothing here believes a length: each is looked up in a slice, which is shorter, or empty, where the file ends before.
 """
@@ -7,8 +7,8 @@ import re
 from typing import Literal
 
 # From one marker to the next: coded pixels hold no such byte pair but the stuffed FF 00 and the restarts FF D0 to D7.
-_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])", re.DOTALL)
-_END, _STANDALONE = 0xD9, (0x01, 0xD8)
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+_END, _SCAN, _STANDALONE = 0xD9, 0xDA, (0x01, 0xD8)
 _HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1")
 _JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
 _REDUCED, _DNG_VERSION = 254, 50706  # tags of a TIFF's page: what kind of picture it is; that it is a DNG's
@@ -40,7 +40,7 @@ def _jpeg_ends(data: bytes) -> bool:
     while found := _MARKER.search(data, at):
         at = found.end()
         marker = data[at - 1]
-        if marker == _END:
+        if marker == _END or (marker == _SCAN and data.endswith(b"\xff\xd9")):  # no need to search the coded pixels
             return True
         if marker not in _STANDALONE:
             at += int.from_bytes(data[at : at + 2], "big")
@@ -48,7 +48,7 @@ def _jpeg_ends(data: bytes) -> bool:
 
 
 def is_animated(data: bytes) -> bool:
-    """Return whether a PNG, GIF, WebP, AVIF or TIFF holds several pictures, of which the decoder would give the first."""
+    """Return whether a PNG, GIF, WebP, AVIF or TIFF holds several pictures; the decoder would give the first."""
     if data.startswith(b"\x89PNG"):
         return b"acTL" in data[:1024]
     if data.startswith(b"GIF8"):

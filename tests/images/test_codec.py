@@ -1,4 +1,4 @@
-"""Codec: a picture is whole where its own format says so, whatever follows it, and what cannot be read is called by name.
+"""Codec: a picture is whole where its own format says so, whatever follows, and what cannot be read is called by name.
 
 What follows the end of a picture is a phone's business: the film of a motion photo, a second view, a maker's notes.
 """
@@ -44,7 +44,9 @@ WHOLE = {
 }
 
 
-@pytest.mark.parametrize("behind", [b"", b"\0" * 5_000, b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 40, b"\xff\xd8" * 99])
+@pytest.mark.parametrize(
+    "behind", [b"", b"\0" * 5_000, b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 40, b"\xff\xd8" * 99]
+)
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_whole_picture_is_whole_whatever_lies_behind_its_end(name: str, behind: bytes) -> None:
     assert (images.decode(WHOLE[name] + behind) == images.decode(WHOLE[name])).all()
@@ -56,7 +58,7 @@ def test_a_whole_picture_is_whole_whatever_lies_behind_its_end(name: str, behind
 def test_a_picture_that_is_cut_short_is_refused_whatever_lies_behind(name: str, share: float, behind: bytes) -> None:
     """OpenCV fills what is missing of a JPEG with grey, and says nothing; a thumbnail has an end mark of its own."""
     cut = WHOLE[name][: int(len(WHOLE[name]) * share)]
-    with pytest.raises(images.UnreadableImage, match="cut short: no end mark|not a whole image"):
+    with pytest.raises(images.UnreadableImage, match=r"cut short: no end mark|not a whole image"):
         images.decode(cut + behind)
 
 
