@@ -1,4 +1,4 @@
-"""What an image file's own structure tells before it is decoded: whether it is whole, single, and of a kind that is read.
+"""What an image file's own structure tells before it is decoded: is it whole, one picture, of a kind that is read?
 
 Nothing here believes a length: each is looked up in a slice, which is shorter, or empty, where the file ends before.
 """
@@ -8,7 +8,7 @@ from typing import Literal
 
 # From one marker to the next: coded pixels hold no such byte pair but the stuffed FF 00 and the restarts FF D0 to D7.
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
-_END, _SCAN, _STANDALONE = 0xD9, 0xDA, (0x01, 0xD8)
+_END, _STANDALONE = 0xD9, (0x01, 0xD8)
 _HEIC = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"hevs", b"mif1", b"msf1")
 _JXL = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
 _REDUCED, _DNG_VERSION = 254, 50706  # tags of a TIFF's page: what kind of picture it is; that it is a DNG's
@@ -22,7 +22,10 @@ def is_whole(data: bytes) -> bool:
     """
     if data.startswith(b"\x89PNG"):
         return data[-8:-4] == b"IEND" or _png_ends(data)
-    return _jpeg_ends(data) if data.startswith(b"\xff\xd8") else True
+    if data.startswith(b"\xff\xd8"):
+        # Cut right behind its thumbnail's end mark, a file has no pixels at all, and the decoder refuses it.
+        return data.endswith(b"\xff\xd9") or _jpeg_ends(data)
+    return True
 
 
 def _png_ends(data: bytes) -> bool:
@@ -40,7 +43,7 @@ def _jpeg_ends(data: bytes) -> bool:
     while found := _MARKER.search(data, at):
         at = found.end()
         marker = data[at - 1]
-        if marker == _END or (marker == _SCAN and data.endswith(b"\xff\xd9")):  # no need to search the coded pixels
+        if marker == _END:
             return True
         if marker not in _STANDALONE:
             at += int.from_bytes(data[at : at + 2], "big")
