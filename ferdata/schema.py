@@ -3,6 +3,7 @@
 Also `Sample`, the row that an adapter yields: the columns that adapters own, and where the image is.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -40,6 +41,11 @@ def is_dataset_name(name: str) -> bool:
     """
     fits = name.isprintable() and 0 < len(name.encode()) <= 100
     return fits and name == name.strip(" .-") and _NOT_IN_NAMES.isdisjoint(name)
+
+
+def root_variable(name: str) -> str:
+    """Return the environment variable that says where the dataset `name` is; what a shell cannot name is `_` in it."""
+    return "FERDATA_ROOT_" + re.sub(r"[^A-Z0-9_]", "_", name.upper())
 
 
 @dataclass(frozen=True)
