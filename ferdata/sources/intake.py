@@ -47,7 +47,6 @@ class Intake:
         self.seen: set[str] = set()
         self.files: set[str] = set()  # that a row was made of, or that were left out by name; relative to the base
         self.others: list[str] = []  # the files there that are none of these
-        self.references = 0  # rows that point at a file
 
     @property
     def named(self) -> dict[str, list[str]]:
@@ -176,7 +175,6 @@ class Intake:
         batch, rejects = measured
         self.rejects += rejects
         self.rows += batch.num_rows
-        self.references += batch.column("image").field("bytes").null_count
         reasons = batch.column("label_reason")
         self.unlabelled.update(_listed(reasons.drop_null()))
         if len(self.first_unlabelled) < NAMED:

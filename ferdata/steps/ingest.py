@@ -295,8 +295,6 @@ class _Job:
         described["differences"] = [str(d) for d in differences]
         described["strange_names"] = intake.strange_count
         described["labels"] = self.setting.labels
-        if self.opened.unpacked and not intake.references:
-            described["root"] = None
         intake.others = other_files(self.base, intake.files)
         images = "embed" if self.setting.embed else "reference"
         options = {"votes": self.setting.policy, "images": images, **self.options}
