@@ -15,16 +15,18 @@ from types import ModuleType
 
 def escapes(path: str) -> bool:
     """Return whether a path below a root would lead out of it on this or on another system, whatever is there."""
-    return "\\" in path or "\0" in path or path.startswith("/") or path[1:2] == ":" or ".." in path.split("/")
+    if "\\" in path or "\0" in path or path.startswith("/"):
+        return True
+    parts = path.split("/")
+    return ".." in parts or (":" in path and any(part[1:2] == ":" for part in parts))
 
 
 def inside(root: Path, relative: str) -> Path:
     """Return `root / relative`. Raises PermissionError if that leads out of `root`, by `..` or by a link."""
     folder, _, name = relative.rpartition("/")
-    parent = _folder_inside(root, folder)
-    path = parent / name
-    if not name or escapes(name):
+    if not name or escapes(relative):
         raise _outside(relative)
+    path = _folder_inside(root, folder) / name
     if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
         raise _outside(relative, relative)
     return path
@@ -52,7 +54,7 @@ class Below:
     def read(self, relative: str) -> bytes:
         """Return the bytes of a file. Raises OSError; PermissionError if its path leads out of the root."""
         folder, _, name = relative.rpartition("/")
-        if name and not escapes(name) and _PLAIN:
+        if name and not escapes(relative) and _PLAIN:
             within = self._folders.get(folder)
             if within is None:
                 within = self._folders[folder] = str(_folder_inside(self.root, folder))
@@ -146,8 +148,6 @@ def _read(descriptor: int, name: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def _folder_inside(root: Path, relative: str) -> Path:
-    if escapes(relative):
-        raise _outside(relative)
     whole = root.resolve()
     folder = (whole / relative).resolve()
     if not folder.is_relative_to(whole):
