@@ -3,6 +3,7 @@
 Also `Sample`, the row that an adapter yields: the columns that adapters own, and where the image is.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,14 +17,16 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 
-_COMMON = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2")
-_SUFFIXES = (*_COMMON, ".pgm", ".ppm", ".pbm", ".pnm")
+_COMMON = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".avif")
+# Pictures that no decoder here reads: one that is met is rejected by what it is, where another ending would hide it.
+_UNREAD = (".heic", ".heif", ".jxl", ".dng")
+_SUFFIXES = (*_COMMON, ".pgm", ".ppm", ".pbm", ".pnm", *_UNREAD)
 IMAGE_SUFFIXES = frozenset(_SUFFIXES)
 LONGEST_SUFFIX = max(map(len, _SUFFIXES))
 
 
 def is_image(name: str) -> bool:
-    """Return whether a file of that name is to be read as an image; macOS leftovers (`._a.png`) are not."""
+    """Return whether a file of that name is a picture, to be read or rejected; macOS leftovers (`._a.png`) are not."""
     return not name.startswith(".") and name[-LONGEST_SUFFIX:].lower().endswith(_SUFFIXES)
 
 
@@ -38,6 +41,11 @@ def is_dataset_name(name: str) -> bool:
     """
     fits = name.isprintable() and 0 < len(name.encode()) <= 100
     return fits and name == name.strip(" .-") and _NOT_IN_NAMES.isdisjoint(name)
+
+
+def root_variable(name: str) -> str:
+    """Return the environment variable that says where the dataset `name` is; what a shell cannot name is `_` in it."""
+    return "FERDATA_ROOT_" + re.sub(r"[^A-Z0-9_]", "_", name.upper())
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ MEANING = {
 @option(align, "--force", help="Replace an existing manifest.")
 @json_option
 def command(as_json: bool, **given: object) -> None:
-    """Cut every face upright onto one template, and record how; no row is dropped.
+    """Cut every face upright onto one template, and record how; a picture that cannot be read is rejected.
 
     \b
     ferdata align manifests/ckplus.parquet -o manifests/ckplus112.parquet
@@ -67,6 +67,8 @@ def report(result: Aligned) -> None:
             "faces by": by_reason(result.found) or "nobody: no face was found",
             "fallback": f"{result.fallback}, where nothing was published" if result.fallback else None,
             "issues": "\n".join(f"{n:,} {name}: {MEANING[name]}" for name, n in result.issues.items()) or "none",
+            "rejected": by_reason(result.rejected) or "none",
+            "rejects": result.rejects,
             "manifest": result.out,
             "fingerprint": result.fingerprint,
         }

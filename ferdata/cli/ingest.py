@@ -9,12 +9,13 @@ import click
 from ferdata import labels
 from ferdata.adapters import catalogue, load
 from ferdata.cli.options import json_option, option
-from ferdata.cli.output import by_reason, console, facts, print_json, table
+from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
 from ferdata.running.engine import ENGINES
 from ferdata.sources.declaration import Option
 from ferdata.steps.ingest import IMAGES, UNKNOWN, Ingested, ingest
 
 MOST = 24  # differences shown
+MOST_KINDS = 8  # of other files
 
 
 class Datasets(click.Group):
@@ -115,6 +116,7 @@ def report(result: Ingested) -> None:
             "unknown": by_reason(result.unknown_labels) + ", kept without a label" if result.unknown_labels else None,
             "rejected": _with_first_rows(result.rejected, result.named) or "none",
             "rejects": result.rejects,
+            "no rows of": _others(result.others, result.first_others),
             "manifest": result.out,
             "fingerprint": result.fingerprint,
         }
@@ -132,6 +134,16 @@ def _with_first_rows(counts: Mapping[str, int], named: Mapping[str, Sequence[str
     lines += [f"{reason}: {', '.join(named[reason])}{' ...' if n > len(named[reason]) else ''}"
               for reason, n in counts.items() if reason in named]  # fmt: skip
     return "\n".join(lines)
+
+
+def _others(counts: Mapping[str, int], first: Sequence[str]) -> str | None:
+    """Return how many other files there are, by their endings, and the first of them; None where there are none."""
+    if not counts:
+        return None
+    kinds = [f"{n:,} {ending}" for ending, n in counts.items()]
+    more = f" and {len(kinds) - MOST_KINDS} other endings" if len(kinds) > MOST_KINDS else ""
+    named = ", ".join(map(printable, first))
+    return f"{', '.join(kinds[:MOST_KINDS])}{more}\n{named}{' ...' if sum(counts.values()) > len(first) else ''}"
 
 
 def release(differences: Sequence[str], strange_count: int, strange: Sequence[str] = ()) -> None:

@@ -2,6 +2,7 @@
 
 # The codec comes first: it sets what OpenCV reads when it is imported.
 from ferdata.images.codec import UnreadableImage as UnreadableImage
+from ferdata.images.codec import UnsupportedImage as UnsupportedImage
 from ferdata.images.codec import decode as decode
 from ferdata.images.codec import encode_png as encode_png
 from ferdata.images.facts import ODD_COLUMNS as ODD_COLUMNS

@@ -25,7 +25,7 @@ from ferdata.manifest.resume import Partial
 from ferdata.manifest.safe_paths import read_inside
 from ferdata.manifest.writer import Sink, remove_stale
 from ferdata.manifest.writer import check_output as check_output
-from ferdata.schema import COLUMNS, SCHEMA_VERSION, arrow_schema, huggingface_features
+from ferdata.schema import COLUMNS, SCHEMA_VERSION, arrow_schema, huggingface_features, root_variable
 
 KEY = b"ferdata"
 
@@ -108,7 +108,7 @@ class Manifest:
         found: dict[str, Path | None] = {}
         for name, source in self.sources.items():
             recorded = source.get("root")
-            override = (given or {}).get(name) or os.environ.get(f"FERDATA_ROOT_{name.upper()}")
+            override = (given or {}).get(name) or os.environ.get(root_variable(name))
             if override:
                 found[name] = Path(override)
             else:
@@ -136,7 +136,7 @@ def read_image(row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> byte
     except OSError:
         raise ImagesMissing(
             f"The image {image['path']} of {dataset} is not below {root}.",
-            f"Say where the dataset is now: FERDATA_ROOT_{dataset.upper()}=/path/to/it",
+            f"Say where the dataset is now: {root_variable(dataset)}=/path/to/it",
         ) from None
 
 

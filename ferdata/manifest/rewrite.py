@@ -1,6 +1,5 @@
 """Rewrite: the rows of manifests with some columns replaced, and the metadata that such a manifest keeps."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ferdata.manifest.file import Manifest
+from ferdata.manifest.safe_paths import seen_from
 from ferdata.running import progress
 from ferdata.schema import arrow_schema
 
@@ -68,4 +68,4 @@ def _moved(root: str | None, old: Path, new: Path) -> str | None:
     """Return a root that is relative to the folder `old`, relative to `new`; None where all is embedded."""
     if root is None:
         return None
-    return Path(os.path.relpath((old / root).resolve(), new.resolve())).as_posix()
+    return seen_from(new.resolve(), (old / root).resolve())

@@ -1,20 +1,40 @@
-"""Paths below a root that never lead out of it, and files that are files."""
+"""Paths below a root that never lead out of it, and files that are files.
+
+One rule for links: one that stays within the root is followed, and so is the root itself, which the user named; what
+leads out is refused by name. Paths mean the same on every system, so that none has a backslash.
+"""
 
 import errno
 import os
 import stat
+import unicodedata
 from functools import lru_cache
 from pathlib import Path
+from types import ModuleType
+
+
+def escapes(path: str) -> bool:
+    """Return whether a path below a root would lead out of it on this or on another system, whatever is there."""
+    if "\\" in path or "\0" in path or path.startswith("/"):
+        return True
+    parts = path.split("/")
+    return ".." in parts or (":" in path and any(part[1:2] == ":" for part in parts))
 
 
 def inside(root: Path, relative: str) -> Path:
     """Return `root / relative`. Raises PermissionError if that leads out of `root`, by `..` or by a link."""
     folder, _, name = relative.rpartition("/")
-    parent = _folder_inside(root, folder)
-    path = parent / name
-    if name in ("", "..") or (path.is_symlink() and not path.resolve().is_relative_to(root.resolve())):
-        raise PermissionError(errno.EPERM, "leads out of the root", relative)
+    if not name or escapes(relative):
+        raise _outside(relative)
+    path = _folder_inside(root, folder) / name
+    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+        raise _outside(relative, relative)
     return path
+
+
+def _outside(relative: str, link: str | None = None) -> PermissionError:
+    what = "the path" if link is None else f"{link} is a link that"
+    return PermissionError(errno.EPERM, f"{what} leads out of the root", relative)
 
 
 def must_be_file(path: Path) -> None:
@@ -29,11 +49,12 @@ class Below:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._folders: dict[str, str] = {}
+        self._names: dict[str, dict[str, list[str]]] = {}
 
     def read(self, relative: str) -> bytes:
         """Return the bytes of a file. Raises OSError; PermissionError if its path leads out of the root."""
         folder, _, name = relative.rpartition("/")
-        if name not in ("", "..") and _PLAIN:
+        if name and not escapes(relative) and _PLAIN:
             within = self._folders.get(folder)
             if within is None:
                 within = self._folders[folder] = str(_folder_inside(self.root, folder))
@@ -48,6 +69,40 @@ class Below:
         must_be_file(path)
         return path.read_bytes()
 
+    def has(self, relative: str) -> bool:
+        """Return whether a path is there, and does not lead out of the root."""
+        try:
+            return inside(self.root, relative).exists()
+        except OSError:
+            return False
+
+    def alike(self, relative: str) -> list[str]:
+        """Return the paths that differ from `relative` in capitals, or in how an accent is encoded, and are there."""
+        found = [""]
+        for part in relative.split("/"):
+            found = [f"{above}{name}/" for above in found for name in self._listed(above).get(_folded(part), ())]
+        return [path[:-1] for path in found]
+
+    def _listed(self, folder: str) -> dict[str, list[str]]:
+        if folder not in self._names:
+            names = self._names[folder] = {}
+            try:
+                listed = sorted(os.listdir(self.root / folder))  # noqa: PTH208  # no Path for each of many
+            except OSError:
+                listed = []
+            for name in listed:
+                names.setdefault(_folded(name), []).append(name)
+        return self._names[folder]
+
+
+def same_text(one: str, other: str) -> bool:
+    """Return whether two names are the same to a reader: an accent may be one character, or a character of its own."""
+    return unicodedata.normalize("NFC", one) == unicodedata.normalize("NFC", other)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
 
 @lru_cache(maxsize=64)
 def below(root: Path) -> Below:
@@ -58,6 +113,19 @@ def below(root: Path) -> Below:
 def read_inside(root: Path, relative: str) -> bytes:
     """Return the bytes of the file `root / relative`. Raises OSError; PermissionError if that leads out of `root`."""
     return below(root).read(relative)
+
+
+def seen_from(folder: Path, path: Path, paths: ModuleType = os.path) -> str:
+    """Return `path` relative to `folder`, with slashes, so that a tree of both can be moved.
+
+    Where no way leads from one to the other, as over two drives of Windows, it is `path` whole. `paths` is the system's
+    own module for paths.
+    """
+    try:
+        way = paths.relpath(path, folder)
+    except ValueError:
+        way = paths.abspath(path)
+    return str(way).replace(paths.sep, "/")
 
 
 # Opened so, a file is no link, and a pipe is not waited on; 0 where the system has no such thing.
@@ -83,5 +151,7 @@ def _folder_inside(root: Path, relative: str) -> Path:
     whole = root.resolve()
     folder = (whole / relative).resolve()
     if not folder.is_relative_to(whole):
-        raise PermissionError(errno.EPERM, "leads out of the root", relative)
+        above = ["/".join(relative.split("/")[: n + 1]) for n in range(relative.count("/") + 1)]
+        out = (path for path in above if not (whole / path).resolve().is_relative_to(whole))
+        raise _outside(relative, next(out))
     return folder

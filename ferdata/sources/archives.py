@@ -1,34 +1,53 @@
 """Archives as folders: a dataset's .zip and .tar(.gz) files, unpacked for the time of one ingest, and then gone.
 
-What an archive may not do: write outside its folder, over what lies there already, link, or swell to more than it
-says. Such members are left out by name, and the caller counts them.
+They are unpacked apart from what lies beside them, into a folder where nothing is linked yet: no file of the user's
+is ever opened for writing. What an archive may not do: write outside its folder, over what lies there already, link,
+or swell to more than it says. Such members are left out by name, and the caller counts them.
 """
 
+import errno
 import os
+import re
 import shutil
-import tarfile
 import tempfile
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO
 
-from ferdata.errors import BrokenSource, CannotWrite
+from ferdata.errors import CannotWrite, FerdataError
 from ferdata.running import progress
+from ferdata.sources.archive_members import Member, members_of, pieces, unpacked_size
+from ferdata.sources.contents import holds_files
 
 SUFFIXES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-FOREIGN = (".rar", ".7z", ".zst")
-# Text and pixels do not shrink more than this; what does is made to fill a disk.
-MOST_RATIO = 1000
-SMALL = 1 << 20  # below it, any ratio is harmless
-CHUNK = 1 << 20
+TABLES = (".csv", ".tsv")  # names that archives have been met under
+# Other archives, and the parts of one that was cut into pieces.
+_FOREIGN = re.compile(r".*\.(rar|r\d\d|7z|zst|gz|bz2|xz|z\d\d|(zip|7z|rar|tar|gz|tgz)\.\d{3})", re.IGNORECASE)
 
 
 def is_archive(path: Path) -> bool:
-    """Return whether a file is an archive, by its name; macOS leftovers (`._a.zip`) are not."""
-    return path.name.lower().endswith(SUFFIXES) and not path.name.startswith(".")
+    """Return whether a file is an archive that is read here: by its name, or, called a table, by what it holds.
+
+    macOS leftovers (`._a.zip`) are none.
+    """
+    name = path.name.lower()
+    if name.startswith("."):
+        return False
+    try:
+        return name.endswith(SUFFIXES) or (name.endswith(TABLES) and holds_files(path))
+    except OSError:
+        return False
+
+
+def foreign(root: Path) -> list[Path]:
+    """Return the archives in `root`, and up to two folders below, of kinds that are not read here."""
+    return [path for path in _files(root, is_foreign) if path.is_file()]
+
+
+def is_foreign(name: str) -> bool:
+    """Return whether a file of that name is an archive, or a part of one, that is not read here."""
+    return not name.startswith(".") and not name.lower().endswith(SUFFIXES) and _FOREIGN.fullmatch(name) is not None
 
 
 @dataclass(frozen=True)
@@ -41,7 +60,7 @@ class LeftOut:
 
 @dataclass
 class Opened:
-    """A folder that holds a dataset: `unpacked` if from archives, and so gone after the ingest."""
+    """A folder that holds a dataset; `unpacked` if files in it come from archives, and so are gone after the ingest."""
 
     folder: Path
     unpacked: bool = False
@@ -52,10 +71,10 @@ class Opened:
 def opened(root: Path) -> Iterator[Opened]:
     """Give `root` as a folder: itself, or, if it is an archive or holds some, a temporary one with their files.
 
-    An archive with a single top folder is unpacked where it lies, any other into a folder of its own name; one
-    whose folder is there already is passed over. The other files of `root` are linked beside them (copied, on
-    another disk), and nothing is unpacked over them: they stay as they are. Raises BrokenSource for a damaged, locked
-    or foreign archive, CannotWrite when space runs out.
+    An archive with a single top folder is unpacked as if where it lies, any other into a folder of its own name; one
+    whose folder is there already is passed over. The other files of `root` are there as links, and a member whose
+    place is taken by another file is left out. Errors name `root`, never the temporary folder. Raises BrokenSource
+    for a damaged, locked or foreign archive, CannotWrite when space runs out.
     """
     found = [root] if root.is_file() else [p for p in _archives(root) if not p.with_name(_stem(p)).is_dir()]
     if not found:
@@ -66,17 +85,23 @@ def opened(root: Path) -> Iterator[Opened]:
         result = Opened(folder, unpacked=True)
         _check_space(found, folder)
         try:
-            if root.is_dir():
-                _mirror(root, folder, set(found))
             for archive in found:
-                inner = archive.parent.relative_to(root) if root.is_dir() else Path()
-                result.left_out += _unpack(archive, folder / inner)
+                inner, beside = (
+                    (Path(), None) if archive == root else (archive.parent.relative_to(root), archive.parent)
+                )
+                result.left_out += _unpack(archive, folder / inner, beside)
         except OSError as error:
             raise CannotWrite(
                 f"Unpacking into {folder.parent} failed: {error.strerror or error}.",
                 "Free some space, or choose another disk for temporary files with TMPDIR=/path.",
             ) from None
-        yield result
+        if root.is_dir():
+            _link_others(root, folder, set(found))
+        try:
+            yield result
+        except FerdataError as error:
+            message, hint = (text.replace(temporary, str(root)) for text in (error.message, error.hint))
+            raise type(error)(message, hint) from None
 
 
 def _stem(path: Path) -> str:
@@ -89,6 +114,12 @@ def _stem(path: Path) -> str:
 
 def _archives(root: Path) -> list[Path]:
     """Return the archives in `root` and up to two folders below, sorted."""
+    named = _files(root, lambda name: name.lower().endswith(SUFFIXES + TABLES))
+    return [path for path in named if path.is_file() and is_archive(path)]
+
+
+def _files(root: Path, named: Callable[[str], bool]) -> list[Path]:
+    """Return the files in `root` and up to two folders below whose name is `named`, sorted by folder."""
     found: list[Path] = []
     folders = [root]
     for _ in range(3):
@@ -96,39 +127,40 @@ def _archives(root: Path) -> list[Path]:
         for folder in folders:
             try:
                 with os.scandir(folder) as entries:  # of perhaps a million images: no object is made for those
-                    kept = [e for e in entries if e.name.lower().endswith(SUFFIXES) or e.is_dir(follow_symlinks=False)]
+                    kept = [e for e in entries if named(e.name) or e.is_dir(follow_symlinks=False)]
             except OSError:
                 continue
-            paths = [Path(entry.path) for entry in sorted(kept, key=lambda entry: entry.name)]
-            found += [p for p in paths if is_archive(p) and p.is_file()]
-            inner += [p for p in paths if p.is_dir() and not p.is_symlink() and not p.name.startswith(".")]
+            for entry in sorted(kept, key=lambda entry: entry.name):
+                if not entry.is_dir(follow_symlinks=False):
+                    found.append(Path(entry.path))
+                elif not entry.name.startswith("."):
+                    inner.append(Path(entry.path))
         folders = inner
     return found
 
 
-def _mirror(root: Path, folder: Path, but: set[Path]) -> None:
-    """Lay the files of `root` out in `folder`, linked where the disk is the same."""
-    for path in sorted(root.rglob("*")):
-        place = folder / path.relative_to(root)
-        if path in but or path.is_symlink():
-            continue
-        if path.is_dir():
-            place.mkdir(parents=True, exist_ok=True)
-        elif path.is_file():
+def _link_others(root: Path, folder: Path, archives: set[Path]) -> None:
+    """Link what lies in `root` beside what was unpacked into `folder`; a folder of both is gone through in turn."""
+    with os.scandir(root) as entries:
+        for entry in entries:
+            path, place = Path(entry.path), folder / entry.name
+            if path in archives:
+                continue
+            if place.is_dir():
+                _link_others(path, place, archives)
+                continue
             try:
-                place.hardlink_to(path)
-            except OSError:
-                shutil.copyfile(path, place)
+                place.symlink_to(path.absolute(), target_is_directory=entry.is_dir())
+            except OSError as error:
+                raise CannotWrite(
+                    f"{root} holds archives beside other files, and this system makes no links to read both as one "
+                    f"folder: {error.strerror or error}.",
+                    "Unpack the archives by hand, and take them out of the folder.",
+                ) from None
 
 
 def _check_space(archives: list[Path], folder: Path) -> None:
-    # A tar does not say what it holds before it is read to its end; its own size is the least.
-    needed = 0
-    for path in archives:
-        needed += path.stat().st_size
-        if zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as file:
-                needed += sum(i.file_size for i in file.infolist() if not _swollen(i.compress_size, i.file_size))
+    needed = sum(map(unpacked_size, archives))
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise CannotWrite(
@@ -137,65 +169,24 @@ def _check_space(archives: list[Path], folder: Path) -> None:
         )
 
 
-def _unpack(archive: Path, place: Path) -> list[LeftOut]:
-    damaged = f"{archive} is damaged or no archive"
-    try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as whole:
-                return _unpack_zip(archive, whole, place)
-        with tarfile.open(archive) as tape:
-            return _unpack_tar(archive, tape, place)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-        raise BrokenSource(f"{damaged}: {error}.", "Download it again.") from None
-    except (RuntimeError, NotImplementedError) as error:  # a password, a compression that zipfile has not
-        raise BrokenSource(
-            f"{archive} cannot be opened: {error}.", "Unpack it with its password, and name the folder as --root."
-        ) from None
-
-
-def _unpack_zip(archive: Path, whole: zipfile.ZipFile, place: Path) -> list[LeftOut]:
-    members = [i for i in whole.infolist() if not i.is_dir()]
-    left_out: list[LeftOut] = []
-    target = _target(archive, place, [i.filename for i in members])
-    with progress.bar(f"unpack {archive.name}", len(members), "files") as advance:
-        for info in members:
-            why = _refused(info.filename)
-            if (info.external_attr >> 28) == 0xA:
-                why = "a link"
-            elif _swollen(info.compress_size, info.file_size):
-                why = f"swells to {info.file_size / 1e9:.1f} GB"
-            if not why:
-                with whole.open(info) as source:
-                    why = _copy(source, target / info.filename, info.file_size)
-            if why:
-                left_out.append(LeftOut(f"{archive.name}/{info.filename}", why))
-            advance(1)
-    return left_out
-
-
-def _unpack_tar(archive: Path, tape: tarfile.TarFile, place: Path) -> list[LeftOut]:
-    members = [m for m in tape if not m.isdir()]
-    left_out: list[LeftOut] = []
-    target = _target(archive, place, [m.name for m in members])
-    total = sum(m.size for m in members)
-    if _swollen(archive.stat().st_size, total):
-        raise BrokenSource(
-            f"{archive} swells from {archive.stat().st_size:,} to {total:,} bytes.", "No dataset does that; delete it."
-        )
-    with progress.bar(f"unpack {archive.name}", len(members), "files") as advance:
-        for member in members:
-            why = _refused(member.name) or ("" if member.isreg() else "a link or a device")
-            if not why and (source := tape.extractfile(member)) is not None:
-                why = _copy(source, target / member.name, member.size)
-            if why:
-                left_out.append(LeftOut(f"{archive.name}/{member.name}", why))
-            advance(1)
+def _unpack(archive: Path, place: Path, beside: Path | None) -> list[LeftOut]:
+    """Unpack an archive into `place`; `beside` is the user's folder, whose files are looked at and never written to."""
+    with members_of(archive) as members:
+        inner = _target(archive, [m.name for m in members])
+        target, taken = place / inner, beside / inner if beside else None
+        left_out: list[LeftOut] = []
+        with progress.bar(f"unpack {archive.name}", len(members), "files") as advance:
+            for member in members:
+                why = _refused(member.name) or member.refused or _copy(archive, member, target, taken)
+                if why:
+                    left_out.append(LeftOut(f"{archive.name}/{member.listed}", why))
+                advance(1)
     return left_out
 
 
 def _refused(name: str) -> str:
     """Return why a member's name leads out of the folder, or nothing."""
-    path = PurePosixPath(name.replace("\\", "/"))
+    path = PurePosixPath(name)
     if path.is_absolute() or (len(name) > 1 and name[1] == ":"):
         return "an absolute path"
     if ".." in path.parts:
@@ -203,43 +194,52 @@ def _refused(name: str) -> str:
     return "" if path.parts and "\0" not in name else "no name"
 
 
-def _swollen(packed: int, size: int) -> bool:
-    return size > SMALL and size > MOST_RATIO * max(packed, 1)
+def _target(archive: Path, names: Iterable[str]) -> Path:
+    """Return the folder, as seen from the archive's, that its members belong into."""
+    paths = [path for name in names if (path := PurePosixPath(name)).parts]
+    tops = {path.parts[0] for path in paths if path.parts[0] != "__MACOSX"}
+    loose = any(len(path.parts) == 1 for path in paths)
+    return Path(_stem(archive)) if loose or len(tops) > 1 else Path()
 
 
-def _target(archive: Path, place: Path, names: list[str]) -> Path:
-    tops = {PurePosixPath(n).parts[0] for n in names if PurePosixPath(n).parts and not n.startswith("__MACOSX")}
-    loose = any(len(PurePosixPath(n).parts) == 1 for n in names)
-    return place / _stem(archive) if loose or len(tops) > 1 else place
+def _copy(archive: Path, member: Member, target: Path, taken: Path | None) -> str:
+    """Copy a member, at most as many bytes as the archive declares; return why that was not done, or nothing.
 
-
-def _copy(source: IO[bytes], path: Path, size: int) -> str:
-    """Copy at most `size` bytes, what the archive declares; return why that was not done, or nothing.
-
-    What lies at `path` already may be a link to the user's own file: it is never opened for writing. The same bytes
-    once more are no loss, so that nothing is said of them.
+    A file that lies at its place already, in `target` or among the user's own in `taken`, is never opened for writing.
+    The same bytes once more are no loss, so that nothing is said of them.
     """
+    path = target / member.name
+    if taken and (there := _in_the_way(taken, member.name)):
+        return "" if _holds(there, pieces(archive, member), member.size) else _TAKEN
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("xb")
     except (FileExistsError, NotADirectoryError):
-        return "" if _holds(path, source, size) else "another file of that name is there"
+        return "" if _holds(path, pieces(archive, member), member.size) else _TAKEN
+    except OSError as error:
+        if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ):
+            return "a name that no file can have here"
+        raise
     with file:
-        for data in _pieces(source, size):
+        for data in pieces(archive, member):
             file.write(data)
     return ""
 
 
-def _holds(path: Path, source: IO[bytes], size: int) -> bool:
-    """Return whether `path` is a file of just the `size` bytes that `source` would give."""
+_TAKEN = "another file of that name is there"
+
+
+def _in_the_way(folder: Path, name: str) -> Path | None:
+    """Return what of the user's own lies where a member belongs, or a file where a folder above it belongs."""
+    path = folder / name
+    if path.exists() or path.is_symlink():
+        return path
+    return next((p for p in path.parents if p.is_relative_to(folder) and p.is_file()), None)
+
+
+def _holds(path: Path, pieces: Iterator[bytes], size: int) -> bool:
+    """Return whether `path` is a file of just these bytes, `size` in all."""
     if not path.is_file() or path.stat().st_size != size:
         return False
     with path.open("rb") as file:
-        return all(file.read(len(data)) == data for data in _pieces(source, size))
-
-
-def _pieces(source: IO[bytes], size: int) -> Iterator[bytes]:
-    left = size
-    while left > 0 and (data := source.read(min(CHUNK, left))):
-        yield data
-        left -= len(data)
+        return all(file.read(len(data)) == data for data in pieces)

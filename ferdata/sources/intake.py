@@ -45,15 +45,17 @@ class Intake:
         self.strange: list[str] = []
         self.strange_count = 0
         self.seen: set[str] = set()
+        self.files: set[str] = set()  # that a row was made of, or that were left out by name; relative to the base
+        self.others: list[str] = []  # the files there that are none of these
 
     @property
     def named(self) -> dict[str, list[str]]:
-        """The first few rows of each reason for which a row was rejected or came without a label at all."""
+        """The first few rows of each reason for which a row was rejected, and why; or came without a label at all."""
         first: dict[str, list[str]] = {"unlabelled": self.first_unlabelled} if self.first_unlabelled else {}
         for reject in self.rejects:
             names = first.setdefault(reject.reason, [])
             if len(names) < NAMED:
-                names.append(reject.sample_id)
+                names.append(f"{reject.sample_id} ({reject.detail})" if reject.detail else reject.sample_id)
         return first
 
     @property
@@ -81,7 +83,7 @@ class Intake:
         """
         begun, more = _ahead(samples, BEGUN)
         most = BATCH if more else max(1, len(begun) // BATCHES)
-        if self.setting.embed and (size := self._typical_size(begun)):
+        if (self.setting.embed or self.setting.unpacked) and (size := self._typical_size(begun)):
             most = max(1, min(most, EMBEDDED // size))
         chunk: list[Sample] = []
         for sample in itertools.chain(begun, self._rest(samples, advance, self.rows + len(begun))):
@@ -99,7 +101,7 @@ class Intake:
         for sample in samples[:: max(1, len(samples) // 32)]:
             if isinstance(sample.image, str):
                 with contextlib.suppress(OSError):
-                    sizes.append((self.setting.root / (self.setting.prefix + sample.image)).stat().st_size)
+                    sizes.append((self.setting.roots[-1] / (self.setting.prefix + sample.image)).stat().st_size)
         return sum(sizes) // len(sizes) if sizes else 0
 
     def _rest(self, samples: Iterator[Sample], advance: progress.Advance, begun: int) -> Iterator[Sample]:
@@ -124,6 +126,7 @@ class Intake:
                     "Every image needs a name of its own; is a folder there twice, or a table's line repeated?",
                 )
             self.seen.add(sample.key)
+            self.files.add(_file(sample))
             if isinstance(sample, Skipped):
                 self.rejects.append(Reject(self.setting.sample_id(sample.key), None, sample.reason, ""))
                 continue
@@ -201,6 +204,14 @@ def _listed(column: pa.Array) -> list[Any]:
     """Return a column of strings as Python's, without the scalar per row that `to_pylist` makes."""
     values: list[Any] = column.to_numpy(zero_copy_only=False).tolist()
     return values
+
+
+def _file(row: Sample | Skipped) -> str:
+    """Return the file that a row is made of, or the name by which one was left out; none of a table's own pixels."""
+    if isinstance(row, Skipped):
+        return row.key
+    image = row.image
+    return image if isinstance(image, str) else image.path if isinstance(image, Frame) else ""
 
 
 def _video(sample: Sample) -> str:

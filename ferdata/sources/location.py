@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 from ferdata.errors import BadOption, DatasetMissing
-from ferdata.sources.archives import FOREIGN, is_archive
+from ferdata.schema import root_variable
+from ferdata.sources.archives import is_archive, is_foreign
+from ferdata.sources.contents import what_it_is
 from ferdata.sources.declaration import Source
 
 
@@ -13,17 +15,12 @@ def data_root() -> Path:
     return Path(os.environ.get("FERDATA_DATA", "data"))
 
 
-def variable(name: str) -> str:
-    """Return the environment variable that says where the dataset `name` is."""
-    return f"FERDATA_ROOT_{name.upper()}"
-
-
 def find_root(declared: Source, root: Path | str | None = None) -> Path:
     """Return a dataset's folder or archive: `root`, else FERDATA_ROOT_<NAME>, else $FERDATA_DATA/<name>.
 
     Raises DatasetMissing, whose hint is how the dataset is obtained, and BadOption for a file that is no archive.
     """
-    given = root or os.environ.get(variable(declared.name))
+    given = root or os.environ.get(root_variable(declared.name))
     if not given:
         folder = data_root() / declared.name
         if folder.is_dir():
@@ -34,15 +31,23 @@ def find_root(declared: Source, root: Path | str | None = None) -> Path:
         return place
     if place.is_file():
         raise BadOption(
-            f"{place} is neither a folder nor an archive that can be read here (.zip, .tar, .tar.gz).",
+            f"{place} is {_kind(place)}neither a folder nor an archive that can be read here (.zip, .tar, .tar.gz).",
             f"Unpack it, and name the folder: ferdata ingest {declared.name} --root DIR"
-            if place.suffix.lower() in FOREIGN
+            if is_foreign(place.name)
             else f"Name the folder that holds it: ferdata ingest {declared.name} --root {place.parent}",
         )
     raise DatasetMissing(
         f"There is no folder {place}.",
         f"Check the path, or see `ferdata datasets show {declared.name}` for how to obtain the dataset.",
     )
+
+
+def _kind(file: Path) -> str:
+    try:
+        what = what_it_is(file)
+    except OSError:
+        what = None
+    return f"{what}, " if what else ""
 
 
 def how_to_obtain(declared: Source) -> str:

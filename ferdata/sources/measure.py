@@ -2,7 +2,7 @@
 
 import errno
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +12,14 @@ import pyarrow as pa
 from ferdata import images as pictures
 from ferdata import labels
 from ferdata.errors import ImagesMissing
-from ferdata.manifest.safe_paths import Below, inside, must_be_file
+from ferdata.manifest.safe_paths import Below, inside, must_be_file, same_text
 from ferdata.schema import ADAPTER_COLUMNS, BY_NAME, Frame, Sample, arrow_schema, arrow_type
 from ferdata.sources.declaration import Layout
 
+# The reasons for which a picture itself is rejected.
+MISSING, UNREADABLE, OUTSIDE = "missing file", "unreadable file", "outside the root"
+UNSUPPORTED, BROKEN = "unsupported format", "broken image"
+MEASURED = (MISSING, UNREADABLE, OUTSIDE, UNSUPPORTED, BROKEN)
 Stored = tuple[bytes | None, str | None]  # the image's own bytes, its path
 
 
@@ -33,7 +37,8 @@ class Reject:
 class Setting:
     """What does not change while a dataset is taken in.
 
-    `root` is where paths are relative to, `prefix` what the layout's base adds to them; `labels` grows by what is
+    `root` is where paths are relative to, `prefix` what the layout's base adds to them. `unpacked` holds what archives
+    beside the root's own files had in them, at the same paths; it is gone after the ingest. `labels` grows by what is
     unknown where `keep_unknown`. `codes` are the numbers among the labels that the dataset's publishers gave: a number
     that is none of them is never kept, since then the others may be counted from elsewhere too.
     """
@@ -47,6 +52,12 @@ class Setting:
     labels: dict[str, str]
     keep_unknown: bool = False
     codes: frozenset[str] = frozenset()
+    unpacked: Path | None = None
+
+    @property
+    def roots(self) -> tuple[Path, ...]:
+        """Where pictures are looked for, in order: a file of the user's is read where it lies."""
+        return (self.root,) if self.unpacked is None else (self.root, self.unpacked)
 
     def sample_id(self, key: str) -> str:
         """Return the id, in the manifest, of the sample that its adapter calls `key`."""
@@ -72,14 +83,14 @@ class Measure:
                 f"The machine {platform.node()} does not see {self.setting.root}.",
                 "Every worker reads the images itself: the root must be at the same path on all of them.",
             )
-        files, videos = Below(self.setting.root), _Videos(self.setting.root)
+        places = [_Place(root, root is not self.setting.root) for root in self.setting.roots]
         kept: list[Sample] = []
         stored: list[Stored] = []
         rejects: list[Reject] = []
         facts = pictures.Measured()
         for sample in samples:
             try:
-                image, storage = self._read(sample, files, videos)
+                image, storage = self._read(sample, places)
             except (OSError, pictures.UnreadableImage) as error:
                 rejects.append(self._why(sample, error))
                 continue
@@ -88,25 +99,28 @@ class Measure:
             stored.append(storage)
         return self._rows(kept, facts.columns(), stored), rejects
 
-    def _read(self, sample: Sample, files: Below, videos: "_Videos") -> tuple[Any, Stored]:
-        if isinstance(sample.image, str):
-            path = self.setting.prefix + sample.image
-            data = files.read(path)
-            return pictures.decode(data), (data if self.setting.embed else None, path)
+    def _read(self, sample: Sample, places: "Sequence[_Place]") -> tuple[Any, Stored]:
+        """Return the image, and what the manifest keeps of it. Raises OSError, UnreadableImage."""
         image = sample.image
+        if isinstance(image, str):
+            place, path, data = _found(places, self.setting.prefix + image, lambda p, path: p.files.read(path))
+            return pictures.decode(data), (data if self.setting.embed or place.passing else None, path)
         if isinstance(image, Frame):
-            image = videos.read(self.setting.prefix + image.path, image)
+            frame = image
+            _, _, image = _found(places, self.setting.prefix + image.path, lambda p, path: p.videos.read(path, frame))
         return image, (pictures.encode_png(image), None)
 
     def _why(self, sample: Sample, error: Exception) -> Reject:
         if isinstance(error, FileNotFoundError):
-            reason, detail = "missing file", ""
+            reason, detail = MISSING, error.strerror or ""
         elif isinstance(error, PermissionError) and error.errno == errno.EPERM:
-            reason, detail = "outside the root", str(error.strerror)
+            reason, detail = OUTSIDE, str(error.strerror)
         elif isinstance(error, OSError):
-            reason, detail = "unreadable file", error.strerror or str(error)
+            reason, detail = UNREADABLE, error.strerror or str(error)
+        elif isinstance(error, pictures.UnsupportedImage):
+            reason, detail = UNSUPPORTED, str(error)
         else:
-            reason, detail = "broken image", str(error)
+            reason, detail = BROKEN, str(error)
         named = sample.image.path if isinstance(sample.image, Frame) else str(sample.image)
         return Reject(self.setting.sample_id(sample.key), self.setting.prefix + named, reason, detail)
 
@@ -151,6 +165,41 @@ INGESTED = ("sample_id", "dataset", "image", *pictures.Facts.__slots__, *ADAPTER
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
     """Return `values` as an array; most columns of most datasets hold nothing, which is seen faster than converted."""
     return pa.nulls(len(values), kind) if values.count(None) == len(values) else pa.array(values, kind)
+
+
+class _Place:
+    """A folder that pictures are read from; `passing` if it is gone after the ingest."""
+
+    def __init__(self, root: Path, passing: bool) -> None:
+        self.files, self.videos, self.passing = Below(root), _Videos(root), passing
+
+
+def _found(places: Sequence[_Place], path: str, read: Callable[[_Place, str], Any]) -> tuple[_Place, str, Any]:
+    """Return which place a file is in, its path there, and what `read` makes of it."""
+    try:
+        return places[0], path, read(places[0], path)
+    except FileNotFoundError:
+        place, there = _elsewhere(places, path)
+    return place, there, read(place, there)
+
+
+def _elsewhere(places: Sequence[_Place], path: str) -> tuple[_Place, str]:
+    """Return where a file is that the first place does not have; its path there may spell an accent in the other way.
+
+    Other capitals are never taken for the same, since a table may name both, and one be missing: they are named.
+    """
+    for place in places[1:]:
+        if place.files.has(path):
+            return place, path
+    alike: dict[str, _Place] = {}
+    for place in places:
+        for other in place.files.alike(path):
+            alike.setdefault(other, place)
+    same = [other for other in alike if same_text(other, path)]
+    if len(same) == 1:
+        return alike[same[0]], same[0]
+    there = f"{next(iter(alike))} is there, spelled otherwise" if alike else ""
+    raise FileNotFoundError(errno.ENOENT, there, path)
 
 
 class _Videos:

@@ -1,9 +1,13 @@
 """How a dataset's folder is recognised, the walk over its images, and paths within it."""
 
 import os
-from pathlib import Path, PureWindowsPath
+import re
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator
+from pathlib import Path, PurePosixPath
 
 from ferdata.errors import NotThisDataset
+from ferdata.manifest.safe_paths import escapes
 from ferdata.schema import is_image
 from ferdata.sources.declaration import Layout, Source
 from ferdata.sources.spelling import in_any_case
@@ -65,11 +69,36 @@ def _readable_folders(folder: Path) -> list[Path]:
 
 
 def images_below(folder: Path) -> list[Path]:
-    """Return the image files in `folder` and below, sorted, hidden files and macOS leftovers left out.
+    """Return the image files in `folder` and below, sorted, hidden files and macOS leftovers left out."""
+    return sorted(here / name for here, names in _walk(folder) for name in names if is_image(name))
 
-    Linked folders are followed, but for a link to a folder that it lies in, which would never end.
+
+def other_files(base: Path, known: Container[str]) -> list[str]:
+    """Return the files in `base` and below that are none of the `known` paths, relative to it, in text; sorted."""
+    found = []
+    for here, names in _walk(base):
+        within = here.relative_to(base).as_posix()
+        prefix = "" if within == "." else f"{within}/"
+        found += [path for name in names if not name.startswith(".") and (path := prefix + name) not in known]
+    return sorted(os.fsencode(path).decode(errors="backslashreplace") for path in found)
+
+
+def endings(paths: Iterable[str]) -> dict[str, int]:
+    """Return how many of the paths have which ending, in lower case, the commonest first."""
+    found = (PurePosixPath(path).suffix.lower() for path in paths)
+    counts = Counter(ending if _ENDING.fullmatch(ending) else "without an ending" for ending in found)
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+_ENDING = re.compile(r"\.[a-z0-9]{1,8}")
+
+
+def _walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """Yield each folder below `folder`, and itself, with the names of its files; hidden folders are passed over.
+
+    Linked folders are followed, so that what lies in one is met: where it leads out of the root, each picture in it is
+    rejected by name. A link to a folder that it lies in would never end, and is passed over.
     """
-    found: list[Path] = []
     for parent, folders, names in os.walk(folder, followlinks=True):
         here = Path(parent)
         folders[:] = [
@@ -78,8 +107,7 @@ def images_below(folder: Path) -> list[Path]:
             if not name.startswith((".", "__"))
             and not ((here / name).is_symlink() and here.resolve().is_relative_to((here / name).resolve()))
         ]
-        found += [here / name for name in names if is_image(name)]
-    return sorted(found)
+        yield here, names
 
 
 def relative(path: Path, base: Path) -> str:
@@ -89,5 +117,4 @@ def relative(path: Path, base: Path) -> str:
 
 def leads_out(path: str) -> bool:
     """Return whether a path, in POSIX or in Windows spelling, is absolute or leads upwards; nothing is looked up."""
-    windows = PureWindowsPath(path)
-    return bool(windows.drive or windows.root) or ".." in windows.parts or path.startswith("~") or "\0" in path
+    return escapes(path.replace("\\", "/")) or path.startswith("~")

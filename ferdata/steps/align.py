@@ -9,21 +9,27 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from ferdata import images
 from ferdata import manifest as manifests
-from ferdata.errors import BadOption, InvalidManifest
+from ferdata.errors import BadOption, ImagesMissing, InvalidManifest
 from ferdata.images import alignment, detectors
 from ferdata.images.alignment import NO_FACE, SEVERAL, TEMPLATES, Aim, Crop, Published
 from ferdata.images.detectors import DETECTORS, Points
 from ferdata.manifest import Manifest, opened_here, read_image
+from ferdata.manifest import rejects as manifest_rejects
 from ferdata.manifest.resume import Partial
 from ferdata.manifest.rewrite import rewritten_metadata
 from ferdata.running import progress
 from ferdata.running.engine import ENGINES, Engine, choose, run
+from ferdata.running.whole_file import whole_file
 from ferdata.schema import arrow_schema
+from ferdata.sources.measure import BROKEN, MISSING, UNSUPPORTED, Reject
 
 FIRST = ("published", *DETECTORS)
+CHANGED = "changed since ingest"
 BATCH = 64  # rows, at most: what an interruption loses, and what a worker holds
 BATCHES = 12  # at least so many, where there are enough rows, so that all workers have some until the end
 SIZES = (16, 1024)
@@ -33,8 +39,10 @@ MEASURED = ("phash", "width", "height", "mode", "brightness", "contrast", "sharp
 
 @dataclass(frozen=True)
 class Aligned:
-    """What an align did: all `rows` are in `out`; `found` counts who found the face, `issues` the problems.
+    """What an align did: `rows` are in `out`; `found` counts who found the face, `issues` the problems.
 
+    `rejected` counts, by reason, the rows whose picture could not be read any more; they, and those that the manifest
+    had rejects of before, are in `rejects`.
     `fallback` is the detector for rows that nothing was published of; None where that was not asked for.
     """
 
@@ -44,6 +52,8 @@ class Aligned:
     fallback: str | None
     found: Mapping[str, int]
     issues: Mapping[str, int]
+    rejected: Mapping[str, int]
+    rejects: Path | None
     fingerprint: str
 
 
@@ -62,7 +72,9 @@ def align(
     resume: bool = False,
     force: bool = False,
 ) -> Aligned:
-    """Cut every image of a manifest to its face, embedded in `out` as PNG; no row is dropped, none is added.
+    """Cut every image of a manifest to its face, embedded in `out` as PNG; none is added.
+
+    A row is only left out where its picture cannot be read any more, or is another one: it is rejected, by reason.
 
     `detector` is `published` (the dataset's landmarks, else its box, else YuNet where its model file is at hand, else
     Haar), `haar` or `yunet` (always that one). `model` is YuNet's file (else FERDATA_YUNET, else the cached one).
@@ -95,11 +107,15 @@ def align(
     # Every image is embedded now, so there is no root to look below.
     embedded = {name: source | {"root": None} for name, source in opened.sources.items()}
     metadata = rewritten_metadata([opened], target, []) | {"sources": embedded}
-    tally = _Tally()
-    batches = tally.through(_aligned(opened, cut, runner, partial), options, opened, metadata)
+    tally = _Tally(opened)
+    batches = tally.through(_aligned(opened, cut, runner, partial, tally), options, metadata)
     written = manifests.write(target, batches, metadata, force, partial)
     fallback = options["fallback"]
-    return Aligned(target, tally.rows, size, fallback, dict(tally.found), dict(tally.issues), written["fingerprint"])
+    kept = _keep_rejects(opened, target, tally.rejects)
+    return Aligned(
+        target, tally.rows, size, fallback, dict(tally.found), dict(tally.issues), tally.rejected, kept,
+        written["fingerprint"],
+    )  # fmt: skip
 
 
 def _aim(size: int, margin: float, template: str) -> Aim:
@@ -148,22 +164,29 @@ class Cut:
     detector: str
     model: bytes | None
 
-    def __call__(self, piece: tuple[int, int]) -> pa.RecordBatch:
-        """Return rows of the manifest, `piece` being the first and how many, aligned.
+    def __call__(self, piece: tuple[int, int]) -> tuple[pa.RecordBatch, list[Reject]]:
+        """Return rows of the manifest, `piece` being the first and how many, aligned, and those that cannot be.
 
-        Raises ImagesMissing, InvalidManifest.
+        Raises ImagesMissing where a dataset's root is not to be seen.
         """
         batch = opened_here(self.manifest, self.fingerprint).file.slice(*piece)
         read = ("sample_id", "dataset", "image", "pixel_hash", "face_box", "landmarks", "issues")
-        rows = [self._row(row) for row in batch.select(read).to_pylist()]
-        columns = {f.name: batch.column(f.name) for f in batch.schema}
+        rows, kept, rejects = [], [], []
+        for i, row in enumerate(batch.select(read).to_pylist()):
+            image = self._read(row)
+            if isinstance(image, Reject):
+                rejects.append(image)
+                continue
+            rows.append(self._row(row, image))
+            kept.append(i)
+        whole = batch.take(pa.array(kept, pa.int64())) if rejects else batch
+        columns = {f.name: whole.column(f.name) for f in whole.schema}
         for name in rows[0] if rows else ():
             columns[name] = pa.array([row[name] for row in rows], arrow_schema(name).field(0).type)
-        return pa.RecordBatch.from_pydict(columns)
+        return pa.RecordBatch.from_pydict(columns), rejects
 
-    def _row(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def _row(self, row: Mapping[str, Any], image: NDArray[np.integer]) -> dict[str, Any]:
         """Return the columns of one row that align writes."""
-        image = self._read(row)
         points = row["landmarks"]
         published = Published(
             None if points is None else np.array(points, np.float64).reshape(-1, 2),
@@ -187,19 +210,21 @@ class Cut:
             },
         }
 
-    def _read(self, row: Mapping[str, Any]) -> Any:
+    def _read(self, row: Mapping[str, Any]) -> NDArray[np.integer] | Reject:
         try:
             image = images.decode(read_image(row, self.roots))
         except images.UnreadableImage as error:
-            why = f"is unreadable: {error}"
+            reason, detail = (UNSUPPORTED if isinstance(error, images.UnsupportedImage) else BROKEN), str(error)
+        except ImagesMissing:
+            root = self.roots.get(row["dataset"])
+            if root is None or not root.is_dir():
+                raise
+            reason, detail = MISSING, ""
         else:
             if images.pixel_hash(image) == row["pixel_hash"]:
                 return image
-            why = "is not the picture that was ingested"
-        raise InvalidManifest(
-            f"The image of {row['sample_id']} in {self.manifest} {why}.",
-            "Ingest the dataset again; `ferdata validate --images` names every such row.",
-        )
+            reason, detail = CHANGED, "not the picture that was ingested"
+        return Reject(row["sample_id"], row["image"]["path"], reason, detail)
 
 
 def _moved(crop: Crop, published: Published) -> dict[str, Any]:
@@ -216,36 +241,67 @@ def _flat(points: Points | None) -> list[float] | None:
     return None if points is None else [float(v) for v in points.ravel()]
 
 
-def _aligned(opened: Manifest, cut: Cut, engine: Engine, partial: Partial) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of an earlier, interrupted run, then those after them, in order."""
+def _aligned(opened: Manifest, cut: Cut, engine: Engine, partial: Partial, tally: "_Tally") -> Iterator[pa.RecordBatch]:
+    """Yield the rows of an earlier, interrupted run, then those after them, in order; rejects go to `tally`."""
     earlier, skip = partial.read()
+    tally.rejects += [Reject(**reject) for reject in partial.rejects]
+    partial.rejects_now = lambda: [asdict(reject) for reject in tally.rejects]
     rows = max(1, min(BATCH, opened.rows // BATCHES))
     with progress.bar("align", opened.rows, "images") as advance:
         for batch in earlier:
             advance(batch.num_rows)
             yield batch
-        for batch in run(engine, cut, opened.file.pieces(rows, skip)):
-            advance(batch.num_rows)
+        for batch, rejects in run(engine, cut, opened.file.pieces(rows, skip)):
+            tally.rejects += rejects
+            advance(batch.num_rows + len(rejects))
             yield batch
+
+
+def _keep_rejects(opened: Manifest, target: Path, new: Sequence[Reject]) -> Path | None:
+    """Write the rejects beside the manifest, those of the manifest that it was made of first; return where, if any."""
+    beside = manifest_rejects.beside(target)
+    now = pa.Table.from_pylist([asdict(reject) for reject in new], manifest_rejects.COLUMNS)
+    whole = pa.concat_tables([manifest_rejects.read(opened.path), now])
+    if not whole.num_rows:
+        beside.unlink(missing_ok=True)  # of a manifest that was replaced
+        return None
+    with whole_file(beside) as temporary:
+        pq.write_table(whole, temporary)
+    return beside
 
 
 class _Tally:
-    """Counts aligned rows on their way into the file."""
+    """Counts aligned rows on their way into the file, and keeps the rejects."""
 
-    def __init__(self) -> None:
+    def __init__(self, opened: Manifest) -> None:
+        self.opened = opened
         self.rows = 0
+        self.rejects: list[Reject] = []
         self.found: Counter[str] = Counter()
         self.issues: Counter[str] = Counter()
 
+    @property
+    def rejected(self) -> dict[str, int]:
+        """How many rows were rejected, by reason."""
+        return dict(Counter(reject.reason for reject in self.rejects))
+
     def through(
-        self, batches: Iterable[pa.RecordBatch], options: Mapping[str, Any], opened: Manifest, metadata: dict[str, Any]
+        self, batches: Iterable[pa.RecordBatch], options: Mapping[str, Any], metadata: dict[str, Any]
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the batches, count them, and at the end write the lineage into `metadata`."""
+        """Yield the batches, count them, and at the end write the lineage into `metadata`. Raises InvalidManifest."""
         for batch in batches:
             self._count(batch.column("alignment").to_pylist(), batch.column("issues").to_pylist())
             yield batch
-        counted = {"found": dict(self.found), "issues": dict(self.issues)}
-        record = manifests.step_record("align", options, [opened], rows_in=opened.rows, rows_out=self.rows, **counted)
+        if self.rejects and not self.rows:
+            reasons = ", ".join(f"{n} x {reason}" for reason, n in self.rejected.items())
+            raise InvalidManifest(
+                f"No image of {self.opened.path} can be aligned ({reasons}), such as {self.rejects[0].sample_id}.",
+                "Ingest the dataset again; `ferdata validate --images` names every such row.",
+            )
+        counted = {"found": dict(self.found), "issues": dict(self.issues), "dropped": self.rejected}
+        record = manifests.step_record(
+            "align", options, [self.opened], rows_in=self.opened.rows, rows_out=self.rows, **counted
+        )
         metadata["lineage"].append(record)
 
     def _count(self, records: Sequence[Mapping[str, Any]], issues: Sequence[Sequence[str] | None]) -> None:

@@ -17,7 +17,8 @@ from typing import Any, Literal
 from ferdata import __version__
 from ferdata.errors import FerdataError
 from ferdata.reviewing.fiftyone import start
-from ferdata.sources.location import data_root, find_root, variable
+from ferdata.schema import root_variable
+from ferdata.sources.location import data_root, find_root
 
 State = Literal["ok", "warn", "bad", "absent"]
 
@@ -254,9 +255,9 @@ def _dataset(name: str, declared: Any) -> Finding:
     try:
         root = find_root(declared)
     except FerdataError:
-        if given := os.environ.get(variable(name)):
-            told = f"{variable(name)} says {given}, which is no folder"
-            return Finding(name, "bad", told, f"Correct or unset {variable(name)}.")
+        if given := os.environ.get(root_variable(name)):
+            told = f"{root_variable(name)} says {given}, which is no folder"
+            return Finding(name, "bad", told, f"Correct or unset {root_variable(name)}.")
         return Finding(name, "absent", f"not in {data_root() / name}", f"ferdata datasets show {name}")
     if root.is_file():
         return Finding(name, "ok", f"{root}, an archive")

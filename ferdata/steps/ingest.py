@@ -1,6 +1,5 @@
 """Ingest: one dataset's folder or archive in, one manifest out. The only step that runs adapters."""
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,17 +12,18 @@ from ferdata import labels, manifest
 from ferdata.adapters import Adapter, load, looks_like
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, listed
 from ferdata.manifest.resume import Partial
+from ferdata.manifest.safe_paths import seen_from
 from ferdata.running.engine import ENGINES, Engine, choose
 from ferdata.running.whole_file import whole_file
 from ferdata.schema import NAME_RULE, is_dataset_name
 from ferdata.sources import archives
 from ferdata.sources.declaration import UNKNOWN_LABELS, Layout
 from ferdata.sources.declaration import metadata as source_metadata
-from ferdata.sources.intake import Intake
+from ferdata.sources.intake import NAMED, Intake
 from ferdata.sources.location import find_root
-from ferdata.sources.measure import Reject, Setting
+from ferdata.sources.measure import MEASURED, OUTSIDE, Reject, Setting
 from ferdata.sources.published_counts import compare
-from ferdata.sources.recognise import recognise
+from ferdata.sources.recognise import endings, other_files, recognise
 from ferdata.sources.tables import is_code
 
 IMAGES = ("reference", "embed")
@@ -36,7 +36,8 @@ class Ingested:
 
     `differences` are the counts that are not the published ones, `strange` the first of the `strange_count` file
     names that the publishers would not have given, `unknown_labels` what was kept without a label, `named` the first
-    rows of each reason.
+    rows of each reason, with what is known of it. `others` counts by their ending the files that no row was made of and
+    nothing above names: tables, notes, pictures that the options did not ask for; `first_others` are the first of them.
     """
 
     out: Path
@@ -51,6 +52,8 @@ class Ingested:
     rejected: Mapping[str, int]
     rejects: Path | None
     named: Mapping[str, list[str]]
+    others: Mapping[str, int]
+    first_others: tuple[str, ...]
     differences: tuple[str, ...]
     strange: tuple[str, ...]
     strange_count: int
@@ -78,8 +81,9 @@ def ingest(
 
     `root` is its folder or archive (else FERDATA_ROOT_<NAME>, else $FERDATA_DATA/<name>, else data/<name>); `out`
     defaults to manifests/<name>.parquet. `images` is `reference` (paths relative to the root; the default for
-    folders) or `embed` (the files' own bytes; the default for archives); sources that are no image files are always
-    embedded, losslessly. `votes` is the policy that turns annotator votes into labels. `unknown_labels` refuses
+    folders) or `embed` (the files' own bytes; the default for an archive). What an archive beside a folder's other
+    files holds is always embedded, since it is gone afterwards, and so are, losslessly, sources that are no image
+    files. `votes` is the policy that turns annotator votes into labels. `unknown_labels` refuses
     labels that the layout does not know, or keeps their rows without a label. `engine` is `local` (`workers`
     processes; threads where the system cannot fork) or `ray` (as many of a cluster's, at `address` or started here,
     all of which see the root at its path). `resume` goes on where an ingest into the same `out` was interrupted.
@@ -99,10 +103,10 @@ def ingest(
     place = find_root(adapter.SOURCE, root)
     manifest.check_output(target, force)
     with archives.opened(place) as opened:
-        if opened.unpacked and images == "reference":
+        if place.is_file() and images == "reference":
             raise BadOption(
-                f"{place} holds archives, whose files are gone after the ingest, so they cannot be referred to.",
-                "Use --images embed, or unpack the archives and name the folder.",
+                f"{place} is an archive, whose files are gone after the ingest, so they cannot be referred to.",
+                "Use --images embed, or unpack it and name the folder.",
             )
         if opened.unpacked and runner.elsewhere:
             raise BadOption(
@@ -111,11 +115,12 @@ def ingest(
             )
         declared, base = _recognise(adapter, opened.folder, place)
         layout = _prepare(adapter, base, declared, chosen, unknown_labels)
-        folder = opened.folder
+        folder, apart = opened.folder, opened.unpacked and place.is_dir()
         setting = Setting(
-            dataset, layout, folder.absolute(), "" if base == folder else base.relative_to(folder).as_posix() + "/",
-            images == "embed" or opened.unpacked, votes, dict(layout.labels), unknown_labels == "keep",
-            frozenset(filter(is_code, declared.labels)),
+            dataset, layout, (place if apart else folder).absolute(),
+            "" if base == folder else base.relative_to(folder).as_posix() + "/",
+            images == "embed" or place.is_file(), votes, dict(layout.labels), unknown_labels == "keep",
+            frozenset(filter(is_code, declared.labels)), folder if apart else None,
         )  # fmt: skip
         job = _Job(adapter, setting, base, chosen, target, place, opened)
         return job.run(runner, resume, force)
@@ -141,21 +146,32 @@ def _recognise(adapter: Adapter, root: Path, place: Path) -> tuple[Layout, Path]
     """Return the layout as the adapter declares it, and its base. Raises NotThisDataset."""
     found = recognise(adapter.SOURCE, root)
     if found is None:
-        others = looks_like(root)
-        holds = listed(sorted(p.name for p in root.iterdir())) or "nothing"
-        looked_for = "; ".join(" and ".join(layout.marks) for layout in adapter.SOURCE.layouts if layout.marks)
-        if adapter.SOURCE.generic:
-            looked_for = {
-                "csv": "a table, such as labels.csv with a header line, beside the images that it names",
-            }.get(adapter.SOURCE.name, "folders named after classes with images in them, such as happy/1.png")
-            raise NotThisDataset(f"{place} holds nothing to read. It holds: {holds}.", f"Looked for {looked_for}.")
-        raise NotThisDataset(
-            f"{place} holds no layout of {adapter.SOURCE.name} that is known. It holds: {holds}.",
-            f"This looks like {' or '.join(others)}: ferdata ingest {others[0]} --root {place}"
-            if others
-            else f"Looked for: {looked_for}. For other layouts there are `ferdata ingest folder` and `csv`.",
-        )
+        holds = listed(sorted(p.name for p in place.iterdir()) if place.is_dir() else ()) or "nothing"
+        what = "nothing to read" if adapter.SOURCE.generic else f"no layout of {adapter.SOURCE.name} that is known"
+        raise NotThisDataset(f"{place} holds {what}. It holds: {holds}.", _instead(adapter, root, place))
     return found
+
+
+def _instead(adapter: Adapter, root: Path, place: Path) -> str:
+    """Return what to do where no layout was found: what else is there, or what was looked for."""
+    if closed := _closed(root):
+        return closed
+    looked_for = "; ".join(" and ".join(layout.marks) for layout in adapter.SOURCE.layouts if layout.marks)
+    if adapter.SOURCE.generic:
+        looked_for = {
+            "csv": "a table, such as labels.csv with a header line, beside the images that it names",
+        }.get(adapter.SOURCE.name, "folders named after classes with images in them, such as happy/1.png")
+        return f"Looked for {looked_for}."
+    if others := looks_like(root):
+        return f"This looks like {' or '.join(others)}: ferdata ingest {others[0]} --root {place}"
+    return f"Looked for: {looked_for}. For other layouts there are `ferdata ingest folder` and `csv`."
+
+
+def _closed(root: Path) -> str | None:
+    """Return what to do about archives that are not read here; None where there are none."""
+    found = [path.relative_to(root).as_posix() for path in archives.foreign(root)]
+    read = "only .zip and .tar, in one piece, are read here"
+    return f"Unpack {listed(found, 3)} by hand: {read}." if found else None
 
 
 def _prepare(
@@ -164,7 +180,10 @@ def _prepare(
     """Return the layout with what only its files tell, where the adapter looks at them first."""
     prepare = getattr(adapter, "prepare", None)
     asked = {**options, UNKNOWN_LABELS: unknown_labels}
-    prepared: Layout = prepare(base, layout, asked) if prepare else layout
+    try:
+        prepared: Layout = prepare(base, layout, asked) if prepare else layout
+    except NotThisDataset as error:
+        raise NotThisDataset(error.message, _closed(base) or error.hint) from None
     return prepared
 
 
@@ -187,7 +206,7 @@ class _Job:
             Reject(f"{self.setting.dataset}:{h.name}", h.name, "left out of an archive", h.why)
             for h in self.opened.left_out
         ]
-        root = None if self.opened.unpacked else _relative_root(self.place, self.target)
+        root = None if self.place.is_file() else seen_from(self.target.parent.resolve(), self.place.resolve())
         described = source_metadata(self.adapter.SOURCE, self.setting.layout) | {"root": root}
         metadata: dict[str, Any] = {
             "sources": {self.setting.dataset: described},
@@ -219,6 +238,8 @@ class _Job:
             rejected=intake.reasons,
             rejects=self._rejects if intake.rejects else None,
             named=intake.named,
+            others=endings(intake.others),
+            first_others=tuple(intake.others[:NAMED]),
             differences=tuple(described["differences"]),
             strange=tuple(intake.strange),
             strange_count=intake.strange_count,
@@ -242,20 +263,29 @@ class _Job:
     ) -> Iterator[pa.RecordBatch]:
         earlier, skip = partial.read()
         intake.rejects += [Reject(**reject) for reject in partial.rejects]
-        partial.rejects_now = lambda: [asdict(r) for r in intake.rejects if r.path and r.reason in _MEASURED]
+        partial.rejects_now = lambda: [asdict(r) for r in intake.rejects if r.path and r.reason in MEASURED]
         layout = self.setting.layout
         if self.setting.keep_unknown:
             layout = replace(layout, labels=_AnyLabel(layout.labels))
         samples = self.adapter.samples(self.base, layout, self.options)
         yield from intake.batches(samples, engine, earlier, skip)
         if not intake.rows:
-            reasons = ", ".join(f"{n} x {reason}" for reason, n in intake.reasons.items()) or "it is empty"
-            raise BrokenSource(
-                f"No image of {self.setting.dataset} in {self.place} could be read ({reasons}).",
-                f"Check the folder against `ferdata datasets show {self.adapter.SOURCE.name}`.",
-            )
+            raise self._nothing(intake)
         _write_rejects(self._rejects, intake.rejects)
         self._describe(intake, metadata)
+
+    def _nothing(self, intake: Intake) -> BrokenSource:
+        """Return the error for a dataset of which no image could be read, with the first file that was looked for."""
+        reasons = ", ".join(f"{n} x {reason}" for reason, n in intake.reasons.items()) or "it is empty"
+        first = next((r for r in intake.rejects if r.path and r.reason in MEASURED), None)
+        such = f" such as {self.setting.root / (first.path or '')}" if first else ""
+        such += f", {first.detail}" if first and first.detail else ""
+        return BrokenSource(
+            f"No image of {self.setting.dataset} in {self.place} could be read ({reasons}{such}).",
+            f"A link is followed where it stays within {self.place}: name a folder as --root that holds all of it."
+            if first and first.reason == OUTSIDE
+            else f"Check the folder against `ferdata datasets show {self.adapter.SOURCE.name}`.",
+        )
 
     def _describe(self, intake: Intake, metadata: dict[str, Any]) -> None:
         described = metadata["sources"][self.setting.dataset]
@@ -264,6 +294,7 @@ class _Job:
         described["differences"] = [str(d) for d in differences]
         described["strange_names"] = intake.strange_count
         described["labels"] = self.setting.labels
+        intake.others = other_files(self.base, intake.files)
         images = "embed" if self.setting.embed else "reference"
         options = {"votes": self.setting.policy, "images": images, **self.options}
         record = manifest.step_record(
@@ -274,6 +305,7 @@ class _Job:
             rows_in=intake.rows + len(intake.rejects),
             rows_out=intake.rows,
             dropped=intake.reasons,
+            other_files=endings(intake.others),
         )
         metadata["lineage"].append(record)
 
@@ -287,18 +319,6 @@ class _AnyLabel(dict[str, str]):
 
     def __contains__(self, label: object) -> bool:
         return True
-
-
-_MEASURED = (
-    "missing file",
-    "unreadable file",
-    "outside the root",
-    "broken image",
-)  # the rejects that an interrupted run keeps
-
-
-def _relative_root(root: Path, out: Path) -> str:
-    return Path(os.path.relpath(root.resolve(), out.parent.resolve())).as_posix()
 
 
 def _write_rejects(path: Path, rejects: list[Reject]) -> None:

@@ -1,10 +1,12 @@
 """Archives: read as folders, gone afterwards; members that do harm are left out by name."""
 
 import io
+import os
 import tarfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ferdata.errors import BrokenSource, CannotWrite
@@ -29,7 +31,9 @@ def tarred(path: Path, members: dict[str, bytes]) -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    """Return the files below a folder and what they hold, links followed."""
+    found = (Path(parent, name) for parent, _, names in os.walk(folder, followlinks=True) for name in names)
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in found}
 
 
 MEMBERS = {"set/a/1.txt": b"one", "set/b/2.txt": b"two"}
@@ -166,16 +170,134 @@ def test_a_bomb_is_not_unpacked(tmp_path: Path) -> None:
         pass
 
 
-def test_a_damaged_archive_is_named(tmp_path: Path) -> None:
+def test_a_zip_that_is_cut_short_is_called_that(tmp_path: Path) -> None:
     path = zipped(tmp_path / "x.zip", MEMBERS)
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(BrokenSource, match=r"x\.zip is damaged"), archives.opened(path):
+    with (
+        pytest.raises(BrokenSource, match=r"x\.zip is cut short: a zip archive without its end"),
+        archives.opened(path),
+    ):
         pass
 
 
-def test_a_tar_that_is_cut_short_is_named(tmp_path: Path) -> None:
-    import os
+TABLE = b"\n".join(b"%d,%d,abc" % (i, i * i) for i in range(20_000))
 
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "tar.gz", "tar.bz2", "tar.xz"])
+@pytest.mark.parametrize("where", [0.01, 0.3, 0.5, 0.9])
+def test_damage_anywhere_is_told_or_does_no_harm(tmp_path: Path, kind: str, where: float) -> None:
+    """Bytes in the middle of a compressed stream, its check sum, a header: never an error of the library's own."""
+    path = tmp_path / f"x.{kind}"
+    members = {"set/table.csv": TABLE, "set/noise": np.random.default_rng(0).bytes(50_000)}
+    if kind == "zip":
+        zipped(path, members)
+    else:
+        with tarfile.open(path, f"w:{kind.partition('.')[2]}") as file:
+            for name, data in members.items():
+                info = tarfile.TarInfo(name)
+                info.size = len(data)
+                file.addfile(info, io.BytesIO(data))
+    whole = path.read_bytes()
+    at = int(len(whole) * where)
+    path.write_bytes(whole[:at] + b"\xff" * 40 + whole[at + 40 :])
+    told, found = "", {}
+    try:
+        with archives.opened(path) as opened:
+            found = files(opened.folder)
+    except BrokenSource as error:
+        told = error.message
+    # A bare tar has no check sum of what it holds.
+    assert kind == "tar" or found == members or f"{path} is damaged" in told
+
+
+def test_a_wrong_check_sum_at_a_gzips_end_is_damage_and_rubbish_behind_it_is_not(tmp_path: Path) -> None:
+    path = tarred(tmp_path / "x.tar.gz", MEMBERS)
+    whole = bytearray(path.read_bytes())
+    path.write_bytes(whole + b"rubbish")
+    with archives.opened(path) as opened:
+        assert files(opened.folder) == MEMBERS
+    whole[-8] ^= 0xFF
+    path.write_bytes(whole)
+    with pytest.raises(BrokenSource, match=r"x\.tar\.gz is damaged"), archives.opened(path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"\xef\xbb\xbf\n<!DOCTYPE html><html><body>Sign in</body></html>", "a web page (HTML), no archive"),
+        (b"<HTML><head></head></HTML>", "a web page (HTML), no archive"),
+        (b"Rar!\x1a\x07\x01\0" + b"\0" * 600, "a RAR archive, which is not read here"),
+        (b"7z\xbc\xaf\x27\x1c" + b"\0" * 600, "a 7-Zip archive, which is not read here"),
+        (b"", "an empty file, which is not read here"),
+        (b"PAR1" + b"\0" * 600, "a Parquet file, which is not read here"),
+        (b"some text", "damaged or no archive"),
+    ],
+)
+@pytest.mark.parametrize("name", ["data.zip", "data.tar.gz"])
+def test_what_is_no_archive_is_called_what_it_is(tmp_path: Path, name: str, data: bytes, what: str) -> None:
+    (tmp_path / name).write_bytes(data)
+    for root in (tmp_path, tmp_path / name):
+        with pytest.raises(BrokenSource) as caught, archives.opened(root):
+            pass
+        assert f"{tmp_path / name} is {what}" in caught.value.message
+
+
+@pytest.mark.parametrize("make", [zipped, tarred])
+def test_an_archive_that_is_called_a_table_is_unpacked_and_a_table_is_left_alone(tmp_path: Path, make) -> None:
+    """The challenge's own archive has been passed on as fer2013.csv."""
+    make(tmp_path / "made.tar" if make is tarred else tmp_path / "made.zip", {"fer2013/fer2013.csv": TABLE})
+    next(tmp_path.iterdir()).rename(tmp_path / "fer2013.csv")
+    (tmp_path / "labels.csv").write_bytes(TABLE)
+    with archives.opened(tmp_path) as opened:
+        assert files(opened.folder) == {"fer2013/fer2013.csv": TABLE, "labels.csv": TABLE}
+    with archives.opened(tmp_path / "fer2013.csv") as opened:
+        assert files(opened.folder) == {"fer2013/fer2013.csv": TABLE}
+
+
+def test_backslashes_in_a_zip_are_folders_as_on_the_system_that_wrote_it(tmp_path: Path) -> None:
+    members = {"d\\train\\": b"", "d\\train\\happy\\1.png": b"1", "d\\train\\sad\\2.png": b"2"}
+    with archives.opened(zipped(tmp_path / "d.zip", members)) as opened:
+        assert files(opened.folder) == {"d/train/happy/1.png": b"1", "d/train/sad/2.png": b"2"}
+
+
+def test_errors_name_the_archive_and_never_the_temporary_folder(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "d.zip", MEMBERS)
+    with pytest.raises(BrokenSource) as caught, archives.opened(path) as opened:
+        raise BrokenSource(f"There is nothing in {opened.folder / 'set'}.", f"Look into {opened.folder}.")
+    assert (caught.value.message, caught.value.hint) == (f"There is nothing in {path / 'set'}.", f"Look into {path}.")
+
+
+def test_what_lies_beside_an_archive_is_neither_copied_nor_opened_for_writing(tmp_path: Path) -> None:
+    """An archive within two folders of a large set must not have the set copied, nor its own files shared."""
+    for place in ("happy/1.png", "sad/deep/2.png", "aligned/3.png"):
+        (tmp_path / place).parent.mkdir(parents=True)
+        (tmp_path / place).write_bytes(place.encode())
+    (tmp_path / "happy" / "link.png").symlink_to("1.png")
+    (tmp_path / "to sad").symlink_to("sad")
+    mine = files(tmp_path)
+    zipped(tmp_path / "paper.zip", {"paper/readme.txt": b"x"})
+    zipped(tmp_path / "aligned (1).zip", {"aligned/9.png": b"9"})
+    with archives.opened(tmp_path) as opened:
+        assert files(opened.folder) == mine | {"paper/readme.txt": b"x", "aligned/9.png": b"9"}
+        own = [p for p in opened.folder.rglob("*") if p.is_file() and not p.is_symlink()]
+        assert sorted(p.name for p in own) == ["9.png", "readme.txt"]
+        assert all(p.stat().st_nlink == 1 for p in tmp_path.rglob("*.png"))
+    assert {k: v for k, v in files(tmp_path).items() if not k.endswith(".zip")} == mine
+
+
+def test_archives_of_other_kinds_and_parts_of_one_are_found_and_pictures_with_numbers_are_not(tmp_path: Path) -> None:
+    for name in ("a.rar", "b.7z", "c.zip.001", "d.z01", "e.csv.gz", "f.part1.rar", "inner/g.tar.zst"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    for name in ("h.zip", "i.tar.gz", "face.001", "k.png", "._l.rar"):
+        (tmp_path / name).write_bytes(b"x")
+    assert [p.name for p in archives.foreign(tmp_path)] == [
+        *("a.rar", "b.7z", "c.zip.001", "d.z01", "e.csv.gz", "f.part1.rar", "g.tar.zst"),
+    ]
+
+
+def test_a_tar_that_is_cut_short_is_named(tmp_path: Path) -> None:
     path = tarred(tmp_path / "x.tar.gz", {"set/noise": os.urandom(200_000)})
     path.write_bytes(path.read_bytes()[:100_000])
     with pytest.raises(BrokenSource, match=r"x\.tar\.gz is damaged"), archives.opened(path):

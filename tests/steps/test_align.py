@@ -4,12 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ferdata import images, manifest
 from ferdata.drawing import expression, landmarks, paint, person, scene
 from ferdata.duplicates.label_conflicts import PICTURE_BY, pictures
-from ferdata.errors import AlreadyExists, BadOption, InvalidManifest, MissingModel
+from ferdata.errors import AlreadyExists, BadOption, ImagesMissing, InvalidManifest, MissingModel
 from ferdata.images import alignment, detectors
 from ferdata.images.alignment import Aim
 from ferdata.manifest import Manifest
@@ -189,17 +190,78 @@ def test_crops_are_not_cut_again_nor_promised_by_a_shared_file(tmp_path: Path, m
         share(done.out, out=tmp_path / "r.json")
 
 
-def test_a_picture_that_changed_since_the_ingest_is_named(tmp_path: Path) -> None:
+def spoilt(tmp_path: Path, n: int = 6) -> Path:
+    """Ingest n pictures, one of which nobody could read, and spoil three that could be read."""
     data = tmp_path / "data" / "joy"
     data.mkdir(parents=True)
-    (data / "1.png").write_bytes(images.encode_png(picture(1)))
+    for i in range(n):
+        (data / f"{i}.png").write_bytes(images.encode_png(picture(i)))
+    (data / "never.png").write_bytes(b"")
     made = ingest("folder", root=tmp_path / "data", out=tmp_path / "m.parquet")
-    (data / "1.png").write_bytes(images.encode_png(picture(2)))
-    with pytest.raises(InvalidManifest, match=r"joy/1.* is not the picture that was ingested"):
-        align(made.out, out=tmp_path / "a.parquet")
-    (data / "1.png").write_bytes(b"")
-    with pytest.raises(InvalidManifest, match="unreadable"):
-        align(made.out, out=tmp_path / "a.parquet")
+    (data / "1.png").write_bytes(images.encode_png(picture(99)))
+    (data / "2.png").write_bytes(b"")
+    (data / "3.png").unlink()
+    return made.out
+
+
+def test_a_picture_that_cannot_be_read_any_more_is_rejected_by_reason_and_the_rest_goes_on(
+    tmp_path: Path, ferdata
+) -> None:
+    made = spoilt(tmp_path)
+    done = align(made, out=tmp_path / "a.parquet", size=48)
+    assert [row["sample_id"] for row in rows_of(done.out)] == [f"folder:joy/{i}.png" for i in (0, 4, 5)]
+    assert validate(done.out, images=True) == done.rows == 3
+    assert done.rejected == {"changed since ingest": 1, "broken image": 1, "missing file": 1}
+    rejects = {r["path"]: (r["reason"], r["detail"]) for r in pq.read_table(done.rejects).to_pylist()}
+    assert rejects == {
+        "joy/1.png": ("changed since ingest", "not the picture that was ingested"),
+        "joy/2.png": ("broken image", "empty file"),
+        "joy/3.png": ("missing file", ""),
+        "joy/never.png": ("broken image", "empty file"),  # as ingest told
+    }
+    record = Manifest(done.out).metadata["lineage"][0]
+    assert record["rows_in"] == record["rows_out"] + sum(record["dropped"].values()) == 6
+    ran: Ran = ferdata("align", made, "-o", tmp_path / "b.parquet")
+    assert ran.code == 0, ran
+    assert "1 changed since ingest" in ran.out
+    assert str(tmp_path / "b.rejects.parquet") in ran.out
+
+
+def test_rejects_of_an_align_are_the_same_with_any_number_of_workers_and_in_two_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = spoilt(tmp_path, 200)
+    done = [align(made, out=tmp_path / f"{n}.parquet", size=32, workers=n) for n in (1, 3)]
+    assert done[0].fingerprint == done[1].fingerprint
+    cut, calls = alignment.align, 0
+
+    def stop(*given):
+        nonlocal calls
+        calls += 1
+        if calls == 150:
+            raise KeyboardInterrupt
+        return cut(*given)
+
+    monkeypatch.setattr(alignment, "align", stop)
+    with pytest.raises(KeyboardInterrupt, match="--resume"):
+        align(made, out=tmp_path / "r.parquet", size=32, workers=1)
+    again = align(made, out=tmp_path / "r.parquet", size=32, workers=1, resume=True)
+    assert (again.fingerprint, again.rejected) == (done[0].fingerprint, done[0].rejected)
+    assert pq.read_table(again.rejects).equals(pq.read_table(done[0].rejects))
+
+
+def test_where_no_picture_can_be_read_there_is_no_aligned_manifest_and_where_the_root_is_gone_it_is_told(
+    tmp_path: Path,
+) -> None:
+    made = spoilt(tmp_path, 4)
+    for path in (tmp_path / "data" / "joy").iterdir():
+        path.write_bytes(b"gone")
+    with pytest.raises(InvalidManifest, match=r"3 x broken image, 1 x missing file.*joy/0\.png"):
+        align(made, out=tmp_path / "a.parquet")
+    (tmp_path / "data").rename(tmp_path / "moved")
+    with pytest.raises(ImagesMissing, match="FERDATA_ROOT_FOLDER"):
+        align(made, out=tmp_path / "a.parquet")
+    assert list(tmp_path.glob("a.*")) == []
 
 
 def test_aligned_manifests_merge_and_a_picture_and_its_crop_are_one_group(tmp_path: Path) -> None:

@@ -117,9 +117,9 @@ def test_broken_files_are_rejected_by_reason_and_the_rest_goes_on(tmp_path: Path
         "fear/0.png": "empty file",
         "fear/1.png": "cut short: no end mark",
         "fear/2.png": "not a whole image",
-        "fear/3.png": "leads out of the root",
+        "fear/3.png": "fear/3.png is a link that leads out of the root",
     }
-    assert done.named["outside the root"] == ["folder:fear/3.png"]
+    assert done.named["outside the root"] == ["folder:fear/3.png (fear/3.png is a link that leads out of the root)"]
     assert len(done.named["broken image"]) == 3
     record = Manifest(done.out).metadata["lineage"][0]
     assert record["rows_in"] == record["rows_out"] + sum(record["dropped"].values()) == 12

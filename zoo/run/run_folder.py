@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferdata.errors import AlreadyExists, BrokenRun, CannotWrite
+from ferdata.manifest.safe_paths import seen_from
 from ferdata.running.whole_file import temporaries, temporary_beside
 
 
@@ -79,7 +80,7 @@ class Folder:
 
     def relative(self, path: Path) -> str:
         """Return `path` as seen from here, with slashes: a run and its manifest may move together."""
-        return Path(os.path.relpath(path, self.path)).as_posix()
+        return seen_from(self.path, path)
 
     def absolute(self, recorded: str) -> Path:
         """Return the path that `relative` recorded."""

@@ -11,6 +11,7 @@ from ferdata.errors import ImagesMissing, InvalidManifest
 from ferdata.manifest import Manifest, stored_hash
 from ferdata.manifest.safe_paths import inside
 from ferdata.running import cache, progress
+from ferdata.schema import root_variable
 
 KIND = "media"
 SHOWN = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp")  # what browsers show
@@ -52,7 +53,7 @@ def _must_show(datasets: Mapping[str, None], there: set[str], roots: Mapping[str
         if dataset not in there:
             raise ImagesMissing(
                 f"No picture of {dataset} is below {roots[dataset]} any more.",
-                f"Say where the dataset is now: FERDATA_ROOT_{dataset.upper()}=/path/to/it",
+                f"Say where the dataset is now: {root_variable(dataset)}=/path/to/it",
             )
 
 
