@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from ferdata import labels, manifest
 from ferdata.adapters import Adapter, load, looks_like
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset
+from ferdata.images import VERSION
 from ferdata.manifest.resume import Partial
 from ferdata.running.engine import ENGINES, Engine, choose
 from ferdata.running.whole_file import whole_file
@@ -188,7 +189,8 @@ class _Job:
             for h in self.opened.left_out
         ]
         root = None if self.opened.unpacked else _relative_root(self.place, self.target)
-        described = source_metadata(self.adapter.SOURCE, self.setting.layout) | {"root": root}
+        described = source_metadata(self.adapter.SOURCE, self.setting.layout)
+        described |= {"root": root, "measured": VERSION}
         metadata: dict[str, Any] = {
             "sources": {self.setting.dataset: described},
             "vote_policy": self.setting.policy,
@@ -235,6 +237,7 @@ class _Job:
             "embed": self.setting.embed,
             "policy": self.setting.policy,
             "options": dict(self.options),
+            "measured": VERSION,
         }
 
     def _batches(
