@@ -136,7 +136,7 @@ def headlines(r: dict[str, Any], title: str) -> None:
     """Print the headline figures of a report, with their intervals."""
     spread, calibration = r["confidence_intervals"], r["calibration"]
     rows = [(CALLED[name], share(r[name], 2), between(spread[name], 2)) for name in HEADLINES]
-    rows.append(("always the commonest class", share(r["baseline"]["majority_share"], 2), None))
+    rows.append(("majority-class baseline", share(r["baseline"]["majority_share"], 2), None))
     raw = f"; {calibration['before']['ece']:.2%} at 1" if calibration["temperature"] != 1 else ""
     name = f"calibration error (temperature {calibration['temperature']:.2f}{raw})"
     rows.append((name, share(r["ece"], 2), between(calibration["intervals"]["ece"], 2)))
@@ -155,6 +155,8 @@ def headlines(r: dict[str, Any], title: str) -> None:
         f"Intervals: {drawn['draws']:,} bootstrap draws of {drawn['units']:,} {drawn['unit']}. "
         f"Calibration: {calibration['bins']} bins of equal width.",
     )
+    if r["caution"]:
+        click.echo(f"{r['caution']}\n")
 
 
 def _plain(interval: Sequence[float]) -> str:

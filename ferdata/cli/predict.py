@@ -60,10 +60,13 @@ def command(run: Path, paths: tuple[Path, ...], as_json: bool, page: bool, port:
     if not paths:
         raise click.UsageError("Name pictures, films or folders, or add --serve for a page with the camera.")
     result = predict(run, paths, **given)
+    meta = read_meta(Folder(run).model)
     if as_json:
         print_json(result)
     else:
-        report(result, read_meta(Folder(run).model).size, given["out"])
+        report(result, meta.size, given["out"])
+    if meta.caution:
+        click.echo(meta.caution, err=True)
     return DONE if any(p.label for p in result) else FAILED
 
 

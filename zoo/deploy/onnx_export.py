@@ -179,6 +179,7 @@ def describe(meta: Meta, tta: str) -> dict[str, str]:
         "tta": tta,
         "temperature": meta.temperature,
         "backbone": meta.backbone,
+        "caution": meta.caution,
         "manifest": Path(meta.manifest).name,
         "fingerprint": meta.fingerprint,
     }
