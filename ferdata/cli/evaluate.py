@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ferdata.charts.lettering import key
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json, table
 from ferdata.schema import SPLITS
@@ -88,6 +89,8 @@ def folds_report(path: Path, r: dict[str, Any]) -> None:
     headlines(r, f"All folds pooled, {r['n']:,} images")
     for name in ("report.json", "folds.png", "confusion.png", "classes.png"):
         click.echo(path / name)
+    if numbers := key(r["classes"]):
+        click.echo(numbers)
 
 
 def share(value: float | None, digits: int = 1) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ferdata.charts.lettering import key
 from ferdata.cli.groups import Decorator, GroupedCommand, under
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import console, facts, print_json
@@ -222,5 +223,7 @@ def report(run: Run) -> None:
     screen = console()
     for name in ("curves.png", "confusion.png", "report.json", "card.md"):
         click.echo(f"{run.path / name}")
+    if numbers := key(r["classes"]):
+        click.echo(numbers)
     screen.print(f"\nNext: ferdata evaluate {run.path}", style="dim", soft_wrap=True)
     screen.print(f"      ferdata predict {run.path} PICTURES...", style="dim", soft_wrap=True)

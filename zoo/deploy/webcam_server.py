@@ -117,7 +117,7 @@ class Page(ThreadingHTTPServer):
 
 
 def about(predictor: Predictor, name: str) -> dict[str, Any]:
-    """Return what the page says of the run: classes in order, a colour for each, who looks for faces, and its caution."""
+    """Return what the page says of the run: classes in order, a colour for each, who looks for faces, its caution."""
     meta = predictor.meta
     spare = iter(SPARE * len(meta.classes))
     colours = {c: COLOURS[c] if c in COLOURS else next(spare) for c in meta.classes}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ferdata.charts.lettering import key
 from zoo.evaluation import metrics, subgroups
 from zoo.run.model_file import Meta
 
@@ -76,6 +77,9 @@ def _by_class(report: dict[str, Any]) -> Iterator[str]:
         spread = _between(row["intervals"]["recall"])
         yield f"| {name} | {row['n']:,}{few} | {recall} | {spread} | {precision} | {f1} |"
     yield ""
+    if numbers := key(list(report["per_class"])):
+        yield numbers
+        yield ""
 
 
 def _parts(report: dict[str, Any]) -> Iterator[str]:

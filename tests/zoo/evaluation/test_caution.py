@@ -60,7 +60,9 @@ def constant(tmp_path_factory):
 
 def test_training_says_it_of_an_epoch_it_calls_best_and_keeps_it_in_report_card_and_model(constant):
     run, lines = constant
-    (answer,) = (name for name in run.report["classes"] if any(row.endswith(f"every answer is {name}") for row in lines))
+    (answer,) = (
+        name for name in run.report["classes"] if any(row.endswith(f"every answer is {name}") for row in lines)
+    )
     assert lines[-1].endswith(f"best, but every answer is {answer}")
     sentence = f"The net answers {answer} to all 48 test images: its labels say nothing about a face."
     assert run.report["caution"] == sentence
