@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 
 
-_COMMON = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2")
-_SUFFIXES = (*_COMMON, ".pgm", ".ppm", ".pbm", ".pnm")
+_COMMON = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".avif")
+# Pictures that no decoder here reads: one that is met is rejected by what it is, where another ending would hide it.
+_UNREAD = (".heic", ".heif", ".jxl", ".dng")
+_SUFFIXES = (*_COMMON, ".pgm", ".ppm", ".pbm", ".pnm", *_UNREAD)
 IMAGE_SUFFIXES = frozenset(_SUFFIXES)
 LONGEST_SUFFIX = max(map(len, _SUFFIXES))
 
 
 def is_image(name: str) -> bool:
-    """Return whether a file of that name is to be read as an image; macOS leftovers (`._a.png`) are not."""
+    """Return whether a file of that name is a picture, to be read or rejected; macOS leftovers (`._a.png`) are not."""
     return not name.startswith(".") and name[-LONGEST_SUFFIX:].lower().endswith(_SUFFIXES)
 
 

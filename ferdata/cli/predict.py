@@ -9,7 +9,7 @@ from ferdata.cli import DONE, FAILED
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import by_reason, print_json, table
 from ferdata.images.alignment import NO_FACE
-from zoo.deploy.predict import Prediction, predict, tally
+from zoo.deploy.predict import Prediction, by_number, passed_over, predict, tally
 from zoo.deploy.preprocess import DETECT
 from zoo.deploy.webcam_server import serve
 from zoo.evaluation.inference import TTA
@@ -65,6 +65,8 @@ def command(run: Path, paths: tuple[Path, ...], as_json: bool, page: bool, port:
         print_json(result)
     else:
         report(result, meta.size, given["out"])
+    if others := passed_over(paths):
+        click.echo(f"Passed over, as no pictures: {by_number(others)}", err=True)
     if meta.caution:
         click.echo(meta.caution, err=True)
     return DONE if any(p.label for p in result) else FAILED
