@@ -29,6 +29,7 @@ WORDS = {
     "ferdata.sources": "datasets on disk",
     "ferdata.training_data": "decoded arrays",
     "ferdata.duplicates": "copies and groups",
+    "ferdata.charts": "balance, fonts",
     "ferdata.drawing": "synthetic faces",
     "ferdata.manifest": "the Parquet file",
     "ferdata.images": "decode, measure, align",

@@ -17,6 +17,8 @@ FerdataError
 ├── MissingModel        a model file that is not there, or not the known one: where to get it and put it
 ├── Leak                test shares faces with train: merge again, or --allow-leak
 └── BrokenRun           a run folder or checkpoint that cannot be used: train again
+
+FerdataWarning, a Python warning, is what goes on all the same, and why it is worth a word.
 """
 
 from typing import TYPE_CHECKING
@@ -110,3 +112,7 @@ class Leak(FerdataError):
 
 class BrokenRun(FerdataError):
     """A run folder or a checkpoint cannot be used."""
+
+
+class FerdataWarning(UserWarning):
+    """Something is not as it should be, and the work goes on without it; the message says what to do about it."""

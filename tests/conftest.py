@@ -71,6 +71,7 @@ def metadata_of(batch: pa.RecordBatch, policy: str = "majority", taxonomy: str =
     source = {
         "title": "Made for a test", "homepage": "", "licence": "none", "redistribution": True, "commercial": True,
         "citation": "", "release": "test", "labels": {e: e for e in EMOTIONS}, "root": None,
+        "measured": images.VERSION,
     }  # fmt: skip
     return {
         "sources": {d: dict(source) for d in batch.column("dataset").unique().to_pylist()},

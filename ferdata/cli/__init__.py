@@ -5,12 +5,13 @@ import importlib
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Mapping
 
 import click
 
 from ferdata import __version__
-from ferdata.errors import FerdataError
+from ferdata.errors import FerdataError, FerdataWarning
 
 DONE, FAILED, USAGE, FINDINGS, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -93,7 +94,34 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and exit: 0 done, 1 our error, 2 usage, 3 findings, 130 interrupted."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what schedulers and containers send ends it as Ctrl-C
+    show_no_raw_warnings()
     sys.exit(run(sys.argv[1:]))
+
+
+def show_no_raw_warnings() -> None:
+    """Have our own warnings shown as notes, and those of libraries, about their insides, not at all.
+
+    Whoever wants them asks Python for them: `python -W default -m ferdata.cli ...`, or PYTHONWARNINGS.
+    """
+    if sys.warnoptions:
+        return
+    os.environ["PYTHONWARNINGS"] = "ignore"  # of the processes that this one starts
+    warnings.simplefilter("ignore")
+    warnings.simplefilter("always", FerdataWarning)
+    warnings.showwarning = _note
+
+
+def _note(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning as people read it; where in the code it was raised is no help to them."""
+    del category, filename, lineno, file, line
+    click.echo(f"Note: {message}", err=True)
 
 
 def run(arguments: list[str]) -> int:

@@ -48,6 +48,7 @@ def report(made: Sheet) -> None:
             "drawn": f"{made.faces} faces, {made.draws} times each, {made.size} x {made.size} pixels, by {made.engine}",
             "landmarks": f"on {made.landmarks} of the faces" if made.landmarks else None,
             "picture": made.out,
+            "names": made.key or None,
         }
     )
     console().print(f"\nNext: ferdata train --manifest MANIFEST --augment {made.policy}", style="dim", soft_wrap=True)

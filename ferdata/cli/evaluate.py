@@ -6,7 +6,8 @@ from typing import Any
 
 import click
 
-from ferdata.cli.options import json_option, option
+from ferdata.charts.lettering import key
+from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import facts, print_json, table
 from ferdata.schema import SPLITS
 from zoo.evaluation.evaluate import evaluate
@@ -41,6 +42,8 @@ def command(run: Path, as_json: bool, **given: Any) -> None:
     ferdata evaluate runs/first --manifest manifests/ckplus.parquet --split all
     ferdata evaluate runs/first --tta ten-crop --save-predictions first.parquet
     """  # fmt: skip
+    if not given["save"] and given["save_predictions"] is None:
+        refuse_idle("nothing is written without --save or --save-predictions.", "force")
     result = evaluate(run, **given)
     if as_json:
         print_json(result)
@@ -88,6 +91,8 @@ def folds_report(path: Path, r: dict[str, Any]) -> None:
     headlines(r, f"All folds pooled, {r['n']:,} images")
     for name in ("report.json", "folds.png", "confusion.png", "classes.png"):
         click.echo(path / name)
+    if numbers := key(r["classes"]):
+        click.echo(numbers)
 
 
 def share(value: float | None, digits: int = 1) -> str | None:
@@ -136,7 +141,7 @@ def headlines(r: dict[str, Any], title: str) -> None:
     """Print the headline figures of a report, with their intervals."""
     spread, calibration = r["confidence_intervals"], r["calibration"]
     rows = [(CALLED[name], share(r[name], 2), between(spread[name], 2)) for name in HEADLINES]
-    rows.append(("always the commonest class", share(r["baseline"]["majority_share"], 2), None))
+    rows.append(("majority-class baseline", share(r["baseline"]["majority_share"], 2), None))
     raw = f"; {calibration['before']['ece']:.2%} at 1" if calibration["temperature"] != 1 else ""
     name = f"calibration error (temperature {calibration['temperature']:.2f}{raw})"
     rows.append((name, share(r["ece"], 2), between(calibration["intervals"]["ece"], 2)))
@@ -155,6 +160,8 @@ def headlines(r: dict[str, Any], title: str) -> None:
         f"Intervals: {drawn['draws']:,} bootstrap draws of {drawn['units']:,} {drawn['unit']}. "
         f"Calibration: {calibration['bins']} bins of equal width.",
     )
+    if r["caution"]:
+        click.echo(f"{r['caution']}\n")
 
 
 def _plain(interval: Sequence[float]) -> str:

@@ -59,6 +59,7 @@ def report(done: Exported) -> None:
             "against torch": f"{done.parity['faces']:,} faces of val: the same labels, probabilities within "
             f"{done.parity['most']:.1e}",
             "faces a second": rates,
+            "caution": metadata["caution"] or None,
         }
     )
     if done.int8 is not None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -28,3 +29,12 @@ def option(function: Callable[..., Any], *names: str, **attributes: Any) -> Deco
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --json: one JSON document on stdout in place of tables."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of tables.")(command)
+
+
+def refuse_idle(why: str, *names: str) -> None:
+    """Raise a usage error, with the reason, if one of the options was given though it would do nothing."""
+    context = click.get_current_context()
+    spelt = {parameter.name: max(parameter.opts, key=len) for parameter in context.command.params}
+    idle = [spelt[name] for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+    if idle:
+        raise click.UsageError(f"{', '.join(idle)}: {why}")

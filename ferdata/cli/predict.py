@@ -6,10 +6,10 @@ from typing import Any
 import click
 
 from ferdata.cli import DONE, FAILED
-from ferdata.cli.options import json_option, option
+from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, print_json, table
 from ferdata.images.alignment import NO_FACE
-from zoo.deploy.predict import Prediction, predict, tally
+from zoo.deploy.predict import Prediction, by_number, passed_over, predict, tally
 from zoo.deploy.preprocess import DETECT
 from zoo.deploy.webcam_server import serve
 from zoo.evaluation.inference import TTA
@@ -54,16 +54,25 @@ def command(run: Path, paths: tuple[Path, ...], as_json: bool, page: bool, port:
     if page:
         if paths or given["out"] or as_json:
             raise click.UsageError("--serve takes its pictures from the page: leave out PATHS, --out and --json.")
+        refuse_idle("the page has no film and writes no file; leave it out.", "every", "force")
         options = {name: given[name] for name in ("device", "tta", "detect", "model", "margin")}
         serve(run, port=port, say=click.echo, **options)
         return DONE
     if not paths:
         raise click.UsageError("Name pictures, films or folders, or add --serve for a page with the camera.")
+    refuse_idle("for the page of --serve alone.", "port")
+    if given["out"] is None:
+        refuse_idle("it replaces the table of --out; name one.", "force")
     result = predict(run, paths, **given)
+    meta = read_meta(Folder(run).model)
     if as_json:
         print_json(result)
     else:
-        report(result, read_meta(Folder(run).model).size, given["out"])
+        report(result, meta.size, given["out"])
+    if others := passed_over(paths):
+        click.echo(f"Passed over, as no pictures: {by_number(others)}", err=True)
+    if meta.caution:
+        click.echo(meta.caution, err=True)
     return DONE if any(p.label for p in result) else FAILED
 
 

@@ -74,6 +74,8 @@ def report(result: Stats, show: str = FORMATS[0]) -> None:
             click.echo(f"Terms: {forbidden} ({', '.join(names)})")
     if result.plot:
         console().print(f"Plot: {result.plot}", soft_wrap=True)
+    if result.plot_key:
+        click.echo(result.plot_key)
 
 
 def _printed(typeset: Callable[..., str]) -> Show:

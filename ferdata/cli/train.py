@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
+from ferdata.charts.lettering import key
 from ferdata.cli.groups import Decorator, GroupedCommand, under
-from ferdata.cli.options import json_option, option
+from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import console, facts, print_json
 
 _before = time.monotonic()
@@ -140,6 +141,12 @@ def command(
     ferdata train --manifest folds.parquet -o runs/ten --folds all
     """  # fmt: skip
     if folds:
+        refuse_idle("--folds all goes on by itself where it was stopped; leave it out.", "resume")
+    if given["resume"]:
+        refuse_idle("what --resume goes on with is not replaced; leave one of them out.", "force")
+    if given["select"] == "last":
+        refuse_idle("under --select last no epoch is better than another; leave it out.", "patience")
+    if folds:
         crossed(as_json, datasets=datasets or None, time_limit=time_limit, **given)
         return
     run = train(
@@ -222,5 +229,7 @@ def report(run: Run) -> None:
     screen = console()
     for name in ("curves.png", "confusion.png", "report.json", "card.md"):
         click.echo(f"{run.path / name}")
+    if numbers := key(r["classes"]):
+        click.echo(numbers)
     screen.print(f"\nNext: ferdata evaluate {run.path}", style="dim", soft_wrap=True)
     screen.print(f"      ferdata predict {run.path} PICTURES...", style="dim", soft_wrap=True)

@@ -11,6 +11,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+# Of these formulas: a manifest's metadata has it of each source, as `measured`. Without one they were the first, whose
+# contrast overflowed in large pictures (`overflowed`).
+VERSION = 2
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -212,3 +216,13 @@ def _sharpness(stack: NDArray[np.uint8]) -> NDArray[np.float64]:
     inner = edges[:, 1:-1, 1:-1]
     squares = np.einsum("nij,nij->n", inner, inner, dtype=np.float64)
     return _variance(inner.sum((1, 2), dtype=np.int64), squares, height * width)
+
+
+def overflowed(width: NDArray[Any], height: NDArray[Any], brightness: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return whether the first version's contrast of pictures with these columns, (n,), may be wrong.
+
+    It added up the squares of all values in 32 bits. They come to at most 255 times the sum of the values, which
+    brightness gives: pictures of up to 181 x 181 pixels, and larger ones that are dark, were measured rightly.
+    """
+    total = brightness.astype(np.float64) * 255 * width.astype(np.int64) * height.astype(np.int64)
+    return np.asarray(total * 255 >= 2**31 * (1 - 1e-6))  # the column is float32

@@ -7,6 +7,7 @@ the last rename wins.
 """
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -27,6 +28,8 @@ VARIABLE, LIMIT_VARIABLE = "FERDATA_CACHE", "FERDATA_CACHE_LIMIT"
 LIMIT = 20 * 10**9  # bytes; a million grey faces at 112 px are 13 GB
 ABOUT = "entry.json"
 REMEDY = f"Make room with `ferdata cache clear`, or name a folder on another disk: {VARIABLE}=/path/to/it"
+NOT_WRITABLE = f"Name a folder that you may write in: {VARIABLE}=/path/to/it"
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
 
@@ -156,7 +159,8 @@ def writing() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise NoRoom(f"The cache {folder()} cannot be written: {error.strerror or error}.", REMEDY) from None
+        remedy = REMEDY if error.errno in FULL else NOT_WRITABLE  # clearing makes room, and no rights
+        raise NoRoom(f"The cache {folder()} cannot be written: {error.strerror or error}.", remedy) from None
 
 
 def publish(part: Path, kind: str, key: str, about: Mapping[str, Any]) -> Held | None:

@@ -101,11 +101,12 @@ def align(
         "detector": detector, "fallback": name if detector == "published" else None, **asdict(aim),
         "model": None if net is None else hashlib.sha256(net).hexdigest(), "resampling": alignment.RESAMPLING,
     }  # fmt: skip
-    partial = Partial(target, {"step": "align", "manifest": opened.fingerprint, "options": options})
+    same = {"step": "align", "manifest": opened.fingerprint, "options": options, "measured": images.VERSION}
+    partial = Partial(target, same)
     if not resume:
         partial.discard()
-    # Every image is embedded now, so there is no root to look below.
-    embedded = {name: source | {"root": None} for name, source in opened.sources.items()}
+    # Every image is embedded now, so there is no root to look below, and measured anew.
+    embedded = {name: source | {"root": None, "measured": images.VERSION} for name, source in opened.sources.items()}
     metadata = rewritten_metadata([opened], target, []) | {"sources": embedded}
     tally = _Tally(opened)
     batches = tally.through(_aligned(opened, cut, runner, partial, tally), options, metadata)

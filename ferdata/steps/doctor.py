@@ -17,6 +17,7 @@ from typing import Any, Literal
 from ferdata import __version__
 from ferdata.errors import FerdataError
 from ferdata.reviewing.fiftyone import start
+from ferdata.running import cache
 from ferdata.schema import root_variable
 from ferdata.sources.location import data_root, find_root
 
@@ -199,7 +200,7 @@ def _machine() -> Iterator[Finding]:
     yield Finding("cores", "ok", f"{usable} to use")
     if memory := _memory():
         enough = memory >= LITTLE_MEMORY
-        remedy = "" if enough else "Train with a smaller --batch-size, ingest with --workers 1."
+        remedy = "" if enough else "Train with a smaller --batch, ingest with --workers 1."
         yield Finding("memory", "ok" if enough else "warn", f"{memory / GIGABYTE:.1f} GB", remedy)
     try:
         with tempfile.TemporaryFile() as file:
@@ -208,10 +209,21 @@ def _machine() -> Iterator[Finding]:
     except OSError as error:
         remedy = "Set TMPDIR to a folder with space and rights."
         yield Finding("temporary files", "bad", f"cannot be written: {error.strerror or error}", remedy)
+    yield _cache()
     places = {"disk here": Path.cwd(), "disk of the data": data_root()}
     for name, place in places.items():
         if place.is_dir():
             yield _disk(name, place.resolve())
+
+
+def _cache() -> Finding:
+    """Look whether packs can be kept: in the cache's folder, or where it would be made."""
+    folder = cache.folder()
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return Finding("cache", "ok", f"{folder} is writable")
+    what = f"{folder} is not writable: decoded images cannot be kept, and each training decodes them anew"
+    return Finding("cache", "warn", what, cache.NOT_WRITABLE)
 
 
 def _memory() -> int | None:

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from ferdata import labels, manifest
 from ferdata.adapters import Adapter, load, looks_like
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, listed
+from ferdata.images import VERSION
 from ferdata.manifest.resume import Partial
 from ferdata.manifest.safe_paths import seen_from
 from ferdata.running.engine import ENGINES, Engine, choose
@@ -207,7 +208,8 @@ class _Job:
             for h in self.opened.left_out
         ]
         root = None if self.place.is_file() else seen_from(self.target.parent.resolve(), self.place.resolve())
-        described = source_metadata(self.adapter.SOURCE, self.setting.layout) | {"root": root}
+        described = source_metadata(self.adapter.SOURCE, self.setting.layout)
+        described |= {"root": root, "measured": VERSION}
         metadata: dict[str, Any] = {
             "sources": {self.setting.dataset: described},
             "vote_policy": self.setting.policy,
@@ -256,6 +258,7 @@ class _Job:
             "embed": self.setting.embed,
             "policy": self.setting.policy,
             "options": dict(self.options),
+            "measured": VERSION,
         }
 
     def _batches(

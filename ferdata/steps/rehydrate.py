@@ -112,7 +112,8 @@ def _join(shared: SharedFile, copies: Sequence[Manifest], target: Path, force: b
     columns = decided | labels.derive(reading, maps, shared.vote_policy, shared.taxonomy)
     matched = _report(wanted, found, at, columns["label"])
     here = rewritten_sources(copies, target)
-    own = {name: {"root": here[name]["root"], LABELS: maps[name]} for name in maps}  # these maps derived the labels
+    # These maps derived the labels, and this ferdata has measured the pictures.
+    own = {name: {key: here[name][key] for key in ("root", LABELS, "measured")} for name in maps}
     metadata = {
         "sources": {name: source | own[name] for name, source in shared.sources.items()},
         "vote_policy": shared.vote_policy,

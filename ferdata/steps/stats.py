@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -11,18 +10,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata import labels
+from ferdata.charts import balance as chart
+from ferdata.charts.lettering import key
 from ferdata.class_balance import Balance, Drift, balance, class_counts, drifts
 from ferdata.duplicates.label_conflicts import PICTURE_BY, Conflicts, pictures
 from ferdata.duplicates.label_conflicts import conflicts as count_conflicts
-from ferdata.errors import BadOption, CannotWrite
+from ferdata.errors import BadOption
 from ferdata.labels import Taxonomy
 from ferdata.manifest import Manifest
 from ferdata.manifest.counts import split_column
-from ferdata.running.whole_file import whole_file
 from ferdata.schema import BY_NAME, SPLITS
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 @dataclass(frozen=True)
@@ -38,6 +35,7 @@ class Stats:
     """Balance per part, parts being the values of column `by`; and how far parts, and datasets, differ in classes.
 
     `drift` holds every pair of parts, `dataset_drift` every pair of datasets. `conflicts` is None unless asked for.
+    `plot_key` says which numbers the plot has in place of names whose letters no installed font has.
     """
 
     classes: tuple[str, ...]
@@ -50,6 +48,7 @@ class Stats:
     conflicts: Conflicts | None
     terms: Terms
     plot: Path | None
+    plot_key: str = ""
 
 
 def stats(
@@ -94,7 +93,8 @@ def stats(
         dataset_drift=() if column == "dataset" else _dataset_drift(table, classes),
         conflicts=count_conflicts(table, _pictures(table, len(opened) == 1)) if conflicts else None,
         terms=_terms(opened),
-        plot=_save_plot(Path(plot), parts, classes, column) if plot else None,
+        plot=chart.save(Path(plot), parts, classes, column) if plot else None,
+        plot_key=key(chart.names(parts, classes)) if plot else "",
     )
 
 
@@ -150,44 +150,3 @@ def _read(manifest: Manifest, more: set[str], votes: str | None, classes: Taxono
 def _part(table: pa.Table, by: str) -> pa.ChunkedArray:
     column = table[split_column(table) if by == "split" else by]
     return pc.fill_null(pc.cast(column, pa.string()), "none")
-
-
-def _save_plot(path: Path, parts: Sequence[Balance], classes: Taxonomy, by: str) -> Path:
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise BadOption(f"A plot cannot be {path.suffix or 'a file without suffix'!r}.", "Use .png, .svg or .pdf.")
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib.figure import Figure
-
-    shown = [p for p in parts if p.labelled and (p.part != "all" or len(parts) == 1)]
-    figure = Figure(figsize=(2.2 + 1.15 * len(classes.classes), 3.9), layout="constrained")
-    axes = figure.subplots()
-    _bars(axes, shown, classes)
-    axes.set_title(f"Labelled rows per class, by {by}", loc="left", fontweight="bold")
-    hint = "Choose another file with --plot."
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(f"Cannot write {path}: {error.strerror}.", hint) from None
-    with whole_file(path, hint) as temporary:
-        figure.savefig(temporary, dpi=160, format=path.suffix[1:].lower())
-    return path
-
-
-def _bars(axes: "Axes", parts: Sequence[Balance], classes: Taxonomy) -> None:
-    """Draw one group of bars per class: colour is the class, shade the part; the count stands on each bar."""
-    width = 0.86 / max(len(parts), 1)
-    colours = {c: classes.colour(c) for c in classes.classes}
-    for i, part in enumerate(parts):
-        at = np.arange(len(classes.classes)) + (i - (len(parts) - 1) / 2) * width
-        heights = list(part.counts.values())
-        shade = 1 - 0.62 * i / max(len(parts) - 1, 1)
-        drawn = axes.bar(at, heights, width * 0.94, color=[colours[c] for c in classes.classes], alpha=shade)
-        axes.bar_label(drawn, [f"{h:,}" for h in heights], fontsize=6, rotation=90 if len(parts) > 2 else 0, padding=2)
-        axes.bar(0, 0, color="#444444", alpha=shade, label=f"{part.part} ({part.labelled:,})")
-    axes.set_xticks(range(len(classes.classes)), classes.classes)
-    axes.set_ylabel("rows")
-    axes.margins(y=0.16)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)

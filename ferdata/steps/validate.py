@@ -43,7 +43,7 @@ def validate(manifest: Path | str, *, images: bool = False) -> int:
     if not failures:
         table = opened.table()
         failures = [f for check in (_identity, _ranges, _words, _splits) for f in check(table)]
-        failures += _derived(opened, table)
+        failures += [*_derived(opened, table), *_measured(opened, table)]
         failures += _fingerprint(opened)
         failures += _pictures(opened) if images else _storage(opened)
     if failures:
@@ -179,6 +179,22 @@ def _derived(opened: Manifest, table: pa.Table) -> Iterator[Failure]:
         both_null = pc.and_(table[name].is_null(), fresh[name].is_null())
         same = pc.or_(both_null, pc.fill_null(pc.equal(table[name], fresh[name]), False))
         yield from _rule(table, f"{name} is not what the label map, the policy and the taxonomy give", pc.invert(same))
+
+
+def _measured(opened: Manifest, table: pa.Table) -> Iterator[Failure]:
+    """Name the rows whose contrast may be wrong, since a version whose sums overflowed has measured them."""
+    from ferdata.images import overflowed
+
+    old = [name for name, source in opened.sources.items() if source.get("measured", 1) < 2]
+    wrong = overflowed(*(table[name].to_numpy() for name in ("width", "height", "brightness")))
+    for name in old:
+        rows = pc.and_(pc.equal(table["dataset"], name), pa.array(wrong))
+        yield from _rule(
+            table,
+            f"contrast may be wrong: an earlier ferdata has measured these pictures of {name}, and its sums overflowed "
+            f"in large ones; ingest {name} again (align, merge and audit what was made of it too)",
+            rows,
+        )
 
 
 def _storage(opened: Manifest) -> Iterator[Failure]:

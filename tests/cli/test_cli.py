@@ -2,6 +2,9 @@
 
 import inspect
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -215,3 +218,30 @@ def test_every_error_of_ours_survives_the_way_between_processes() -> None:
     for kind in FerdataError.__subclasses__():
         back = pickle.loads(pickle.dumps(kind("what", "do")))  # noqa: S301
         assert (type(back), back.message, back.hint) == (kind, "what", "do")
+
+
+def test_our_warnings_are_notes_and_those_of_libraries_are_not_shown(
+    make_manifest: MakeManifest, tmp_path: Path
+) -> None:
+    """In a process of its own, as `ferdata` starts: a cache that cannot be written costs a note, not a warning."""
+    made = make_manifest(*({"native_label": "fear", "official_split": "train", "seed": i} for i in range(3)))
+    (tmp_path / "file").write_text("in the way")
+    code = (
+        "import warnings\nfrom ferdata import cli\nfrom zoo.augment import contact_sheet\n"
+        "drawn = contact_sheet._draw\n"
+        "def loud(*given):\n    warnings.warn('of a library', RuntimeWarning)\n    return drawn(*given)\n"
+        "contact_sheet._draw = loud\ncli.main()"
+    )
+    where = {**os.environ, "FERDATA_CACHE": str(tmp_path / "file" / "cache")}
+    command = ["augment", str(made), "-o", str(tmp_path / "sheet.png")]
+
+    def told(*options: str) -> str:
+        asked = [sys.executable, *options, "-c", code, *command, "--force"]
+        return subprocess.run(asked, capture_output=True, text=True, env=where, check=True).stderr
+
+    quiet = told()
+    assert quiet.startswith("Note: The cache ")
+    assert "kept in memory for this run. Name a folder that you may write in: FERDATA_CACHE=" in quiet
+    assert "cache clear" not in quiet
+    assert "Warning" not in quiet
+    assert "RuntimeWarning: of a library" in told("-W", "default")

@@ -134,3 +134,20 @@ def test_every_parameter_of_train_has_an_option(ferdata):
     options = {parameter.name for parameter in command.params} - {"as_json", "folds"}
     # `say` is a function; roots are named by FERDATA_ROOT_<NAME>; `begun` is the moment at which the command began.
     assert options == set(inspect.signature(train).parameters) - {"say", "roots", "begun"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("train", "--manifest", "m", "--folds", "all", "--resume"), "--resume: --folds all goes on by itself"),
+        (("train", "--manifest", "m", "--resume", "--force"), "--force: what --resume goes on with"),
+        (("train", "--manifest", "m", "--select", "last", "--patience", 3), "--patience: under --select last"),
+        (("evaluate", "run", "--force"), "--force: nothing is written without --save"),
+        (("predict", "run", "a.png", "--port", 8000), "--port: for the page of --serve alone"),
+        (("predict", "run", "a.png", "--force"), "--force: it replaces the table of --out"),
+        (("predict", "run", "--serve", "--every", 2, "--force"), "--every, --force: the page has no film"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused_by_name(ferdata, arguments, words):
+    ran = ferdata(*arguments)
+    assert (ran.code, words in ran.err) == (2, True), ran

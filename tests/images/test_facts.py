@@ -1,10 +1,14 @@
 """Images: what one decode tells, what is refused, and when two files are the same picture."""
 
+import hashlib
+import itertools
 from io import BytesIO
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import sklearn.datasets
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -12,6 +16,7 @@ from PIL import Image
 from ferdata import images
 from tests.conftest import picture
 
+PHOTOGRAPHS = Path(sklearn.datasets.__file__).parent / "images"  # two, which scikit-learn brings along
 SIDES = st.one_of(st.integers(1, 130), st.sampled_from([32, 48, 64, 96]))
 
 
@@ -102,26 +107,58 @@ def test_facts_are_those_that_opencv_measures_one_by_one(shape: tuple[int, int],
     assert not (differ & (np.abs(low) > 0.1)).any()  # a sign may differ where float32 cannot tell it
 
 
-@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
-@pytest.mark.parametrize("shape", [(48, 48), (350, 350), (512, 512), (4000, 4000), (3, 40_000), (512, 512, 3)])
-def test_facts_are_those_of_float64_at_every_size(shape: tuple[int, ...], depth: type) -> None:
-    """OpenCV adds up some sums in 32 bits; those of bright pictures of 182 px a side and more do not fit."""
-    smooth = cv2.resize(picture(5), shape[1::-1], interpolation=cv2.INTER_CUBIC)[..., *[None] * (len(shape) - 2)]
-    noise = np.random.default_rng(5).integers(0, 40, shape)
-    image = (140 + smooth // 4 + noise).astype(depth) << (8 if depth is np.uint16 else 0)
-    grey = images.as_uint8(image)
-    grey = cv2.cvtColor(grey, cv2.COLOR_RGB2GRAY) if grey.ndim == 3 else grey
-    values = grey.astype(np.float64) / 255
-    rim = np.pad(values, 1, mode="reflect")
-    edges = rim[:-2, 1:-1] + rim[2:, 1:-1] + rim[1:-1, :-2] + rim[1:-1, 2:] - 4 * values
+def content(kind: str, side: int) -> np.ndarray:
+    """Return a picture of `side` pixels, uint8: one shade, the largest contrast there is, or a photograph in colour."""
+    if kind in ("white", "black"):
+        return np.full((side, side), 255 if kind == "white" else 0, np.uint8)
+    if kind == "stripes":
+        return np.tile(np.repeat(np.array([0, 255], np.uint8), side // 2), (side, 1))
+    photograph = images.decode((PHOTOGRAPHS / f"{kind}.jpg").read_bytes())[:420, :420]
+    return np.asarray(cv2.resize(photograph, (side, side), interpolation=cv2.INTER_CUBIC), np.uint8)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize(
+    ("kind", "side"),
+    [
+        *itertools.product(("white", "black", "stripes", "china", "flower"), (48, 100, 350, 512)),
+        *itertools.product(("white", "black", "china"), (4000,)),
+    ],
+)
+def test_every_measured_column_is_what_plain_float64_gives(kind: str, side: int, bits: int) -> None:
+    """OpenCV adds up some sums in 32 bits: of a white picture of 182 px, or of an ordinary one of 350, none fits."""
+    low = np.random.default_rng(side).integers(0, 256, content(kind, side).shape)
+    image = content(kind, side) if bits == 8 else (content(kind, side).astype(np.uint16) << 8) | low.astype(np.uint16)
+    check(image)
+
+
+@pytest.mark.parametrize("shape", [(3, 40_000), (40_000, 3), (1, 1), (2, 5, 3)])
+def test_every_measured_column_is_what_plain_float64_gives_of_other_shapes(shape: tuple[int, ...]) -> None:
+    check(np.random.default_rng(1).integers(200, 256, shape).astype(np.uint8))
+
+
+def check(image: np.ndarray) -> None:
+    """Compare every fact of an image with what numpy gives for it, number by number, in 64 bits."""
     facts = images.measure(image)
+    upper = (image >> 8 if image.dtype == np.uint16 else image).astype(np.float64)
+    if image.ndim == 3:  # Rec. 601 in whole numbers, as OpenCV rounds it
+        upper = np.floor((upper @ (9798.0, 19235.0, 3735.0)) / (1 << 15) + 0.5)
+    values = upper / 255
+    rim = np.pad(values, [(min(1, n - 1),) * 2 for n in values.shape], mode="reflect")
+    rim = np.pad(rim, [(1 - min(1, n - 1),) * 2 for n in values.shape], mode="edge")
+    edges = rim[:-2, 1:-1] + rim[2:, 1:-1] + rim[1:-1, :-2] + rim[1:-1, 2:] - 4 * values
     found = (facts.brightness, facts.contrast, facts.sharpness)
-    assert found == pytest.approx((values.mean(), values.std(), edges.var()), rel=1e-9)
-    assert (facts.width, facts.height) == (shape[1], shape[0])
-    if min(shape[:2]) >= 32:
-        waves = low_frequencies(grey)
+    assert found == pytest.approx((values.mean(), values.std(), edges.var()), rel=1e-9, abs=1e-12)
+    assert (facts.height, facts.width) == image.shape[:2]
+    assert facts.mode == ("L" if image.ndim == 2 else "RGB") + ("16" if image.dtype == np.uint16 else "")
+    plain = image[..., 0] if image.ndim == 3 and (image == image[..., :1]).all() else image
+    digest = hashlib.blake2b(repr((plain.shape, plain.dtype.name)).encode() + plain.tobytes(), digest_size=16)
+    assert facts.pixel_hash == digest.hexdigest()
+    if min(image.shape[:2]) >= 32:
+        waves = low_frequencies(upper)
         bits = np.unpackbits(np.array([facts.phash], ">u8").view(np.uint8)).reshape(8, 8) == 1
-        assert not ((bits != (waves > 0)) & (np.abs(waves) > 30)).any()  # a sign may differ where rounding decides
+        # A sign may differ where rounding decides; and of one shade, nothing but the first is above 0.
+        assert not ((bits != (waves > 0)) & (np.abs(waves) > 30)).any()
 
 
 def low_frequencies(grey: np.ndarray) -> np.ndarray:

@@ -157,3 +157,16 @@ def test_the_doctor_itself_imports_nothing_heavy() -> None:
         "import sys, ferdata.steps.doctor; print(*{'torch', 'cv2', 'pandas', 'pyarrow', 'fiftyone'} & set(sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
+def test_a_cache_that_cannot_be_written_is_told_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("FERDATA_CACHE", str(tmp_path / "file" / "cache"))
+    found = {f.name: f for f in under_test._machine()}["cache"]
+    assert (found.state, "not writable" in found.what) == ("warn", True)
+    assert found.remedy == "Name a folder that you may write in: FERDATA_CACHE=/path/to/it"
+    monkeypatch.setenv("FERDATA_CACHE", str(tmp_path / "new" / "cache"))
+    assert {f.name: f.state for f in under_test._machine()}["cache"] == "ok"
+    assert not (tmp_path / "new").exists()  # nothing is changed

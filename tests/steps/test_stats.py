@@ -1,14 +1,17 @@
 """Stats: counts that add up, weights with known values, plots that open."""
 
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from ferdata.charts.lettering import key
 from ferdata.errors import BadOption, CannotWrite
 from ferdata.steps.stats import stats
-from tests.conftest import MakeManifest
+from tests.conftest import MakeManifest, Ran
 
 
 def rows(**counts: int) -> list[dict]:
@@ -127,3 +130,21 @@ def test_the_strictest_terms_of_a_merge_are_told(make_manifest: MakeManifest, tm
     assert (terms.no_redistribution, terms.no_commercial_use) == (("strict",), ("strict",))
     free = stats(make_manifest(*rows(fear=1))).terms
     assert (free.no_redistribution, free.no_commercial_use) == ((), ())
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_classes_and_parts_in_any_script_are_drawn_or_numbered_with_a_key(
+    ferdata: Callable[..., Ran], make_manifest: MakeManifest, tmp_path: Path, suffix: str
+) -> None:
+    classes = {"happiness": "高兴", "anger": "злость", "sadness": "حزين"}
+    mapping = "".join(f'{emotion} = "{name}"\n' for emotion, name in classes.items())
+    taxonomy = tmp_path / "mine.toml"
+    taxonomy.write_text(
+        f"classes = {json.dumps([*classes.values()], ensure_ascii=False)}\n[mapping]\n{mapping}", "utf-8"
+    )
+    made = [{**row, "subject": subject} for row in rows(happiness=2, anger=1) for subject in ("小明", "$x$")]
+    arguments = ("--taxonomy", taxonomy, "--by", "subject", "--plot", tmp_path / f"p{suffix}")
+    ran = ferdata("stats", make_manifest(*made), *arguments)
+    assert (ran.code, ran.err) == (0, ""), ran
+    words = (*classes.values(), "$x$", "小明")
+    assert (key(words) in ran.out) or not key(words)

@@ -4,11 +4,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ferdata import manifest
+from ferdata import images, manifest
 from ferdata.errors import InvalidManifest
 from ferdata.schema import BY_NAME, arrow_type
 from ferdata.steps.validate import validate
@@ -105,3 +106,38 @@ def test_an_image_that_is_another_or_gone_is_found(changed: Change, make_manifes
     assert "not the one that was ingested (1 rows, first made:0000)" in caught.value.message
     assert "says where a dataset is now (1 rows, first made:0001)" in caught.value.message
     assert validate(path) == 2  # without reading them, nothing is known
+
+
+def bright(side: int) -> dict[str, object]:
+    """Return the columns of a row whose picture is of one light shade."""
+    facts = images.measure(np.full((side, side), 250, np.uint8))
+    return {name: getattr(facts, name) for name in ("width", "height", "brightness", "contrast")}
+
+
+def test_what_a_version_with_wrong_sums_has_measured_is_named_where_they_may_be_wrong(changed: Change) -> None:
+    rows = [bright(350), bright(100)]
+    path = changed(**{name: [row[name] for row in rows] for name in rows[0]})
+    assert validate(path) == 2  # measured by this version
+    as_measured_by(path, None)
+    with pytest.raises(InvalidManifest) as caught:
+        validate(path)
+    assert "contrast may be wrong" in caught.value.message
+    assert "ingest made again" in caught.value.message
+    assert "(1 rows, first made:0000)" in caught.value.message
+
+
+def test_a_dark_picture_and_one_that_never_overflowed_need_not_be_measured_again(changed: Change) -> None:
+    dark = {**bright(350), "brightness": 0.2}
+    path = changed(**{name: [row[name] for row in (dark, bright(181))] for name in dark})
+    as_measured_by(path, None)
+    assert validate(path) == 2
+
+
+def as_measured_by(path: Path, version: int | None) -> None:
+    """Have a manifest say that `version` has measured its rows; None: nothing at all, as the first one did."""
+    opened = manifest.Manifest(path)
+    for source in opened.metadata["sources"].values():
+        source.pop("measured", None)
+        if version is not None:
+            source["measured"] = version
+    manifest.write(path, list(opened.batches()), opened.metadata, force=True)

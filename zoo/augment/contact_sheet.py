@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ferdata.charts.lettering import key, lettering
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest, check_output
 from ferdata.running.whole_file import write_whole
@@ -27,11 +28,15 @@ COLUMNS = ("target", "dataset", "split", "official_split", "width", "height", "m
 TILE, GAP, LABEL, INK, FAINT = 104, 5, 118, "#222222", "#8a8a8a"
 LEFT, MIDDLE, RIGHT = "#ffb000", "#ffffff", "#43b3ff"
 HALF = 0.5
+UNLABELLED = "unlabelled"
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """What was drawn: `faces` rows of `draws` pictures of `size` pixels, and the `ranges` they come from."""
+    """What was drawn: `faces` rows of `draws` pictures of `size` pixels, and the `ranges` they come from.
+
+    `key` says which numbers stand for names whose letters no installed font has.
+    """
 
     out: Path
     policy: str
@@ -44,6 +49,7 @@ class Sheet:
     seed: int
     landmarks: int
     ranges: dict[str, str]
+    key: str
 
 
 @dataclass(frozen=True)
@@ -100,17 +106,20 @@ def sheet(
     drawn, points = _draw(chosen, pixels, known, draws, seed, engine)
     faces = [
         _Face(
-            row["target"] or "unlabelled", opened.taxonomy.colour(row["target"] or ""),
+            row["target"] or UNLABELLED, opened.taxonomy.colour(row["target"] or ""),
             row["dataset"], pixels[i], drawn[i], points[i],
         )
         for i, row in enumerate(facts)
     ]  # fmt: skip
     about, source = ABOUT[policy]
+    names = (*opened.taxonomy.classes, UNLABELLED, *dict.fromkeys(row["dataset"] for row in facts), opened.path.name)
     made = Sheet(
         path, policy, about, source, engine, len(faces), draws, size, seed,
-        sum(p is not None for p in known), dict(in_words(chosen)),
+        sum(p is not None for p in known), dict(in_words(chosen)), key(names),
     )  # fmt: skip
-    write_whole(path, _picture(made, faces, f"{opened.path.name}, {opened.rows:,} rows"))
+    with lettering(names) as words:
+        lettered = [replace(face, name=words[face.name], dataset=words[face.dataset]) for face in faces]
+        write_whole(path, _picture(made, lettered, f"{words[opened.path.name]}, {opened.rows:,} rows"))
     return made
 
 

@@ -132,9 +132,15 @@ class Whole(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Map uint8 (N, channels, size, size) to probabilities, float32 (N, classes)."""
         x = self.preprocess.normalised(pixels.float() / 255)
-        # All views in one batch: the net stands in the graph once, where `score` spares memory and takes it twice.
-        p = self.net(views(x, self.tta)).float().softmax(1)
-        return tempered(p.reshape(-1, x.shape[0], p.shape[1]).mean(0), self.temperature)
+        seen = views(x, self.tta)
+        if len(seen) > 1:
+            # All views in one batch: the net stands in the graph once, where `score` spares memory and takes it twice.
+            # Put together as channels, since OpenCV reads no graph that joins batches of an open length.
+            x = torch.cat(seen, 1).reshape(-1, *x.shape[1:])
+        p = self.net(x).float().softmax(1)
+        if len(seen) > 1:
+            p = p.reshape(-1, len(seen), p.shape[1]).mean(1)
+        return tempered(p, self.temperature)
 
 
 def to_onnx(net: nn.Module, meta: Meta, tta: str) -> Any:
@@ -179,6 +185,7 @@ def describe(meta: Meta, tta: str) -> dict[str, str]:
         "tta": tta,
         "temperature": meta.temperature,
         "backbone": meta.backbone,
+        "caution": meta.caution,
         "manifest": Path(meta.manifest).name,
         "fingerprint": meta.fingerprint,
     }

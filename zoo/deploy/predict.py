@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, replace
@@ -30,6 +30,9 @@ from zoo.models.load import load_model
 from zoo.run import model_file
 from zoo.run.device import resolve
 from zoo.run.run_folder import Folder
+
+# isort: split
+import cv2  # after `ferdata.images`, which sets what OpenCV reads when it is imported
 
 CHUNK = 256  # pictures whose faces are held at once
 LARGE = 4  # times the net's own size: a picture that is hardly a crop
@@ -167,23 +170,53 @@ def predict(
 
 
 def find(paths: Sequence[str | Path]) -> list[Path]:
-    """Return the named files, and for a folder every picture and film below it, by suffix, each once.
+    """Return the named files, and for a folder every picture and film below it, each once.
 
-    Raises BadOption if that is none.
+    By suffix, or, where there is none, by what it begins with; the others are what `passed_over` counts. Raises
+    BadOption if that is none.
     """
-    files: dict[Path, None] = {}
-    for path in map(Path, paths):
-        below = sorted(path.rglob("*")) if path.is_dir() else None
-        for file in [path] if below is None else below:
-            if below is None or ((is_image(file.name) or video.is_video(file)) and not file.is_dir()):
-                files[file] = None
+    files = dict.fromkeys(
+        file
+        for path in map(Path, paths)
+        for file in ([path] if not path.is_dir() else (f for f in sorted(path.rglob("*")) if _is_wanted(f)))
+    )
     if not files:
+        others = by_number(passed_over(paths))
         raise BadOption(
-            f"There is no picture in {', '.join(map(str, paths)) or 'an empty list'}.",
+            f"There is no picture in {', '.join(map(str, paths)) or 'an empty list'}"
+            + (f", only {others}." if others else "."),
             f"Name pictures ({', '.join(sorted(IMAGE_SUFFIXES))}), films ({', '.join(sorted(video.SUFFIXES))}), "
             "or folders of them.",
         )
     return list(files)
+
+
+def passed_over(paths: Sequence[str | Path]) -> dict[str, int]:
+    """Count, by what they are called, the files in folders that `find` leaves out, since they are no pictures."""
+    folders = [path for path in map(Path, paths) if path.is_dir()]
+    below = dict.fromkeys(file for folder in folders for file in folder.rglob("*") if not _is_wanted(file))
+    return dict(Counter(kind for kind in map(_kind, below) if kind).most_common())
+
+
+def by_number(kinds: Mapping[str, int]) -> str:
+    """Return what `passed_over` counted, in words."""
+    return ", ".join(f"{n:,} {kind}" for kind, n in kinds.items())
+
+
+def _is_wanted(path: Path) -> bool:
+    """Say whether something in a folder is a picture or a film, or says so of itself."""
+    if path.is_dir():
+        return False
+    if path.suffix or path.name.startswith("."):
+        return is_image(path.name) or video.is_video(path)
+    return path.is_file() and cv2.haveImageReader(str(path))
+
+
+def _kind(path: Path) -> str:
+    """Return what a person would call something that is passed over; "" for a folder, whose files count."""
+    if path.is_dir():
+        return "linked folder" if path.is_symlink() else ""
+    return "hidden" if path.name.startswith(".") else path.suffix.lower() or "without an ending"
 
 
 def _text(path: Path) -> str:

@@ -58,6 +58,8 @@ def serve(
     """
     predictor = Predictor(run, device, tta, detect, model, margin, scenes=True)
     with Page(predictor, Path(run).resolve().name, port) as page:
+        if predictor.meta.caution:
+            say(predictor.meta.caution)
         say(f"{page.url}\nOpen it in a browser on this computer. Ctrl-C ends it.")
         try:
             page.serve_forever(poll_interval=0.2)
@@ -115,7 +117,7 @@ class Page(ThreadingHTTPServer):
 
 
 def about(predictor: Predictor, name: str) -> dict[str, Any]:
-    """Return what the page says of the run: classes in order, a colour for each, who looks for faces."""
+    """Return what the page says of the run: classes in order, a colour for each, who looks for faces, its caution."""
     meta = predictor.meta
     spare = iter(SPARE * len(meta.classes))
     colours = {c: COLOURS[c] if c in COLOURS else next(spare) for c in meta.classes}
@@ -126,6 +128,7 @@ def about(predictor: Predictor, name: str) -> dict[str, Any]:
         "colours": colours,
         "detector": predictor.cut.detector,
         "size": meta.size,
+        "caution": meta.caution,
     }
 
 

@@ -1,7 +1,7 @@
 """Pictures of a run, as PNG bytes: how it went, what it takes for what, how sure it may be."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
+from ferdata.charts.lettering import lettering
 from ferdata.labels import COLOURS, Taxonomy
 from zoo.evaluation.confidence import wilson
 
@@ -51,6 +52,11 @@ def curves(history: list[dict[str, float]], best_epoch: int) -> bytes:
 
 def confusion(report: dict[str, Any], taxonomy: dict[str, Any]) -> bytes:
     """Draw the confusion matrix, each row as shares of its true class, in that class's colour."""
+    with lettering(report["classes"]) as words:
+        return _confusion(report, taxonomy, words)
+
+
+def _confusion(report: dict[str, Any], taxonomy: dict[str, Any], words: Mapping[str, str]) -> bytes:
     classes, counts = report["classes"], np.asarray(report["confusion"])
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     side = len(classes)
@@ -69,8 +75,8 @@ def confusion(report: dict[str, Any], taxonomy: dict[str, Any]) -> bytes:
                 j, i, f"{text}{counts[i, j]:,}", ha="center", va="center", fontsize=8, color=ink, fontweight=weight
             )
     place = range(side)
-    axes.set_xticks(place, classes, rotation=30, ha="right")
-    axes.set_yticks(place, [f"{c}  ({n:,})" for c, n in zip(classes, counts.sum(1), strict=True)])
+    axes.set_xticks(place, [words[c] for c in classes], rotation=30, ha="right")
+    axes.set_yticks(place, [f"{words[c]}  ({n:,})" for c, n in zip(classes, counts.sum(1), strict=True)])
     axes.set_xticks(np.arange(side + 1) - 0.5, minor=True)
     axes.set_yticks(np.arange(side + 1) - 0.5, minor=True)
     axes.grid(which="minor", color="white", lw=2)
@@ -89,6 +95,11 @@ def confusion(report: dict[str, Any], taxonomy: dict[str, Any]) -> bytes:
 
 def per_class(report: dict[str, Any], taxonomy: dict[str, Any]) -> bytes:
     """Draw recall, precision and F1 of each class as bars, with their intervals and the number of images."""
+    with lettering(report["classes"]) as words:
+        return _per_class(report, taxonomy, words)
+
+
+def _per_class(report: dict[str, Any], taxonomy: dict[str, Any], words: Mapping[str, str]) -> bytes:
     classes = report["classes"]
     figure = Figure(figsize=(11, 1.6 + 0.5 * len(classes)), layout="constrained")
     panels = figure.subplots(1, 3, sharey=True)
@@ -116,7 +127,7 @@ def per_class(report: dict[str, Any], taxonomy: dict[str, Any]) -> bytes:
         axes.set_xticks(np.linspace(0, 1, 6))
         axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         _quiet(axes, "x")
-    panels[0].set_yticks(place, [f"{c}  ({report['per_class'][c]['n']:,})" for c in classes])
+    panels[0].set_yticks(place, [f"{words[c]}  ({report['per_class'][c]['n']:,})" for c in classes])
     panels[0].set_ylim(len(classes) - 0.4, -0.6)
     figure.supxlabel("95 % bootstrap intervals; dotted: mean over the classes", fontsize=8, color="#666666")
     return _png(figure)
@@ -169,6 +180,18 @@ def spread(
     label: str,
 ) -> bytes:
     """Draw a line per name: each single value (a seed, a fold) as a dot, their mean and its interval on top."""
+    with lettering(names) as words:
+        return _spread([words[name] for name in names], single, means, intervals, title, label)
+
+
+def _spread(
+    names: Sequence[str],
+    single: Sequence[Sequence[float]],
+    means: Sequence[float],
+    intervals: Sequence[Sequence[float] | None],
+    title: str,
+    label: str,
+) -> bytes:
     figure = Figure(figsize=(8, 1.5 + 0.55 * len(names)), layout="constrained")
     axes = figure.subplots()
     palette = list(COLOURS.values())

@@ -139,6 +139,8 @@ def _marks(one: Scored, scored: Sequence[Scored]) -> tuple[str, ...]:
         marks.append(f"LEAK: {leak['test_in_train']:,} test images have their like in train")
     if leak.get("val_in_train"):
         marks.append(f"{leak['val_in_train']:,} val images have their like in train")
+    if one.report.get("caution"):
+        marks.append("not shown to be better than the majority-class baseline")
     ways = {other.report["protocol"].get("selection") for other in scored if "protocol" in other.report}
     if len(ways) > 1:
         marks.append(f"chosen by {protocol.get('selection', 'nobody knows what')}")

@@ -73,10 +73,13 @@ def _average(net: nn.Module, x: Tensor, tta: str) -> Tensor:
     return total / (2 * len(views))
 
 
-def views(x: Tensor, tta: str) -> Tensor:
-    """Return the views of a normalised batch (n, C, H, W) one after the other, (views * n, C, H, W)."""
+def views(x: Tensor, tta: str) -> list[Tensor]:
+    """Return the views of a normalised batch (n, C, H, W), each of its shape, as an exported graph makes them."""
     some = [x] if tta != "ten-crop" else _five(x)
-    return torch.cat([one for view in some for one in ([view] if tta == "none" else [view, view.flip(3)])])
+    if tta == "none":
+        return some
+    back = torch.arange(x.shape[3] - 1, -1, -1, device=x.device)  # OpenCV does not read a `flip` in a graph
+    return [one for view in some for one in (view, view.index_select(3, back))]
 
 
 def _probabilities(net: nn.Module, x: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ferdata.charts.lettering import key
 from zoo.evaluation import metrics, subgroups
 from zoo.run.model_file import Meta
 
@@ -35,6 +36,9 @@ def _head(meta: Meta, report: dict[str, Any]) -> Iterator[str]:
         f"{meta.channels} channel(s){size}, trained from {first}."
     )
     yield ""
+    if report["caution"]:
+        yield f"**{report['caution']}**"
+        yield ""
 
 
 def _figures(report: dict[str, Any]) -> Iterator[str]:
@@ -43,7 +47,7 @@ def _figures(report: dict[str, Any]) -> Iterator[str]:
     yield "|---|---|---|"
     for name in metrics.HEADLINES:
         yield f"| {metrics.CALLED[name]} | {report[name]:.1%} | {_between(spread[name])} |"
-    yield f"| always the commonest class | {report['baseline']['majority_share']:.1%} | |"
+    yield f"| majority-class baseline | {report['baseline']['majority_share']:.1%} | |"
     ece = calibration["intervals"]["ece"]
     yield f"| calibration error ({calibration['bins']} bins of equal width) | {report['ece']:.1%} | {_between(ece)} |"
     loss = calibration["intervals"]["log_loss"]
@@ -73,6 +77,9 @@ def _by_class(report: dict[str, Any]) -> Iterator[str]:
         spread = _between(row["intervals"]["recall"])
         yield f"| {name} | {row['n']:,}{few} | {recall} | {spread} | {precision} | {f1} |"
     yield ""
+    if numbers := key(list(report["per_class"])):
+        yield numbers
+        yield ""
 
 
 def _parts(report: dict[str, Any]) -> Iterator[str]:
@@ -132,12 +139,10 @@ def _caveats(report: dict[str, Any]) -> Iterator[str]:
         yield f"- Fewer than {subgroups.FEW_IMAGES} test images: {', '.join(few)}. Their figures say little."
     if none:
         yield f"- No test image at all: {', '.join(none)}. Nothing is known of them."
-    worst = min(
-        ((row["recall"], name) for name, row in report["per_class"].items() if row["recall"] is not None),
-        default=None,
-    )
-    if worst:
-        yield f"- It is blindest to {worst[1]}: it finds {worst[0]:.0%} of them."
+    recall = {name: row["recall"] for name, row in report["per_class"].items() if row["recall"] is not None}
+    if recall:
+        lowest = min(recall.values())
+        yield f"- Lowest recall, {lowest:.0%}: {', '.join(name for name in recall if recall[name] == lowest)}."
     if not report["by_person"]:
         yield "- The datasets publish no age, gender or ethnicity, so that nobody knows whom it serves worse."
     yield "- One run with one seed: another seed moves these figures too, which the intervals do not hold."

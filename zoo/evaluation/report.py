@@ -11,6 +11,7 @@ from ferdata.errors import AlreadyExists
 from ferdata.running.whole_file import write_whole
 from zoo.data.rows import Images, Rows
 from zoo.evaluation import calibration, charts, confidence, metrics, subgroups
+from zoo.evaluation.caution import caution
 from zoo.evaluation.metrics import prior
 from zoo.evaluation.model_card import card
 from zoo.run.model_file import Meta
@@ -62,6 +63,7 @@ def build(
     }
     result["backbone"] = meta.backbone
     result["sources"] = _sources(rows, known.parts["dataset"])
+    result["caution"] = caution(result)
     return result
 
 

@@ -12,6 +12,7 @@ from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.running.whole_file import write_whole
 from zoo.evaluation import calibration, charts, confidence, metrics, predictions
+from zoo.evaluation.caution import caution
 from zoo.evaluation.predictions import Predictions
 from zoo.evaluation.report import as_json
 from zoo.experiments import run_or_reuse
@@ -136,6 +137,7 @@ def summary(
         },
         "note": NOTE,
     }
+    report["caution"] = caution(report)
     report["backbone"] = first["backbone"]
     report["parameters"] = first.get("parameters")
     return report

@@ -25,7 +25,8 @@ class Meta:
     `chosen` is the epoch and its val figures; `config` the resolved options; `fingerprint` that of the manifest. `head`
     are the fields of `zoo.models.heads.Head`; `tta` one of `zoo.evaluation.inference.TTA`, and what `temperature`,
     which makes the probabilities on val true (1: as the net gives them), was fitted with. `alignment` is how faces were
-    cut (`zoo.deploy.preprocess.recorded`); None for pictures as published.
+    cut (`zoo.deploy.preprocess.recorded`); None for pictures as published. `caution` is a sentence on why its answers
+    mean nothing (`zoo.evaluation.caution`), "" where nothing says so.
     """
 
     backbone: str
@@ -46,6 +47,7 @@ class Meta:
     drop_path: float = 0.0
     aux: bool = False
     temperature: float = 1.0
+    caution: str = ""
     alignment: dict[str, Any] | None = None
     crop: str = CROP
     interpolation: str = INTERPOLATION

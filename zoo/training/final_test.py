@@ -31,8 +31,9 @@ def finish(context: RunContext, state: TrainState) -> Run:
         for split, what in (("val", "Calibrating"), ("test", "Testing"))
     }
     meta = replace(meta, temperature=calibration.temperature(raw["val"], context.parts["val"].hard.numpy()))
-    model_file.save(context.folder.model, net, meta)
     result = report.build(meta, context.rows, context.parts["test"], raw["test"], split="test", tta=meta.tta)
+    meta = replace(meta, caution=result["caution"])
+    model_file.save(context.folder.model, net, meta)
     result["protocol"]["leak_check"] = {**context.leak, "allowed": context.config.allow_leak}
     result["protocol"]["notes"] = context.notes
     result["parameters"] = build.parameters(net)

@@ -60,7 +60,7 @@ def keep_epoch(context: RunContext, state: TrainState, row: dict[str, float]) ->
     news = end_of_epoch(context, state, row)
     write_history(context, state)
     resume_checkpoint.save(context, state)
-    for text in (line(row, better), *news):
+    for text in (line(row, better, state.only_answer), *news):
         context.say(text)
     sanity_checks.check_collapse(state.collapsed, row["val_accuracy"], row["val_loss"], context.baseline)
 

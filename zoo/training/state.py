@@ -104,6 +104,7 @@ class TrainState:
     over: bool = False
     collapsed: list[bool] = field(default_factory=list)
     history: list[dict[str, float]] = field(default_factory=list)
+    only_answer: str = ""  # the class that the last epoch's net gave every val image; "": several
 
 
 def number_of(*parts: int) -> int:

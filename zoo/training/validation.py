@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ferdata.running.whole_file import write_whole
 from zoo.evaluation import metrics
+from zoo.evaluation.caution import one_answer_for_all, only_answer
 from zoo.evaluation.inference import score
 from zoo.options.options import TrainConfig
 from zoo.run import model_file
@@ -46,6 +47,7 @@ def validate(context: RunContext, state: TrainState) -> dict[str, float] | None:
     confusion = np.zeros((p.shape[1], p.shape[1]), np.int64)
     np.add.at(confusion, (true, p.argmax(1)), 1)
     scores = {f"val_{name}": float(value) for name, value in metrics.headlines(confusion).items()}
+    state.only_answer = only_answer(confusion, context.meta.classes)
     # While the rate still climbs, a net without normalisation layers may rightly not have moved yet.
     stage = context.stages[state.stage]
     warm = state.rate >= 0.5 * stage.lr or state.schedule.progress(state.step) >= WARM_UP
@@ -120,8 +122,10 @@ def keep(context: RunContext, state: TrainState, row: dict[str, float]) -> None:
     """Write `model.safetensors`: the average of the weights, where there is one."""
     if context.leads:
         chosen = {name: row[name] for name in row if name == "epoch" or name.startswith("val_")}
+        answer, n = state.only_answer, len(context.parts["val"])
+        words = one_answer_for_all(answer, n, "val") if answer else ""
         with averaged(state):
-            model_file.save(context.folder.model, state.bare, replace(context.meta, chosen=chosen))
+            model_file.save(context.folder.model, state.bare, replace(context.meta, chosen=chosen, caution=words))
 
 
 def write_history(context: RunContext, state: TrainState) -> None:
@@ -137,12 +141,13 @@ def write_history(context: RunContext, state: TrainState) -> None:
     context.fabric.log_dict({k: v for k, v in row.items() if k != "epoch"}, step=int(row["epoch"]))
 
 
-def line(row: dict[str, float], better: bool) -> str:
-    """Return an epoch in a line."""
+def line(row: dict[str, float], better: bool, only_answer: str) -> str:
+    """Return an epoch in a line; `only_answer` is what every val image was given, "" for several classes."""
+    words = (*(("best",) if better else ()), *((f"every answer is {only_answer}",) if only_answer else ()))
     return (
         f"epoch {row['epoch']:3d}  loss {row['train_loss']:.3f}  val loss {row['val_loss']:.3f}  "
         f"accuracy {row['val_accuracy']:6.2%}  macro-F1 {row['val_macro_f1']:6.2%}  "
-        f"{row['images_per_second']:6,.0f} images/s{'  best' if better else ''}"
+        f"{row['images_per_second']:6,.0f} images/s{'  ' if words else ''}{', but '.join(words)}"
     )
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import warnings
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -87,6 +88,22 @@ def test_all_that_must_be_known_stands_in_its_metadata(run, exported, manifest_p
 def test_the_views_are_those_that_were_asked_for(run, tmp_path, tta):
     done = export(run, tmp_path / "m.onnx", tta=tta)
     assert (done.parity["most"] < 1e-5, done.metadata["tta"]) == (True, tta)
+
+
+@pytest.mark.parametrize("backbone", ["mini_xception", "resnet_fer"])
+@pytest.mark.parametrize("tta", ["none", "flip"])
+def test_opencv_reads_the_file_and_gives_the_same_numbers_for_any_number_of_pictures(
+    manifest_path, tmp_path, backbone, tta
+):
+    made = untaught(tmp_path / "run", manifest_path, backbone)
+    done = export(made, tmp_path / "m.onnx", tta=tta, faces=8)
+    net = cv2.dnn.readNetFromONNX(str(done.out))
+    for n in (1, 4, 3):
+        pixels = np.stack([shape("anger", 700 + i, side=48) for i in range(n)])[:, np.newaxis]
+        net.setInput(pixels.astype(np.float32))
+        told = net.forward()
+        assert told.shape == (n, len(json.loads(done.metadata["classes"])))
+        assert np.abs(told - ask(done.out, pixels)).max() < 1e-4
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ async function begin() {
   about = await (await fetch("about")).json();
   $("about").textContent = `${about.run}: ${about.backbone}, ${about.classes.length} classes` +
     (about.detector ? `, faces by ${about.detector}` : ", pictures are faces");
+  $("caution").textContent = about.caution;
   document.title = `${about.run} - ferdata`;
 }
 
