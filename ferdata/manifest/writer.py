@@ -1,12 +1,14 @@
 """Where a manifest is written: a file, or a folder of parts, hidden beside its name until it is all there."""
 
 import contextlib
+import io
 import json
 import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -77,13 +79,14 @@ def remove_stale(out: Path) -> None:
 class Sink:
     """Rows on their way to `out`, in row groups of at most ROW_GROUP_BYTES of image bytes.
 
-    `folder` says whether it is a folder of parts. `whole` is true once all rows are on disk and closed.
+    `folder` says whether it is a folder of parts. `rows` are those on the disk, a row group whole or not at all;
+    `closed` says that no more are taken.
     """
 
     def __init__(self, out: Path, schema: pa.Schema) -> None:
         self.out, self.schema = out, schema
         self.folder = is_folder(out)
-        self.whole = False
+        self.closed = False
         self.rows = 0
         self._temporary = temporary_beside(out)
         self._run = secrets.token_hex(8)
@@ -99,17 +102,17 @@ class Sink:
         for piece in _pieces(batch):
             grown = piece.column("image").nbytes
             if self._bytes + grown > ROW_GROUP_BYTES or self._count + piece.num_rows > ROW_GROUP_ROWS:
-                self._flush()
+                self.flush()
             self._pending.append(piece)
             self._bytes += grown
             self._count += piece.num_rows
 
     def close(self, metadata: Mapping[str, str]) -> None:
         """Write what is pending, and `metadata` into the first part: then the rows are safe."""
-        self._flush()
+        self.flush()
+        self.closed = True
         for i, writer in enumerate(self._written):
             writer.close(metadata if i == 0 else {})
-        self.whole = True
 
     def publish(self, force: bool) -> None:
         """Give the rows their name. Raises AlreadyExists if another run has written it meanwhile."""
@@ -127,7 +130,6 @@ class Sink:
 
     def keep_as(self, path: Path) -> None:
         """Leave the closed rows at `path`, for another run to go on from."""
-        remove(path)
         if self.folder:
             sync_folder(self._temporary)
         put_in_place(self._temporary, path)
@@ -140,7 +142,8 @@ class Sink:
         with contextlib.suppress(OSError):
             remove(self._temporary)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write out what is pending: all of it, or, where the disk is full, nothing."""
         if self._pending:
             whole, self._pending, self._bytes, self._count = self._pending, [], 0, 0
             table = pa.Table.from_batches(whole, self.schema)
@@ -163,31 +166,81 @@ class _Writer:
 
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
         self.path, self.metadata = path, dict(metadata)
-        self._file: pa.NativeFile | None = pa.OSFile(str(path), "wb")
+        self._file = _RowGroups(path)
         repeating = [leaf for field in schema if field.name not in OF_ITS_OWN for leaf in _leaves(field)]
-        self._parquet = pq.ParquetWriter(self._file, schema, compression="zstd", use_dictionary=repeating)
+        sink = pa.PythonFile(self._file, mode="w")
+        self._parquet = pq.ParquetWriter(sink, schema, compression="zstd", use_dictionary=repeating)
 
     @property
     def size(self) -> int:
         """The bytes written so far."""
-        return int(self._file.tell()) if self._file else 0
+        return self._file.tell()
 
     def write(self, table: pa.Table) -> None:
-        """Write a row group."""
+        """Write a row group, whole or not at all. Raises OSError."""
         self._parquet.write_table(table)
+        self._file.store()
 
     def close(self, metadata: Mapping[str, str]) -> None:
-        """Write the footer, and have the disk keep it; once."""
-        if self._file is None:
+        """Write the footer, and have the disk keep it; once. Raises OSError."""
+        if self._file.closed:
             return
-        file, self._file = self._file, None
         try:
             self._parquet.add_key_value_metadata({**self.metadata, **metadata})
             self._parquet.close()
+            self._file.store()
+            os.fsync(self._file.fileno())
         finally:
-            file.close()
-        with self.path.open("rb") as written:
-            os.fsync(written.fileno())
+            self._file.close()
+
+
+class _RowGroups(io.RawIOBase):
+    """A file whose writes are held until `store`, which leaves it as it was where they do not fit.
+
+    So a disk that fills loses one row group, and the footer still finds room where that would have been.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb", buffering=0)
+        self._held: list[bytes] = []
+        self._end = self._stored = 0
+
+    def writable(self) -> bool:
+        """Return that it is."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Take bytes in."""
+        self._held.append(bytes(data))
+        self._end += len(self._held[-1])
+        return len(self._held[-1])
+
+    def tell(self) -> int:
+        """Return how many bytes were taken in."""
+        return self._end
+
+    def store(self) -> None:
+        """Write what is held. Raises OSError, and then the file ends where it did before."""
+        held, self._held = self._held, []
+        try:
+            for data in held:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+        except OSError:
+            self._file.seek(self._stored)
+            self._file.truncate()
+            raise
+        self._stored += sum(map(len, held))
+
+    def fileno(self) -> int:
+        """Return the file's descriptor."""
+        return self._file.fileno()
+
+    def close(self) -> None:
+        """Close the file; what is held and not stored is dropped."""
+        self._file.close()
+        super().close()
 
 
 def _leaves(field: pa.Field, within: str = "") -> Iterator[str]:

@@ -90,8 +90,7 @@ def align(
         "model": None if net is None else hashlib.sha256(net).hexdigest(), "resampling": alignment.RESAMPLING,
     }  # fmt: skip
     partial = Partial(target, {"step": "align", "manifest": opened.fingerprint, "options": options})
-    if not resume:
-        partial.discard()
+    partial.begin(resume)
     # Every image is embedded now, so there is no root to look below.
     embedded = {name: source | {"root": None} for name, source in opened.sources.items()}
     metadata = rewritten_metadata([opened], target, []) | {"sources": embedded}

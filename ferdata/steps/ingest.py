@@ -36,7 +36,8 @@ class Ingested:
 
     `differences` are the counts that are not the published ones, `strange` the first of the `strange_count` file
     names that the publishers would not have given, `unknown_labels` what was kept without a label, `named` the first
-    rows of each reason.
+    rows of each reason. `resumed` are the rows that a stopped run had finished, `unused` those of them that were
+    measured again, since the files are not the same any more.
     """
 
     out: Path
@@ -55,6 +56,8 @@ class Ingested:
     strange: tuple[str, ...]
     strange_count: int
     counts: Mapping[str, Mapping[str, Mapping[str, int]]]
+    resumed: int
+    unused: int
     fingerprint: str
 
 
@@ -82,7 +85,7 @@ def ingest(
     embedded, losslessly. `votes` is the policy that turns annotator votes into labels. `unknown_labels` refuses
     labels that the layout does not know, or keeps their rows without a label. `engine` is `local` (`workers`
     processes; threads where the system cannot fork) or `ray` (as many of a cluster's, at `address` or started here,
-    all of which see the root at its path). `resume` goes on where an ingest into the same `out` was interrupted.
+    all of which see the root at its path). `resume` goes on where an ingest into the same `out` was stopped.
     `options` are the adapter's own. Raises DatasetMissing, NotThisDataset, BrokenSource, UnknownLabel, AlreadyExists,
     CannotWrite, BadOption, MissingExtra, ImagesMissing, WorkersLost.
     """
@@ -196,8 +199,7 @@ class _Job:
             "lineage": [],
         }
         partial = Partial(self.target, self._same())
-        if not resume:
-            partial.discard()
+        partial.begin(resume)
         new = not self._rejects.exists()
         batches = self._batches(intake, engine, metadata, partial)
         try:
@@ -223,6 +225,8 @@ class _Job:
             strange=tuple(intake.strange),
             strange_count=intake.strange_count,
             counts=written["counts"],
+            resumed=partial.rows,
+            unused=partial.unused,
             fingerprint=written["fingerprint"],
         )
 
@@ -240,14 +244,12 @@ class _Job:
     def _batches(
         self, intake: Intake, engine: Engine, metadata: dict[str, Any], partial: Partial
     ) -> Iterator[pa.RecordBatch]:
-        earlier, skip = partial.read()
-        intake.rejects += [Reject(**reject) for reject in partial.rejects]
         partial.rejects_now = lambda: [asdict(r) for r in intake.rejects if r.path and r.reason in _MEASURED]
         layout = self.setting.layout
         if self.setting.keep_unknown:
             layout = replace(layout, labels=_AnyLabel(layout.labels))
         samples = self.adapter.samples(self.base, layout, self.options)
-        yield from intake.batches(samples, engine, earlier, skip)
+        yield from intake.batches(samples, engine, partial)
         if not intake.rows:
             reasons = ", ".join(f"{n} x {reason}" for reason, n in intake.reasons.items()) or "it is empty"
             raise BrokenSource(
