@@ -92,6 +92,20 @@ class Parts:
         return sum(self.row_groups)
 
     @property
+    def whole_groups(self) -> list[int]:
+        """The rows of each row group, up to the first that the footer names and a full disk has not taken."""
+        whole = []
+        for number, rows in enumerate(self.row_groups):
+            part, group = self._places[number]
+            file = self._open(part).metadata
+            columns = [file.row_group(group).column(c) for c in range(file.num_columns)]
+            end = max((c.dictionary_page_offset or c.data_page_offset) + c.total_compressed_size for c in columns)
+            if end > self.paths[part].stat().st_size - file.serialized_size:
+                break
+            whole.append(rows)
+        return whole
+
+    @property
     def size(self) -> int:
         """The bytes on disk."""
         return sum(path.stat().st_size for path in self.paths)

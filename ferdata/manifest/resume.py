@@ -46,15 +46,17 @@ class Partial:
         if not self.path.exists():
             return
         kept, state = self._open()
-        rows, rejects = int(state.get("rows", 0)), list(state.get("rejects", ()))
-        self._before, self._ours = rows + len(rejects), state.get("same") == self.same
+        rows, number = _latest(state["marks"], sum(kept.whole_groups)) if kept else (0, 0)
+        self._before, self._ours = rows + number, state.get("same") == self.same
         if resume and not self._ours:
             what = "was left by another run: of another input, or with other options" if state else "cannot be read"
             raise BadOption(f"{self.path} {what}.", ANEW)
         if resume:
-            self._kept, self.rows, self.rejects = kept, rows, rejects
+            self._kept, self.rows, self.rejects = kept, rows, state["rejects"][:number]
         else:
-            of_use = "--resume would go on from them" if self._ours else "they are of another input, or of other options"
+            of_use = (
+                "--resume would go on from them" if self._ours else "they are of another input, or of other options"
+            )
             warnings.warn(
                 f"A run that was stopped has left {rows:,} rows for {self.out}: {of_use}. This run begins anew, and "
                 "removes them once it has succeeded.",
@@ -75,7 +77,7 @@ class Partial:
         return self._finished(), self.rows + len(self.rejects)
 
     def _finished(self) -> Iterator[pa.RecordBatch]:
-        """Yield the finished rows; the last row group of a disk that was full is in the footer alone."""
+        """Yield the finished rows."""
         for first, n in self._kept.pieces(BATCH) if self._kept else ():
             if first >= self.rows:
                 return
@@ -122,19 +124,20 @@ class Partial:
 
         What was left before stays unless this is more.
         """
-        try:
-            with contextlib.suppress(OSError, pa.ArrowException):  # a disk that is full has what was written before
-                sink.flush()
-            rows, rejects = next(mark for mark in reversed(self._marks) if mark[0] <= sink.rows)
-            if rows and rows + rejects > self._before and not sink.closed:
-                state = {"same": self.same, "rows": rows, "rejects": list(self.rejects_now())[:rejects]}
-                sink.close({KEY: json.dumps(state)})
+        state = {"same": self.same, "rejects": list(self.rejects_now()), "marks": self._marks}
+        with contextlib.suppress(OSError, pa.ArrowException):  # a disk that is full to the last byte
+            rows = 0 if sink.closed else sink.close_short({KEY: json.dumps(state)})
+            if sum(_latest(self._marks, rows)) > self._before:
                 sink.keep_as(self.path)
                 return True
-        except (OSError, pa.ArrowException):  # there is no room for that either
-            pass
         return self._ours and self._before > 0
 
     def discard(self) -> None:
         """Remove what was kept."""
         remove(self.path)
+
+
+def _latest(marks: Sequence[Sequence[int]], rows: int) -> tuple[int, int]:
+    """Return the rows and rejects of the last batch that is within so many rows; without a row there is nothing."""
+    written, rejects = next(mark for mark in reversed(marks) if mark[0] <= rows)
+    return (written, rejects) if written else (0, 0)

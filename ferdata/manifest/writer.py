@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from ferdata.errors import AlreadyExists, CannotWrite
 from ferdata.manifest.parts import NAME, PART, name_of
-from ferdata.running.whole_file import is_leftover, put_in_place, sync_folder, temporaries, temporary_beside
+from ferdata.running.whole_file import is_leftover, put_in_place, recover, sync_folder, temporaries, temporary_beside
 from ferdata.schema import OF_ITS_OWN
 
 ROW_GROUP_BYTES = 16 << 20  # of image bytes: what a reader holds at once
@@ -29,7 +29,11 @@ def is_folder(out: Path) -> bool:
 
 
 def check_output(out: Path, force: bool = False, inputs: Iterable[Path] = ()) -> None:
-    """Raise AlreadyExists or CannotWrite now, before the work, if `out` could not be written at its end."""
+    """Raise AlreadyExists or CannotWrite now, before the work, if `out` could not be written at its end.
+
+    What a killed writer has moved aside is there again then.
+    """
+    recover(out)
     for path in inputs:
         if out.resolve() == path.resolve() or path.resolve() in out.resolve().parents:
             raise AlreadyExists(f"{out} is an input, and inputs are never modified.", "Choose another --out.")
@@ -114,6 +118,17 @@ class Sink:
         for i, writer in enumerate(self._written):
             writer.close(metadata if i == 0 else {})
 
+    def close_short(self, metadata: Mapping[str, str]) -> int:
+        """Close what is on the disk, giving up row groups for room where it is full; return how many rows are left.
+
+        The footer still names those that were given up: `parts.whole_groups` tells them.
+        """
+        with contextlib.suppress(OSError, pa.ArrowException):
+            self.flush()
+        self.closed = True
+        lost = [writer.close(metadata if i == 0 else {}, short=True) for i, writer in enumerate(self._written)]
+        return self.rows - sum(lost)
+
     def publish(self, force: bool) -> None:
         """Give the rows their name. Raises AlreadyExists if another run has written it meanwhile."""
         if self.folder:
@@ -167,6 +182,7 @@ class _Writer:
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
         self.path, self.metadata = path, dict(metadata)
         self._file = _RowGroups(path)
+        self._groups: list[tuple[int, int]] = []  # where each ends, and its rows
         repeating = [leaf for field in schema if field.name not in OF_ITS_OWN for leaf in _leaves(field)]
         sink = pa.PythonFile(self._file, mode="w")
         self._parquet = pq.ParquetWriter(sink, schema, compression="zstd", use_dictionary=repeating)
@@ -179,31 +195,46 @@ class _Writer:
     def write(self, table: pa.Table) -> None:
         """Write a row group, whole or not at all. Raises OSError."""
         self._parquet.write_table(table)
-        self._file.store()
+        try:
+            self._file.store()
+        except OSError:
+            self._file.drop()
+            raise
+        self._groups.append((self._file.stored, table.num_rows))
 
-    def close(self, metadata: Mapping[str, str]) -> None:
-        """Write the footer, and have the disk keep it; once. Raises OSError."""
+    def close(self, metadata: Mapping[str, str], short: bool = False) -> int:
+        """Write the footer, and have the disk keep it; once. Raises OSError.
+
+        If `short`, row groups are given up until the footer finds room; returns how many rows that were.
+        """
         if self._file.closed:
-            return
+            return 0
+        lost = 0
         try:
             self._parquet.add_key_value_metadata({**self.metadata, **metadata})
             self._parquet.close()
-            self._file.store()
+            while True:
+                try:
+                    self._file.store()
+                    break
+                except OSError:
+                    if not short or not self._groups:
+                        raise
+                    lost += self._groups.pop()[1]
+                    self._file.cut(self._groups[-1][0] if self._groups else 0)
             os.fsync(self._file.fileno())
         finally:
             self._file.close()
+        return lost
 
 
 class _RowGroups(io.RawIOBase):
-    """A file whose writes are held until `store`, which leaves it as it was where they do not fit.
-
-    So a disk that fills loses one row group, and the footer still finds room where that would have been.
-    """
+    """A file whose writes are held until `store`, so that a disk that fills takes a row group whole or not at all."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb", buffering=0)
         self._held: list[bytes] = []
-        self._end = self._stored = 0
+        self._end = self.stored = 0  # bytes
 
     def writable(self) -> bool:
         """Return that it is."""
@@ -220,25 +251,34 @@ class _RowGroups(io.RawIOBase):
         return self._end
 
     def store(self) -> None:
-        """Write what is held. Raises OSError, and then the file ends where it did before."""
-        held, self._held = self._held, []
+        """Write what is held. Raises OSError; then the file ends where it did before, and all is still held."""
         try:
-            for data in held:
+            for data in self._held:
                 rest = memoryview(data)
                 while rest:
                     rest = rest[self._file.write(rest) :]
         except OSError:
-            self._file.seek(self._stored)
-            self._file.truncate()
+            self.cut(self.stored)
             raise
-        self._stored += sum(map(len, held))
+        self.stored += sum(map(len, self._held))
+        self._held.clear()
+
+    def drop(self) -> None:
+        """Forget what is held."""
+        self._held.clear()
+
+    def cut(self, end: int) -> None:
+        """Have the file end at so many bytes."""
+        self.stored = end
+        self._file.seek(end)
+        self._file.truncate()
 
     def fileno(self) -> int:
         """Return the file's descriptor."""
         return self._file.fileno()
 
     def close(self) -> None:
-        """Close the file; what is held and not stored is dropped."""
+        """Close the file; what is held is dropped."""
         self._file.close()
         super().close()
 

@@ -156,7 +156,7 @@ class _Worker:
 def _lost() -> WorkersLost:
     return WorkersLost(
         "A worker process has been killed, as happens when memory runs out.",
-        "Free some, or use fewer with --workers; ingest and align go on with --resume.",
+        "Free some, or use fewer with --workers.",
     )
 
 

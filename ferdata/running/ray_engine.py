@@ -196,7 +196,7 @@ def _through(work: Callable[[A], B], window: list[bytes], at_most: int | None) -
         raise WorkersLost(f"Ray gave back {count:,} of {len(window):,} pieces of work.", AGAIN)
 
 
-AGAIN = "Look at the workers' memory and at the batch's files; --resume goes on, and --engine local needs no Ray."
+AGAIN = "Look at the workers' memory and at the batch's files; --engine local needs no Ray."
 
 
 def _lost(error: Exception) -> Exception:
