@@ -60,6 +60,7 @@ def report(result: Merged) -> None:
         {
             "manifest": result.out,
             "rows": f"{result.rows:,} in, {result.rows:,} out",
+            "lost at ingest": by_reason(result.rejected) or None,
             "taxonomy": f"{result.taxonomy}, votes by {result.votes}",
             "left out": f"{by_reason(result.left_out)}: no class in {result.taxonomy}, so no target"
             if result.left_out

@@ -165,7 +165,7 @@ def _batches(manifests: Sequence[Manifest], rows: NDArray[np.int64]) -> Iterator
     """Yield, manifest by manifest, a hundred or so of `rows` as Python values; other row groups are not read."""
     start = 0
     for m in manifests:
-        roots = m.roots()
+        roots = m.roots_there()
         for g, n in enumerate(m.file.row_groups):
             here = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + n)] - start
             start += n

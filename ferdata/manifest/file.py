@@ -16,13 +16,14 @@ from typing import Any
 import pyarrow as pa
 
 from ferdata import __version__
-from ferdata.errors import CannotWrite, FerdataError, ImagesMissing, InvalidManifest, NotAManifest
+from ferdata.errors import CannotWrite, FerdataError, InvalidManifest, NotAManifest
 from ferdata.labels import Taxonomy
+from ferdata.manifest import roots
 from ferdata.manifest.counts import Counts
 from ferdata.manifest.fingerprint import Fingerprint
 from ferdata.manifest.parts import Parts, find
 from ferdata.manifest.resume import Partial
-from ferdata.manifest.safe_paths import read_inside
+from ferdata.manifest.roots import read_image as read_image
 from ferdata.manifest.writer import Sink, remove_stale
 from ferdata.manifest.writer import check_output as check_output
 from ferdata.schema import COLUMNS, SCHEMA_VERSION, arrow_schema, huggingface_features
@@ -101,43 +102,24 @@ class Manifest:
         yield from self.file.iter_batches(rows, columns)
 
     def roots(self, given: Mapping[str, Path] | None = None) -> dict[str, Path | None]:
-        """Return where each dataset's files are: as given, by FERDATA_ROOT_<NAME>, or as recorded.
+        """Return where each dataset's files should be: as given, by FERDATA_ROOT_<NAME>, or as recorded.
 
         A recorded root is relative to the manifest, so that a tree of both can be moved. None: embedded only.
         """
-        found: dict[str, Path | None] = {}
-        for name, source in self.sources.items():
-            recorded = source.get("root")
-            override = (given or {}).get(name) or os.environ.get(f"FERDATA_ROOT_{name.upper()}")
-            if override:
-                found[name] = Path(override)
-            else:
-                found[name] = None if recorded is None else (self.path.parent / recorded).resolve()
+        return roots.of_sources(self.sources, self.path, given)
+
+    def roots_there(self, given: Mapping[str, Path] | None = None) -> dict[str, Path | None]:
+        """Return `roots` for who will read images. Raises ImagesMissing for a dataset whose images have moved."""
+        found = self.roots(given)
+        roots.must_be_there(self.file, found)
         return found
 
-    def read_image(self, row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> bytes:
+    def read_image(self, row: Mapping[str, Any], places: Mapping[str, Path | None]) -> bytes:
         """Return the encoded bytes of `row`'s image: embedded, or read below its dataset's root.
 
         `row` has `dataset` and `image` as Python values. Raises ImagesMissing.
         """
-        return read_image(row, roots)
-
-
-def read_image(row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> bytes:
-    """Return the encoded bytes of `row`'s image, as `Manifest.read_image` does, with no manifest open."""
-    image, dataset = row["image"], row["dataset"]
-    if image["bytes"] is not None:
-        return bytes(image["bytes"])
-    root = roots.get(dataset)
-    try:
-        if root is None:
-            raise FileNotFoundError
-        return read_inside(root, image["path"])
-    except OSError:
-        raise ImagesMissing(
-            f"The image {image['path']} of {dataset} is not below {root}.",
-            f"Say where the dataset is now: FERDATA_ROOT_{dataset.upper()}=/path/to/it",
-        ) from None
+        return read_image(row, places)
 
 
 @lru_cache(maxsize=2)

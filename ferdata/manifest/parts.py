@@ -130,6 +130,13 @@ class Parts:
         part, group = self._places[number]
         return self._open(part).read_row_group(group, columns=list(columns) if columns else None)
 
+    def nulls(self, number: int, column: str) -> int:
+        """Return how many rows of a row group, numbered across the parts, lack a column, named as Parquet does."""
+        part, group = self._places[number]
+        found = self._open(part).metadata.row_group(group)
+        named = next(c for c in map(found.column, range(found.num_columns)) if c.path_in_schema == column)
+        return int(named.statistics.null_count)
+
     def pieces(self, most: int, skip: int = 0) -> Iterator[tuple[int, int]]:
         """Yield (first row, number of rows) of pieces of at most `most` rows, none across two row groups.
 

@@ -18,7 +18,7 @@ from ferdata.images.alignment import NO_FACE, SEVERAL, TEMPLATES, Aim, Crop, Pub
 from ferdata.images.detectors import DETECTORS, Points
 from ferdata.manifest import Manifest, opened_here, read_image
 from ferdata.manifest.resume import Partial
-from ferdata.manifest.rewrite import rewritten_metadata
+from ferdata.manifest.rewrite import rewritten_metadata, write_rewritten
 from ferdata.running import progress
 from ferdata.running.engine import ENGINES, Engine, choose, run
 from ferdata.schema import arrow_schema
@@ -83,7 +83,7 @@ def align(
     runner = choose(engine, workers, address)
     _not_yet(opened)
     name, net = _detector(detector, model)
-    roots = {n: root and root.absolute() for n, root in opened.roots().items()}
+    roots = {n: root and root.absolute() for n, root in opened.roots_there().items()}
     cut = Cut(opened.path.absolute(), opened.fingerprint, roots, aim, detector == "published", name, net)
     options = {
         "detector": detector, "fallback": name if detector == "published" else None, **asdict(aim),
@@ -96,7 +96,7 @@ def align(
     metadata = rewritten_metadata([opened], target, []) | {"sources": embedded}
     tally = _Tally()
     batches = tally.through(_aligned(opened, cut, runner, partial), options, opened, metadata)
-    written = manifests.write(target, batches, metadata, force, partial)
+    written = write_rewritten([opened], target, batches, metadata, force, partial)
     fallback = options["fallback"]
     return Aligned(target, tally.rows, size, fallback, dict(tally.found), dict(tally.issues), written["fingerprint"])
 

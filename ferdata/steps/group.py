@@ -11,7 +11,7 @@ from ferdata.duplicates import Trial, find, trial
 from ferdata.duplicates.groups import BY, GROUP_COLUMNS, MOST, across_sides, checked_reasons, find_groups
 from ferdata.duplicates.label_conflicts import pictures
 from ferdata.manifest import Manifest
-from ferdata.manifest.rewrite import rewritten_metadata, with_columns
+from ferdata.manifest.rewrite import rewritten_metadata, with_columns, write_rewritten
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,9 @@ def group(
         picture = pictures(table, pairs)
         new = {"group": pa.array(found.group), "picture": pa.array(picture)}
         metadata = rewritten_metadata([opened], target, [record])
-        written = manifests.write(target, with_columns([opened], new, "write"), metadata, force)["fingerprint"]
+        written = write_rewritten([opened], target, with_columns([opened], new, "write"), metadata, force)[
+            "fingerprint"
+        ]
     return Grouped(
         target, opened.rows, reasons, found.count, found.largest, found.largest_of, found.identical, found.images,
         found.across, found.near, found.groups_across or {}, sides, written,

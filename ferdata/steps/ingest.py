@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from ferdata import labels, manifest
 from ferdata.adapters import Adapter, load, looks_like
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset
+from ferdata.manifest import rejects
 from ferdata.manifest.resume import Partial
 from ferdata.running.engine import ENGINES, Engine, choose
 from ferdata.running.whole_file import whole_file
@@ -281,7 +282,7 @@ class _Job:
 
     @property
     def _rejects(self) -> Path:
-        return self.target.with_name(self.target.name.removesuffix(".parquet") + ".rejects.parquet")
+        return rejects.beside(self.target)
 
 
 class _AnyLabel(dict[str, str]):
@@ -303,10 +304,10 @@ def _relative_root(root: Path, out: Path) -> str:
     return Path(os.path.relpath(root.resolve(), out.parent.resolve())).as_posix()
 
 
-def _write_rejects(path: Path, rejects: list[Reject]) -> None:
+def _write_rejects(path: Path, rejected: list[Reject]) -> None:
     """Write the rejects beside the manifest, or take away those of an earlier run if there are none now."""
-    if not rejects:
+    if not rejected:
         path.unlink(missing_ok=True)
         return
     with whole_file(path) as temporary:
-        pq.write_table(pa.Table.from_pylist([asdict(r) for r in rejects]), temporary)
+        pq.write_table(pa.Table.from_pylist([asdict(r) for r in rejected], rejects.COLUMNS), temporary)

@@ -14,8 +14,8 @@ from ferdata.duplicates import label_conflicts as disputes
 from ferdata.duplicates.groups import BY, MOST, Pairs, find_groups
 from ferdata.duplicates.label_conflicts import Conflicts
 from ferdata.errors import BadOption
-from ferdata.manifest import Manifest
-from ferdata.manifest.rewrite import rewritten_metadata, with_columns
+from ferdata.manifest import Manifest, rejects
+from ferdata.manifest.rewrite import rewritten_metadata, with_columns, write_rewritten
 from ferdata.splitting.rules import SPLIT_COLUMNS, Rules, assign_splits
 from ferdata.steps.split import Decided, Part, check, columns, counted, decide, options
 
@@ -31,7 +31,8 @@ MERGE_COLUMNS = tuple(
 class Merged:
     """What a merge did; `across` counts identical pictures that stood in several official splits.
 
-    `left_out` counts the rows whose emotion the taxonomy has no class for.
+    `left_out` counts the rows whose emotion the taxonomy has no class for, `rejected` by reason the files that ingest
+    could not read, which are no rows.
     """
 
     out: Path
@@ -48,6 +49,7 @@ class Merged:
     across: Mapping[str, int]
     conflicts: Conflicts
     decided: Decided
+    rejected: Mapping[str, int]
     fingerprint: str
 
     @property
@@ -113,12 +115,12 @@ def merge(
     anew = {"vote_policy": policy, "taxonomy": classes.as_dict()}
     metadata = rewritten_metadata(opened, target, [record]) | anew
     new = fresh | {"group": pa.array(grouped.group), "picture": pa.array(picture)} | columns(placed)
-    written = manifest.write(target, with_columns(opened, new, "merge"), metadata, force)
+    written = write_rewritten(opened, target, with_columns(opened, new, "merge"), metadata, force)
     near = 0 if pairs is None else len(pairs)
     return Merged(
         target, table.num_rows, classes.name, _left_out(fresh), policy, grouped.count, grouped.largest,
         grouped.largest_of, grouped.identical, grouped.images, near, grouped.across, disputed, decided,
-        written["fingerprint"],
+        rejects.unreadable(target), written["fingerprint"],
     )  # fmt: skip
 
 

@@ -104,7 +104,7 @@ def packs(
     done = {key: pack for key, job in jobs.items() if (pack := job.find())}
     missing = [jobs[key] for key in sorted(jobs.keys() - done.keys())]  # in one order everywhere: no deadlock
     if missing:
-        maker = _Maker(manifest, where_from, trust_files, engine or local(large=True))
+        maker = _Maker(manifest, manifest.roots_there(roots), trust_files, engine or local(large=True))
         try:
             done |= _make(maker, missing)
         except cache.NoRoom as error:
