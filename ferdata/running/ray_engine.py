@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from ferdata import errors
 from ferdata.errors import BadOption, FerdataError, MissingExtra, WorkersLost
+from ferdata.running.machine import cores
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -118,7 +119,7 @@ def _joined(workers: int | None, address: str | None) -> Iterator[None]:
     if address is None:
         own = {
             "address": "local",  # never one that happens to run here
-            "num_cpus": workers or os.cpu_count(), "object_store_memory": STORE, "include_dashboard": False,
+            "num_cpus": workers or cores(), "object_store_memory": STORE, "include_dashboard": False,
         }  # fmt: skip
     try:
         ray.init(logging_level=logging.ERROR, log_to_driver=False, **own)

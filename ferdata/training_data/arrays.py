@@ -22,6 +22,7 @@ from ferdata.errors import BrokenSource
 from ferdata.manifest import Manifest, opened_here, read_image, stored_hash
 from ferdata.running import cache, progress
 from ferdata.running.engine import Engine, local, run
+from ferdata.running.machine import free_memory
 from ferdata.training_data import array_file, array_key
 
 # isort: split
@@ -196,11 +197,8 @@ def _in_memory(maker: "_Maker", jobs: Sequence[_Job]) -> dict[str, Pack]:
 
 def _fits(needed: int) -> bool:
     """Return whether half of the memory that is free would do."""
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        free = int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) * 1024
-        return needed < free / 2
-    return needed < 1 << 30  # nothing says how much there is
+    free = free_memory()
+    return needed < (1 << 30 if free is None else free / 2)
 
 
 class _Memory:
