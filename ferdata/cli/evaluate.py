@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ferdata.cli.options import json_option, option
+from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import facts, print_json, table
 from ferdata.schema import SPLITS
 from zoo.evaluation.evaluate import evaluate
@@ -41,6 +41,8 @@ def command(run: Path, as_json: bool, **given: Any) -> None:
     ferdata evaluate runs/first --manifest manifests/ckplus.parquet --split all
     ferdata evaluate runs/first --tta ten-crop --save-predictions first.parquet
     """  # fmt: skip
+    if not given["save"] and not given["save_predictions"]:
+        refuse_idle(("force",), "for what is written; add --save or --save-predictions")
     result = evaluate(run, **given)
     if as_json:
         print_json(result)

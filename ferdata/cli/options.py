@@ -1,10 +1,11 @@
 """Options whose default is that of the public function that the command is the twin of."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -23,6 +24,18 @@ def option(function: Callable[..., Any], *names: str, **attributes: Any) -> Deco
     elif default is False:
         attributes |= {"is_flag": True, "default": False} if "/" not in names[-1] else {"default": False}
     return click.option(*names, **attributes)
+
+
+def refuse_idle(parameters: Iterable[str], why: str) -> None:
+    """Raise UsageError if an option of the command that runs was given which does nothing here; `why` says where not.
+
+    A parameter that has its value from elsewhere than the command line was not asked for.
+    """
+    context = click.get_current_context()
+    names = {p.name: p.opts[-1] for p in context.command.params}
+    given = [names[n] for n in parameters if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
+    if given:
+        raise click.UsageError(f"{', '.join(given)}: {why}.")
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ferdata.cli import DONE, FAILED
-from ferdata.cli.options import json_option, option
+from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, print_json, table
 from ferdata.images.alignment import NO_FACE
 from zoo.deploy.predict import Prediction, predict, tally
@@ -54,11 +54,15 @@ def command(run: Path, paths: tuple[Path, ...], as_json: bool, page: bool, port:
     if page:
         if paths or given["out"] or as_json:
             raise click.UsageError("--serve takes its pictures from the page: leave out PATHS, --out and --json.")
+        refuse_idle(("every", "force"), "of films and files, which --serve does without")
         options = {name: given[name] for name in ("device", "tta", "detect", "model", "margin")}
         serve(run, port=port, say=click.echo, **options)
         return DONE
     if not paths:
         raise click.UsageError("Name pictures, films or folders, or add --serve for a page with the camera.")
+    refuse_idle(("port",), "of the page; add --serve")
+    if not given["out"]:
+        refuse_idle(("force",), "for what is written; add --out")
     result = predict(run, paths, **given)
     if as_json:
         print_json(result)

@@ -1,8 +1,7 @@
 """Find near duplicates: candidates by hash, their pictures read once each, confirmed by what they show."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,15 @@ from ferdata.duplicates.compare import Pairs, Small, confirm, grey
 from ferdata.duplicates.components import connected
 from ferdata.duplicates.search import Hashes, pairs_within
 from ferdata.errors import BrokenSource
-from ferdata.manifest import Manifest
+from ferdata.manifest import Manifest, opened_here, read_image
 from ferdata.running import progress
+from ferdata.running.engine import local, run
 
 RADIUS = 10  # bits: re-encoded copies differ by 3 and less, a crop or blur of a twentieth by 5, strangers by 20 to 40
 ROUNDS = 8  # pictures of one hash that are not the same picture, before the rest of them are left alone
 CLOSE = 3  # bits: what re-encoding and resizing change
 FLIPS = (0, images.ODD_COLUMNS)
-THREADS = 2
+BATCH = 256  # rows, at most, that a worker looks at in one go
 # Copies of each picture that `thorough` hashes as well: degrees; share cut off; where the rest lies, -1 to 1 across
 # and down. Each finds what lies around it, up to 2 degrees and 4 % away: turns of 14 degrees, crops of a fifth.
 VARIANTS = (
@@ -32,27 +32,40 @@ VARIANTS = (
     *((0, 0.08, x, y) for x in (-1, 1) for y in (-1, 1)),
 )
 Read = Callable[[NDArray[np.int64]], tuple[Small, Hashes]]
-_Batch = tuple[Manifest, list[dict[str, Any]], Mapping[str, Path | None]]
+_Piece = tuple[int, int, NDArray[np.int64]]  # which manifest, its first row, and which of those that follow it
 
 
-def find(manifests: Sequence[Manifest], table: pa.Table, *, thorough: bool = False) -> Pairs:
+def find(
+    manifests: Sequence[Manifest], table: pa.Table, *, thorough: bool = False, workers: int | None = None
+) -> Pairs:
     """Return the row pairs of `table` that show one picture in different pixels, int64 (n, 2), i < j, sorted.
 
     `table` has `phash`, uint64, and `pixel_hash`; its rows are those of `manifests`, one after the other. With
     `dataset` and `subject` in it, pictures that a publisher gives to two people have to be more alike. Rows with
     equal pixels are looked at once, by the first of them; the pairs connect what belongs together, they do not list
-    every pair of a group. Only candidates are decoded; `thorough` decodes and turns every picture. Raises
-    ImagesMissing, and BrokenSource for an image that was readable at ingest and is not now.
+    every pair of a group. Only candidates are decoded, once each; `thorough` decodes and turns every picture. `workers`
+    are processes or threads, one per core by default. Raises ImagesMissing, CannotWrite where the small copies of very
+    many find no room, and BrokenSource for an image that was readable at ingest and is not now.
     """
     rows = _first_rows(table["pixel_hash"])
     hashes = table["phash"].combine_chunks().take(pa.array(rows)).to_numpy().astype(np.uint64)
     people = _people(table)[rows]
-    pairs = rows[connect(hashes, lambda chosen: _read(manifests, rows[chosen], thorough), people, thorough=thorough)]
+
+    def read(chosen: Pairs) -> tuple[Small, Hashes]:
+        return _read(manifests, rows[chosen], thorough, workers)
+
+    pairs = rows[connect(hashes, read, people, thorough=thorough, workers=workers)]
     return np.unique(np.sort(pairs, axis=1), axis=0)
 
 
 def connect(
-    hashes: Hashes, read: Read, people: Pairs | None = None, *, thorough: bool = False, radius: int = RADIUS
+    hashes: Hashes,
+    read: Read,
+    people: Pairs | None = None,
+    *,
+    thorough: bool = False,
+    radius: int = RADIUS,
+    workers: int | None = None,
 ) -> Pairs:
     """Return the pairs of pictures that connect what is one picture, int64 (n, 2); `hashes` is uint64 (pictures).
 
@@ -61,14 +74,14 @@ def connect(
     numbers of dataset and person, -1 where nobody is named.
     """
     distinct, kind = np.unique(hashes, return_inverse=True)
-    near = [pairs_within(distinct, radius, flip=flip) for flip in FLIPS]
+    near = [pairs_within(distinct, radius, flip=flip, workers=workers) for flip in FLIPS]
     wanted = np.bincount(kind, minlength=len(distinct)) > 1
     for pairs in near:
         wanted[pairs.ravel()] = True
     chosen = np.flatnonzero(np.ones(len(hashes), bool) if thorough else wanted[kind])
     small, variants = read(chosen)
     hashes, kind = hashes[chosen], kind[chosen]
-    joined = _Joined(len(chosen), None if people is None else people[chosen])
+    joined = _Joined(len(chosen), None if people is None else people[chosen], workers)
     leaders = _within_kinds(small, kind, joined)
     across = [_across_kinds(leaders, kind, len(distinct), pairs) for pairs in near]
     # Copies that are hardly changed come first: what joins them need not be compared with each of them again.
@@ -84,7 +97,8 @@ def connect(
 class _Joined:
     """What was confirmed so far, and which pictures are one by that."""
 
-    def __init__(self, n: int, people: Pairs | None) -> None:
+    def __init__(self, n: int, people: Pairs | None, workers: int | None) -> None:
+        self.workers = workers
         self.people = np.full((n, 2), -1) if people is None else people
         self.found: list[Pairs] = []
         self.component: NDArray[np.int64] = np.arange(n)
@@ -97,7 +111,7 @@ class _Joined:
         same = np.zeros(len(pairs), bool)
         one, other = self.people[pairs[new, 0]], self.people[pairs[new, 1]]
         apart = (one[:, 0] == other[:, 0]) & (one[:, 1] != other[:, 1]) & (one[:, 1] >= 0) & (other[:, 1] >= 0)
-        same[new] = confirm(first, second, pairs[new], np.full(len(new), mirror), apart)
+        same[new] = confirm(first, second, pairs[new], np.full(len(new), mirror), apart, self.workers)
         self.found.append(pairs[same])
         self.component = connected(len(self.component), np.concatenate(self.found))
         return same
@@ -123,56 +137,67 @@ def _first_rows(column: pa.ChunkedArray) -> Pairs:
     return np.flatnonzero(np.diff(highest, prepend=-1) > 0).astype(np.int64)
 
 
-def _read(manifests: Sequence[Manifest], rows: NDArray[np.int64], thorough: bool) -> tuple[Small, NDArray[np.uint64]]:
+def _read(
+    manifests: Sequence[Manifest], rows: NDArray[np.int64], thorough: bool, workers: int | None = None
+) -> tuple[Small, Hashes]:
     """Decode the pictures in `rows`, rising, once each: small copies, and hashes (rows, VARIANTS) if `thorough`."""
     small = Small.empty(len(rows))
     hashes = np.zeros((len(rows), len(VARIANTS) if thorough else 0), np.uint64)
-
-    def take(at: int, batch: _Batch) -> int:
-        m, some, roots = batch
-        for row in some:
-            picture = read_grey(m, row, roots)
-            small.put(at, picture)
-            if thorough:
-                hashes[at] = variant_hashes(picture)
-            at += 1
-        return len(some)
-
-    with ThreadPoolExecutor(THREADS) as pool, progress.bar("look", len(rows), "images") as advance:
-        at = 0
-        going: deque[Future[int]] = deque()
-        for batch in _batches(manifests, rows):
-            going.append(pool.submit(take, at, batch))
-            at += len(batch[1])
-            while len(going) > 2 * THREADS:  # no more rows are in memory than are being worked on
-                advance(going.popleft().result())
-        for job in going:
-            advance(job.result())
+    look = _Look([(m.path.absolute(), m.fingerprint, m.roots_there()) for m in manifests], thorough)
+    at = 0
+    with progress.bar("look", len(rows), "images") as advance:
+        for some, variants in run(local(workers), look, _pieces(manifests, rows)):
+            here = slice(at, at + len(some.grey))
+            small.grey[here], small.clipped[here], hashes[here] = some.grey, some.clipped, variants
+            at = here.stop
+            advance(len(some.grey))
     return small, hashes
 
 
-def read_grey(m: Manifest, row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> NDArray[np.uint8]:
+@dataclass(frozen=True)
+class _Look:
+    """Rows to small copies and, if `thorough`, hashes of their variants: for any thread or process.
+
+    `manifests` are path, fingerprint and roots of each.
+    """
+
+    manifests: Sequence[tuple[Path, str, Mapping[str, Path | None]]]
+    thorough: bool
+
+    def __call__(self, piece: _Piece) -> tuple[Small, Hashes]:
+        number, first, which = piece
+        path, fingerprint, roots = self.manifests[number]
+        columns = ("sample_id", "dataset", "image")
+        batch = opened_here(path, fingerprint).file.slice(first, int(which[-1]) + 1, columns)
+        small = Small.empty(len(which))
+        hashes = np.zeros((len(which), len(VARIANTS) if self.thorough else 0), np.uint64)
+        for at, row in enumerate(batch.take(pa.array(which)).to_pylist()):
+            picture = read_grey(row, roots)
+            small.put(at, picture)
+            if self.thorough:
+                hashes[at] = variant_hashes(picture)
+        return small, hashes
+
+
+def _pieces(manifests: Sequence[Manifest], rows: NDArray[np.int64]) -> Iterator[_Piece]:
+    """Yield `rows`, counted over the manifests and rising, in pieces of one row group; other groups are not read."""
+    start = 0
+    for number, m in enumerate(manifests):
+        for first, n in m.file.pieces(BATCH):
+            low, high = np.searchsorted(rows, (start + first, start + first + n))
+            if low < high:
+                yield number, first, rows[low:high] - start - first
+        start += m.rows
+
+
+def read_grey(row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> NDArray[np.uint8]:
     """Return the picture of `row`, uint8 (H, W) grey. Raises ImagesMissing or BrokenSource."""
     try:
-        return grey(images.decode(m.read_image(row, roots)))
+        return grey(images.decode(read_image(row, roots)))
     except images.UnreadableImage as error:
         raise BrokenSource(
             f"{row['sample_id']} cannot be read any more: {error}.", "Ingest its dataset again."
         ) from None
-
-
-def _batches(manifests: Sequence[Manifest], rows: NDArray[np.int64]) -> Iterator[_Batch]:
-    """Yield, manifest by manifest, a hundred or so of `rows` as Python values; other row groups are not read."""
-    start = 0
-    for m in manifests:
-        roots = m.roots_there()
-        for g, n in enumerate(m.file.row_groups):
-            here = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + n)] - start
-            start += n
-            if len(here):
-                group = m.file.read_row_group(g, columns=["sample_id", "dataset", "image"])
-                for at in range(0, len(here), 128):
-                    yield m, group.take(pa.array(here[at : at + 128])).to_pylist(), roots
 
 
 def variant(picture: NDArray[np.uint8], degrees: float, cut: float, x: float, y: float) -> NDArray[np.uint8]:
@@ -234,8 +259,8 @@ def _turned(small: Small, variants: Hashes, hashes: Hashes, radius: int, joined:
     for k, how in enumerate(VARIANTS):
         turned = Small.empty(len(hashes))
         for flip in FLIPS:
-            pairs = pairs_within(variants[:, k], radius, against=hashes, flip=flip)
+            pairs = pairs_within(variants[:, k], radius, against=hashes, flip=flip, workers=joined.workers)
             for i in np.unique(pairs[:, 0]):
                 if not turned.grey[i].any():
-                    turned.put(i, variant(small.grey[i].astype(np.uint8), *how))
+                    turned.put(i, variant(small.grey[i], *how))
             joined.compare(turned, small, pairs, bool(flip))

@@ -47,11 +47,13 @@ def group(
     out: Path | str | None = None,
     by: Sequence[str] = BY,
     thorough: bool = False,
+    workers: int | None = None,
     most: float = MOST,
     force: bool = False,
 ) -> Grouped:
     """Group a manifest's rows by BY or some of it; with `out`, write it again with the column `group` filled.
 
+    `workers` is how many processes look for near duplicates: one per core by default.
     Raises NotAManifest, BadOption, AlreadyExists, CannotWrite, ImagesMissing, BrokenSource.
     """
     opened, target = Manifest(Path(manifest)), Path(out) if out else None
@@ -59,7 +61,7 @@ def group(
         manifests.check_output(target, force, [opened.path])
     reasons = checked_reasons(by)
     table = opened.table(*GROUP_COLUMNS, "split")
-    pairs = find([opened], table, thorough=thorough) if "near" in reasons else None
+    pairs = find([opened], table, thorough=thorough, workers=workers) if "near" in reasons else None
     found = find_groups(table, by=reasons, pairs=pairs, most=most)
     sides = across_sides(table["split"], found.group)
     written = None

@@ -65,6 +65,7 @@ def merge(
     votes: str | None = None,
     by: Sequence[str] = BY,
     thorough: bool = False,
+    workers: int | None = None,
     most: float = MOST,
     split: str = Rules.split,
     folds: str | int | None = Rules.folds,
@@ -80,9 +81,10 @@ def merge(
     """Merge manifests into `out`; the inputs are not changed, and every row of theirs is in it.
 
     `taxonomy` names the classes; `votes` the policy (default: the inputs' own, if they agree). `by` says what makes
-    rows one group; the others are those of `ferdata.steps.split.split`. A row that would leak gets no split, and its
-    reason stands in `split_reason`. Raises BadOption, NotAManifest, AlreadyExists, CannotWrite, UnknownLabel,
-    ImagesMissing (near duplicates are confirmed by their pixels).
+    rows one group, `workers` how many processes look for near duplicates (one per core by default); the others are
+    those of `ferdata.steps.split.split`. A row that would leak gets no split, and its reason stands in `split_reason`.
+    Raises BadOption, NotAManifest, AlreadyExists, CannotWrite, UnknownLabel, ImagesMissing (near duplicates are
+    confirmed by their pixels).
     """
     target, kept = Path(out), Path(freeze) if freeze else None
     if not manifests:
@@ -101,7 +103,7 @@ def merge(
     fresh = labels.derive(table, {name: known for m in opened for name, known in m.maps.items()}, policy, classes)
     table = table.append_column("target", fresh["target"])
     rules.check_names(classes.classes, table["dataset"].unique().to_pylist())
-    pairs = _near(opened, table, thorough) if "near" in by else None
+    pairs = _near(opened, table, thorough, workers) if "near" in by else None
     grouped = find_groups(table, by=tuple(by), pairs=pairs, most=most)
     picture = disputes.pictures(table, pairs)
     disputed = disputes.conflicts(table, picture)
@@ -124,9 +126,9 @@ def merge(
     )  # fmt: skip
 
 
-def _near(opened: Sequence[Manifest], table: pa.Table, thorough: bool) -> Pairs:
+def _near(opened: Sequence[Manifest], table: pa.Table, thorough: bool, workers: int | None) -> Pairs:
     """Return the near pairs, but for two people of one dataset: alike, yet two folds where each person is one."""
-    pairs = find(opened, table, thorough=thorough)
+    pairs = find(opened, table, thorough=thorough, workers=workers)
     return np.asarray(pairs[~disputes.told_apart(table, pairs, ("subject",))])
 
 

@@ -71,7 +71,7 @@ def test_the_search_between_two_sets_finds_what_brute_force_finds(
 def test_the_order_and_the_result_do_not_depend_on_the_number_of_threads() -> None:
     base = np.random.default_rng(1).integers(0, 2**64, 300, dtype=np.uint64)
     crowd = np.unique(np.concatenate([base ^ np.uint64(1 << b) for b in (0, 17, 33, 63)]))
-    assert pairs_within(crowd, 10, threads=1).tolist() == pairs_within(crowd, 10, threads=4).tolist()
+    assert pairs_within(crowd, 10, workers=1).tolist() == pairs_within(crowd, 10, workers=4).tolist()
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_what_a_publisher_gives_to_two_people_has_to_be_more_alike() -> None:
     small = Small.empty(2)
     small.put(0, whole)
     small.put(1, alike)
-    a, b = level(small.grey[0], small.grey[1], small.clipped[0], small.clipped[1])
+    a, b = level(small.grey[:1], small.grey[1:], small.clipped[:1], small.clipped[1:])
     assert SAME <= laid_over(a, b) < SAME_OF_TWO_PEOPLE
     hashes = np.array([images.perceptual_hash(whole), images.perceptual_hash(alike)], np.uint64)
     read = partial(chosen_of, small, np.zeros((2, 0), np.uint64))
@@ -150,7 +150,7 @@ def test_a_picture_cut_off_at_white_is_levelled_before_it_is_compared() -> None:
     small = Small.empty(2)
     small.put(0, whole)
     small.put(1, light)
-    a, b = level(small.grey[0], small.grey[1], small.clipped[0], small.clipped[1])
+    a, b = level(small.grey[:1], small.grey[1:], small.clipped[:1], small.clipped[1:])
     assert laid_over(a, b) > SAME
 
 
