@@ -36,6 +36,10 @@ class FerdataError(Exception):
         return type(self), (self.message, self.hint)
 
 
+class Notice(UserWarning):
+    """What a user should know of, though the work goes on: a Python warning, which the command line says plainly."""
+
+
 class DatasetMissing(FerdataError):
     """The dataset's files are not there."""
 

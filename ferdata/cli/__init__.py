@@ -5,12 +5,14 @@ import importlib
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Mapping
+from typing import TextIO
 
 import click
 
 from ferdata import __version__
-from ferdata.errors import FerdataError
+from ferdata.errors import FerdataError, Notice
 
 DONE, FAILED, USAGE, FINDINGS, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -96,10 +98,28 @@ def main() -> None:
     sys.exit(run(sys.argv[1:]))
 
 
+def _say(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning of ours as a sentence; those of libraries are for who programs, and shown where asked for."""
+    if issubclass(category, Notice):
+        click.echo(f"Note: {message}", err=True)
+    elif sys.warnoptions:
+        click.echo(warnings.formatwarning(message, category, filename, lineno, line), file=file, err=file is None)
+
+
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; errors go to stderr as a message and a hint."""
     try:
-        code = cli.main(arguments, prog_name="ferdata", standalone_mode=False)
+        with warnings.catch_warnings():
+            warnings.showwarning = _say
+            warnings.simplefilter("always", Notice)
+            code = cli.main(arguments, prog_name="ferdata", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else DONE
     except FerdataError as error:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from ferdata.errors import BadOption, FerdataError
+from ferdata.errors import BadOption, FerdataError, Notice
 from ferdata.manifest.parts import Parts
 from ferdata.manifest.writer import Sink, remove
 
@@ -57,11 +57,8 @@ class Partial:
             of_use = (
                 "--resume would go on from them" if self._ours else "they are of another input, or of other options"
             )
-            warnings.warn(
-                f"A run that was stopped has left {rows:,} rows for {self.out}: {of_use}. This run begins anew, and "
-                "removes them once it has succeeded.",
-                stacklevel=2,
-            )
+            left = f"A run that was stopped has left {rows:,} rows for {self.out}: {of_use}."
+            warnings.warn(Notice(f"{left} This run begins anew, and removes them once it has succeeded."), stacklevel=2)
 
     def _open(self) -> tuple[Parts | None, dict[str, Any]]:
         """Return what was left, and its state, which is empty where it cannot be read."""

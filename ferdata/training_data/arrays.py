@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ferdata import images
-from ferdata.errors import BrokenSource
+from ferdata.errors import BrokenSource, Notice
 from ferdata.manifest import Manifest, opened_here, read_image, stored_hash
 from ferdata.running import cache, progress
 from ferdata.running.engine import Engine, local, run
@@ -111,7 +111,8 @@ def packs(
         except cache.NoRoom as error:
             if not spare or not _fits(sum(job.length for job in missing)):
                 raise
-            warnings.warn(f"{error.message} The images are kept in memory for this run. {error.hint}", stacklevel=2)
+            notice = f"{error.message} The images are kept in memory for this run. {error.hint}"
+            warnings.warn(Notice(notice), stacklevel=2)
             done |= _in_memory(maker, missing)
     return {name: done[key] for name, key in names.items()}
 

@@ -2,14 +2,16 @@
 
 import inspect
 import json
+import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 import pytest
 
-from ferdata.cli import COMMANDS, cli
-from ferdata.errors import FerdataError
+from ferdata.cli import COMMANDS, cli, doctor
+from ferdata.errors import FerdataError, Notice
 from tests.conftest import MakeManifest, Ran
 from tests.fakes import face, layouts, save
 
@@ -215,3 +217,30 @@ def test_every_error_of_ours_survives_the_way_between_processes() -> None:
     for kind in FerdataError.__subclasses__():
         back = pickle.loads(pickle.dumps(kind("what", "do")))  # noqa: S301
         assert (type(back), back.message, back.hint) == (kind, "what", "do")
+
+
+def test_a_warning_of_ours_is_a_sentence_and_a_librarys_is_not_shown(
+    ferdata: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def warned() -> list[object]:
+        warnings.warn(Notice("The cache is full."), stacklevel=1)
+        warnings.warn("Glyph 24868 missing from font(s) DejaVu Sans.", UserWarning, stacklevel=1)
+        return []
+
+    monkeypatch.setattr(doctor, "doctor", warned)
+    monkeypatch.setattr(sys, "warnoptions", [])
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        ran = ferdata("doctor", "--json")
+    assert (ran.code, ran.err) == (0, "Note: The cache is full.\n")
+
+
+def test_an_ingest_that_passes_over_what_a_stopped_one_left_says_so_in_a_line(
+    ferdata: Callable[..., Ran], tmp_path: Path
+) -> None:
+    save(tmp_path / "data" / "happy" / "1.png", face(1))
+    (tmp_path / ".m.parquet.resume").write_bytes(b"?")
+    ran = ferdata("ingest", "folder", "--root", "data", "-o", "m.parquet")
+    assert ran.code == 0
+    assert ran.err.startswith("Note: A run that was stopped has left 0 rows for m.parquet")
+    assert ran.err.count("\n") == 1
