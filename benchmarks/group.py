@@ -151,7 +151,7 @@ def agreement(ferplus: Path, kaggle: Path, rows: Path, thorough: bool) -> None:
     import pyarrow as pa
 
     from ferdata.duplicates import find
-    from ferdata.duplicates.compare import EDGE, SAME, SIDE, _correlation, _flat
+    from ferdata.duplicates.compare import SAME, _bands, _straight
     from ferdata.duplicates.find import _read
     from ferdata.duplicates.groups import GROUP_COLUMNS, find_groups
     from ferdata.duplicates.search import pairs_within
@@ -185,10 +185,9 @@ def agreement(ferplus: Path, kaggle: Path, rows: Path, thorough: bool) -> None:
     small, _ = _read(opened, np.arange(table.num_rows), np.zeros(table.num_rows, bool), False)
     hashes = table["phash"].combine_chunks().to_numpy()
     near = pairs_within(hashes[n:], 10, against=hashes[:n]) + np.array([n, 0])
-    inner = slice(EDGE, SIDE - EDGE)
     score = np.concatenate(
         [
-            _correlation(_flat(small.band[a][:, inner, inner]), _flat(small.band[b][:, inner, inner]))
+            _straight(_bands(small, a), _bands(small, b))
             for a, b in (near[k : k + 4096].T for k in range(0, len(near), 4096))
         ]
     )
@@ -208,7 +207,7 @@ def hashes(n: int) -> None:
     made = np.random.default_rng(0).integers(0, 1 << 64, n, dtype=np.uint64)
     for threads in (1, 2):
         begin = time.perf_counter()
-        found = len(pairs_within(made, 10, threads=threads))
+        found = len(pairs_within(made, 10, workers=threads))
         seconds = time.perf_counter() - begin
         used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{n:,} random hashes, {threads} threads: {seconds:.1f} s, {found:,} pairs within 10 bits, {used:.0f} MB")

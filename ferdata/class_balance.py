@@ -144,11 +144,14 @@ def drift(first: str, second: str, a: Counts, b: Counts) -> Drift:
     divergence = jensen_shannon(a, b)
     if divergence is None or shown.shape[1] < 2:
         return Drift(first, second, divergence, None, None, None, False)
-    from scipy.stats import chi2_contingency
+    from scipy.special import chdtrc
 
-    test = chi2_contingency(shown, correction=False)
-    small = bool((test.expected_freq < 5).any())
-    return Drift(first, second, divergence, float(test.statistic), int(test.dof), float(test.pvalue), small)
+    # As scipy.stats.chi2_contingency, which takes ten times as long, and there is a test for each pair of parts.
+    expected = shown.sum(axis=1, keepdims=True) * shown.sum(axis=0) / shown.sum()
+    statistic = float(((shown - expected) ** 2 / expected).sum())
+    freedom = shown.shape[1] - 1
+    p, small = float(chdtrc(freedom, statistic)), bool((expected < 5).any())
+    return Drift(first, second, divergence, statistic, freedom, p, small)
 
 
 def drifts(counts: Mapping[str, Counts]) -> tuple[Drift, ...]:

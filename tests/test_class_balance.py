@@ -87,6 +87,16 @@ def test_the_chi_square_is_that_of_the_textbook() -> None:
     assert drift("a", "b", np.array([2, 3, 0]), np.array([4, 1, 0])).small
 
 
+@given(arrays(np.int64, (2, 5), elements=st.integers(1, 1000)))
+def test_the_chi_square_is_that_of_scipy(counts: np.ndarray) -> None:
+    from scipy.stats import chi2_contingency
+
+    expected = chi2_contingency(counts, correction=False)
+    got = drift("a", "b", *counts)
+    assert (got.chi_square, got.p) == (pytest.approx(expected.statistic), pytest.approx(expected.pvalue, rel=1e-6))
+    assert (got.freedom, got.small) == (expected.dof, bool((expected.expected_freq < 5).any()))
+
+
 def test_what_cannot_be_tested_has_no_p() -> None:
     for one, other in (([0, 0], [3, 4]), ([5, 0], [9, 0])):
         got = drift("a", "b", np.array(one), np.array(other))

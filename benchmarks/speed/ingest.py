@@ -114,7 +114,7 @@ def by_loop(root: str, out: str, workers: int) -> dict[str, Any]:
     whole = (pa.string(), pa.string(), pa.uint64(), pa.int32(), pa.int32())
     kinds = pa.schema(list(zip(names, (*whole, *[pa.float32()] * 3), strict=True)))
     begin = time.perf_counter()
-    paths = sorted(os.path.join(at, n) for at, _, names in os.walk(root) for n in names if n.endswith(".png"))  # noqa: PTH118
+    paths = sorted(os.path.join(at, n) for at, _, names in os.walk(root) for n in names if n.endswith((".png", ".jpg")))  # noqa: PTH118
     with ProcessPoolExecutor(workers, mp_context=get_context("fork")) as pool:
         found = [f for some in pool.map(_facts, (paths[i : i + 512] for i in range(0, len(paths), 512))) for f in some]
     columns = [pa.array(column, kind) for column, kind in zip(zip(*found, strict=True), kinds.types, strict=True)]

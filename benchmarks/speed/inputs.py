@@ -159,11 +159,11 @@ def pixel_text(sheets: str, out: str, limit: int) -> dict[str, int]:
     return {"faces": count}
 
 
-def warm(folder: Path) -> tuple[int, int]:
-    """Read every file once, so that nobody waits for the disk; return how many PNGs there are, and all bytes."""
+def warm(folder: Path, ending: str = ".png") -> tuple[int, int]:
+    """Read every file once, so that nobody waits for the disk; return how many end so, and all bytes."""
     count = total = 0
     for at, _, names in os.walk(folder):
         for name in names:
             total += len(Path(at, name).read_bytes())
-            count += name.endswith(".png")
+            count += name.endswith(ending)
     return count, total

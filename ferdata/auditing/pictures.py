@@ -95,8 +95,11 @@ def _grey(table: pa.Table, colour: NDArray[np.bool_]) -> Scores:
 
 
 def look(opened: Manifest, detector: str | None = None, model: bytes | None = None, workers: int | None = None) -> Look:
-    """Read every image again, in streams; with `detector` also look for faces. Nothing is raised for lost images."""
-    viewer = _Viewer(opened.roots(), detector, model)
+    """Read every image again, in streams; with `detector` also look for faces.
+
+    Nothing is raised for an image that is lost; ImagesMissing where all of a dataset's have moved.
+    """
+    viewer = _Viewer(opened.roots_there(), detector, model)
     rows: list[_Row] = []
     columns = [n for n in ("dataset", "image", "pixel_hash", "alignment") if n in opened.file.schema_arrow.names]
     with progress.bar("look", opened.rows, "images") as advance:

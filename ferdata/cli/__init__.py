@@ -94,40 +94,17 @@ def cli() -> None:
 def main() -> None:
     """Run the command line and exit: 0 done, 1 our error, 2 usage, 3 findings, 130 interrupted."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what schedulers and containers send ends it as Ctrl-C
-    show_no_raw_warnings()
+    if not sys.warnoptions:
+        os.environ["PYTHONWARNINGS"] = "ignore"  # of the processes that this one starts
     sys.exit(run(sys.argv[1:]))
-
-
-def show_no_raw_warnings() -> None:
-    """Have our own warnings shown as notes, and those of libraries, about their insides, not at all.
-
-    Whoever wants them asks Python for them: `python -W default -m ferdata.cli ...`, or PYTHONWARNINGS.
-    """
-    if sys.warnoptions:
-        return
-    os.environ["PYTHONWARNINGS"] = "ignore"  # of the processes that this one starts
-    warnings.simplefilter("ignore")
-    warnings.simplefilter("always", FerdataWarning)
-    warnings.showwarning = _note
-
-
-def _note(
-    message: Warning | str,
-    category: type[Warning],
-    filename: str,
-    lineno: int,
-    file: object = None,
-    line: str | None = None,
-) -> None:
-    """Print a warning as people read it; where in the code it was raised is no help to them."""
-    del category, filename, lineno, file, line
-    click.echo(f"Note: {message}", err=True)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit code; errors go to stderr as a message and a hint."""
     try:
-        code = cli.main(arguments, prog_name="ferdata", standalone_mode=False)
+        with warnings.catch_warnings():
+            _show_no_raw_warnings()
+            code = cli.main(arguments, prog_name="ferdata", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else DONE
     except FerdataError as error:
@@ -151,3 +128,28 @@ def run(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         click.echo("Error: nothing more can be written: the disk is full.\nFree some space.", err=True)
         return FAILED
+
+
+def _show_no_raw_warnings() -> None:
+    """Have our own warnings shown as notes, and those of libraries, about their insides, not at all.
+
+    Whoever wants them asks Python for them: `python -W default -m ferdata.cli ...`, or PYTHONWARNINGS.
+    """
+    if sys.warnoptions:
+        return
+    warnings.simplefilter("ignore")
+    warnings.simplefilter("always", FerdataWarning)
+    warnings.showwarning = _note
+
+
+def _note(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: object = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning as people read it; where in the code it was raised is no help to them."""
+    del category, filename, lineno, file, line
+    click.echo(f"Note: {message}", err=True)

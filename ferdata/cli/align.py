@@ -42,7 +42,7 @@ MEANING = {
     help="local: this machine. ray: worker processes of Ray, here or on a cluster.",
 )  # fmt: skip
 @option(align, "--address", help="The Ray cluster: auto, or HOST:PORT [default: one started for this run].")
-@option(align, "--resume", help="Go on where this same align was interrupted (Ctrl-C).")
+@option(align, "--resume", help="Go on where this same align was stopped, by Ctrl-C or an error.")
 @option(align, "--force", help="Replace an existing manifest.")
 @json_option
 def command(as_json: bool, **given: object) -> None:

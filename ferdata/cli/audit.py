@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from ferdata.auditing.catalogue import CATALOGUE
 from ferdata.cli import DONE, FINDINGS
 from ferdata.cli.groups import GroupedCommand, under
-from ferdata.cli.options import json_option, option
+from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, console, facts, print_json, table
 from ferdata.errors import listed
 from ferdata.steps.audit import DETECT, Audited, Outcome, audit, check
@@ -87,10 +86,12 @@ def command(manifest: Path, as_json: bool, fail_on: tuple[str, ...], **given: An
         raise click.UsageError("--predictions and --fit both say what nets say: give one of them.")
     if kept and not wanted:
         raise click.UsageError("--save-predictions keeps what --fit finds: add --fit.")
-    source = click.get_current_context().get_parameter_source
-    if not wanted and (idle := [name for name in fit if source(name) is ParameterSource.COMMANDLINE]):
-        idle_options = ", ".join(f"--{'set' if name == 'options' else name}" for name in idle)
-        raise click.UsageError(f"{idle_options}: for the nets of --fit alone; add --fit.")
+    if not wanted:
+        refuse_idle(fit, "for the nets of --fit alone; add --fit")
+    if not given["out"] and not given["report"]:
+        refuse_idle(("thumbnails", "force"), "for what is written; add --out or --report")
+    if not given["pixels"]:
+        refuse_idle(("workers",), "with --no-pixels there is nothing to share out")
     with tempfile.TemporaryDirectory(prefix="ferdata-") as folder:
         if wanted:
             early = inspect.signature(check).parameters.keys() & given.keys()

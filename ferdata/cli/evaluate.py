@@ -42,8 +42,8 @@ def command(run: Path, as_json: bool, **given: Any) -> None:
     ferdata evaluate runs/first --manifest manifests/ckplus.parquet --split all
     ferdata evaluate runs/first --tta ten-crop --save-predictions first.parquet
     """  # fmt: skip
-    if not given["save"] and given["save_predictions"] is None:
-        refuse_idle("nothing is written without --save or --save-predictions.", "force")
+    if not given["save"] and not given["save_predictions"]:
+        refuse_idle(("force",), "for what is written; add --save or --save-predictions")
     result = evaluate(run, **given)
     if as_json:
         print_json(result)

@@ -7,7 +7,7 @@ import click
 
 from ferdata.cli import DONE, FINDINGS
 from ferdata.cli.merge import about_pictures, words
-from ferdata.cli.options import json_option, option
+from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import console, facts, print_json, table
 from ferdata.duplicates import Trial
 from ferdata.steps.group import Grouped, group, self_test
@@ -18,6 +18,7 @@ from ferdata.steps.group import Grouped, group, self_test
 @option(group, "-o", "--out", type=click.Path(path_type=Path), help="The manifest to write; without it, report only.")
 @option(group, "--by", type=click.UNPROCESSED, callback=words, metavar="WORDS", help="What makes rows one group.")
 @option(group, "--thorough", help="Look at every picture, for turns to 14 degrees and crops to a fifth too.")
+@option(group, "--workers", type=click.IntRange(1), help="Worker processes [default: one per core].")
 @option(group, "--most", type=click.FloatRange(0, 1), help="The largest share of the rows that a group may have.")
 @click.option(
     "--self-test",
@@ -33,6 +34,7 @@ def command(
     out: Path | None,
     by: tuple[str, ...],
     thorough: bool,
+    workers: int | None,
     most: float,
     planted: bool,
     seed: int,
@@ -49,8 +51,14 @@ def command(
     ferdata group manifests/ferplus.parquet --self-test
     """  # fmt: skip
     if planted:
+        refuse_idle(("out", "by", "most", "workers", "force"), "--self-test plants copies, and writes nothing")
         return tested(manifest, thorough, seed, as_json)
-    result = group(manifest, out=out, by=by, thorough=thorough, most=most, force=force)
+    refuse_idle(("seed",), "of the self-test's sample alone; add --self-test")
+    if not out:
+        refuse_idle(("force",), "for what is written; add --out")
+    if "near" not in by:
+        refuse_idle(("thorough", "workers"), "for near duplicates; add near to --by")
+    result = group(manifest, out=out, by=by, thorough=thorough, workers=workers, most=most, force=force)
     if as_json:
         print_json(result)
     else:

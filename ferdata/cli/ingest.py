@@ -84,7 +84,7 @@ def _command(name: str) -> click.Command:
             help="local: this machine. ray: worker processes of Ray, here or on a cluster.",
         ),
         option(ingest, "--address", help="The Ray cluster: auto, or HOST:PORT [default: one started for this run]."),
-        option(ingest, "--resume", help="Go on where this same ingest was interrupted (Ctrl-C)."),
+        option(ingest, "--resume", help="Go on where this same ingest was stopped, by Ctrl-C or an error."),
         option(ingest, "--force", help="Replace an existing manifest."),
     )  # fmt: skip
     for decorate in reversed(shared):
@@ -112,6 +112,7 @@ def report(result: Ingested) -> None:
             "note": result.note or None,
             "read from": result.base,
             "rows": f"{result.rows:,} ({result.labelled:,} labelled)",
+            "resumed": _resumed(result) if result.resumed else None,
             "no label": _with_first_rows(result.unlabelled, result.named) or None,
             "unknown": by_reason(result.unknown_labels) + ", kept without a label" if result.unknown_labels else None,
             "rejected": _with_first_rows(result.rejected, result.named) or "none",
@@ -126,6 +127,11 @@ def report(result: Ingested) -> None:
     table("Rows", ("split", "rows", "labelled"), [(s, c["rows"], c["labelled"]) for s, c in splits.items()])
     release(result.differences, result.strange_count, result.strange)
     console().print(f"Next: ferdata stats {result.out}", style="dim", soft_wrap=True)
+
+
+def _resumed(result: Ingested) -> str:
+    again = f"; {result.unused:,} of them measured again, since the files have changed" if result.unused else ""
+    return f"{result.resumed:,} rows were there from the run that was stopped{again}"
 
 
 def _with_first_rows(counts: Mapping[str, int], named: Mapping[str, Sequence[str]]) -> str:

@@ -7,7 +7,7 @@ import click
 
 from ferdata import labels
 from ferdata.cli import conflicts, sides
-from ferdata.cli.options import json_option, option
+from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, console, facts, print_json
 from ferdata.duplicates.groups import BY
 from ferdata.duplicates.label_conflicts import MANY
@@ -36,6 +36,7 @@ def words(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str, 
 @option(merge, "--votes", type=click.Choice(labels.POLICIES), help="Vote policy [default: that of the inputs].")
 @option(merge, "--by", type=click.UNPROCESSED, callback=words, metavar="WORDS", help="What makes rows one group.")
 @option(merge, "--thorough", help="Decode every image: rotated and cropped copies are found too.")
+@option(merge, "--workers", type=click.IntRange(1), help="Worker processes [default: one per core].")
 @option(merge, "--most", type=float, metavar="SHARE", help="Refuse a group with more of the rows than this.")
 @sides.side_options(merge)
 @option(merge, "--force", help="Replace an existing manifest.")
@@ -48,6 +49,8 @@ def command(manifests: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     ferdata merge manifests/ckplus.parquet --split 0.7,0.15,0.15 --folds 10 -o ck.parquet
     ferdata merge ferplus.parquet fer2013.parquet --conflicts first:ferplus,fer2013 --cap happiness=5000 -o m.parquet
     """
+    if "near" not in given["by"]:
+        refuse_idle(("thorough", "workers"), "for near duplicates; add near to --by")
     result = merge(*manifests, **given)
     if as_json:
         print_json(result)
@@ -62,6 +65,7 @@ def report(result: Merged) -> None:
         {
             "manifest": result.out,
             "rows": f"{result.rows:,} in, {result.rows:,} out",
+            "lost at ingest": by_reason(result.rejected) or None,
             "taxonomy": f"{result.taxonomy}, votes by {result.votes}",
             "left out": f"{by_reason(result.left_out)}: no class in {result.taxonomy}, so no target"
             if result.left_out

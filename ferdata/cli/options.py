@@ -1,7 +1,7 @@
 """Options whose default is that of the public function that the command is the twin of."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import click
@@ -26,15 +26,18 @@ def option(function: Callable[..., Any], *names: str, **attributes: Any) -> Deco
     return click.option(*names, **attributes)
 
 
+def refuse_idle(parameters: Iterable[str], why: str) -> None:
+    """Raise UsageError if an option of the command that runs was given which does nothing here; `why` says where not.
+
+    A parameter that has its value from elsewhere than the command line was not asked for.
+    """
+    context = click.get_current_context()
+    names = {p.name: max(p.opts, key=len) for p in context.command.params}
+    given = [names[n] for n in parameters if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
+    if given:
+        raise click.UsageError(f"{', '.join(given)}: {why}.")
+
+
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --json: one JSON document on stdout in place of tables."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON document in place of tables.")(command)
-
-
-def refuse_idle(why: str, *names: str) -> None:
-    """Raise a usage error, with the reason, if one of the options was given though it would do nothing."""
-    context = click.get_current_context()
-    spelt = {parameter.name: max(parameter.opts, key=len) for parameter in context.command.params}
-    idle = [spelt[name] for name in names if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
-    if idle:
-        raise click.UsageError(f"{', '.join(idle)}: {why}")

@@ -54,15 +54,15 @@ def command(run: Path, paths: tuple[Path, ...], as_json: bool, page: bool, port:
     if page:
         if paths or given["out"] or as_json:
             raise click.UsageError("--serve takes its pictures from the page: leave out PATHS, --out and --json.")
-        refuse_idle("the page has no film and writes no file; leave it out.", "every", "force")
+        refuse_idle(("every", "force"), "of films and files, which --serve does without")
         options = {name: given[name] for name in ("device", "tta", "detect", "model", "margin")}
         serve(run, port=port, say=click.echo, **options)
         return DONE
     if not paths:
         raise click.UsageError("Name pictures, films or folders, or add --serve for a page with the camera.")
-    refuse_idle("for the page of --serve alone.", "port")
-    if given["out"] is None:
-        refuse_idle("it replaces the table of --out; name one.", "force")
+    refuse_idle(("port",), "of the page; add --serve")
+    if not given["out"]:
+        refuse_idle(("force",), "for what is written; add --out")
     result = predict(run, paths, **given)
     meta = read_meta(Folder(run).model)
     if as_json:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ferdata.cli import DONE, FINDINGS
-from ferdata.cli.options import json_option, option
+from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
 from ferdata.errors import UnknownLabel
 from ferdata.reviewing.agreement import Agreement
@@ -65,6 +65,14 @@ def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as
     ferdata review manifests/merged.parquet --predictions runs/first/predictions.parquet
     ferdata review --delete merged-1a2b3c
     """  # fmt: skip
+    if listing or name is not None:
+        refuse_idle(("manifest", *given), "of the App, which --list and --delete do not open")
+    if name is None:
+        refuse_idle(("force",), "of what --delete takes out; add --delete")
+    if not given["app"]:
+        refuse_idle(("port", "address", "browser"), "of the App, and --no-app does without")
+    if not given["features"]:
+        refuse_idle(("umap",), "of an embedding plot; add --features")
     if listing:
         return listed(as_json)
     if name is not None:

@@ -9,7 +9,7 @@ import click
 from ferdata import labels
 from ferdata.class_balance import Balance, Drift
 from ferdata.cli import conflicts as disputes
-from ferdata.cli.options import json_option, option
+from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, console, print_json, table
 from ferdata.cli.typeset import FORMATS, latex, markdown
 from ferdata.steps.stats import Stats, stats
@@ -44,6 +44,8 @@ def command(manifests: tuple[Path, ...], show: str, as_json: bool, **given: Any)
     ferdata stats manifests/merged.parquet --conflicts
     ferdata stats manifests/merged.parquet --format latex > balance.tex
     """
+    if as_json:
+        refuse_idle(("show",), "of the tables, and --json prints none")
     result = stats(*manifests, **given)
     if as_json:
         print_json(result)

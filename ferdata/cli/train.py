@@ -141,11 +141,11 @@ def command(
     ferdata train --manifest folds.parquet -o runs/ten --folds all
     """  # fmt: skip
     if folds:
-        refuse_idle("--folds all goes on by itself where it was stopped; leave it out.", "resume")
+        refuse_idle(("resume",), "--folds all goes on by itself where it was stopped; leave it out")
     if given["resume"]:
-        refuse_idle("what --resume goes on with is not replaced; leave one of them out.", "force")
+        refuse_idle(("force",), "what --resume goes on with is not replaced; leave one of them out")
     if given["select"] == "last":
-        refuse_idle("under --select last no epoch is better than another; leave it out.", "patience")
+        refuse_idle(("patience",), "under --select last no epoch is better than another; leave it out")
     if folds:
         crossed(as_json, datasets=datasets or None, time_limit=time_limit, **given)
         return

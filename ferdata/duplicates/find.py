@@ -1,8 +1,7 @@
 """Find near duplicates: candidates by hash, their pictures read once each, confirmed by what they show."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,15 @@ from ferdata.duplicates.label_conflicts import box_word
 from ferdata.duplicates.scenes import are_scenes, inside
 from ferdata.duplicates.search import Hashes, pairs_within
 from ferdata.errors import BrokenSource
-from ferdata.manifest import Manifest
+from ferdata.manifest import Manifest, opened_here, read_image
 from ferdata.running import progress
+from ferdata.running.engine import local, run
 
 RADIUS = 10  # bits: re-encoded copies differ by 3 and less, a crop or blur of a twentieth by 5, strangers by 20 to 40
 ROUNDS = 8  # pictures of one hash that are not the same picture, before the rest of them are left alone
 CLOSE = 3  # bits: what re-encoding and resizing change
 FLIPS = (0, images.ODD_COLUMNS)
-THREADS = 2
+BATCH = 256  # rows, at most, that a worker looks at in one go
 # Copies of each picture that `thorough` hashes as well: degrees; share cut off; where the rest lies, -1 to 1 across
 # and down. Each finds what lies around it, up to 2 degrees and 4 % away: turns of 14 degrees, crops of a fifth.
 VARIANTS = (
@@ -35,34 +35,45 @@ VARIANTS = (
     *((0, 0.08, x, y) for x in (-1, 1) for y in (-1, 1)),
 )
 Read = Callable[[NDArray[np.int64]], tuple[Small, Hashes]]
-_Batch = tuple[Manifest, list[dict[str, Any]], Mapping[str, Path | None]]
+# Which manifest, its first row, which of those that follow it, and which of these are scenes.
+_Piece = tuple[int, int, NDArray[np.int64], NDArray[np.bool_]]
 
 
-def find(manifests: Sequence[Manifest], table: pa.Table, *, thorough: bool = False) -> Pairs:
+def find(
+    manifests: Sequence[Manifest], table: pa.Table, *, thorough: bool = False, workers: int | None = None
+) -> Pairs:
     """Return the row pairs of `table` that show one picture in different pixels, int64 (n, 2), i < j, sorted.
 
     `table` has `phash`, uint64, and SCENE_COLUMNS; its rows are those of `manifests`, one after the other.
     With `dataset` and `subject` in it, pictures that a publisher gives to two people have to be more alike. Scenes are
     compared by what is inside their face boxes, since a room is no face: each of them is decoded for it. Rows with
     equal pixels (and, in scenes, boxes) are looked at once, by the first of them; the pairs connect what belongs
-    together, they do not list every pair of a group. Only candidates are decoded; `thorough` decodes and turns every
-    picture. Raises ImagesMissing, and BrokenSource for an image that was readable at ingest and is not now.
+    together, they do not list every pair of a group. Only candidates are decoded, once each; `thorough` decodes and
+    turns every picture. `workers` are processes or threads, one per core by default. Raises ImagesMissing, CannotWrite
+    where the small copies of very many find no room, and BrokenSource for an image that was readable at ingest and is
+    not now.
     """
     scene = are_scenes(table)
     rows = _first_rows(_compared(table, scene))
     hashes = table["phash"].combine_chunks().take(pa.array(rows)).to_numpy().astype(np.uint64)
-    hashes[scene[rows]] = _face_hashes(manifests, rows[scene[rows]], scene)
+    hashes[scene[rows]] = _face_hashes(manifests, rows[scene[rows]], scene, workers)
     people = _people(table)[rows]
 
-    def read(chosen: NDArray[np.int64]) -> tuple[Small, Hashes]:
-        return _read(manifests, rows[chosen], scene, thorough)
+    def read(chosen: Pairs) -> tuple[Small, Hashes]:
+        return _read(manifests, rows[chosen], scene, thorough, workers)
 
-    pairs = rows[connect(hashes, read, people, thorough=thorough)]
+    pairs = rows[connect(hashes, read, people, thorough=thorough, workers=workers)]
     return np.unique(np.sort(pairs, axis=1), axis=0)
 
 
 def connect(
-    hashes: Hashes, read: Read, people: Pairs | None = None, *, thorough: bool = False, radius: int = RADIUS
+    hashes: Hashes,
+    read: Read,
+    people: Pairs | None = None,
+    *,
+    thorough: bool = False,
+    radius: int = RADIUS,
+    workers: int | None = None,
 ) -> Pairs:
     """Return the pairs of pictures that connect what is one picture, int64 (n, 2); `hashes` is uint64 (pictures).
 
@@ -71,14 +82,14 @@ def connect(
     numbers of dataset and person, -1 where nobody is named.
     """
     distinct, kind = np.unique(hashes, return_inverse=True)
-    near = [pairs_within(distinct, radius, flip=flip) for flip in FLIPS]
+    near = [pairs_within(distinct, radius, flip=flip, workers=workers) for flip in FLIPS]
     wanted = np.bincount(kind, minlength=len(distinct)) > 1
     for pairs in near:
         wanted[pairs.ravel()] = True
     chosen = np.flatnonzero(np.ones(len(hashes), bool) if thorough else wanted[kind])
     small, variants = read(chosen)
     hashes, kind = hashes[chosen], kind[chosen]
-    joined = _Joined(len(chosen), None if people is None else people[chosen])
+    joined = _Joined(len(chosen), None if people is None else people[chosen], workers)
     leaders = _within_kinds(small, kind, joined)
     across = [_across_kinds(leaders, kind, len(distinct), pairs) for pairs in near]
     # Copies that are hardly changed come first: what joins them need not be compared with each of them again.
@@ -94,7 +105,8 @@ def connect(
 class _Joined:
     """What was confirmed so far, and which pictures are one by that."""
 
-    def __init__(self, n: int, people: Pairs | None) -> None:
+    def __init__(self, n: int, people: Pairs | None, workers: int | None) -> None:
+        self.workers = workers
         self.people = np.full((n, 2), -1) if people is None else people
         self.found: list[Pairs] = []
         self.component: NDArray[np.int64] = np.arange(n)
@@ -107,7 +119,7 @@ class _Joined:
         same = np.zeros(len(pairs), bool)
         one, other = self.people[pairs[new, 0]], self.people[pairs[new, 1]]
         apart = (one[:, 0] == other[:, 0]) & (one[:, 1] != other[:, 1]) & (one[:, 1] >= 0) & (other[:, 1] >= 0)
-        same[new] = confirm(first, second, pairs[new], np.full(len(new), mirror), apart)
+        same[new] = confirm(first, second, pairs[new], np.full(len(new), mirror), apart, self.workers)
         self.found.append(pairs[same])
         self.component = connected(len(self.component), np.concatenate(self.found))
         return same
@@ -143,79 +155,90 @@ def _compared(table: pa.Table, scene: NDArray[np.bool_]) -> pa.ChunkedArray:
     return pa.chunked_array([pc.replace_with_mask(table["pixel_hash"].combine_chunks(), pa.array(scene), faces)])
 
 
-def _face_hashes(manifests: Sequence[Manifest], rows: NDArray[np.int64], scene: NDArray[np.bool_]) -> Hashes:
+def _face_hashes(
+    manifests: Sequence[Manifest], rows: NDArray[np.int64], scene: NDArray[np.bool_], workers: int | None
+) -> Hashes:
     """Return the perceptual hashes of the faces in scenes; the manifests' own are those of the whole pictures."""
     hashes = np.empty(len(rows), np.uint64)
     for at in range(0, len(rows), AT_ONCE):
-        small, _ = _read(manifests, rows[at : at + AT_ONCE], scene, thorough=False)
-        hashes[at : at + AT_ONCE] = images.perceptual_hashes(small.grey.astype(np.uint8))
+        small, _ = _read(manifests, rows[at : at + AT_ONCE], scene, False, workers)
+        hashes[at : at + AT_ONCE] = images.perceptual_hashes(small.grey)
     return hashes
 
 
 def _read(
-    manifests: Sequence[Manifest], rows: NDArray[np.int64], scene: NDArray[np.bool_], thorough: bool
-) -> tuple[Small, NDArray[np.uint64]]:
+    manifests: Sequence[Manifest],
+    rows: NDArray[np.int64],
+    scene: NDArray[np.bool_],
+    thorough: bool,
+    workers: int | None = None,
+) -> tuple[Small, Hashes]:
     """Decode the pictures in `rows`, rising, once each: small copies, and hashes (rows, VARIANTS) if `thorough`.
 
     `scene` says of every row of the manifests whether only the inside of its face box is looked at.
     """
     small = Small.empty(len(rows))
     hashes = np.zeros((len(rows), len(VARIANTS) if thorough else 0), np.uint64)
-
-    def take(at: int, batch: _Batch) -> int:
-        m, some, roots = batch
-        for row in some:
-            picture = read_grey(m, row, roots)
-            small.put(at, picture)
-            if thorough:
-                hashes[at] = variant_hashes(picture)
-            at += 1
-        return len(some)
-
-    with ThreadPoolExecutor(THREADS) as pool, progress.bar("look", len(rows), "images") as advance:
-        at = 0
-        going: deque[Future[int]] = deque()
-        for batch in _batches(manifests, rows, scene):
-            going.append(pool.submit(take, at, batch))
-            at += len(batch[1])
-            while len(going) > 2 * THREADS:  # no more rows are in memory than are being worked on
-                advance(going.popleft().result())
-        for job in going:
-            advance(job.result())
+    look = _Look([(m.path.absolute(), m.fingerprint, m.roots_there()) for m in manifests], thorough)
+    at = 0
+    with progress.bar("look", len(rows), "images") as advance:
+        for some, variants in run(local(workers), look, _pieces(manifests, rows, scene)):
+            here = slice(at, at + len(some.grey))
+            small.grey[here], small.clipped[here], hashes[here] = some.grey, some.clipped, variants
+            at = here.stop
+            advance(len(some.grey))
     return small, hashes
 
 
-def read_grey(m: Manifest, row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> NDArray[np.uint8]:
-    """Return the picture of `row`, inside `face_box` if it has one, uint8 (H, W) grey.
+@dataclass(frozen=True)
+class _Look:
+    """Rows to small copies and, if `thorough`, hashes of their variants: for any thread or process.
+
+    `manifests` are path, fingerprint and roots of each.
+    """
+
+    manifests: Sequence[tuple[Path, str, Mapping[str, Path | None]]]
+    thorough: bool
+
+    def __call__(self, piece: _Piece) -> tuple[Small, Hashes]:
+        number, first, which, scene = piece
+        path, fingerprint, roots = self.manifests[number]
+        columns = ("sample_id", "dataset", "image", "face_box")
+        batch = opened_here(path, fingerprint).file.slice(first, int(which[-1]) + 1, columns)
+        small = Small.empty(len(which))
+        hashes = np.zeros((len(which), len(VARIANTS) if self.thorough else 0), np.uint64)
+        for at, row in enumerate(batch.take(pa.array(which)).to_pylist()):
+            picture = read_grey(row, roots, scene=bool(scene[at]))
+            small.put(at, picture)
+            if self.thorough:
+                hashes[at] = variant_hashes(picture)
+        return small, hashes
+
+
+def _pieces(manifests: Sequence[Manifest], rows: NDArray[np.int64], scene: NDArray[np.bool_]) -> Iterator[_Piece]:
+    """Yield `rows`, counted over the manifests and rising, in pieces of one row group; other groups are not read."""
+    start = 0
+    for number, m in enumerate(manifests):
+        for first, n in m.file.pieces(BATCH):
+            low, high = np.searchsorted(rows, (start + first, start + first + n))
+            if low < high:
+                here = rows[low:high]
+                yield number, first, here - start - first, scene[here]
+        start += m.rows
+
+
+def read_grey(row: Mapping[str, Any], roots: Mapping[str, Path | None], scene: bool) -> NDArray[np.uint8]:
+    """Return the picture of `row`, of a scene the inside of its face box, uint8 (H, W) grey.
 
     Raises ImagesMissing or BrokenSource.
     """
     try:
-        image = images.decode(m.read_image(row, roots))
-        return grey(inside(image, row["face_box"]) if row["face_box"] else image)
+        image = images.decode(read_image(row, roots))
+        return grey(inside(image, row["face_box"]) if scene else image)
     except images.UnreadableImage as error:
         raise BrokenSource(
             f"{row['sample_id']} cannot be read any more: {error}.", "Ingest its dataset again."
         ) from None
-
-
-def _batches(manifests: Sequence[Manifest], rows: NDArray[np.int64], scene: NDArray[np.bool_]) -> Iterator[_Batch]:
-    """Yield, manifest by manifest, a hundred or so of `rows` as Python values; other row groups are not read.
-
-    Only those that `scene` names keep their `face_box`.
-    """
-    start = 0
-    for m in manifests:
-        roots = m.roots()
-        for g, n in enumerate(m.file.row_groups):
-            here = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + n)] - start
-            if len(here):
-                group = m.file.read_row_group(g, columns=["sample_id", "dataset", "image", "face_box"]).take(here)
-                boxes = pc.if_else(pa.array(scene[here + start]), group["face_box"], None)
-                group = group.set_column(group.schema.get_field_index("face_box"), "face_box", boxes)
-                for at in range(0, len(here), 128):
-                    yield m, group.slice(at, 128).to_pylist(), roots
-            start += n
 
 
 def variant(picture: NDArray[np.uint8], degrees: float, cut: float, x: float, y: float) -> NDArray[np.uint8]:
@@ -277,8 +300,8 @@ def _turned(small: Small, variants: Hashes, hashes: Hashes, radius: int, joined:
     for k, how in enumerate(VARIANTS):
         turned = Small.empty(len(hashes))
         for flip in FLIPS:
-            pairs = pairs_within(variants[:, k], radius, against=hashes, flip=flip)
+            pairs = pairs_within(variants[:, k], radius, against=hashes, flip=flip, workers=joined.workers)
             for i in np.unique(pairs[:, 0]):
                 if not turned.grey[i].any():
-                    turned.put(i, variant(small.grey[i].astype(np.uint8), *how))
+                    turned.put(i, variant(small.grey[i], *how))
             joined.compare(turned, small, pairs, bool(flip))

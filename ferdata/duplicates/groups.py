@@ -61,6 +61,7 @@ def group_rows(
     by: Sequence[str] = BY,
     thorough: bool = False,
     most: float = MOST,
+    workers: int | None = None,
 ) -> Groups:
     """Group the rows of `manifests`, whose GROUP_COLUMNS `table` has, one manifest after the other.
 
@@ -68,13 +69,13 @@ def group_rows(
     BrokenSource.
     """
     reasons = checked_reasons(by)
-    pairs = _near_pairs(manifests, table, thorough) if "near" in reasons else None
+    pairs = _near_pairs(manifests, table, thorough, workers) if "near" in reasons else None
     return find_groups(table, by=reasons, pairs=pairs, most=most)
 
 
-def _near_pairs(manifests: Sequence[Manifest], table: pa.Table, thorough: bool) -> Pairs:
+def _near_pairs(manifests: Sequence[Manifest], table: pa.Table, thorough: bool, workers: int | None) -> Pairs:
     """Return the near pairs, but for two people of one dataset: alike, yet two folds where each person is one."""
-    pairs = find(manifests, table, thorough=thorough)
+    pairs = find(manifests, table, thorough=thorough, workers=workers)
     return np.asarray(pairs[~told_apart(table, pairs, ("subject",))])
 
 

@@ -14,13 +14,14 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from ferdata.running.machine import cores
+
 Hashes = NDArray[np.uint64]
 Pairs = NDArray[np.int64]
 
 CHUNKS, BITS = 4, 16
 LANES = 4  # hashes of a bucket stand in blocks of so many, compared block with block: one look-up for 16 pairs
 AT_ONCE = 1 << 14  # block pairs: what is compared at once stays in the processor's cache
-THREADS = 2
 # Bit i of a chunk is bit 4 i + chunk of the hash: neighbouring frequencies, which go together, part ways.
 SPREAD = np.arange(64).reshape(BITS, CHUNKS).T.ravel()
 
@@ -40,7 +41,7 @@ class _Table:
 
 
 def pairs_within(
-    hashes: Hashes, radius: int, *, against: Hashes | None = None, flip: int = 0, threads: int = THREADS
+    hashes: Hashes, radius: int, *, against: Hashes | None = None, flip: int = 0, workers: int | None = None
 ) -> Pairs:
     """Return all pairs (i, j), int64 (n, 2) and sorted, with at most `radius` bits in `hashes[i] ^ hashes[j] ^ flip`.
 
@@ -52,7 +53,7 @@ def pairs_within(
     turned = int(_spread(np.array([flip], np.uint64))[0])
     quota = [(radius + 1) // CHUNKS + (c < (radius + 1) % CHUNKS) for c in range(CHUNKS)]  # bits + 1 for each chunk
     found = []
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(workers or cores()) as pool:
         for c in range(CHUNKS):
             first = _table(left, c)
             second = first if against is None else _table(right, c)

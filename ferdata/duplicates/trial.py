@@ -134,7 +134,7 @@ def _judge(kind: str, before: Pairs, after: Pairs, copied: NDArray[np.int64]) ->
 def _pictures(manifest: Manifest, rows: NDArray[np.int64]) -> Iterator[NDArray[np.uint8]]:
     """Yield the pictures of `rows`, of scenes their faces; rising, uint8 (H, W) grey or (H, W, 3) RGB."""
     scene = are_scenes(manifest.table(*SCENE_COLUMNS))
-    roots, start = manifest.roots(), 0
+    roots, start = manifest.roots_there(), 0
     for batch in manifest.batches(["sample_id", "dataset", "image", "face_box"]):
         here = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + batch.num_rows)] - start
         for at, row in zip(here + start, batch.take(pa.array(here)).to_pylist() if len(here) else (), strict=True):

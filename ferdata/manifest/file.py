@@ -16,18 +16,20 @@ from typing import Any
 import pyarrow as pa
 
 from ferdata import __version__
-from ferdata.errors import CannotWrite, ImagesMissing, InvalidManifest, NotAManifest, WorkersLost
+from ferdata.errors import CannotWrite, FerdataError, InvalidManifest, NotAManifest
 from ferdata.labels import Taxonomy
+from ferdata.manifest import roots
 from ferdata.manifest.counts import Counts
 from ferdata.manifest.fingerprint import Fingerprint
 from ferdata.manifest.parts import Parts, find
 from ferdata.manifest.resume import Partial
-from ferdata.manifest.safe_paths import read_inside
+from ferdata.manifest.roots import read_image as read_image
 from ferdata.manifest.writer import Sink, remove_stale
 from ferdata.manifest.writer import check_output as check_output
-from ferdata.schema import COLUMNS, SCHEMA_VERSION, arrow_schema, huggingface_features, root_variable
+from ferdata.schema import COLUMNS, SCHEMA_VERSION, arrow_schema, huggingface_features
 
 KEY = b"ferdata"
+GOES_ON = "What was done is kept aside: the same command with --resume goes on."
 
 
 class Manifest:
@@ -101,43 +103,24 @@ class Manifest:
         yield from self.file.iter_batches(rows, columns)
 
     def roots(self, given: Mapping[str, Path] | None = None) -> dict[str, Path | None]:
-        """Return where each dataset's files are: as given, by FERDATA_ROOT_<NAME>, or as recorded.
+        """Return where each dataset's files should be: as given, by FERDATA_ROOT_<NAME>, or as recorded.
 
         A recorded root is relative to the manifest, so that a tree of both can be moved. None: embedded only.
         """
-        found: dict[str, Path | None] = {}
-        for name, source in self.sources.items():
-            recorded = source.get("root")
-            override = (given or {}).get(name) or os.environ.get(root_variable(name))
-            if override:
-                found[name] = Path(override)
-            else:
-                found[name] = None if recorded is None else (self.path.parent / recorded).resolve()
+        return roots.of_sources(self.sources, self.path, given)
+
+    def roots_there(self, given: Mapping[str, Path] | None = None) -> dict[str, Path | None]:
+        """Return `roots` for who will read images. Raises ImagesMissing for a dataset whose images have moved."""
+        found = self.roots(given)
+        roots.must_be_there(self.file, found)
         return found
 
-    def read_image(self, row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> bytes:
+    def read_image(self, row: Mapping[str, Any], places: Mapping[str, Path | None]) -> bytes:
         """Return the encoded bytes of `row`'s image: embedded, or read below its dataset's root.
 
         `row` has `dataset` and `image` as Python values. Raises ImagesMissing.
         """
-        return read_image(row, roots)
-
-
-def read_image(row: Mapping[str, Any], roots: Mapping[str, Path | None]) -> bytes:
-    """Return the encoded bytes of `row`'s image, as `Manifest.read_image` does, with no manifest open."""
-    image, dataset = row["image"], row["dataset"]
-    if image["bytes"] is not None:
-        return bytes(image["bytes"])
-    root = roots.get(dataset)
-    try:
-        if root is None:
-            raise FileNotFoundError
-        return read_inside(root, image["path"])
-    except OSError:
-        raise ImagesMissing(
-            f"The image {image['path']} of {dataset} is not below {root}.",
-            f"Say where the dataset is now: {root_variable(dataset)}=/path/to/it",
-        ) from None
+        return read_image(row, places)
 
 
 @lru_cache(maxsize=2)
@@ -178,8 +161,8 @@ def write(
     `out` is a file, or, where its name has no ending (`merged/`), a folder of parts of about PART_BYTES each.
     `batches` have the columns of the schema (missing ones become null, order is free). `metadata` needs `sources`,
     `vote_policy`, `taxonomy` and `lineage`; rows, counts and the fingerprint are added here. `metadata` is read
-    after the last batch, so that a step may still be counting. With `partial`, an interrupted write leaves its
-    finished rows there. Returns the metadata as written.
+    after the last batch, so that a step may still be counting. With `partial`, a write that is stopped, by whatever
+    error, leaves its finished rows there. Returns the metadata as written.
     """
     check_output(out, force)
     remove_stale(out)
@@ -191,17 +174,9 @@ def write(
     try:
         written = _write_rows(sink, batches, metadata, partial)
         sink.publish(force)
-    except KeyboardInterrupt:
-        if partial is None or not (sink.whole and sink.rows):
-            raise
-        sink.keep_as(partial.path)
-        raise KeyboardInterrupt("What was done is kept aside: the same command with --resume goes on.") from None
-    except WorkersLost:
-        if partial and sink.whole and sink.rows:
-            sink.keep_as(partial.path)
-        raise
-    except OSError as error:
-        raise _failed(out, error) from None
+    except BaseException as error:
+        kept = partial is not None and partial.keep(sink)
+        raise _with_remedy(error, out, kept) from (None if isinstance(error, OSError) else error.__cause__)
     finally:
         sink.abandon()
     if partial:
@@ -214,22 +189,31 @@ def _failed(out: Path, error: OSError) -> CannotWrite:
     return CannotWrite(f"Writing {out} failed: {why}.", "Free some space, or choose another --out.")
 
 
+def _with_remedy(error: BaseException, out: Path, kept: bool) -> BaseException:
+    """Return what a write raises for `error`: one of ours where it has a remedy, which may be to go on."""
+    if isinstance(error, OSError):
+        error = _failed(out, error)
+    if not kept:
+        return error
+    if isinstance(error, FerdataError):
+        return type(error)(error.message, f"{error.hint}\n{GOES_ON}").with_traceback(error.__traceback__)
+    if isinstance(error, KeyboardInterrupt):
+        return KeyboardInterrupt(GOES_ON)
+    error.add_note(GOES_ON)
+    return error
+
+
 def _write_rows(
     sink: Sink, batches: Iterable[pa.RecordBatch], metadata: Mapping[str, Any], partial: Partial | None
 ) -> dict[str, Any]:
     fingerprint, counts = Fingerprint(), Counts()
-    try:
-        for batch in batches:
-            whole = conform(batch)
-            fingerprint.update(whole)
-            counts.update(whole)
-            sink.add(whole)
-            if partial:
-                partial.mark()
-    except (KeyboardInterrupt, WorkersLost):
+    for batch in batches:
+        whole = conform(batch)
+        fingerprint.update(whole)
+        counts.update(whole)
+        sink.add(whole)
         if partial:
-            sink.close(partial.state())
-        raise
+            partial.mark(counts.rows)
     written = {
         "schema_version": SCHEMA_VERSION,
         "ferdata": __version__,

@@ -91,6 +91,20 @@ class Parts:
         return sum(self.row_groups)
 
     @property
+    def whole_groups(self) -> list[int]:
+        """The rows of each row group, up to the first that the footer names and a full disk has not taken."""
+        whole = []
+        for number, rows in enumerate(self.row_groups):
+            part, group = self._places[number]
+            file = self._open(part).metadata
+            columns = [file.row_group(group).column(c) for c in range(file.num_columns)]
+            end = max((c.dictionary_page_offset or c.data_page_offset) + c.total_compressed_size for c in columns)
+            if end > self.paths[part].stat().st_size - file.serialized_size:
+                break
+            whole.append(rows)
+        return whole
+
+    @property
     def size(self) -> int:
         """The bytes on disk."""
         return sum(path.stat().st_size for path in self.paths)
@@ -114,6 +128,13 @@ class Parts:
         """Read a row group, numbered across the parts."""
         part, group = self._places[number]
         return self._open(part).read_row_group(group, columns=list(columns) if columns else None)
+
+    def nulls(self, number: int, column: str) -> int:
+        """Return how many rows of a row group, numbered across the parts, lack a column, named as Parquet does."""
+        part, group = self._places[number]
+        found = self._open(part).metadata.row_group(group)
+        named = next(c for c in map(found.column, range(found.num_columns)) if c.path_in_schema == column)
+        return int(named.statistics.null_count)
 
     def pieces(self, most: int, skip: int = 0) -> Iterator[tuple[int, int]]:
         """Yield (first row, number of rows) of pieces of at most `most` rows, none across two row groups.

@@ -1,6 +1,6 @@
 """Rewrite: the rows of manifests with some columns replaced, and the metadata that such a manifest keeps."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from ferdata.manifest.file import Manifest
+from ferdata.manifest import rejects
+from ferdata.manifest.file import Manifest, write
+from ferdata.manifest.resume import Partial
 from ferdata.manifest.safe_paths import seen_from
 from ferdata.running import progress
 from ferdata.schema import arrow_schema
@@ -42,6 +44,19 @@ def with_columns(
 def _replaced(batch: pa.RecordBatch, columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
     held = dict(zip(batch.schema.names, batch.columns, strict=True)) | dict(columns)
     return pa.RecordBatch.from_pydict({name: held[name] for name in arrow_schema().names if name in held})
+
+
+def write_rewritten(
+    manifests: Sequence[Manifest],
+    out: Path,
+    batches: Iterable[pa.RecordBatch],
+    metadata: Mapping[str, Any],
+    force: bool = False,
+    partial: Partial | None = None,
+) -> dict[str, Any]:
+    """Write a manifest that is made of others, as `manifest.write` does, and carry their rejects along."""
+    with rejects.carried([m.path for m in manifests], out):
+        return write(out, batches, metadata, force, partial)
 
 
 def rewritten_metadata(manifests: Sequence[Manifest], out: Path, lineage: list[dict[str, Any]]) -> dict[str, Any]:

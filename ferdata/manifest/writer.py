@@ -1,19 +1,21 @@
 """Where a manifest is written: a file, or a folder of parts, hidden beside its name until it is all there."""
 
 import contextlib
+import io
 import json
 import os
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ferdata.errors import AlreadyExists, CannotWrite
 from ferdata.manifest.parts import NAME, PART, name_of
-from ferdata.running.whole_file import is_leftover, put_in_place, sync_folder, temporaries, temporary_beside
+from ferdata.running.whole_file import is_leftover, put_in_place, recover, sync_folder, temporaries, temporary_beside
 from ferdata.schema import OF_ITS_OWN
 
 ROW_GROUP_BYTES = 16 << 20  # of image bytes: what a reader holds at once
@@ -27,7 +29,11 @@ def is_folder(out: Path) -> bool:
 
 
 def check_output(out: Path, force: bool = False, inputs: Iterable[Path] = ()) -> None:
-    """Raise AlreadyExists or CannotWrite now, before the work, if `out` could not be written at its end."""
+    """Raise AlreadyExists or CannotWrite now, before the work, if `out` could not be written at its end.
+
+    What a killed writer has moved aside is there again then.
+    """
+    recover(out)
     for path in inputs:
         if out.resolve() == path.resolve() or path.resolve() in out.resolve().parents:
             raise AlreadyExists(f"{out} is an input, and inputs are never modified.", "Choose another --out.")
@@ -77,13 +83,14 @@ def remove_stale(out: Path) -> None:
 class Sink:
     """Rows on their way to `out`, in row groups of at most ROW_GROUP_BYTES of image bytes.
 
-    `folder` says whether it is a folder of parts. `whole` is true once all rows are on disk and closed.
+    `folder` says whether it is a folder of parts. `rows` are those on the disk, a row group whole or not at all;
+    `closed` says that no more are taken.
     """
 
     def __init__(self, out: Path, schema: pa.Schema) -> None:
         self.out, self.schema = out, schema
         self.folder = is_folder(out)
-        self.whole = False
+        self.closed = False
         self.rows = 0
         self._temporary = temporary_beside(out)
         self._run = secrets.token_hex(8)
@@ -99,17 +106,28 @@ class Sink:
         for piece in _pieces(batch):
             grown = piece.column("image").nbytes
             if self._bytes + grown > ROW_GROUP_BYTES or self._count + piece.num_rows > ROW_GROUP_ROWS:
-                self._flush()
+                self.flush()
             self._pending.append(piece)
             self._bytes += grown
             self._count += piece.num_rows
 
     def close(self, metadata: Mapping[str, str]) -> None:
         """Write what is pending, and `metadata` into the first part: then the rows are safe."""
-        self._flush()
+        self.flush()
+        self.closed = True
         for i, writer in enumerate(self._written):
             writer.close(metadata if i == 0 else {})
-        self.whole = True
+
+    def close_short(self, metadata: Mapping[str, str]) -> int:
+        """Close what is on the disk, giving up row groups for room where it is full; return how many rows are left.
+
+        The footer still names those that were given up: `parts.whole_groups` tells them.
+        """
+        with contextlib.suppress(OSError, pa.ArrowException):
+            self.flush()
+        self.closed = True
+        lost = [writer.close(metadata if i == 0 else {}, short=True) for i, writer in enumerate(self._written)]
+        return self.rows - sum(lost)
 
     def publish(self, force: bool) -> None:
         """Give the rows their name. Raises AlreadyExists if another run has written it meanwhile."""
@@ -127,7 +145,6 @@ class Sink:
 
     def keep_as(self, path: Path) -> None:
         """Leave the closed rows at `path`, for another run to go on from."""
-        remove(path)
         if self.folder:
             sync_folder(self._temporary)
         put_in_place(self._temporary, path)
@@ -140,7 +157,8 @@ class Sink:
         with contextlib.suppress(OSError):
             remove(self._temporary)
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Write out what is pending: all of it, or, where the disk is full, nothing."""
         if self._pending:
             whole, self._pending, self._bytes, self._count = self._pending, [], 0, 0
             table = pa.Table.from_batches(whole, self.schema)
@@ -163,31 +181,106 @@ class _Writer:
 
     def __init__(self, path: Path, schema: pa.Schema, metadata: Mapping[str, str]) -> None:
         self.path, self.metadata = path, dict(metadata)
-        self._file: pa.NativeFile | None = pa.OSFile(str(path), "wb")
+        self._file = _RowGroups(path)
+        self._groups: list[tuple[int, int]] = []  # where each ends, and its rows
         repeating = [leaf for field in schema if field.name not in OF_ITS_OWN for leaf in _leaves(field)]
-        self._parquet = pq.ParquetWriter(self._file, schema, compression="zstd", use_dictionary=repeating)
+        sink = pa.PythonFile(self._file, mode="w")
+        self._parquet = pq.ParquetWriter(sink, schema, compression="zstd", use_dictionary=repeating)
 
     @property
     def size(self) -> int:
         """The bytes written so far."""
-        return int(self._file.tell()) if self._file else 0
+        return self._file.tell()
 
     def write(self, table: pa.Table) -> None:
-        """Write a row group."""
+        """Write a row group, whole or not at all. Raises OSError."""
         self._parquet.write_table(table)
+        try:
+            self._file.store()
+        except OSError:
+            self._file.drop()
+            raise
+        self._groups.append((self._file.stored, table.num_rows))
 
-    def close(self, metadata: Mapping[str, str]) -> None:
-        """Write the footer, and have the disk keep it; once."""
-        if self._file is None:
-            return
-        file, self._file = self._file, None
+    def close(self, metadata: Mapping[str, str], short: bool = False) -> int:
+        """Write the footer, and have the disk keep it; once. Raises OSError.
+
+        If `short`, row groups are given up until the footer finds room; returns how many rows that were.
+        """
+        if self._file.closed:
+            return 0
+        lost = 0
         try:
             self._parquet.add_key_value_metadata({**self.metadata, **metadata})
             self._parquet.close()
+            while True:
+                try:
+                    self._file.store()
+                    break
+                except OSError:
+                    if not short or not self._groups:
+                        raise
+                    lost += self._groups.pop()[1]
+                    self._file.cut(self._groups[-1][0] if self._groups else 0)
+            os.fsync(self._file.fileno())
         finally:
-            file.close()
-        with self.path.open("rb") as written:
-            os.fsync(written.fileno())
+            self._file.close()
+        return lost
+
+
+class _RowGroups(io.RawIOBase):
+    """A file whose writes are held until `store`, so that a disk that fills takes a row group whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb", buffering=0)
+        self._held: list[bytes] = []
+        self._end = self.stored = 0  # bytes
+
+    def writable(self) -> bool:
+        """Return that it is."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Take bytes in."""
+        self._held.append(bytes(data))
+        self._end += len(self._held[-1])
+        return len(self._held[-1])
+
+    def tell(self) -> int:
+        """Return how many bytes were taken in."""
+        return self._end
+
+    def store(self) -> None:
+        """Write what is held. Raises OSError; then the file ends where it did before, and all is still held."""
+        try:
+            for data in self._held:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[self._file.write(rest) :]
+        except OSError:
+            self.cut(self.stored)
+            raise
+        self.stored += sum(map(len, self._held))
+        self._held.clear()
+
+    def drop(self) -> None:
+        """Forget what is held."""
+        self._held.clear()
+
+    def cut(self, end: int) -> None:
+        """Have the file end at so many bytes."""
+        self.stored = end
+        self._file.seek(end)
+        self._file.truncate()
+
+    def fileno(self) -> int:
+        """Return the file's descriptor."""
+        return self._file.fileno()
+
+    def close(self) -> None:
+        """Close the file; what is held is dropped."""
+        self._file.close()
+        super().close()
 
 
 def _leaves(field: pa.Field, within: str = "") -> Iterator[str]:

@@ -13,7 +13,7 @@ from ferdata import manifest as manifests
 from ferdata.duplicates.label_conflicts import box_word, face_boxes, published_boxes
 from ferdata.labels import Taxonomy, derive
 from ferdata.manifest import Manifest
-from ferdata.manifest.rewrite import rewritten_metadata, with_columns
+from ferdata.manifest.rewrite import rewritten_metadata, with_columns, write_rewritten
 from ferdata.reviewing import ledger as ledgers
 from ferdata.reviewing.ledger import Decision, Dispute, Key, Standing
 from ferdata.schema import BY_NAME, arrow_type
@@ -164,6 +164,5 @@ def write_verdict(
     if len(lineage) == 1 and lineage[0]["step"] == "review":
         record["inputs"] = lineage[0]["inputs"]  # a ledger that grows is one review, not one on top of another
     metadata = rewritten_metadata([opened], out, [record])
-    return str(
-        manifests.write(out, with_columns([opened], found.columns, "writing"), metadata, force=True)["fingerprint"]
-    )
+    batches = with_columns([opened], found.columns, "writing")
+    return str(write_rewritten([opened], out, batches, metadata, force=True)["fingerprint"])

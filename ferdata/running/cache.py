@@ -22,7 +22,14 @@ import platformdirs
 
 from ferdata.errors import BadOption, CannotWrite
 from ferdata.running import locks, progress
-from ferdata.running.whole_file import put_in_place, remove_at_once, temporaries, temporary_beside, write_whole
+from ferdata.running.whole_file import (
+    is_leftover,
+    put_in_place,
+    remove_at_once,
+    temporaries,
+    temporary_beside,
+    write_whole,
+)
 
 VARIABLE, LIMIT_VARIABLE = "FERDATA_CACHE", "FERDATA_CACHE_LIMIT"
 LIMIT = 20 * 10**9  # bytes; a million grey faces at 112 px are 13 GB
@@ -136,6 +143,14 @@ def _waited_for(path: Path, key: str) -> locks.Lock:
     return lock
 
 
+def _unlink_unless_held(path: Path) -> None:
+    with contextlib.suppress(OSError):  # held by who makes it anew
+        lock = locks.take(path, wait=0)
+        if lock is not None:
+            with lock:
+                _unlink(path)
+
+
 def _unlink(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
@@ -219,16 +234,12 @@ def take_out(entry: Entry) -> bool:
 
 
 def sweep() -> None:
-    """Remove what killed processes have left half done."""
+    """Remove what killed processes have left half done; what is being made, here or on another machine, stays."""
     for kind in folder().glob("*/"):
         for part in temporaries(kind):
-            path = _lock_of(kind.name, part.name[1:].partition(".")[0])
-            with contextlib.suppress(OSError):
-                lock = locks.take(path, wait=0)
-                if lock is not None:
-                    with lock:
-                        shutil.rmtree(part, ignore_errors=True)
-                        _unlink(path)
+            if is_leftover(part):
+                shutil.rmtree(part, ignore_errors=True)
+                _unlink_unless_held(_lock_of(kind.name, part.name[1:].partition(".")[0]))
 
 
 def clear(keys: Sequence[str] = (), older_than: float | None = None) -> tuple[list[Entry], list[Entry]]:

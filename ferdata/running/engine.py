@@ -10,7 +10,8 @@ from contextlib import closing
 from typing import Any, Protocol, TypeVar
 
 from ferdata.errors import BadOption
-from ferdata.running.processes import Processes, Threads, cores
+from ferdata.running.machine import cores
+from ferdata.running.processes import Processes, Threads
 
 ENGINES = ("local", "ray")
 A = TypeVar("A")

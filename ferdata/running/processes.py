@@ -21,16 +21,12 @@ from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from ferdata.errors import FerdataError, WorkersLost
+from ferdata.running.machine import cores
 
 AHEAD = 3  # pieces for each worker that have been taken, and are not yet the caller's
 AT_HAND = 2  # of them in a worker: the one that it is at, and the next
 A = TypeVar("A")
 B = TypeVar("B")
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class Threads:
@@ -156,7 +152,7 @@ class _Worker:
 def _lost() -> WorkersLost:
     return WorkersLost(
         "A worker process has been killed, as happens when memory runs out.",
-        "Free some, or use fewer with --workers; ingest and align go on with --resume.",
+        "Free some, or use fewer with --workers.",
     )
 
 

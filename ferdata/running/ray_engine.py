@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from ferdata import errors
 from ferdata.errors import BadOption, FerdataError, MissingExtra, WorkersLost
+from ferdata.running.machine import cores
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -118,7 +119,7 @@ def _joined(workers: int | None, address: str | None) -> Iterator[None]:
     if address is None:
         own = {
             "address": "local",  # never one that happens to run here
-            "num_cpus": workers or os.cpu_count(), "object_store_memory": STORE, "include_dashboard": False,
+            "num_cpus": workers or cores(), "object_store_memory": STORE, "include_dashboard": False,
         }  # fmt: skip
     try:
         ray.init(logging_level=logging.ERROR, log_to_driver=False, **own)
@@ -196,7 +197,7 @@ def _through(work: Callable[[A], B], window: list[bytes], at_most: int | None) -
         raise WorkersLost(f"Ray gave back {count:,} of {len(window):,} pieces of work.", AGAIN)
 
 
-AGAIN = "Look at the workers' memory and at the batch's files; --resume goes on, and --engine local needs no Ray."
+AGAIN = "Look at the workers' memory and at the batch's files; --engine local needs no Ray."
 
 
 def _lost(error: Exception) -> Exception:

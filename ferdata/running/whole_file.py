@@ -4,6 +4,7 @@ After `whole_file` and `write_whole` the file and its name are on the disk, not 
 """
 
 import contextlib
+import ctypes
 import functools
 import glob
 import hashlib
@@ -18,7 +19,8 @@ from pathlib import Path
 
 from ferdata.errors import CannotWrite
 
-ENDING = ".part"
+ENDING, ASIDE = ".part", ".old"  # of what is to have a name, and of what had it
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # linux/fcntl.h, linux/fs.h
 HINT = "Free some space, or choose another --out."
 DAY = 24 * 3600.0  # seconds after which a temporary is nobody's, where its writer cannot be looked for
 
@@ -82,17 +84,43 @@ def _put_folder(temporary: Path, path: Path, replace: bool) -> None:
             raise
     if not replace:
         raise FileExistsError
-    old = temporary_beside(path)
+    old = temporary if _exchange(temporary, path) else _moved_aside(temporary, path)
+    if old.is_dir():
+        shutil.rmtree(old, ignore_errors=True)
+    else:
+        old.unlink()
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Have two paths change places at one moment; False where the system or the disk cannot do that."""
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2  # Linux alone
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
+
+
+def _moved_aside(temporary: Path, path: Path) -> Path:
+    """Give `temporary` the name `path`, and return where what that was lies now."""
+    old = temporary_beside(path).with_suffix(ASIDE)
     path.rename(old)
     try:
         temporary.rename(path)
     except BaseException:
         old.rename(path)
         raise
-    if old.is_dir():
-        shutil.rmtree(old, ignore_errors=True)
-    else:
-        old.unlink()
+    return old
+
+
+def recover(path: Path) -> None:
+    """Give what a killed writer moved aside its name back, if nothing has come in its place."""
+    for old in sorted(path.parent.glob(f".{glob.escape(path.name)}.*{ASIDE}")):
+        if is_leftover(old):
+            with contextlib.suppress(OSError):  # another has done it
+                if path.exists():
+                    remove_at_once(old)
+                else:
+                    old.rename(path)
 
 
 def _link(temporary: Path, path: Path) -> bool:
@@ -137,17 +165,30 @@ def remove_leftovers(path: Path) -> None:
 
 def is_leftover(temporary: Path) -> bool:
     """Return whether nobody writes `temporary` any more: its process has ended or, if unknown here, it is a day old."""
-    named = re.search(rf"\.([0-9a-f]+)-(\d+)-[0-9a-f]+{re.escape(ENDING)}\Z", temporary.name)
+    named = re.search(r"\.([0-9a-f]+)-(\d+)-[0-9a-f]+\.\w+\Z", temporary.name)
     try:
+        # A number may have gone to a thread of another process, which has it but is not listed, and so may a process
+        # that is hidden from this user: those are nobody's after a day.
         if named and named[1] == _here():
-            # A number may have gone to a thread of another process, which /proc/NUMBER shows but does not list.
-            return named[2] not in os.listdir("/proc")  # noqa: PTH208
+            listed = named[2] in os.listdir("/proc")  # noqa: PTH208
+            if listed or not _exists(int(named[2])):
+                return not listed
     except OSError:  # no /proc here
         pass
     try:
         return time.time() - temporary.stat().st_mtime > DAY
     except OSError:  # gone meanwhile
         return False
+
+
+def _exists(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it is another user's
+        pass
+    return True
 
 
 @functools.cache

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ferdata.errors import BrokenSource, UnknownLabel
+from ferdata.manifest.resume import Partial
 from ferdata.running import progress
 from ferdata.running.engine import Engine, run
 from ferdata.schema import Frame, Sample
@@ -64,16 +65,14 @@ class Intake:
         return dict(Counter(r.reason for r in self.rejects))
 
     def batches(
-        self, samples: Iterable[Sample | Skipped], engine: Engine, done: Iterable[pa.RecordBatch] = (), skip: int = 0
+        self, samples: Iterable[Sample | Skipped], engine: Engine, partial: Partial
     ) -> Iterator[pa.RecordBatch]:
-        """Yield measured rows; `done` are those of an earlier run, which the first `skip` samples became."""
+        """Yield measured rows: first those of `partial`, as far as they are what the samples become now."""
         kept = self._kept(samples)
         with progress.bar(f"ingest {self.setting.dataset}", None, "images") as advance:
-            for batch in done:
-                yield self._count((batch, []), advance)
-            for _ in itertools.islice(kept, skip):
-                pass
-            for measured in run(engine, Measure(self.setting), self._chunks(kept, advance)):
+            for batch, rejects in partial.matching(kept, lambda sample: self.setting.sample_id(sample.key)):
+                yield self._count((batch, [Reject(**reject) for reject in rejects]), advance)
+            for measured in run(engine, Measure(self.setting), self._chunks(partial.after, advance)):
                 yield self._count(measured, advance)
 
     def _chunks(self, samples: Iterator[Sample], advance: progress.Advance) -> Iterator[list[Sample]]:

@@ -95,7 +95,7 @@ def align(
     runner = choose(engine, workers, address)
     _not_yet(opened)
     name, net = _detector(detector, model)
-    roots = {n: root and root.absolute() for n, root in opened.roots().items()}
+    roots = {n: root and root.absolute() for n, root in opened.roots_there().items()}
     cut = Cut(opened.path.absolute(), opened.fingerprint, roots, aim, detector == "published", name, net)
     options = {
         "detector": detector, "fallback": name if detector == "published" else None, **asdict(aim),
@@ -103,8 +103,7 @@ def align(
     }  # fmt: skip
     same = {"step": "align", "manifest": opened.fingerprint, "options": options, "measured": images.VERSION}
     partial = Partial(target, same)
-    if not resume:
-        partial.discard()
+    partial.begin(resume)
     # Every image is embedded now, so there is no root to look below, and measured anew.
     embedded = {name: source | {"root": None, "measured": images.VERSION} for name, source in opened.sources.items()}
     metadata = rewritten_metadata([opened], target, []) | {"sources": embedded}

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ferdata import manifest as manifests
@@ -16,8 +15,8 @@ from ferdata.auditing.catalogue import CATALOGUE, OF_PARTS, Finding, check_names
 from ferdata.errors import BadOption
 from ferdata.images import detectors as faces
 from ferdata.images.alignment import NO_FACE, SEVERAL
-from ferdata.manifest import Manifest
-from ferdata.manifest.rewrite import rewritten_metadata, with_columns
+from ferdata.manifest import Manifest, rejects
+from ferdata.manifest.rewrite import rewritten_metadata, with_columns, write_rewritten
 
 AUDIT_COLUMNS = tuple(
     dict.fromkeys(("sample_id", *pictures.PICTURE_COLUMNS, *answers.ANSWER_COLUMNS, *whole.WHOLE_COLUMNS, "issues"))
@@ -85,7 +84,7 @@ def audit(
     judge. `detect` looks for faces by `haar` or `yunet` (`model` is YuNet's file); in a manifest that was aligned, what
     align found is kept. Without `pixels` no image is read but those shown. `threshold` holds NAME=VALUE pairs.
     `label_quality` is the probability that a label is right where there are predictions, else the share of the votes
-    for it. Raises NotAManifest, BadOption, MissingModel, MissingExtra, AlreadyExists, CannotWrite.
+    for it. Raises NotAManifest, BadOption, MissingModel, MissingExtra, ImagesMissing, AlreadyExists, CannotWrite.
     """
     asked = check(
         manifest, out=out, report=report, detect=detect, model=model, pixels=pixels, threshold=threshold,
@@ -104,7 +103,7 @@ def audit(
     masks = {f.name: _amiss(f, limits[f.name], scores[f.name]) for f in CATALOGUE if f.name in scores}
     _keep_aligned(table, masks, scores)
     parts = whole.parts(table, opened.taxonomy.classes)
-    rejected = _rejected(opened.path)
+    rejected = rejects.unreadable(opened.path)
     outcomes = tuple(_outcome(f, limits[f.name], masks, scores, parts, rejected) for f in CATALOGUE)
     failed = tuple(o.name for o in outcomes if o.name in fail_on and o.count)
     noise = None if doubts is None else doubts.noise
@@ -229,20 +228,6 @@ def _outcome(
     )  # fmt: skip
 
 
-def _rejected(path: Path) -> dict[str, int]:
-    """Count what ingest could not read, by reason, as the file beside its manifest tells; nothing where there is none.
-
-    Rows that a dataset's own rules leave out name no file.
-    """
-    beside = path.with_suffix(".rejects.parquet")
-    try:
-        table = pq.read_table(beside, columns=["path", "reason"])
-    except (OSError, pa.ArrowException):
-        return {}
-    counts = table.filter(table["path"].is_valid())["reason"].value_counts().to_pylist()
-    return {str(c["values"]): int(c["counts"]) for c in counts}
-
-
 def _name(path: Path | str | None) -> str | None:
     return None if path is None else Path(path).name
 
@@ -269,4 +254,4 @@ def _write(
     rows = {"rows_in": opened.rows, "rows_out": opened.rows}
     record = manifests.step_record("audit", options, [opened], **rows, found=found)
     metadata = rewritten_metadata([opened], target, [record])
-    return str(manifests.write(target, with_columns([opened], new, "write"), metadata, force)["fingerprint"])
+    return str(write_rewritten([opened], target, with_columns([opened], new, "write"), metadata, force)["fingerprint"])

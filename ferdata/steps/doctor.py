@@ -17,7 +17,7 @@ from typing import Any, Literal
 from ferdata import __version__
 from ferdata.errors import FerdataError
 from ferdata.reviewing.fiftyone import start
-from ferdata.running import cache
+from ferdata.running import cache, machine
 from ferdata.schema import root_variable
 from ferdata.sources.location import data_root, find_root
 
@@ -196,9 +196,8 @@ def _database() -> Finding:
 
 
 def _machine() -> Iterator[Finding]:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    yield Finding("cores", "ok", f"{usable} to use")
-    if memory := _memory():
+    yield Finding("cores", "ok", f"{machine.cores()} to use")
+    if memory := machine.memory():
         enough = memory >= LITTLE_MEMORY
         remedy = "" if enough else "Train with a smaller --batch, ingest with --workers 1."
         yield Finding("memory", "ok" if enough else "warn", f"{memory / GIGABYTE:.1f} GB", remedy)
@@ -224,19 +223,6 @@ def _cache() -> Finding:
         return Finding("cache", "ok", f"{folder} is writable")
     what = f"{folder} is not writable: decoded images cannot be kept, and each training decodes them anew"
     return Finding("cache", "warn", what, cache.NOT_WRITABLE)
-
-
-def _memory() -> int | None:
-    """Return the memory to use in bytes, a container's limit included; None where the system does not say."""
-    try:
-        whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, OSError, ValueError):
-        return None
-    try:
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii"))
-    except (OSError, ValueError):  # none, or "max"
-        return whole
-    return min(whole, limit)
 
 
 def _disk(name: str, place: Path) -> Finding:

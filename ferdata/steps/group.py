@@ -10,7 +10,7 @@ from ferdata import manifest as manifests
 from ferdata.duplicates import Trial, trial
 from ferdata.duplicates.groups import BY, GROUP_COLUMNS, MOST, across_sides, checked_reasons, group_rows
 from ferdata.manifest import Manifest
-from ferdata.manifest.rewrite import rewritten_metadata, with_columns
+from ferdata.manifest.rewrite import rewritten_metadata, with_columns, write_rewritten
 
 
 @dataclass(frozen=True)
@@ -50,11 +50,13 @@ def group(
     out: Path | str | None = None,
     by: Sequence[str] = BY,
     thorough: bool = False,
+    workers: int | None = None,
     most: float = MOST,
     force: bool = False,
 ) -> Grouped:
     """Group a manifest's rows by BY or some of it; with `out`, write it again with the column `group` filled.
 
+    `workers` is how many processes look for near duplicates: one per core by default.
     Raises NotAManifest, BadOption, AlreadyExists, CannotWrite, ImagesMissing, BrokenSource.
     """
     opened, target = Manifest(Path(manifest)), Path(out) if out else None
@@ -62,7 +64,7 @@ def group(
         manifests.check_output(target, force, [opened.path])
     reasons = checked_reasons(by)
     table = opened.table(*GROUP_COLUMNS, "split")
-    found = group_rows([opened], table, by=reasons, thorough=thorough, most=most)
+    found = group_rows([opened], table, by=reasons, thorough=thorough, most=most, workers=workers)
     sides = across_sides(table["split"], found.group)
     written = None
     if target:
@@ -72,7 +74,9 @@ def group(
         )
         new = {"group": pa.array(found.group), "picture": pa.array(found.picture)}
         metadata = rewritten_metadata([opened], target, [record])
-        written = manifests.write(target, with_columns([opened], new, "write"), metadata, force)["fingerprint"]
+        written = write_rewritten([opened], target, with_columns([opened], new, "write"), metadata, force)[
+            "fingerprint"
+        ]
     return Grouped(
         target, opened.rows, reasons, found.count, found.largest, found.largest_of, found.identical, found.images,
         found.across, found.near, found.versions, found.versions_of, found.scenes, found.groups_across, sides, written,

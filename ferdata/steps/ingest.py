@@ -12,6 +12,7 @@ from ferdata import labels, manifest
 from ferdata.adapters import Adapter, load, looks_like
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, listed
 from ferdata.images import VERSION
+from ferdata.manifest import rejects
 from ferdata.manifest.resume import Partial
 from ferdata.manifest.safe_paths import seen_from
 from ferdata.running.engine import ENGINES, Engine, choose
@@ -39,6 +40,8 @@ class Ingested:
     names that the publishers would not have given, `unknown_labels` what was kept without a label, `named` the first
     rows of each reason, with what is known of it. `others` counts by their ending the files that no row was made of and
     nothing above names: tables, notes, pictures that the options did not ask for; `first_others` are the first of them.
+    `resumed` are the rows that a stopped run had finished, `unused` those of them that were measured again, since the
+    files are not the same any more.
     """
 
     out: Path
@@ -59,6 +62,8 @@ class Ingested:
     strange: tuple[str, ...]
     strange_count: int
     counts: Mapping[str, Mapping[str, Mapping[str, int]]]
+    resumed: int
+    unused: int
     fingerprint: str
 
 
@@ -87,7 +92,7 @@ def ingest(
     files. `votes` is the policy that turns annotator votes into labels. `unknown_labels` refuses
     labels that the layout does not know, or keeps their rows without a label. `engine` is `local` (`workers`
     processes; threads where the system cannot fork) or `ray` (as many of a cluster's, at `address` or started here,
-    all of which see the root at its path). `resume` goes on where an ingest into the same `out` was interrupted.
+    all of which see the root at its path). `resume` goes on where an ingest into the same `out` was stopped.
     `options` are the adapter's own. Raises DatasetMissing, NotThisDataset, BrokenSource, UnknownLabel, AlreadyExists,
     CannotWrite, BadOption, MissingExtra, ImagesMissing, WorkersLost.
     """
@@ -217,8 +222,7 @@ class _Job:
             "lineage": [],
         }
         partial = Partial(self.target, self._same())
-        if not resume:
-            partial.discard()
+        partial.begin(resume)
         new = not self._rejects.exists()
         batches = self._batches(intake, engine, metadata, partial)
         try:
@@ -246,6 +250,8 @@ class _Job:
             strange=tuple(intake.strange),
             strange_count=intake.strange_count,
             counts=written["counts"],
+            resumed=partial.rows,
+            unused=partial.unused,
             fingerprint=written["fingerprint"],
         )
 
@@ -264,14 +270,12 @@ class _Job:
     def _batches(
         self, intake: Intake, engine: Engine, metadata: dict[str, Any], partial: Partial
     ) -> Iterator[pa.RecordBatch]:
-        earlier, skip = partial.read()
-        intake.rejects += [Reject(**reject) for reject in partial.rejects]
         partial.rejects_now = lambda: [asdict(r) for r in intake.rejects if r.path and r.reason in MEASURED]
         layout = self.setting.layout
         if self.setting.keep_unknown:
             layout = replace(layout, labels=_AnyLabel(layout.labels))
         samples = self.adapter.samples(self.base, layout, self.options)
-        yield from intake.batches(samples, engine, earlier, skip)
+        yield from intake.batches(samples, engine, partial)
         if not intake.rows:
             raise self._nothing(intake)
         _write_rejects(self._rejects, intake.rejects)
@@ -314,7 +318,7 @@ class _Job:
 
     @property
     def _rejects(self) -> Path:
-        return self.target.with_name(self.target.name.removesuffix(".parquet") + ".rejects.parquet")
+        return rejects.beside(self.target)
 
 
 class _AnyLabel(dict[str, str]):
@@ -324,10 +328,10 @@ class _AnyLabel(dict[str, str]):
         return True
 
 
-def _write_rejects(path: Path, rejects: list[Reject]) -> None:
+def _write_rejects(path: Path, rejected: list[Reject]) -> None:
     """Write the rejects beside the manifest, or take away those of an earlier run if there are none now."""
-    if not rejects:
+    if not rejected:
         path.unlink(missing_ok=True)
         return
     with whole_file(path) as temporary:
-        pq.write_table(pa.Table.from_pylist([asdict(r) for r in rejects]), temporary)
+        pq.write_table(pa.Table.from_pylist([asdict(r) for r in rejected], rejects.COLUMNS), temporary)

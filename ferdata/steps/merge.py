@@ -12,8 +12,8 @@ from ferdata.duplicates import label_conflicts as disputes
 from ferdata.duplicates.groups import BY, GROUP_COLUMNS, MOST, group_rows
 from ferdata.duplicates.label_conflicts import Conflicts
 from ferdata.errors import BadOption
-from ferdata.manifest import Manifest
-from ferdata.manifest.rewrite import rewritten_metadata, with_columns
+from ferdata.manifest import Manifest, rejects
+from ferdata.manifest.rewrite import rewritten_metadata, with_columns, write_rewritten
 from ferdata.splitting.rules import SPLIT_COLUMNS, Rules, assign_splits
 from ferdata.steps.split import Decided, Part, check, columns, counted, decide, options
 
@@ -24,9 +24,9 @@ MERGE_COLUMNS = tuple(sorted({*labels.DERIVED_FROM, *SPLIT_COLUMNS, *GROUP_COLUM
 class Merged:
     """What a merge did; `across` counts identical pictures that stood in several official splits.
 
-    `left_out` counts the rows whose emotion the taxonomy has no class for; `to_align` are the inputs that should be
-    aligned first, since some of the rows are whole `scenes`. `versions` and others are those of
-    `ferdata.duplicates.groups.Groups`.
+    `left_out` counts the rows whose emotion the taxonomy has no class for, `rejected` by reason the files that ingest
+    could not read, which are no rows; `to_align` are the inputs that should be aligned first, since some of the rows
+    are whole `scenes`. `versions` and others are those of `ferdata.duplicates.groups.Groups`.
     """
 
     out: Path
@@ -47,6 +47,7 @@ class Merged:
     across: Mapping[str, int]
     conflicts: Conflicts
     decided: Decided
+    rejected: Mapping[str, int]
     fingerprint: str
 
     @property
@@ -62,6 +63,7 @@ def merge(
     votes: str | None = None,
     by: Sequence[str] = BY,
     thorough: bool = False,
+    workers: int | None = None,
     most: float = MOST,
     split: str = Rules.split,
     folds: str | int | None = Rules.folds,
@@ -77,9 +79,10 @@ def merge(
     """Merge manifests into `out`; the inputs are not changed, and every row of theirs is in it.
 
     `taxonomy` names the classes; `votes` the policy (default: the inputs' own, if they agree). `by` says what makes
-    rows one group; the others are those of `ferdata.steps.split.split`. A row that would leak gets no split, and its
-    reason stands in `split_reason`. Raises BadOption, NotAManifest, AlreadyExists, CannotWrite, UnknownLabel,
-    ImagesMissing (near duplicates are confirmed by their pixels).
+    rows one group, `workers` how many processes look for near duplicates (one per core by default); the others are
+    those of `ferdata.steps.split.split`. A row that would leak gets no split, and its reason stands in `split_reason`.
+    Raises BadOption, NotAManifest, AlreadyExists, CannotWrite, UnknownLabel, ImagesMissing (near duplicates are
+    confirmed by their pixels).
     """
     target, kept = Path(out), Path(freeze) if freeze else None
     if not manifests:
@@ -98,7 +101,7 @@ def merge(
     fresh = labels.derive(table, {name: known for m in opened for name, known in m.maps.items()}, policy, classes)
     table = table.append_column("target", fresh["target"])
     rules.check_names(classes.classes, table["dataset"].unique().to_pylist())
-    grouped = group_rows(opened, table, by=by, thorough=thorough, most=most)
+    grouped = group_rows(opened, table, by=by, thorough=thorough, most=most, workers=workers)
     disputed = disputes.conflicts(table, grouped.picture)
     placed = assign_splits(table, grouped.group, grouped.picture, rules, classes.classes)
     decided = decide(table, placed, rules, classes.classes, kept)
@@ -110,12 +113,12 @@ def merge(
     anew = {"vote_policy": policy, "taxonomy": classes.as_dict()}
     metadata = rewritten_metadata(opened, target, [record]) | anew
     new = fresh | {"group": pa.array(grouped.group), "picture": pa.array(grouped.picture)} | columns(placed)
-    written = manifest.write(target, with_columns(opened, new, "merge"), metadata, force)
+    written = write_rewritten(opened, target, with_columns(opened, new, "merge"), metadata, force)
     return Merged(
         target, table.num_rows, classes.name, _left_out(fresh), policy, grouped.count, grouped.largest,
         grouped.largest_of, grouped.identical, grouped.images, grouped.near, grouped.versions,
         grouped.versions_of, grouped.scenes, _to_align(opened) if grouped.scenes else (), grouped.across, disputed,
-        decided, written["fingerprint"],
+        decided, rejects.unreadable(target), written["fingerprint"],
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ferdata import labels, manifest
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
-from ferdata.manifest.rewrite import rewritten_sources, with_columns
+from ferdata.manifest.rewrite import rewritten_sources, with_columns, write_rewritten
 from ferdata.shared_file import LABELS, Part, SharedFile, read
 from ferdata.steps.ingest import ingest
 
@@ -120,7 +120,7 @@ def _join(shared: SharedFile, copies: Sequence[Manifest], target: Path, force: b
         "taxonomy": shared.taxonomy.as_dict(),
         "lineage": shared.lineage,
     }
-    written = manifest.write(target, with_columns(copies, columns, "write", kept), metadata, force)
+    written = write_rewritten(copies, target, with_columns(copies, columns, "write", kept), metadata, force)
     same = written["fingerprint"] == shared.fingerprint
     return Rehydrated(target, len(kept), matched, written["fingerprint"], same)
 

@@ -14,7 +14,7 @@ from ferdata import manifest as manifests
 from ferdata.duplicates.label_conflicts import PICTURE_BY, pictures
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
-from ferdata.manifest.rewrite import rewritten_metadata, with_columns
+from ferdata.manifest.rewrite import rewritten_metadata, with_columns, write_rewritten
 from ferdata.schema import SPLITS
 from ferdata.splitting import id_list as lists
 from ferdata.splitting.rules import SPLIT_COLUMNS, Placed, Rules, Side, assign_splits, folds, sides
@@ -117,7 +117,7 @@ def split(
     decided = decide(table, placed, rules, classes, _path(freeze))
     record = manifests.step_record("split", options(rules), [opened], **counted(opened.rows, decided))
     metadata = rewritten_metadata([opened], target, [record])
-    written = manifests.write(target, with_columns([opened], columns(placed), "split"), metadata, force)
+    written = write_rewritten([opened], target, with_columns([opened], columns(placed), "split"), metadata, force)
     return Parted(target, opened.rows, int(group.max(initial=-1)) + 1, decided, written["fingerprint"])
 
 

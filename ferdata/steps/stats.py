@@ -21,6 +21,8 @@ from ferdata.manifest import Manifest
 from ferdata.manifest.counts import split_column
 from ferdata.schema import BY_NAME, SPLITS
 
+MOST_PARTS = 300
+
 
 @dataclass(frozen=True)
 class Terms:
@@ -78,7 +80,7 @@ def stats(
     more = {*PICTURE_BY, "picture"} if conflicts else set()
     table = pa.concat_tables([_read(m, {column, "dataset", *more}, votes, classes) for m in opened])
     part = _part(table, column)
-    values = _in_order(part.unique().to_pylist(), column)
+    values = _in_order(_few_enough(part.unique().to_pylist(), column), column)
     parts = [balance(value, table.filter(pc.equal(part, value)), classes) for value in values]
     counts = {p.part: np.array(list(p.counts.values())) for p in parts if p.part != "none"}
     if len(parts) > 1:
@@ -96,6 +98,16 @@ def stats(
         plot=chart.save(Path(plot), parts, classes, column) if plot else None,
         plot_key=key(chart.names(parts, classes)) if plot else "",
     )
+
+
+def _few_enough(values: list[str], by: str) -> list[str]:
+    """Return the parts. Raises BadOption for so many that nobody could read them, nor compare each with each."""
+    if len(values) > MOST_PARTS:
+        raise BadOption(
+            f"The column {by} has {len(values):,} values, and at most {MOST_PARTS} parts are compared.",
+            "Part the rows by a column of fewer: --by split, dataset, subject or label_reason.",
+        )
+    return values
 
 
 def _in_order(values: Sequence[str], by: str) -> list[str]:

@@ -228,7 +228,7 @@ def _pictures(opened: Manifest) -> Iterator[Failure]:
 
     gone: list[str] = []
     changed: list[str] = []
-    roots = opened.roots()
+    roots = opened.roots_there()
     with progress.bar("validate images", opened.rows, "images") as advance:
         for batch in opened.batches(["sample_id", "dataset", "image", "pixel_hash", "alignment"]):
             for row in batch.to_pylist():

@@ -22,6 +22,7 @@ from ferdata.errors import BrokenSource, FerdataWarning
 from ferdata.manifest import Manifest, opened_here, read_image, stored_hash
 from ferdata.running import cache, progress
 from ferdata.running.engine import Engine, local, run
+from ferdata.running.machine import free_memory
 from ferdata.training_data import array_file, array_key
 
 # isort: split
@@ -104,7 +105,7 @@ def packs(
     done = {key: pack for key, job in jobs.items() if (pack := job.find())}
     missing = [jobs[key] for key in sorted(jobs.keys() - done.keys())]  # in one order everywhere: no deadlock
     if missing:
-        maker = _Maker(manifest, where_from, trust_files, engine or local(large=True))
+        maker = _Maker(manifest, manifest.roots_there(roots), trust_files, engine or local(large=True))
         try:
             done |= _make(maker, missing)
         except cache.NoRoom as error:
@@ -197,11 +198,8 @@ def _in_memory(maker: "_Maker", jobs: Sequence[_Job]) -> dict[str, Pack]:
 
 def _fits(needed: int) -> bool:
     """Return whether half of the memory that is free would do."""
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        free = int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]) * 1024
-        return needed < free / 2
-    return needed < 1 << 30  # nothing says how much there is
+    free = free_memory()
+    return needed < (1 << 30 if free is None else free / 2)
 
 
 class _Memory:

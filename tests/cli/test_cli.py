@@ -245,3 +245,14 @@ def test_our_warnings_are_notes_and_those_of_libraries_are_not_shown(
     assert "cache clear" not in quiet
     assert "Warning" not in quiet
     assert "RuntimeWarning: of a library" in told("-W", "default")
+
+
+def test_an_ingest_that_passes_over_what_a_stopped_one_left_says_so_in_a_line(
+    ferdata: Callable[..., Ran], tmp_path: Path
+) -> None:
+    save(tmp_path / "data" / "happy" / "1.png", face(1))
+    (tmp_path / ".m.parquet.resume").write_bytes(b"?")
+    ran = ferdata("ingest", "folder", "--root", "data", "-o", "m.parquet")
+    assert ran.code == 0
+    assert ran.err.startswith("Note: A run that was stopped has left 0 rows for m.parquet")
+    assert ran.err.count("\n") == 1

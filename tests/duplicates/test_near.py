@@ -1,5 +1,7 @@
 """Near duplicates: the search against brute force, what is the same picture and what is not, the self-test."""
 
+import errno
+import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -13,13 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferdata import duplicates, images, manifest
+from ferdata.duplicates import compare
 from ferdata.duplicates.compare import SAME, SAME_OF_TWO_PEOPLE, Small, confirm, grey, laid_over, level
 from ferdata.duplicates.components import connected
 from ferdata.duplicates.find import VARIANTS, connect, variant, variant_hashes
 from ferdata.duplicates.plant import KINDS
 from ferdata.duplicates.scenes import SCENE_COLUMNS
 from ferdata.duplicates.search import pairs_within
-from ferdata.errors import BadOption, ImagesMissing
+from ferdata.errors import BadOption, CannotWrite, ImagesMissing
 from ferdata.manifest import Manifest
 from tests.conftest import MakeManifest, make_rows, metadata_of, picture, real_data
 
@@ -73,7 +76,7 @@ def test_the_search_between_two_sets_finds_what_brute_force_finds(
 def test_the_order_and_the_result_do_not_depend_on_the_number_of_threads() -> None:
     base = np.random.default_rng(1).integers(0, 2**64, 300, dtype=np.uint64)
     crowd = np.unique(np.concatenate([base ^ np.uint64(1 << b) for b in (0, 17, 33, 63)]))
-    assert pairs_within(crowd, 10, threads=1).tolist() == pairs_within(crowd, 10, threads=4).tolist()
+    assert pairs_within(crowd, 10, workers=1).tolist() == pairs_within(crowd, 10, workers=4).tolist()
 
 
 @pytest.mark.parametrize(
@@ -137,7 +140,7 @@ def test_what_a_publisher_gives_to_two_people_has_to_be_more_alike() -> None:
     small = Small.empty(2)
     small.put(0, whole)
     small.put(1, alike)
-    a, b = level(small.grey[0], small.grey[1], small.clipped[0], small.clipped[1])
+    a, b = level(small.grey[:1], small.grey[1:], small.clipped[:1], small.clipped[1:])
     assert SAME <= laid_over(a, b) < SAME_OF_TWO_PEOPLE
     hashes = np.array([images.perceptual_hash(whole), images.perceptual_hash(alike)], np.uint64)
     read = partial(chosen_of, small, np.zeros((2, 0), np.uint64))
@@ -146,13 +149,69 @@ def test_what_a_publisher_gives_to_two_people_has_to_be_more_alike() -> None:
     assert len(connect(hashes, read, np.array([[0, 0], [1, 1]]))) == 1  # two datasets name people independently
 
 
+def test_small_copies_of_very_many_are_in_a_file_and_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = [detailed(seed // 2) for seed in range(40)]
+    found = []
+    for held in (compare.HELD, 1000):
+        monkeypatch.setattr(compare, "HELD", held)
+        small = Small.empty(40)
+        for at, each in enumerate(pictures):
+            small.put(at, each if at % 2 else cv2.GaussianBlur(each, (0, 0), 0.5))
+        assert isinstance(small.grey, np.memmap) == (held == 1000)
+        hashes = np.array([images.perceptual_hash(each) for each in pictures], np.uint64) ^ np.arange(40, dtype="u8")
+        read = partial(chosen_of, small, np.zeros((40, 0), np.uint64))
+        found.append(connect(hashes, read).tolist())
+    assert found[0] == found[1] == [[at, at + 1] for at in range(0, 40, 2)]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system reserves no room for a file")
+def test_small_copies_that_find_no_room_are_refused_before_anything_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*given: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(compare, "HELD", 1000)
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(CannotWrite, match="No space left") as refused:
+        Small.empty(40)
+    assert "TMPDIR" in refused.value.hint
+
+
+def test_pictures_that_a_few_steps_bring_nowhere_near_each_other_take_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = []
+    approach = compare._approach
+
+    def counted(a: np.ndarray, b: np.ndarray, warp: np.ndarray, how: tuple[int, int, float]) -> bool:
+        steps.append(how[1])
+        return approach(a, b, warp, how)
+
+    monkeypatch.setattr(compare, "_approach", counted)
+    rows = [detailed(1), detailed(2), detailed(1)]
+    turned = cv2.warpAffine(rows[2], cv2.getRotationMatrix2D((23.5, 23.5), 5, 1), (48, 48))
+    small = Small.empty(4)
+    for at, each in enumerate((*rows[:2], rows[2], turned)):
+        small.put(at, each)
+    a, b = level(small.grey[[0, 2]], small.grey[[1, 3]], small.clipped[[0, 2]], small.clipped[[1, 3]])
+    found = laid_over(a, b)
+    assert found[0] < compare.FAR_OFF < SAME < found[1]
+    assert steps == [compare.FIRST_STEPS, compare.FIRST_STEPS, compare.STEPS - compare.FIRST_STEPS]
+
+
+def test_one_worker_and_three_find_the_same(tmp_path: Path) -> None:
+    rng, jpeg = np.random.default_rng(0), KINDS["JPEG, quality 75"]
+    pictures = {f"{seed}": detailed(seed) for seed in range(10)}
+    copies = {f"{seed} again": grey(jpeg(each, rng)) for seed, each in pictures.items()}
+    m = Manifest(write(tmp_path / "a.parquet", pictures | copies))
+    found = [duplicates.find([m], table_of(m), workers=n).tolist() for n in (1, 3)]
+    assert found == [[[k, 10 + k] for k in range(10)]] * 2
+
+
 def test_a_picture_cut_off_at_white_is_levelled_before_it_is_compared() -> None:
     whole = detailed(3)
     light = np.clip(whole * 1.6, 0, 255).astype(np.uint8)
     small = Small.empty(2)
     small.put(0, whole)
     small.put(1, light)
-    a, b = level(small.grey[0], small.grey[1], small.clipped[0], small.clipped[1])
+    a, b = level(small.grey[:1], small.grey[1:], small.clipped[:1], small.clipped[1:])
     assert laid_over(a, b) > SAME
 
 

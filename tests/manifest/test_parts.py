@@ -192,6 +192,7 @@ def test_an_interrupted_folder_is_kept_aside_and_read_again(tmp_path: Path) -> N
         manifest.write(out, interrupted(), metadata_of(rows[0]), partial=partial)
     assert [p.name for p in tmp_path.iterdir()] == [".m.resume"]
     again = Partial(out, {"a": 1})
+    again.begin(resume=True)
     earlier, done = again.read()
     assert done == 20
     written = manifest.write(out, [*earlier, rows[4]], metadata_of(rows[0]), partial=again)

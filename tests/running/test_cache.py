@@ -233,3 +233,20 @@ def test_a_folder_that_is_no_entry_is_left_alone(place: Path) -> None:
     assert keys() == ["one"]
     cache.clear()
     assert (place / "pack" / "mine" / "entry.json").exists()
+
+
+def test_what_is_being_made_without_a_lock_as_on_a_disk_without_any_is_not_swept(place: Path) -> None:
+    with cache.fresh("pack", "one") as part:
+        (part / "data").write_bytes(b"half")
+        cache.sweep()
+        assert (part / "data").exists()
+
+
+def test_what_a_killed_process_left_is_swept_by_who_makes_the_same_anew(place: Path) -> None:
+    with cache.turn("pack", "one"):
+        with cache.fresh("pack", "one") as part:
+            dead = part.with_name(part.name.replace(f"-{os.getpid()}-", "-999999999-"))
+        dead.mkdir()
+        cache.sweep()
+        assert not dead.exists()
+        assert (place / "pack" / ".one.lock").exists()  # which is held

@@ -14,7 +14,7 @@ import pytest
 
 from ferdata.errors import CannotWrite
 from ferdata.running import whole_file as module
-from ferdata.running.whole_file import is_leftover, temporaries, temporary_beside, whole_file, write_whole
+from ferdata.running.whole_file import is_leftover, recover, temporaries, temporary_beside, whole_file, write_whole
 
 HALF = """
 import sys, time
@@ -166,3 +166,73 @@ def test_the_temporaries_of_a_name_are_its_own(tmp_path: Path) -> None:
         path.touch()
     assert temporaries(tmp_path, "f[1]") == [mine]
     assert temporaries(tmp_path) == sorted([mine, others])
+
+
+REPLACED = """
+import os, sys
+from pathlib import Path
+from ferdata.running import whole_file as module
+if sys.argv[2] == "two renames":
+    module._exchange = lambda one, other: False
+def killed(*given, real):
+    real(*given)
+    os._exit(9)
+exchange, rename = module._exchange, Path.rename
+def once(self, to):
+    done = rename(self, to)
+    if self.name == "f":
+        os._exit(9)
+    return done
+Path.rename = once
+if sys.argv[2] == "one":
+    module._exchange = lambda one, other: killed(one, other, real=exchange)
+module.put_in_place(Path(sys.argv[1]) / ".new", Path(sys.argv[1]) / "f")
+"""
+
+
+def two_folders(tmp_path: Path) -> None:
+    for name in ("f", ".new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / name).touch()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such rename")
+def test_a_folder_is_replaced_at_one_moment_whatever_kills_the_writer(tmp_path: Path) -> None:
+    two_folders(tmp_path)
+    done = subprocess.run([sys.executable, "-c", REPLACED, str(tmp_path), "one"], check=False)
+    assert done.returncode == 9
+    assert names(tmp_path / "f") == [".new"]
+    assert names(tmp_path / ".new") == ["f"]
+
+
+def test_where_it_takes_two_renames_a_kill_between_them_loses_no_folder(tmp_path: Path) -> None:
+    two_folders(tmp_path)
+    done = subprocess.run([sys.executable, "-c", REPLACED, str(tmp_path), "two renames"], check=False)
+    assert done.returncode == 9
+    assert not (tmp_path / "f").exists()
+    recover(tmp_path / "f")
+    assert names(tmp_path / "f") == ["f"]
+    assert names(tmp_path) == [".new", "f"]
+
+
+def test_what_was_moved_aside_makes_way_where_something_has_come_in_its_place(tmp_path: Path) -> None:
+    two_folders(tmp_path)
+    (tmp_path / ".new").rename(temporary_beside(tmp_path / "f").with_suffix(module.ASIDE))
+    recover(tmp_path / "f")
+    assert len(names(tmp_path)) == 2  # its writer, which is this process, may be at it
+    old = next(path for path in tmp_path.iterdir() if path.suffix == module.ASIDE)
+    old.rename(old.with_name(old.name.replace(f"-{os.getpid()}-", "-999999999-")))
+    recover(tmp_path / "f")
+    assert names(tmp_path) == ["f"]
+    assert names(tmp_path / "f") == ["f"]
+
+
+def test_what_a_hidden_process_of_another_user_writes_is_no_leftover(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = temporary_beside(tmp_path / "f")
+    temporary.touch()
+    monkeypatch.setattr(os, "listdir", lambda path: [])  # as /proc with hidepid=2
+    assert not is_leftover(temporary)
+    os.utime(temporary, (time.time() - 2 * 24 * 3600,) * 2)
+    assert is_leftover(temporary)

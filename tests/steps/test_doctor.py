@@ -147,7 +147,7 @@ def test_a_dataset_is_looked_for_where_ingest_looks(monkeypatch: pytest.MonkeyPa
 def test_disk_and_memory_that_run_short_are_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     usage = type("Usage", (), {"free": 1 << 30})
     monkeypatch.setattr(under_test.shutil, "disk_usage", lambda place: usage)
-    monkeypatch.setattr(under_test, "_memory", lambda: 1 << 30)
+    monkeypatch.setattr(under_test.machine, "memory", lambda: 1 << 30)
     found = {f.name: f for f in under_test._machine()}
     assert found["disk here"].state == found["memory"].state == "warn"
 

@@ -7,11 +7,14 @@ import sys
 import time
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from ferdata import images
 from ferdata.errors import BadOption, WorkersLost
+from ferdata.manifest import Manifest, conform, file
 from ferdata.steps.ingest import ingest
+from tests.fakes import face, save
 from tests.steps.test_ingest import emotions
 
 SLOW = """
@@ -100,3 +103,88 @@ def test_an_interrupted_ingest_goes_on_with_resume_and_gives_the_same(
     assert 10_000 < calls < 10_000 + 1799 - 512
     assert (done.fingerprint, done.rows, done.rejected) == (whole.fingerprint, whole.rows, whole.rejected)
     assert not (tmp_path / ".m.parquet.resume").exists()
+
+
+def stopped_by(call: int, error: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the image with this number raise `error` when it is decoded."""
+    decode, calls = images.decode, 0
+
+    def stop(data):
+        nonlocal calls
+        calls += 1
+        if calls == call:
+            raise error
+        return decode(data)
+
+    monkeypatch.setattr(images, "decode", stop)
+
+
+@pytest.mark.parametrize("name", ["Joy/0a", "fear/9z"], ids=["before", "after"])
+def test_files_that_were_added_meanwhile_are_rows_once_and_no_other_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    root = emotions(tmp_path / "data", n=20)
+    with monkeypatch.context() as patched:
+        stopped_by(30, KeyboardInterrupt, patched)
+        with pytest.raises(KeyboardInterrupt):
+            ingest("folder", root=root, out=tmp_path / "m.parquet", workers=1)
+    for k in range(2):
+        save(root / f"{name}{k}.png", face(500 + k))
+    done = ingest("folder", root=root, out=tmp_path / "m.parquet", resume=True)
+    ids = Manifest(done.out).table("sample_id")["sample_id"].to_pylist()
+    assert sorted(ids) == sorted(f"folder:{p.relative_to(root).as_posix()}" for p in root.rglob("*.*g"))
+    assert done.fingerprint == ingest("folder", root=root, out=tmp_path / "whole.parquet").fingerprint
+    assert 0 <= done.unused <= done.resumed > 0
+    assert (done.unused > 0) == (name == "Joy/0a")
+
+
+def test_a_file_that_was_taken_away_meanwhile_is_no_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = emotions(tmp_path / "data", n=20)
+    with monkeypatch.context() as patched:
+        stopped_by(30, KeyboardInterrupt, patched)
+        with pytest.raises(KeyboardInterrupt):
+            ingest("folder", root=root, out=tmp_path / "m.parquet", workers=1)
+    (root / "Joy" / "10.jpg").unlink()
+    done = ingest("folder", root=root, out=tmp_path / "m.parquet", resume=True)
+    assert (done.rows, done.rejected) == (39, {})
+    assert done.fingerprint == ingest("folder", root=root, out=tmp_path / "whole.parquet").fingerprint
+
+
+def test_an_ingest_that_is_stopped_again_while_it_copies_keeps_what_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = emotions(tmp_path / "data", n=900)
+    with monkeypatch.context() as patched:
+        stopped_by(1700, KeyboardInterrupt, patched)
+        with pytest.raises(KeyboardInterrupt):
+            ingest("folder", root=root, out=tmp_path / "m.parquet", workers=1)
+    kept = pq.ParquetFile(tmp_path / ".m.parquet.resume").metadata.num_rows
+    with monkeypatch.context() as patched:
+        batches = iter(range(2))
+
+        def second(batch):
+            if next(batches, None) is None:
+                raise KeyboardInterrupt
+            return conform(batch)
+
+        patched.setattr(file, "conform", second)
+        with pytest.raises(KeyboardInterrupt, match="--resume goes on"):
+            ingest("folder", root=root, out=tmp_path / "m.parquet", workers=1, resume=True)
+    assert pq.ParquetFile(tmp_path / ".m.parquet.resume").metadata.num_rows == kept > 1500
+    done = ingest("folder", root=root, out=tmp_path / "m.parquet", resume=True, workers=1)
+    assert done.resumed == kept
+    assert done.rows == 1800
+
+
+def test_an_error_in_the_middle_keeps_what_was_done_and_resume_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = emotions(tmp_path / "data", n=20)
+    with monkeypatch.context() as patched:
+        stopped_by(30, MemoryError, patched)
+        with pytest.raises(MemoryError):
+            ingest("folder", root=root, out=tmp_path / "m.parquet", workers=1)
+    assert [p.name for p in tmp_path.iterdir() if "m.parquet" in p.name] == [".m.parquet.resume"]
+    done = ingest("folder", root=root, out=tmp_path / "m.parquet", resume=True)
+    assert done.resumed > 20
+    assert done.rows == 40

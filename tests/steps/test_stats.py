@@ -110,6 +110,18 @@ def test_a_column_that_cannot_part_rows_is_refused(make_manifest: MakeManifest) 
         stats(make_manifest(*rows(fear=1)), by="votes")
 
 
+@pytest.mark.parametrize("by", ["sample_id", "pixel_hash", "sequence"])
+def test_a_column_of_too_many_values_is_refused_with_their_number(make_manifest: MakeManifest, by: str) -> None:
+    path = make_manifest(*({"native_label": "fear", "seed": i, "sequence": f"v{i}"} for i in range(301)))
+    with pytest.raises(BadOption, match=rf"{by} has 301 values, and at most 300 parts"):
+        stats(path, by=by)
+
+
+def test_as_many_parts_as_a_set_has_people_are_compared(make_manifest: MakeManifest) -> None:
+    people = [{"native_label": ("fear", "anger")[i % 2], "seed": 0, "subject": f"S{i // 2}"} for i in range(200)]
+    assert len(stats(make_manifest(*people), by="subject").drift) == 100 * 99 // 2
+
+
 def test_a_plot_that_cannot_be_written_is_our_error(make_manifest: MakeManifest, tmp_path: Path) -> None:
     with pytest.raises(BadOption, match="txt"):
         stats(make_manifest(*rows(fear=1)), plot=tmp_path / "plot.txt")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ferdata.errors import BadOption
-from ferdata.running.processes import cores
+from ferdata.running.machine import cores
 from zoo.augment import apply
 from zoo.augment.parameters import Draws, draw
 from zoo.augment.policies import Policy

@@ -21,6 +21,7 @@ from ferdata.images.detectors import Box
 from ferdata.manifest import KEY, check_output
 from ferdata.manifest.safe_paths import must_be_file
 from ferdata.running import progress
+from ferdata.running.machine import cores
 from ferdata.running.whole_file import whole_file
 from ferdata.schema import IMAGE_SUFFIXES, is_image
 from zoo.deploy import preprocess, video
@@ -237,7 +238,7 @@ def _pictures(predictor: Predictor, files: Sequence[Path]) -> Iterator[Predictio
         except OSError as error:
             return Looked(replace(about, error=error.strerror or str(error)))
 
-    with ThreadPoolExecutor(os.cpu_count()) as pool, progress.bar("Predicting", len(files), "images") as advance:
+    with ThreadPoolExecutor(cores()) as pool, progress.bar("Predicting", len(files), "images") as advance:
         for start in range(0, len(files), CHUNK):
             chunk = files[start : start + CHUNK]
             yield from predictor(pool.map(look, chunk))

@@ -27,7 +27,7 @@ def files(opened: Manifest) -> tuple[list[str], cache.Held | None]:
     Files in the cache stay as long as what comes with them is held. Raises ImagesMissing where none of a dataset's
     pictures is there, and NoRoom.
     """
-    roots = opened.roots()
+    roots = opened.roots_there()
     found: list[str] = []
     datasets: list[str] = []
     stored: dict[int, str] = {}  # row -> hash, of what no browser shows where it lies

@@ -1,0 +1,36 @@
+"""An option that would do nothing in the way a command is asked to run is refused, and what it is for is said."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import Ran
+
+IDLE = [
+    ("group m.parquet --seed 3", "--seed", "add --self-test"),
+    ("group m.parquet --self-test -o out.parquet", "--out", "writes nothing"),
+    ("group m.parquet --self-test --by pixels --most 0.5", "--by, --most", "plants copies"),
+    ("group m.parquet --force", "--force", "add --out"),
+    ("group m.parquet --by pixels --thorough", "--thorough", "add near to --by"),
+    ("merge m.parquet -o out.parquet --by pixels,subject --workers 2", "--workers", "add near to --by"),
+    ("audit m.parquet --epochs 3 --set lr=1", "--epochs, --set", "add --fit"),
+    ("audit m.parquet --thumbnails 3", "--thumbnails", "add --out or --report"),
+    ("audit m.parquet --no-pixels --workers 2", "--workers", "--no-pixels"),
+    ("stats m.parquet --json --format latex", "--format", "--json"),
+    ("evaluate run --force", "--force", "add --save"),
+    ("predict run face.png --port 80", "--port", "add --serve"),
+    ("predict run face.png --force", "--force", "add --out"),
+    ("predict run --serve --every 3", "--every", "--serve"),
+]
+
+
+@pytest.mark.parametrize(("line", "options", "why"), IDLE, ids=[line for line, _, _ in IDLE])
+def test_an_option_that_would_do_nothing_is_refused(
+    ferdata: Callable[..., Ran], line: str, options: str, why: str
+) -> None:
+    ran = ferdata(*line.split())
+    assert ran.code == 2
+    said = " ".join(re.sub("[│╭╮╰╯─]", " ", ran.err).split())
+    assert f"{options}: " in said
+    assert why in said
