@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ferdata.sources.declaration import Layout
+from ferdata.sources.declaration import Layout, Licence, Source
+from ferdata.sources.recognise import recognise
 from ferdata.sources.spelling import declared_label, in_any_case, spelled
 
 
@@ -48,3 +49,16 @@ def test_a_class_folder_is_called_as_declared_and_an_unknown_one_as_it_is() -> N
         "happy",
         "bored",
     ]
+
+
+def test_a_layout_in_another_case_is_recognised_where_none_is_spelled_as_published(tmp_path: Path) -> None:
+    source = Source("made", "", "", Licence("", ""), "", "", (), "", "", (Layout("one", ("label/label.lst",), {}),))
+    (tmp_path / "copy" / "Label").mkdir(parents=True)
+    (tmp_path / "copy" / "Label" / "label.lst").touch()
+    found = recognise(source, tmp_path)
+    assert found is not None
+    assert found[1] == tmp_path / "copy"
+    assert recognise(source, tmp_path, any_case=False) is None or (tmp_path / "copy" / "label").exists()
+    (tmp_path / "published" / "label").mkdir(parents=True)
+    (tmp_path / "published" / "label" / "label.lst").touch()
+    assert recognise(source, tmp_path) == (source.layouts[0], tmp_path / "published")

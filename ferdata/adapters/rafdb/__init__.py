@@ -76,7 +76,7 @@ SOURCE = Source(
             LABELS,
             {},
             "The compound set alone: two emotions at once, so no row has a canonical label, and compound_label "
-            "has the words. It is told from the basic set by its list: codes to 11, names like train_0001.jpg. Its "
+            "has the words. It is recognised by its list: codes to 11, names like train_0001.jpg. Its "
             "totals are told by one source only (3,162 train, 792 test), so nothing is compared.",
             names=COMPOUND_NAMES,
         ),
