@@ -210,11 +210,11 @@ def _batches(manifests: Sequence[Manifest], rows: NDArray[np.int64], scene: NDAr
         for g, n in enumerate(m.file.row_groups):
             here = rows[np.searchsorted(rows, start) : np.searchsorted(rows, start + n)] - start
             if len(here):
-                group = m.file.read_row_group(g, columns=["sample_id", "dataset", "image", "face_box"]).take(here)
-                boxes = pc.if_else(pa.array(scene[here + start]), group["face_box"], None)
-                group = group.set_column(group.schema.get_field_index("face_box"), "face_box", boxes)
+                group = m.file.read_row_group(g, columns=["sample_id", "dataset", "image", "face_box"])
                 for at in range(0, len(here), 128):
-                    yield m, group.slice(at, 128).to_pylist(), roots
+                    some = here[at : at + 128]
+                    kept = zip(group.take(pa.array(some)).to_pylist(), scene[some + start], strict=True)
+                    yield m, [row if boxed else {**row, "face_box": None} for row, boxed in kept], roots
             start += n
 
 
