@@ -43,6 +43,14 @@ def is_dataset_name(name: str) -> bool:
     return fits and name == name.strip(" .-") and _NOT_IN_NAMES.isdisjoint(name)
 
 
+def escapes(path: str) -> bool:
+    """Return whether a path below a root would lead out of it on this or on another system, whatever is there."""
+    if "\\" in path or "\0" in path or path.startswith("/"):
+        return True
+    parts = path.split("/")
+    return ".." in parts or (":" in path and any(part[1:2] == ":" for part in parts))
+
+
 def root_variable(name: str) -> str:
     """Return the environment variable that says where the dataset `name` is; what a shell cannot name is `_` in it."""
     return "FERDATA_ROOT_" + re.sub(r"[^A-Z0-9_]", "_", name.upper())

@@ -65,6 +65,8 @@ def is_animated(data: bytes) -> bool:
 
 def unsupported(data: bytes) -> str | None:
     """Return what a picture is that no decoder here reads, or reads wrongly, as raw files; None for any other file."""
+    if data.startswith((b"\x89PNG", b"\xff\xd8")):
+        return None
     if data[4:8] == b"ftyp":
         brands = _brands(data)
         return "HEIC" if brands & {*_HEIC} and not brands & {b"avif", b"avis"} else None

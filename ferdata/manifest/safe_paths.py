@@ -12,13 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 
-
-def escapes(path: str) -> bool:
-    """Return whether a path below a root would lead out of it on this or on another system, whatever is there."""
-    if "\\" in path or "\0" in path or path.startswith("/"):
-        return True
-    parts = path.split("/")
-    return ".." in parts or (":" in path and any(part[1:2] == ":" for part in parts))
+from ferdata.schema import escapes
 
 
 def inside(root: Path, relative: str) -> Path:

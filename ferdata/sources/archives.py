@@ -86,9 +86,8 @@ def opened(root: Path) -> Iterator[Opened]:
         _check_space(found, folder)
         try:
             for archive in found:
-                inner, beside = (
-                    (Path(), None) if archive == root else (archive.parent.relative_to(root), archive.parent)
-                )
+                beside = None if archive == root else archive.parent
+                inner = beside.relative_to(root) if beside else Path()
                 result.left_out += _unpack(archive, folder / inner, beside)
         except OSError as error:
             raise CannotWrite(
@@ -209,9 +208,9 @@ def _copy(archive: Path, member: Member, target: Path, taken: Path | None) -> st
     The same bytes once more are no loss, so that nothing is said of them.
     """
     path = target / member.name
-    if taken and (there := _in_the_way(taken, member.name)):
-        return "" if _holds(there, pieces(archive, member), member.size) else _TAKEN
     try:
+        if taken and (there := _in_the_way(taken, member.name)):
+            return "" if _holds(there, pieces(archive, member), member.size) else _TAKEN
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("xb")
     except (FileExistsError, NotADirectoryError):

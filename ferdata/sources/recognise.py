@@ -7,8 +7,7 @@ from collections.abc import Container, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from ferdata.errors import NotThisDataset
-from ferdata.manifest.safe_paths import escapes
-from ferdata.schema import is_image
+from ferdata.schema import escapes, is_image
 from ferdata.sources.declaration import Layout, Source
 from ferdata.sources.spelling import in_any_case
 from ferdata.sources.tables import header_of

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ferdata.manifest.safe_paths import Below, escapes, inside, read_inside, seen_from
+from ferdata.manifest.safe_paths import Below, inside, read_inside, seen_from
+from ferdata.schema import escapes
 
 
 @pytest.mark.parametrize(

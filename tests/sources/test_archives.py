@@ -261,6 +261,15 @@ def test_backslashes_in_a_zip_are_folders_as_on_the_system_that_wrote_it(tmp_pat
         assert files(opened.folder) == {"d/train/happy/1.png": b"1", "d/train/sad/2.png": b"2"}
 
 
+def test_a_name_that_no_file_can_have_is_left_out_by_name(tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    path = zipped(root / "d.zip", MEMBERS | {f"set/{'x' * 300}.txt": b"x"})
+    for given in (root, path):
+        with archives.opened(given) as opened:
+            assert files(opened.folder) == MEMBERS
+            assert [h.why for h in opened.left_out] == ["a name that no file can have here"]
+
+
 def test_errors_name_the_archive_and_never_the_temporary_folder(tmp_path: Path) -> None:
     path = zipped(tmp_path / "d.zip", MEMBERS)
     with pytest.raises(BrokenSource) as caught, archives.opened(path) as opened:
