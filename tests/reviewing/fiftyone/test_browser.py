@@ -116,11 +116,11 @@ def test_a_key_decides_on_the_open_face_alone_whatever_is_ticked_and_ends_the_se
 
 
 def still(tab: Browser, tiles: int = 12) -> None:
-    """Wait until all tiles are there and stay where they are: the grid moves while it loads."""
+    """Wait until so many tiles are there and stay where they are: the grid moves while it loads."""
     tab.run("window.moved = [0]")
     tab.until(f"""(() => {{
         const now = JSON.stringify({TILES}.map(e => e.getBoundingClientRect()));
-        moved = [now === moved[1] && {TILES}.length === {tiles} ? moved[0] + 1 : 0, now];
+        moved = [now === moved[1] && {TILES}.length >= {tiles} ? moved[0] + 1 : 0, now];
         return moved[0] > 3;
     }})()""")
 
@@ -242,6 +242,7 @@ def correct(tab: Browser, url: str, suspects: list[str]) -> str:
     tab.until(left(n - 3, n, 3))
     tab.until(TOLD.format("relabelled", 3))
     tab.screenshot(SHOTS / "5-three-relabelled.png")
+    still(tab, 7)
     tab.click(f"{TILES}[3]", 12, 15)
     time.sleep(0.5)
     tab.key("y")
@@ -266,6 +267,7 @@ def left(n: int, of: int, waiting: int) -> str:
 
 def annotate(tab: Browser) -> str:
     """Give the fifth face another label in the Annotate tab, and close it."""
+    still(tab, 7)
     tab.click(f"{TILES}[4]")
     tab.until("document.querySelector('[data-cy=annotate]') !== null")
     time.sleep(1)
