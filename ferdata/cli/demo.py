@@ -138,12 +138,14 @@ class Demo:
             ("test images", f"{report['n']:,}"),
             ("accuracy", f"{100 * report['accuracy']:.1f} %  (95 % interval {100 * low:.1f} to {100 * high:.1f})"),
             ("macro-F1", f"{100 * report['macro_f1']:.1f} %"),
-            ("always the largest class", f"{100 * report['baseline']['majority_share']:.1f} %"),
+            ("majority-class baseline", f"{100 * report['baseline']['majority_share']:.1f} %"),
             ("calibration error (ECE)", f"{report['ece']:.3f}"),
             ("time", f"{time.monotonic() - self.begun:.0f} s ("
              + ", ".join(f"{name} {s:.0f} s" for name, s in self.seconds.items() if s >= 0.5) + ")"),
         ]  # fmt: skip
         table("Drawn faces: what a small net makes of them", ("", "test, scored once"), rows, text=2)
+        if report["caution"]:
+            click.echo(report["caution"])
         for what, path in (
             ("class balance", self.out / "balance.png"),
             ("learning curves", run.path / "curves.png"),

@@ -16,7 +16,7 @@ _before = time.monotonic()
 
 from ferdata.cli.evaluate import folds_report, headlines  # noqa: E402
 from zoo.experiments.cross_validation import cross_validate  # noqa: E402
-from zoo.options.options import CHOICES, TrainConfig  # noqa: E402
+from zoo.options.options import AT_LEAST, CHOICES, TrainConfig  # noqa: E402
 from zoo.options.recipes import DEFAULT, load, names  # noqa: E402
 from zoo.run.device import DEVICES, PRECISIONS  # noqa: E402
 from zoo.training.train import Run, train  # noqa: E402
@@ -64,7 +64,7 @@ FILE = click.Path(path_type=Path)
     click.option(
         "--folds", type=click.Choice(["all"]), help="A run for each fold, tested once; goes on where stopped."
     ),
-    named("--size", "Input side, pixels [default: the backbone's own].", type=click.IntRange(8)),
+    named("--size", "Input side, pixels [default: the backbone's own].", type=click.IntRange(AT_LEAST["size"])),
     named("--channels", "1 grey, 3 colour [default: as the images are].", type=click.Choice([1, 3])),
 )
 @under(
@@ -111,7 +111,7 @@ FILE = click.Path(path_type=Path)
 )
 @under(
     "Where, and how",
-    named("--batch", "Images a step.", type=click.IntRange(2)),
+    named("--batch", "Images a step.", type=click.IntRange(AT_LEAST["batch"])),
     named("--device", "Where to compute.", type=click.Choice(DEVICES)),
     named("--devices", "How many of them.", type=click.IntRange(1)),
     named("--precision", "Of training; scoring is always 32-true.", type=click.Choice(PRECISIONS)),

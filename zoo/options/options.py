@@ -39,6 +39,7 @@ NOT_NEGATIVE = (
     *("warmup", "step_start", "plateau_patience", "min_lr", "head_epochs", "patience", "seed", "fold", "aux_weight"),
 )
 BELOW_ONE = ("smoothing", "dropout", "drop_path", "ema", "momentum")
+AT_LEAST = {"batch": 2, "size": 8}  # batch normalisation takes no batch of one
 SHARES = ("layer_decay", "step_gamma", "plateau_factor")  # above 0, at most 1
 
 
@@ -145,6 +146,9 @@ class TrainConfig:
                 value = getattr(self, name)
                 if value is not None and not (math.isfinite(value) and fits(value)):
                     raise BadOption(f"{spelt(name)} is {value}.", f"It must be {words}.")
+        for name, least in AT_LEAST.items():
+            if (value := getattr(self, name)) is not None and value < least:
+                raise BadOption(f"{spelt(name)} is {value}.", f"It must be {least} or more.")
         self._check_pairs()
 
     def _check_pairs(self) -> None:

@@ -99,7 +99,10 @@ def test_two_cross_validations_are_compared_over_all_rows(folded, tmp_path):
     other = cross_validate(path, tmp_path / "cv", **{**ONE, "augment": "none"})
     told = compare([done.path, other.path])
     assert (told["n"], told["units"]) == (216, 108)
-    assert told["runs"][0]["marks"] == []
+    for run, cv in zip(told["runs"], (done, other), strict=True):  # of one epoch, which may have learnt too little
+        assert run["marks"] == (
+            ["not shown to be better than the majority-class baseline"] if cv.report["caution"] else []
+        )
 
 
 def test_the_command_trains_all_folds_and_prints_each_and_their_mean(folded, ferdata):

@@ -21,6 +21,8 @@ def test_the_file_reads_back_as_the_options():
         *((name, "fuzzy") for name in CHOICES),
         ("epochs", 0),
         ("batch", -1),
+        ("batch", 1),
+        ("size", 4),
         ("lr", 0.0),
         ("lr", float("nan")),
         ("time_limit", 0.0),
