@@ -199,13 +199,15 @@ def laid_over(a: Floats, b: Floats) -> Floats:
     """
     (fine_a, band_a), (fine_b, band_b) = _all_bands(a), _all_bands(b)
     straight = _straight(band_a, band_b)
-    warps = np.tile(np.eye(2, 3, dtype=np.float32), (len(a), 1, 1))
     found, left = straight.copy(), np.arange(len(a))
-    for steps in (FIRST_STEPS, STEPS - FIRST_STEPS):
+    for steps in (FIRST_STEPS, STEPS):
+        # From the beginning each time: whoever stops in between, and goes on, ends elsewhere.
+        warps = np.tile(np.eye(2, 3, dtype=np.float32), (len(a), 1, 1))
         how = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, steps, 1e-4)
         left = left[np.array([_approach(fine_a[k], fine_b[k], warps[k], how) for k in left], bool)]
         found[left] = _moved(band_a[left], band_b[left], warps[left])
-        left = left[found[left] >= FAR_OFF]
+        if steps == FIRST_STEPS:
+            left = left[found[left] >= FAR_OFF]
     larger, smaller = _scales(warps[left])
     left = left[(larger <= SCALES[1]) & (smaller >= SCALES[0]) & (larger <= smaller * MOST_STRETCH)]
     straight[left] = np.maximum(straight[left], found[left])

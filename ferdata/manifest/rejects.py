@@ -22,9 +22,10 @@ def read(manifest: Path) -> pa.Table:
     """Return the rejects of a manifest; none where there is no such file beside it."""
     try:
         found = pq.read_table(beside(manifest))
-        return found.select(COLUMNS.names).cast(COLUMNS)
-    except (OSError, KeyError, pa.ArrowException):
+    except (OSError, pa.ArrowException):
         return COLUMNS.empty_table()
+    there = [found[n] if n in found.column_names else pa.nulls(len(found), pa.string()) for n in COLUMNS.names]
+    return pa.table(there, names=COLUMNS.names).cast(COLUMNS)
 
 
 def unreadable(manifest: Path) -> dict[str, int]:

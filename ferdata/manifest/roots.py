@@ -79,7 +79,7 @@ def _is_there(root: Path | None, path: str) -> bool:
 def _referred(file: Parts) -> Iterator[tuple[str, str]]:
     """Yield dataset and path of a few images of each dataset and row group that are not embedded."""
     for group, rows in enumerate(file.row_groups):
-        embedded = rows - file.nulls(group, "image.bytes")
+        embedded = rows - file.nulls(group, "image.bytes") if rows else 0
         if embedded == rows:
             continue
         columns = ["dataset", "image.path", *(["image.bytes"] if embedded else [])]

@@ -160,7 +160,7 @@ def test_small_copies_of_very_many_are_in_a_file_and_give_the_same(monkeypatch: 
         assert isinstance(small.grey, np.memmap) == (held == 1000)
         hashes = np.array([images.perceptual_hash(each) for each in pictures], np.uint64) ^ np.arange(40, dtype="u8")
         read = partial(chosen_of, small, np.zeros((40, 0), np.uint64))
-        found.append(connect(hashes, read).tolist())
+        found.append(sorted(sorted(pair) for pair in connect(hashes, read).tolist()))
     assert found[0] == found[1] == [[at, at + 1] for at in range(0, 40, 2)]
 
 
@@ -193,7 +193,7 @@ def test_pictures_that_a_few_steps_bring_nowhere_near_each_other_take_no_more(mo
     a, b = level(small.grey[[0, 2]], small.grey[[1, 3]], small.clipped[[0, 2]], small.clipped[[1, 3]])
     found = laid_over(a, b)
     assert found[0] < compare.FAR_OFF < SAME < found[1]
-    assert steps == [compare.FIRST_STEPS, compare.FIRST_STEPS, compare.STEPS - compare.FIRST_STEPS]
+    assert steps == [compare.FIRST_STEPS, compare.FIRST_STEPS, compare.STEPS]
 
 
 def test_one_worker_and_three_find_the_same(tmp_path: Path) -> None:
