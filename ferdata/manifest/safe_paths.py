@@ -44,6 +44,7 @@ class Below:
         self.root = root
         self._folders: dict[str, str] = {}
         self._names: dict[str, dict[str, list[str]]] = {}
+        self._spelled: dict[tuple[str, bool], str | None] = {}
 
     def read(self, relative: str) -> bytes:
         """Return the bytes of a file. Raises OSError; PermissionError if its path leads out of the root."""
@@ -76,6 +77,23 @@ class Below:
         for part in relative.split("/"):
             found = [f"{above}{name}/" for above in found for name in self._listed(above).get(_folded(part), ())]
         return [path[:-1] for path in found]
+
+    def spelled(self, relative: str, any_case: bool) -> str | None:
+        """Return a path as it is on disk: as given, or the one that is alike, with `any_case` in capitals too."""
+        above, _, name = relative.rpartition("/")
+        if (above, any_case) not in self._spelled:
+            self._spelled[above, any_case] = self.spelled(above, any_case) if above else ""
+        folder = self._spelled[above, any_case]
+        return None if folder is None else self._entry(f"{folder}/" if folder else "", name, any_case)
+
+    def _entry(self, folder: str, name: str, any_case: bool) -> str | None:
+        alike = self._listed(folder).get(_folded(name), [])
+        if name not in alike:
+            alike = alike if any_case else [other for other in alike if same_text(other, name)]
+            if len(alike) != 1:
+                return None
+            name = alike[0]
+        return folder + name
 
     def _listed(self, folder: str) -> dict[str, list[str]]:
         if folder not in self._names:

@@ -1,4 +1,4 @@
-"""Text files as people's programs save them: in which encoding, what a file is that is no text, and TOML.
+"""Text files as people's programs save them: in which encoding, and TOML.
 
 Windows' programs write a byte-order mark, UTF-16, or their own code page where UTF-8 is meant; all of it is read.
 """
@@ -8,27 +8,8 @@ import tomllib
 from pathlib import Path
 from typing import IO, Any
 
-HEAD = 512  # bytes, which say what a file is
-# How files begin that are no text, and what they are.
-FOREIGN: tuple[tuple[bytes, str], ...] = (
-    (b"PAR1", "a Parquet file"),
-    (b"ARROW1", "an Arrow file"),
-    (b"PK\3\4", "a zip archive or an Excel workbook"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"BZh", "a bzip2 archive"),
-    (b"\xfd7zXZ\0", "an xz archive"),
-    (b"Rar!", "a RAR archive"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"\x93NUMPY", "a NumPy array"),
-    (b"SQLite format 3\0", "an SQLite database"),
-    (b"%PDF", "a PDF"),
-    (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"),
-    (b"version https://git-lfs", "a pointer of Git LFS, not the file itself: git lfs pull fetches it"),
-)
-WEB_PAGE = (b"<!doctype html", b"<html")
+from ferdata.running.file_kind import HEAD, kind_of
+
 WINDOWS = "ferdata-windows-1252"
 
 
@@ -40,15 +21,6 @@ def _as_windows(error: UnicodeError) -> tuple[str, int]:
 
 
 codecs.register_error(WINDOWS, _as_windows)
-
-
-def kind_of(head: bytes) -> str | None:
-    """Return what a file is that begins with `head`, in words, if it is known and no text."""
-    if head[257:262] == b"ustar":
-        return "a tar archive"
-    if head.lstrip().lower().startswith(WEB_PAGE):
-        return "a web page, as servers send in place of a file"
-    return next((kind for start, kind in FOREIGN if head.startswith(start)), None)
 
 
 def encoding_of(head: bytes) -> str:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO
 
 from ferdata.errors import BrokenSource
-from ferdata.sources.contents import READ, WEB_PAGE, what_it_is
+from ferdata.running.file_kind import WEB_PAGE, ZIP
+from ferdata.sources.contents import READ, what_it_is
 
 # Text and pixels do not shrink more than this; what does is made to fill a disk.
 MOST_RATIO = 1000
@@ -130,7 +131,7 @@ def _broken(archive: Path, error: Exception) -> BrokenSource:
             f"{archive} is {what}, no archive.",
             "The site asked for a login or a confirmation in its place: download it in a browser.",
         )
-    if what == "a zip archive":
+    if what == ZIP:
         whole = zipfile.is_zipfile(archive)
         return BrokenSource(
             f"{archive} is damaged: {error}." if whole else f"{archive} is cut short: a zip archive without its end.",

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ferdata.running.text_file import HEAD, encoding_of, is_windows, kind_of, open_text, parse_toml
+from ferdata.running.file_kind import HEAD, kind_of
+from ferdata.running.text_file import encoding_of, is_windows, open_text, parse_toml
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252")
 

@@ -1,12 +1,11 @@
 """From a path as a table has it to a file below the root: absolute ones, another machine's, another case."""
 
-import os
 import posixpath
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
+from ferdata.manifest.safe_paths import Below
 from ferdata.sources import leads_out
 
 
@@ -63,53 +62,12 @@ class Files:
     """
 
     def __init__(self, root: Path, any_case: bool = True) -> None:
-        self.root = root
         self.any_case = any_case
-        self._names: dict[str, frozenset[str]] = {}
-        self._alike: dict[str, dict[str, list[str]]] = {}
-        self._folders: dict[str, str | None] = {"": ""}
+        self._below = Below(root)
 
     def find(self, path: str) -> str | None:
         """Return the file that `path` names, as it is spelled on disk."""
-        folder, _, name = path.rpartition("/")
-        found = self._folder(folder)
-        return None if found is None else self._entry(found, name)
-
-    def _folder(self, folder: str) -> str | None:
-        if folder not in self._folders:
-            above, _, name = folder.rpartition("/")
-            found = self._folder(above)
-            self._folders[folder] = None if found is None else self._entry(found, name)
-        return self._folders[folder]
-
-    def _entry(self, folder: str, name: str) -> str | None:
-        names = self._names.get(folder)
-        if names is None:
-            names = self._names[folder] = self._list(folder)
-        if name not in names:
-            alike = self._alike_in(folder, names).get(self._form(name), [])
-            if len(alike) != 1:
-                return None
-            name = alike[0]
-        return f"{folder}/{name}" if folder else name
-
-    def _alike_in(self, folder: str, names: Iterable[str]) -> dict[str, list[str]]:
-        if folder not in self._alike:
-            alike = self._alike[folder] = {}
-            for name in names:
-                alike.setdefault(self._form(name), []).append(name)
-        return self._alike[folder]
-
-    def _form(self, name: str) -> str:
-        whole = unicodedata.normalize("NFC", name)
-        return whole.casefold() if self.any_case else whole
-
-    def _list(self, folder: str) -> frozenset[str]:
-        try:
-            with os.scandir(self.root / folder) as entries:
-                return frozenset(entry.name for entry in entries)
-        except (OSError, ValueError):
-            return frozenset()
+        return self._below.spelled(path, self.any_case)
 
 
 def shared_prefixes(paths: Iterable[str]) -> list[str]:
