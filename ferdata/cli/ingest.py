@@ -117,7 +117,7 @@ def report(result: Ingested) -> None:
             "unknown": by_reason(result.unknown_labels) + ", kept without a label" if result.unknown_labels else None,
             "rejected": _with_first_rows(result.rejected, result.named) or "none",
             "rejects": result.rejects,
-            "no rows of": _others(result.others, result.first_others),
+            "other files": _others(result.others, result.first_others),
             "manifest": result.out,
             "fingerprint": result.fingerprint,
         }

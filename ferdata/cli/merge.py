@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ferdata import labels
-from ferdata.cli import conflicts, sides
+from ferdata.cli import conflicts, split_report
 from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, console, facts, print_json
 from ferdata.duplicates.groups import BY
@@ -38,7 +38,7 @@ def words(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str, 
 @option(merge, "--thorough", help="Decode every image: rotated and cropped copies are found too.")
 @option(merge, "--workers", type=click.IntRange(1), help="Worker processes [default: one per core].")
 @option(merge, "--most", type=float, metavar="SHARE", help="Refuse a group with more of the rows than this.")
-@sides.side_options(merge)
+@split_report.split_options(merge)
 @option(merge, "--force", help="Replace an existing manifest.")
 @json_option
 def command(manifests: tuple[Path, ...], as_json: bool, **given: Any) -> None:
@@ -81,7 +81,7 @@ def report(result: Merged) -> None:
         }
     )
     click.echo()
-    sides.report(result.decided)
+    split_report.report(result.decided)
     conflicts.report(result.conflicts, cells=False)
     if result.scenes:
         console().print(

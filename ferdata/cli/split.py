@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ferdata.cli import sides
+from ferdata.cli import split_report
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import console, facts, print_json
 from ferdata.steps.split import Parted, split
@@ -14,7 +14,7 @@ from ferdata.steps.split import Parted, split
 @click.command("split")
 @click.argument("manifest", type=click.Path(path_type=Path))
 @option(split, "-o", "--out", type=click.Path(path_type=Path), help="The manifest to write.")
-@sides.side_options(split)
+@split_report.split_options(split)
 @option(split, "--force", help="Replace an existing manifest.")
 @json_option
 def command(manifest: Path, as_json: bool, **given: Any) -> None:
@@ -44,5 +44,5 @@ def report(result: Parted) -> None:
         }
     )
     click.echo()
-    sides.report(result.decided)
+    split_report.report(result.decided)
     console().print(f"\nNext: ferdata train --manifest {result.out}", style="dim", soft_wrap=True)

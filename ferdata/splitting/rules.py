@@ -292,7 +292,7 @@ def _untorn(fold: Ints, group: Ints) -> Ints:
 
 
 @dataclass(frozen=True)
-class Side:
+class PartBalance:
     """One side or fold: its classes, its share of all rows that have one, the share asked for, and its drift.
 
     `drift` is the Jensen-Shannon divergence, in bits, of its classes from those of all sides together.
@@ -307,13 +307,13 @@ class Side:
     drift: float | None
 
 
-def sides(table: pa.Table, classes: Sequence[str], placed: Placed, rules: Rules) -> tuple[Side, ...]:
+def split_balance(table: pa.Table, classes: Sequence[str], placed: Placed, rules: Rules) -> tuple[PartBalance, ...]:
     """Return the class balance of train, val and test, and how far each is from what was asked."""
     shares = ratios(rules.split) or (None, None, None)
     return _balances(table, classes, placed.split, SPLITS, shares)
 
 
-def folds(table: pa.Table, classes: Sequence[str], placed: Placed) -> tuple[Side, ...]:
+def fold_balance(table: pa.Table, classes: Sequence[str], placed: Placed) -> tuple[PartBalance, ...]:
     """Return the class balance of each fold; nothing where there are none."""
     number = int(placed.fold.max(initial=-1)) + 1
     return _balances(table, classes, placed.fold, [str(i) for i in range(number)], [1 / max(number, 1)] * number)
@@ -325,7 +325,7 @@ def _balances(
     code: NDArray[np.signedinteger],
     names: Sequence[str],
     asked: Sequence[float | None],
-) -> tuple[Side, ...]:
+) -> tuple[PartBalance, ...]:
     k = len(classes)
     label = pc.fill_null(pc.index_in(table["target"], pa.array(classes, pa.string())), k).to_numpy()
     on = code >= 0
@@ -333,7 +333,7 @@ def _balances(
     cells = cells.reshape(len(names), k + 1)
     total, whole = max(int(cells.sum()), 1), cells[:, :k].sum(axis=0)
     return tuple(
-        Side(
+        PartBalance(
             part=name,
             rows=int(cells[i].sum()),
             labelled=int(cells[i, :k].sum()),

@@ -74,7 +74,7 @@ def pack(
     runner = choose(engine, workers, address, large=True)
     opened = Manifest(Path(manifest))
     table, taxonomy = opened.table(*rows.COLUMNS), opened.taxonomy
-    side, source = rows.sides(opened, table, datasets, fold)
+    side, source = rows.split_of_rows(opened, table, datasets, fold)
     wanted = {name: rows.whole_side(table, taxonomy, side, name) for name in dict.fromkeys(split)}
     if not any(len(where) for where in wanted.values()):
         raise BadOption(

@@ -17,7 +17,15 @@ from ferdata.manifest import Manifest
 from ferdata.manifest.rewrite import rewritten_metadata, with_columns, write_rewritten
 from ferdata.schema import SPLITS
 from ferdata.splitting import id_list as lists
-from ferdata.splitting.rules import SPLIT_COLUMNS, Placed, Rules, Side, assign_splits, folds, sides
+from ferdata.splitting.rules import (
+    SPLIT_COLUMNS,
+    PartBalance,
+    Placed,
+    Rules,
+    assign_splits,
+    fold_balance,
+    split_balance,
+)
 
 Ints = NDArray[np.int64]
 
@@ -55,8 +63,8 @@ class Decided:
     """The sides of a manifest: per dataset, per side, per fold; `no_fold` rows stand in none of the folds."""
 
     parts: Mapping[str, Part]
-    sides: tuple[Side, ...]
-    folds: tuple[Side, ...]
+    balance: tuple[PartBalance, ...]
+    folds: tuple[PartBalance, ...]
     no_fold: int
     people: int
     listed: Listed | None
@@ -161,8 +169,8 @@ def decide(table: pa.Table, placed: Placed, rules: Rules, classes: Sequence[str]
     fit = placed.lists
     return Decided(
         parts=_parts(table, placed),
-        sides=sides(table, classes, placed, rules),
-        folds=folds(table, classes, placed),
+        balance=split_balance(table, classes, placed, rules),
+        folds=fold_balance(table, classes, placed),
         no_fold=int((placed.fold < 0).sum()),
         people=len(person.drop_null().unique()),
         listed=Listed(fit.missing, fit.missing_first, fit.new, fit.new_first) if fit else None,

@@ -20,7 +20,7 @@ SMALLEST, LARGEST = 32, 224  # pixels: what `natural_size` keeps to
 Where = NDArray[np.intp]
 
 
-def sides(
+def split_of_rows(
     manifest: Manifest, table: pa.Table, datasets: Sequence[str] | None = None, fold: int | None = None
 ) -> tuple[NDArray[np.str_], str]:
     """Return "train", "val", "test" or "" per row of `table`, and the column that it comes from.

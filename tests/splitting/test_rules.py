@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ferdata.errors import BadOption
 from ferdata.schema import SPLITS, arrow_schema
-from ferdata.splitting.rules import TAKEN_OUT, Placed, Rules, assign_splits, folds, ratios, sides
+from ferdata.splitting.rules import TAKEN_OUT, Placed, Rules, assign_splits, fold_balance, ratios, split_balance
 
 COLUMNS = ("sample_id", "dataset", "official_split", "target", "synthetic", "subject")
 
@@ -134,7 +134,7 @@ def test_shares_are_met_by_people_of_many_sizes_too() -> None:
     numbered = np.unique(people, return_inverse=True)[1].tolist()
     rows = [("a", None, label, False, f"p{p}") for label, p in zip(labels, people, strict=True)]
     made = placed(rows, numbered, split="0.7,0.15,0.15")
-    for side in sides(table(*rows), ("fear", "anger", "happiness"), made, Rules(split="0.7,0.15,0.15")):
+    for side in split_balance(table(*rows), ("fear", "anger", "happiness"), made, Rules(split="0.7,0.15,0.15")):
         assert side.asked is not None
         assert side.drift is not None
         assert abs(side.share - side.asked) < 0.01
@@ -258,13 +258,13 @@ def test_each_person_is_a_fold_and_who_is_nobody_has_none() -> None:
     rows = [("a", None, "fear", False, who) for who in ("p", "q", "p", None, "r")]
     made = placed(rows, [0, 1, 0, 2, 3], folds="loso")
     assert made.fold.tolist() == [0, 1, 0, -1, 2]
-    assert [f.rows for f in folds(table(*rows), ("fear",), made)] == [2, 1, 1]
+    assert [f.rows for f in fold_balance(table(*rows), ("fear",), made)] == [2, 1, 1]
 
 
 def test_folds_have_the_classes_of_the_whole() -> None:
     rows = [("a", None, label) for label in ("fear",) * 50 + ("anger",) * 150]
     made = placed(rows, list(range(200)), folds="5")
-    for fold in folds(table(*rows), ("fear", "anger"), made):
+    for fold in fold_balance(table(*rows), ("fear", "anger"), made):
         assert (fold.counts, fold.asked, fold.drift) == ({"fear": 10, "anger": 30}, 0.2, 0.0)
 
 

@@ -257,7 +257,7 @@ def test_pictures_that_no_decoder_reads_are_rejected_by_what_they_are(tmp_path: 
     assert ran.code == 0, ran
     for words in ("1 unsupported format", "folder:fear/IMG_1.HEIC", "HEIC, which is not read", "1 broken image"):
         assert words in ran.out
-    assert "no rows of   1 without an ending\n             fear/notes" in ran.out
+    assert "other files  1 without an ending\n             fear/notes" in ran.out
 
 
 def test_an_archive_that_is_not_read_is_named_where_nothing_else_is_there(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_frozen_list_gives_the_same_split_again(merged: Path, tmp_path: Path) 
     assert columns(again.out, "split", "fold") == columns(first.out, "split", "fold")
     assert again.decided.listed is not None
     assert (again.decided.listed.missing, again.decided.listed.new) == (0, 0)
-    assert again.decided.sides[0].rows == first.decided.sides[0].rows
+    assert again.decided.balance[0].rows == first.decided.balance[0].rows
     assert validate(again.out) == 63
 
 

@@ -18,7 +18,7 @@ from ferdata.errors import BadOption
 from ferdata.manifest import Manifest, check_output
 from ferdata.running.whole_file import write_whole
 from ferdata.training_data import arrays
-from ferdata.training_data.rows import all_grey, classes_of, natural_size, sides
+from ferdata.training_data.rows import all_grey, classes_of, natural_size, split_of_rows
 from zoo.augment import apply, landmarks
 from zoo.augment.parameters import draw
 from zoo.augment.policies import ABOUT, Policy, in_words, policy
@@ -90,7 +90,7 @@ def sheet(
     check_output(path, force, [opened.path])
     table = opened.table(*COLUMNS)
     hard = classes_of(table, opened.taxonomy)
-    where = _some(hard, sides(opened, table)[0], rows, seed)
+    where = _some(hard, split_of_rows(opened, table)[0], rows, seed)
     size = size or natural_size(table, where)
     channels = 1 if all_grey(table, where) else 3
     pixels = arrays.packs(opened, {"sheet": where}, size, channels, roots, spare=True)["sheet"].pixels

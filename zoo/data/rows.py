@@ -63,12 +63,12 @@ def read_rows(
 ) -> Rows:
     """Read the facts of all rows, of the named datasets only; `targets` as in `zoo.data.targets.distributions`.
 
-    Sides are those of `ferdata.training_data.rows.sides`: the column split, else the official one, else, with `fold`,
+    Splits are those of `ferdata.training_data.rows.split_of_rows`: column split, else the official one; with `fold`,
     that fold to test on, the next to choose on, the others to learn from. Raises BadOption for a dataset or a fold that
     is not there.
     """
     table = manifest.table(*COLUMNS)
-    split, source = training_rows.sides(manifest, table, datasets, fold)
+    split, source = training_rows.split_of_rows(manifest, table, datasets, fold)
     if datasets is not None:
         ours = pa.array(training_rows.of_datasets(manifest, table, datasets))
         kept = pc.if_else(pa.chunked_array([ours]), table["target"], None)

@@ -8,7 +8,7 @@ import click
 
 from ferdata.cli.options import option
 from ferdata.cli.output import table
-from ferdata.splitting.rules import Side
+from ferdata.splitting.rules import PartBalance
 from ferdata.steps.split import Decided, Part
 
 SHOWN = 20  # folds: of more, one line tells
@@ -28,7 +28,7 @@ REASONS = {
 STANDS = {"val_from_train": "are in val", "no_official_split": "are in train"}  # rows that were moved, not left out
 
 
-def side_options(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def split_options(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declare the options that say where rows stand, with the defaults of `function`."""
     path = click.Path(path_type=Path)
     declared = [
@@ -71,7 +71,7 @@ def report(decided: Decided) -> None:
     for name, part in decided.parts.items():
         _reasons(name, part)
     click.echo()
-    _balance("Class balance", "split", decided.sides)
+    _balance("Class balance", "split", decided.balance)
     if len(decided.folds) > SHOWN:
         sizes = sorted(fold.rows for fold in decided.folds)
         click.echo(
@@ -90,8 +90,8 @@ def _reasons(name: str, part: Part) -> None:
         click.echo(f"{name}: the official test is whole ({part.test:,} rows)")
 
 
-def _balance(title: str, by: str, sides: Sequence[Side]) -> None:
-    classes = tuple(sides[0].counts)
+def _balance(title: str, by: str, parts: Sequence[PartBalance]) -> None:
+    classes = tuple(parts[0].counts)
     rows = [
         (
             s.part,
@@ -101,7 +101,7 @@ def _balance(title: str, by: str, sides: Sequence[Side]) -> None:
             "-" if s.asked is None else f"{100 * s.asked:.1f}",
             "-" if s.drift is None else f"{s.drift:.4f}",
         )
-        for s in sides
+        for s in parts
     ]
     caption = (
         "drift: Jensen-Shannon divergence of its class shares from those of all, in bits (0 the same, 1 disjoint)."
