@@ -43,7 +43,7 @@ def command(run: Path, as_json: bool, **given: Any) -> None:
     ferdata evaluate runs/first --tta ten-crop --save-predictions first.parquet
     """  # fmt: skip
     if not given["save"] and not given["save_predictions"]:
-        refuse_idle(("force",), "for what is written; add --save or --save-predictions")
+        refuse_idle(("force",), "nothing is written without --save or --save-predictions")
     result = evaluate(run, **given)
     if as_json:
         print_json(result)

@@ -54,15 +54,15 @@ def command(run: Path, paths: tuple[Path, ...], as_json: bool, page: bool, port:
     if page:
         if paths or given["out"] or as_json:
             raise click.UsageError("--serve takes its pictures from the page: leave out PATHS, --out and --json.")
-        refuse_idle(("every", "force"), "of films and files, which --serve does without")
+        refuse_idle(("every", "force"), "the page has no film and writes no file")
         options = {name: given[name] for name in ("device", "tta", "detect", "model", "margin")}
         serve(run, port=port, say=click.echo, **options)
         return DONE
     if not paths:
         raise click.UsageError("Name pictures, films or folders, or add --serve for a page with the camera.")
-    refuse_idle(("port",), "of the page; add --serve")
+    refuse_idle(("port",), "for the page of --serve alone")
     if not given["out"]:
-        refuse_idle(("force",), "for what is written; add --out")
+        refuse_idle(("force",), "it replaces the table of --out; name one")
     result = predict(run, paths, **given)
     meta = read_meta(Folder(run).model)
     if as_json:

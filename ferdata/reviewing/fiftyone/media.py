@@ -11,7 +11,6 @@ from ferdata.errors import ImagesMissing, InvalidManifest
 from ferdata.manifest import Manifest, stored_hash
 from ferdata.manifest.safe_paths import inside
 from ferdata.running import cache, progress
-from ferdata.schema import root_variable
 
 KIND = "media"
 SHOWN = (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".webp")  # what browsers show
@@ -29,13 +28,11 @@ def files(opened: Manifest) -> tuple[list[str], cache.Held | None]:
     """
     roots = opened.roots_there()
     found: list[str] = []
-    datasets: list[str] = []
     stored: dict[int, str] = {}  # row -> hash, of what no browser shows where it lies
     size = 0
     with progress.bar("pictures", opened.rows) as advance:
         for row in _rows(opened):
             found.append(_referenced(row, roots))
-            datasets.append(row["dataset"])
             if not found[-1] and not _shown(row["image"]):
                 stored[len(found) - 1] = _name(opened, row)
                 size += len(row["image"]["bytes"] or b"")
@@ -44,17 +41,7 @@ def files(opened: Manifest) -> tuple[list[str], cache.Held | None]:
     for i, name in stored.items():
         path = held.path / name[:2] / name if held else None
         found[i] = str(path) if path and path.is_file() else ""
-    _must_show(dict.fromkeys(datasets), {d for d, f in zip(datasets, found, strict=True) if f}, roots)
     return found, held
-
-
-def _must_show(datasets: Mapping[str, None], there: set[str], roots: Mapping[str, Path | None]) -> None:
-    for dataset in datasets:
-        if dataset not in there:
-            raise ImagesMissing(
-                f"No picture of {dataset} is below {roots[dataset]} any more.",
-                f"Say where the dataset is now: {root_variable(dataset)}=/path/to/it",
-            )
 
 
 def _rows(opened: Manifest) -> Iterator[dict[str, Any]]:
