@@ -28,9 +28,8 @@ EDGE = 2  # pixels around the small copy that are not compared: what is beyond t
 # Correlation from which two pictures are the same one. Faces are aligned alike, so strangers reach far: of 1,127 pairs
 # of different people of CK+ within 10 bits, who share studio, light and pose, and were laid over each other as well as
 # can be, 12 pass 0.94 and none 0.96; the most changed of the copies (blur of 2 pixels in 48) begin at 0.94. FER+ has
-# hardly a pair between 0.90 and 0.95. So where the publisher names two people, more is asked for.
+# hardly a pair between 0.90 and 0.95. What a publisher gives to two people is not compared at all.
 SAME = 0.94
-SAME_OF_TWO_PEOPLE = 0.97
 HOPELESS = (
     0.6  # of copies within 10 bits, the most cropped (an eighth) begin at 0.63 before they are laid over each other
 )
@@ -104,39 +103,32 @@ def confirm(
     second: Small,
     pairs: Pairs,
     mirror: NDArray[np.bool_],
-    two_people: NDArray[np.bool_] | None = None,
     workers: int | None = None,
 ) -> NDArray[np.bool_]:
-    """Return which `pairs`, int64 (n, 2), of `first` and `second` are one picture; `mirror` says which are mirrored.
-
-    `two_people` says which pairs the publisher gives to different people.
-    """
-    bar = np.where(np.zeros(len(pairs), bool) if two_people is None else two_people, SAME_OF_TWO_PEOPLE, SAME)
+    """Return which `pairs`, int64 (n, 2), of `first` and `second` are one picture; `mirror` says which are mirrored."""
     same = np.zeros(len(pairs), bool)
     at_once = int(np.clip(len(pairs) // 16, 64, AT_ONCE))  # so that every worker has some
     spans = [slice(at, at + at_once) for at in range(0, len(pairs), at_once)]
     with ThreadPoolExecutor(workers or cores()) as pool, progress.bar("compare", len(pairs), "pairs") as advance:
-        jobs = pool.map(lambda s: _confirm(first, second, pairs[s], mirror[s], bar[s]), spans)
+        jobs = pool.map(lambda s: _confirm(first, second, pairs[s], mirror[s]), spans)
         for span, found in zip(spans, jobs, strict=True):
             same[span] = found
             advance(len(found))
     return same
 
 
-def _confirm(
-    first: Small, second: Small, pairs: Pairs, mirror: NDArray[np.bool_], bar: NDArray[np.float64]
-) -> NDArray[np.bool_]:
+def _confirm(first: Small, second: Small, pairs: Pairs, mirror: NDArray[np.bool_]) -> NDArray[np.bool_]:
     ours, theirs = _bands(first, pairs[:, 0]), _bands(second, pairs[:, 1])
     theirs[mirror] = theirs[mirror][:, :, ::-1]
     straight = _straight(ours, theirs)
-    same = straight >= bar
+    same = straight >= SAME
     left = np.flatnonzero((straight >= HOPELESS) & ~same)
     chosen = pairs[left]
     theirs_small = np.where(
         mirror[left][:, None, None], second.grey[chosen[:, 1]][:, :, ::-1], second.grey[chosen[:, 1]]
     )
     a, b = level(first.grey[chosen[:, 0]], theirs_small, first.clipped[chosen[:, 0]], second.clipped[chosen[:, 1]])
-    same[left] = laid_over(a, b) >= bar[left]
+    same[left] = laid_over(a, b) >= SAME
     return same
 
 

@@ -45,7 +45,7 @@ def find(
     """Return the row pairs of `table` that show one picture in different pixels, int64 (n, 2), i < j, sorted.
 
     `table` has `phash`, uint64, and SCENE_COLUMNS; its rows are those of `manifests`, one after the other.
-    With `dataset` and `subject` in it, pictures that a publisher gives to two people have to be more alike. Scenes are
+    With `dataset` and `subject` in it, pictures that a publisher gives to two people are no pair. Scenes are
     compared by what is inside their face boxes, since a room is no face: each of them is decoded for it. Rows with
     equal pixels (and, in scenes, boxes) are looked at once, by the first of them; the pairs connect what belongs
     together, they do not list every pair of a group. Only candidates are decoded, once each; `thorough` decodes and
@@ -112,17 +112,26 @@ class _Joined:
         self.component: NDArray[np.int64] = np.arange(n)
 
     def compare(self, first: Small, second: Small, pairs: Pairs, mirror: bool) -> NDArray[np.bool_]:
-        """Confirm `pairs` of pictures not joined yet, once for two sets of joined ones; return which are the same."""
-        sets = np.sort(self.component[pairs], axis=1)
+        """Confirm `pairs` of pictures not joined yet, once for two sets of joined ones; return which are the same.
+
+        Two people of one dataset are never compared: a third picture may be near to both.
+        """
+        one, other = self.people[pairs[:, 0]], self.people[pairs[:, 1]]
+        people = (one[:, 0] == other[:, 0]) & (one[:, 1] != other[:, 1]) & (one[:, 1] >= 0) & (other[:, 1] >= 0)
+        rest = np.flatnonzero(~people)
+        sets = np.sort(self.component[pairs[rest]], axis=1)
         _, at = np.unique(sets, axis=0, return_index=True)
-        new = np.sort(at[sets[at, 0] != sets[at, 1]])
+        new = rest[np.sort(at[sets[at, 0] != sets[at, 1]])]
         same = np.zeros(len(pairs), bool)
-        one, other = self.people[pairs[new, 0]], self.people[pairs[new, 1]]
-        apart = (one[:, 0] == other[:, 0]) & (one[:, 1] != other[:, 1]) & (one[:, 1] >= 0) & (other[:, 1] >= 0)
-        same[new] = confirm(first, second, pairs[new], np.full(len(new), mirror), apart, self.workers)
+        same[new] = confirm(first, second, pairs[new], np.full(len(new), mirror), self.workers)
         self.found.append(pairs[same])
         self.component = connected(len(self.component), np.concatenate(self.found))
         return same
+
+    def speaks_for(self, pairs: Pairs) -> NDArray[np.bool_]:
+        """Return in which pairs the first may be compared wherever the second may: it is nobody, or the same person."""
+        one, other = self.people[pairs[:, 0]], self.people[pairs[:, 1]]
+        return np.asarray((one[:, 1] < 0) | (one == other).all(axis=1))
 
 
 def _people(table: pa.Table) -> Pairs:
@@ -265,7 +274,8 @@ def variant_hashes(picture: NDArray[np.uint8]) -> Hashes:
 def _within_kinds(small: Small, kind: NDArray[np.int64], joined: _Joined) -> NDArray[np.int64]:
     """Compare pictures of one hash with the first of them, what is left with the first of that, and so on.
 
-    So many copies of one picture cost one comparison each. Returns which pictures are like none before them.
+    So many copies of one picture cost one comparison each. Returns which pictures are like none before them that
+    speaks for them.
     """
     leaders = []
     left = np.arange(len(kind))
@@ -277,7 +287,7 @@ def _within_kinds(small: Small, kind: NDArray[np.int64], joined: _Joined) -> NDA
         pairs = pairs[pairs[:, 0] != pairs[:, 1]]
         if not len(pairs):
             break
-        left = pairs[~joined.compare(small, small, pairs, False), 1]
+        left = pairs[~(joined.compare(small, small, pairs, False) & joined.speaks_for(pairs)), 1]
     return np.sort(np.concatenate(leaders))
 
 

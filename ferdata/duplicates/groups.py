@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ferdata.duplicates.components import connected
 from ferdata.duplicates.find import find
-from ferdata.duplicates.label_conflicts import most_versions, pictures, told_apart
+from ferdata.duplicates.label_conflicts import most_versions, pictures
 from ferdata.duplicates.scenes import are_scenes
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
@@ -69,14 +69,8 @@ def group_rows(
     BrokenSource.
     """
     reasons = checked_reasons(by)
-    pairs = _near_pairs(manifests, table, thorough, workers) if "near" in reasons else None
+    pairs = find(manifests, table, thorough=thorough, workers=workers) if "near" in reasons else None
     return find_groups(table, by=reasons, pairs=pairs, most=most)
-
-
-def _near_pairs(manifests: Sequence[Manifest], table: pa.Table, thorough: bool, workers: int | None) -> Pairs:
-    """Return the near pairs, but for two people of one dataset: alike, yet two folds where each person is one."""
-    pairs = find(manifests, table, thorough=thorough, workers=workers)
-    return np.asarray(pairs[~told_apart(table, pairs, ("subject",))])
 
 
 def find_groups(table: pa.Table, *, by: tuple[str, ...] = BY, pairs: Pairs | None = None, most: float = MOST) -> Groups:

@@ -136,11 +136,11 @@ def box_word(box: Sequence[float] | None) -> str:
     return ",".join(f"{v:.1f}" for v in box or ())
 
 
-def told_apart(table: pa.Table, near: Ints, by: Sequence[str] = APART_BY) -> Mask:
+def told_apart(table: pa.Table, near: Ints) -> Mask:
     """Return which pairs are of one dataset that gives them two persons (clips, frames): alike, yet not the same."""
     one, other = table.take(pa.array(near[:, 0])), table.take(pa.array(near[:, 1]))
     apart = np.zeros(len(near), np.bool_)
-    for column in by:
+    for column in APART_BY:
         apart |= pc.fill_null(pc.not_equal(one[column], other[column]), False).to_numpy()
     return np.asarray(apart & pc.equal(one["dataset"], other["dataset"]).to_numpy())
 
