@@ -61,6 +61,8 @@ def put_in_place(temporary: Path, path: Path, replace: bool = True) -> None:
         _put_folder(temporary, path, replace)
     elif replace or not _link(temporary, path):
         temporary.replace(path)
+    else:
+        temporary.unlink()
     sync_folder(path.parent)
 
 

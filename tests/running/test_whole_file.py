@@ -14,7 +14,15 @@ import pytest
 
 from ferdata.errors import CannotWrite
 from ferdata.running import whole_file as module
-from ferdata.running.whole_file import is_leftover, recover, temporaries, temporary_beside, whole_file, write_whole
+from ferdata.running.whole_file import (
+    is_leftover,
+    put_in_place,
+    recover,
+    temporaries,
+    temporary_beside,
+    whole_file,
+    write_whole,
+)
 
 HALF = """
 import sys, time
@@ -236,3 +244,14 @@ def test_what_a_hidden_process_of_another_user_writes_is_no_leftover(
     assert not is_leftover(temporary)
     os.utime(temporary, (time.time() - 2 * 24 * 3600,) * 2)
     assert is_leftover(temporary)
+
+
+def test_a_file_that_may_replace_none_leaves_no_second_name(tmp_path: Path) -> None:
+    temporary, path = temporary_beside(tmp_path / "a"), tmp_path / "a"
+    temporary.write_text("new")
+    put_in_place(temporary, path, replace=False)
+    assert [p.name for p in tmp_path.iterdir()] == ["a"]
+    temporary.write_text("newer")
+    with pytest.raises(FileExistsError):
+        put_in_place(temporary, path, replace=False)
+    assert path.read_text() == "new"
