@@ -18,10 +18,10 @@ IDLE = [
     ("audit m.parquet --thumbnails 3", "--thumbnails", "add --out or --report"),
     ("audit m.parquet --no-pixels --workers 2", "--workers", "--no-pixels"),
     ("stats m.parquet --json --format latex", "--format", "--json"),
-    ("evaluate run --force", "--force", "add --save"),
-    ("predict run face.png --port 80", "--port", "add --serve"),
-    ("predict run face.png --force", "--force", "add --out"),
-    ("predict run --serve --every 3", "--every", "--serve"),
+    ("evaluate run --force", "--force", "without --save"),
+    ("predict run face.png --port 80", "--port", "of --serve alone"),
+    ("predict run face.png --force", "--force", "table of --out"),
+    ("predict run --serve --every 3", "--every", "the page has no film"),
 ]
 
 

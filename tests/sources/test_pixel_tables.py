@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -59,6 +59,7 @@ def test_the_rows_before_a_damaged_one_come_first_wherever_it_is(tmp_path, bad):
         assert got == [(i + 2, i) for i in range(bad)]
 
 
+@example(text=",\r,")
 @given(st.text('07, "x\r\né', max_size=30))
 def test_rows_are_just_those_of_the_reader_of_tables_up_to_the_same_error(tmp_path_factory, text):
     """Plain lines are split by hand, in a third of the time; whatever is not plain is left to the reader."""

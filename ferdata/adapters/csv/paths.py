@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
-from ferdata.manifest.safe_paths import Below
 from ferdata.sources import leads_out
 
 
@@ -62,6 +61,8 @@ class Files:
     """
 
     def __init__(self, root: Path, any_case: bool = True) -> None:
+        from ferdata.manifest.safe_paths import Below  # whose room loads pyarrow
+
         self.any_case = any_case
         self._below = Below(root)
 
