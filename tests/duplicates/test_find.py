@@ -1,4 +1,4 @@
-"""Near duplicates: the search against brute force, what is the same picture and what is not, the self-test."""
+"""Near duplicates: what is the same picture and what is not, in scenes too, and the self-test."""
 
 import errno
 import os
@@ -11,8 +11,6 @@ import networkx
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from ferdata import duplicates, images, manifest
 from ferdata.duplicates import compare
@@ -21,7 +19,6 @@ from ferdata.duplicates.components import connected
 from ferdata.duplicates.find import VARIANTS, connect, variant, variant_hashes
 from ferdata.duplicates.plant import KINDS
 from ferdata.duplicates.scenes import SCENE_COLUMNS
-from ferdata.duplicates.search import pairs_within
 from ferdata.errors import BadOption, CannotWrite, ImagesMissing
 from ferdata.manifest import Manifest
 from tests.conftest import MakeManifest, make_rows, metadata_of, picture, real_data
@@ -37,46 +34,6 @@ def detailed(seed: int, side: int = 48) -> np.ndarray:
 
 def chosen_of(small: Small, variants: np.ndarray, chosen: np.ndarray) -> tuple[Small, np.ndarray]:
     return small.of(chosen), variants[chosen]
-
-
-words = st.integers(0, 2**64 - 1)
-# Hashes that lie near each other, as those of faces do, beside ones that do not.
-crowds = st.lists(
-    st.one_of(words, st.lists(st.integers(0, 63), max_size=8).map(lambda bits: sum(1 << b for b in set(bits)))),
-    max_size=40,
-    unique=True,
-)
-
-
-def brute(a: np.ndarray, b: np.ndarray, radius: int, flip: int) -> set[tuple[int, int]]:
-    near_ = np.bitwise_count(a[:, None] ^ b[None] ^ np.uint64(flip)) <= radius
-    return {(int(i), int(j)) for i, j in np.argwhere(near_)}
-
-
-@settings(max_examples=25)
-@given(crowds, st.sampled_from([0, 3, 10, 14]), st.sampled_from([0, images.ODD_COLUMNS]))
-def test_the_search_finds_the_pairs_that_brute_force_finds_each_once_and_sorted(
-    crowd: list[int], radius: int, flip: int
-) -> None:
-    hashes = np.array(crowd, np.uint64)
-    found = [tuple(p) for p in pairs_within(hashes, radius, flip=flip).tolist()]
-    assert found == sorted({(i, j) for i, j in brute(hashes, hashes, radius, flip) if i < j})
-
-
-@settings(max_examples=15)
-@given(crowds, crowds, st.sampled_from([2, 10]), st.sampled_from([0, images.ODD_COLUMNS]))
-def test_the_search_between_two_sets_finds_what_brute_force_finds(
-    left: list[int], right: list[int], radius: int, flip: int
-) -> None:
-    a, b = np.array(left, np.uint64), np.array(right, np.uint64)
-    found = [tuple(p) for p in pairs_within(a, radius, against=b, flip=flip).tolist()]
-    assert found == sorted(brute(a, b, radius, flip))
-
-
-def test_the_order_and_the_result_do_not_depend_on_the_number_of_threads() -> None:
-    base = np.random.default_rng(1).integers(0, 2**64, 300, dtype=np.uint64)
-    crowd = np.unique(np.concatenate([base ^ np.uint64(1 << b) for b in (0, 17, 33, 63)]))
-    assert pairs_within(crowd, 10, workers=1).tolist() == pairs_within(crowd, 10, workers=4).tolist()
 
 
 @pytest.mark.parametrize(
@@ -355,16 +312,6 @@ def test_the_self_test_finds_its_own_copies_and_says_which_it_does_not(tmp_path:
     assert duplicates.trial(m, pictures=40, copies=20) == outcome
     with pytest.raises(BadOption, match="no two pictures"):
         duplicates.trial(Manifest(write(tmp_path / "b.parquet", {"0": detailed(0)})))
-
-
-@pytest.mark.slow
-def test_among_a_million_hashes_every_pair_within_ten_bits_is_found() -> None:
-    rng = np.random.default_rng(0)
-    hashes = rng.integers(0, 2**64, 1_000_000, dtype=np.uint64)
-    for k in range(1000):  # row k + 1000 lies within 10 bits of row k
-        hashes[k + 1000] = hashes[k] ^ np.uint64(sum(1 << int(b) for b in rng.choice(64, k % 11, replace=False)))
-    found = pairs_within(hashes, 10)
-    assert {(k, k + 1000) for k in range(1000)} <= set(map(tuple, found.tolist()))
 
 
 @pytest.mark.slow
