@@ -4,6 +4,8 @@ On the processor OpenCV moves the pixels, three times as fast as torch's own ope
 Python's lock; on a GPU torch does. Both are given the same numbers (`zoo.augment.parameters`), so their pictures agree.
 """
 
+from functools import lru_cache
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -130,18 +132,22 @@ def on_device(images: Tensor, draws: Draws, mean: Tensor, std: Tensor) -> Tensor
     x = _moved(images.permute(0, 3, 1, 2).float(), draws)
     if draws.bright is not None and draws.contrast is not None:
         bright, contrast = (v.to(device, non_blocking=True).view(-1, 1, 1, 1) for v in (draws.bright, draws.contrast))
-        luma = torch.tensor(LUMA if channels == 3 else (1.0,), device=device)
-        middle = (x.mean((2, 3)) @ luma).view(-1, 1, 1, 1)
+        middle = (x.mean((2, 3)) @ _luma(channels, device)).view(-1, 1, 1, 1)
         x = ((x - middle) * contrast + middle).mul_(bright).clamp_(0, 255)
     x = normalise(x.div_(255), mean, std)
     if draws.holes is not None:
-        x = _erased(x, draws.holes)
+        x = x.masked_fill(inside(draws.holes.to(device, non_blocking=True), *x.shape[2:]), 0)
     return x.contiguous(memory_format=torch.channels_last)
+
+
+@lru_cache
+def _luma(channels: int, device: torch.device) -> Tensor:
+    return torch.tensor(LUMA if channels == 3 else (1.0,), device=device)
 
 
 def _moved(x: Tensor, draws: Draws) -> Tensor:
     if draws.maps is None:
-        return torch.where(draws.mirror.to(x.device).view(-1, 1, 1, 1), x.flip(3), x) if draws.mirror.any() else x
+        return torch.where(draws.mirror.to(x.device).view(-1, 1, 1, 1), x.flip(3), x)
     side = x.shape[3]
     maps = draws.maps.float().to(x.device, non_blocking=True)
     at = torch.arange(side, device=x.device, dtype=torch.float32)
@@ -152,8 +158,9 @@ def _moved(x: Tensor, draws: Draws) -> Tensor:
     return F.grid_sample(x, grid, mode="bilinear", padding_mode="reflection", align_corners=False)
 
 
-def _erased(x: Tensor, holes: Tensor) -> Tensor:
-    left, top, right, bottom = holes.to(x.device, non_blocking=True)[:, :, None].unbind(1)
-    at = torch.arange(x.shape[3], device=x.device)[None]
-    across, down = (at >= left) & (at < right), (at >= top) & (at < bottom)
-    return x.masked_fill((down[:, :, None] & across[:, None, :])[:, None], 0)
+def inside(boxes: Tensor, height: int, width: int) -> Tensor:
+    """Return which pixels lie in boxes of left, top, right and bottom, int64 (n, 4): bool (n, 1, H, W)."""
+    left, top, right, bottom = boxes[:, :, None].unbind(1)
+    across, down = (torch.arange(length, device=boxes.device)[None] for length in (width, height))
+    rows, columns = (down >= top) & (down < bottom), (across >= left) & (across < right)
+    return (rows[:, :, None] & columns[:, None, :])[:, None]

@@ -4,7 +4,8 @@ Whoever moves the pixels (OpenCV on the processor, torch on a device) is given t
 """
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 from typing import Self
 
 import torch
@@ -17,7 +18,7 @@ TRIES = 10  # a crop that does not fit is drawn again, so often; then the pictur
 
 @dataclass(frozen=True)
 class Draws:
-    """The numbers for n images of `side` pixels, all on the CPU; None for what the policy leaves alone.
+    """The numbers for n images of `side` pixels, drawn on the CPU; None for what the policy leaves alone.
 
     `maps` float64 (n, 2, 3): where in the picture, x and y in pixels with the first one's middle at 0, each pixel of
     the new one comes from; `mirror` bool (n,), part of `maps` already; `bright` and `contrast` float32 (n,);
@@ -34,6 +35,11 @@ class Draws:
     def nothing(cls, n: int) -> Self:
         """Return what leaves `n` images as they are."""
         return cls(torch.zeros(n, dtype=torch.bool), None, None, None, None)
+
+    def each(self, moved: Callable[[Tensor], Tensor]) -> Self:
+        """Return the same numbers, each tensor as `moved` gives it: pinned, or on a device."""
+        given = (getattr(self, field.name) for field in fields(self))
+        return type(self)(*(moved(numbers) if isinstance(numbers, Tensor) else None for numbers in given))  # type: ignore[arg-type]  # mirror is always there
 
 
 def draw(policy: Policy, n: int, side: int, generator: torch.Generator) -> Draws:

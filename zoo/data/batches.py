@@ -1,7 +1,5 @@
 """Batches for training: from uint8 pictures to normalised floats where the net is, the next ones made meanwhile."""
 
-import sys
-import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -33,7 +31,7 @@ RESIDENT = 0.25
 
 @dataclass(frozen=True)
 class Batch:
-    """`x` float32 (B, C, H, W) and `soft` float32 (B, classes) on the device; `where` int64 (B,) into the images."""
+    """`x` float32 (B, C, H, W), `soft` float32 (B, classes) and `where` int64 (B,) into the images, on the device."""
 
     x: Tensor
     soft: Tensor
@@ -47,27 +45,6 @@ class _Made:
     x: Tensor | None
     pictures: Tensor | None = None
     draws: Draws | None = None
-
-
-class _Spare:
-    """Arrays for batches, used again once nobody holds them: a tenth of the work at 224 px in colour, none below."""
-
-    def __init__(self) -> None:
-        self._arrays: list[NDArray[np.float32]] = []
-        self._lock = threading.Lock()
-
-    def take(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        """Return an array of that shape that neither a caller nor a tensor, or a view of one, still uses."""
-        with self._lock:
-            self._arrays = [array for array in self._arrays if array.shape == shape]
-            for array in self._arrays:
-                if sys.getrefcount(array) == FREE:
-                    return array
-            self._arrays.append(np.empty(shape, np.float32))
-            return self._arrays[-1]
-
-
-FREE = 3  # references to an array that is in the list alone: the list's, the loop's, the call's
 
 
 class Loader:
@@ -97,21 +74,25 @@ class Loader:
         self.device = torch.device(device)
         self.mean, self.std = (torch.tensor(v, dtype=torch.float32) for v in (mean, std))
         self.std = self.std.clamp(min=1e-6)
+        # On the device once, not with each batch: every copy from memory that is not pinned makes a GPU wait.
+        self.there = self.mean.to(self.device), self.std.to(self.device)
+        self.soft = images.soft.to(self.device)
         self.channels_last = channels_last
         self.seed = seed
         self.side = int(images.pixels.shape[1])
         self.pipelines = self._pipelines() if engine == "workers" else None
         self.on_processor = self.device.type == "cpu"
-        self.resident = None if self.on_processor or self.pipelines else _resident(images.pixels, self.device)
-        self.spare = _Spare()
+        self.resident = None if self.on_processor or self.pipelines else resident(images.pixels, self.device)
         self.pool = ThreadPoolExecutor(self.threads, thread_name_prefix="ferdata-batches")
 
     @property
     def threads(self) -> int:
-        """How many threads make batches: one keeps ahead of any net, and leaves the other cores to it."""
-        if self.pipelines is None:
-            return 1
-        return min(cores(), AHEAD)
+        """How many threads make batches: one keeps ahead of any net, and leaves the other cores to it.
+
+        Several where a picture takes longer: albumentations, and pictures that travel to a GPU batch by batch.
+        """
+        travel = not self.on_processor and self.resident is None
+        return min(cores(), AHEAD) if self.pipelines is not None or travel else 1
 
     def steps(self, rows: int) -> int:
         """Return how many batches `rows` images give: a short last one is left out, as batch normalisation needs."""
@@ -125,10 +106,11 @@ class Loader:
         left early makes no more batches.
         """
         plan = order[: self.steps(len(order)) * self.batch].view(-1, self.batch)
+        there = plan.to(self.device)
         waiting: deque[Future[_Made]] = deque()
         for number in range(min(AHEAD, len(plan))):
             waiting.append(self.pool.submit(self._make, plan[number], epoch, number))
-        return self._batches(plan, epoch, waiting)
+        return self._batches(plan, there, epoch, waiting)
 
     def close(self) -> None:
         """End the threads, once the batches that they are at are done."""
@@ -140,9 +122,9 @@ class Loader:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _batches(self, plan: Tensor, epoch: int, waiting: deque[Future[_Made]]) -> Iterator[Batch]:
+    def _batches(self, plan: Tensor, there: Tensor, epoch: int, waiting: deque[Future[_Made]]) -> Iterator[Batch]:
         try:
-            for number, chosen in enumerate(plan):
+            for number, chosen in enumerate(there):
                 made = waiting.popleft().result()
                 if number + AHEAD < len(plan):
                     waiting.append(self.pool.submit(self._make, plan[number + AHEAD], epoch, number + AHEAD))
@@ -162,35 +144,38 @@ class Loader:
                 self.pipelines.put(pipeline)
             if self.on_processor:
                 return _Made(self._on_processor(drawn, np.arange(len(drawn)), Draws.nothing(len(drawn))))
-            return _Made(None, _pinned(torch.from_numpy(drawn), self.device))
+            return _Made(None, _pinned(torch.from_numpy(drawn)))
         draws = draw(self.policy, len(chosen), self.side, torch.Generator().manual_seed(seed))
         if self.on_processor:
             return _Made(self._on_processor(self.images.pixels.numpy(), chosen.numpy(), draws))
-        pictures = None if self.resident is not None else _pinned(self.images.pixels[chosen], self.device)
-        return _Made(None, pictures, draws)
+        return _Made(None, None if self.resident is not None else self._gathered(chosen), draws.each(_pinned))
+
+    def _gathered(self, chosen: Tensor) -> Tensor:
+        """Return the pictures at `chosen`, uint8 (B, H, W, C), where a GPU fetches them without anybody's waiting."""
+        pixels = self.images.pixels
+        out = torch.empty((len(chosen), *pixels.shape[1:]), dtype=torch.uint8, pin_memory=self.device.type == "cuda")
+        return torch.index_select(pixels, 0, chosen, out=out)
 
     def _on_processor(self, pixels: NDArray[np.uint8], where: NDArray[np.integer], draws: Draws) -> Tensor:
-        out = self.spare.take((len(where), *pixels.shape[1:]))
-        x = apply.on_processor(pixels, where, draws, self.mean.numpy(), self.std.numpy(), out)
+        x = apply.on_processor(pixels, where, draws, self.mean.numpy(), self.std.numpy())
         return torch.from_numpy(x).permute(0, 3, 1, 2)
 
     def _finish(self, made: _Made, chosen: Tensor) -> Batch:
-        """Do on the device what is left to do there."""
+        """Do on the device what is left to do there; `chosen` lies there."""
         x = made.x
         if x is None:
             pictures = made.pictures
             if pictures is None and self.resident is not None:
-                pictures = self.resident[chosen.to(self.device, non_blocking=True)]
+                pictures = self.resident[chosen]
             assert pictures is not None
             pictures = pictures.to(self.device, non_blocking=True)
-            mean, std = self.mean.to(self.device), self.std.to(self.device)
             if made.draws is None:
-                x = apply.normalise(apply.as_float(pictures), mean, std)
+                x = apply.normalise(apply.as_float(pictures), *self.there)
             else:
-                x = apply.on_device(pictures, made.draws, mean, std)
+                draws = made.draws.each(lambda numbers: numbers.to(self.device, non_blocking=True))
+                x = apply.on_device(pictures, draws, *self.there)
         kind = torch.channels_last if self.channels_last else torch.contiguous_format
-        soft = self.images.soft[chosen].to(self.device, non_blocking=True)
-        return Batch(x.contiguous(memory_format=kind), soft, chosen)
+        return Batch(x.contiguous(memory_format=kind), self.soft[chosen], chosen)
 
     def _pipelines(self) -> "SimpleQueue[Pipeline]":
         from zoo.augment.albumentations_engine import Pipeline
@@ -207,12 +192,12 @@ def _seed(seed: int, epoch: int, number: int) -> int:
     return int(np.random.SeedSequence(parts).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _pinned(pictures: Tensor, device: torch.device) -> Tensor:
-    return pictures.pin_memory() if device.type == "cuda" else pictures
+def _pinned(numbers: Tensor) -> Tensor:
+    return numbers.pin_memory() if torch.cuda.is_available() else numbers
 
 
-def _resident(pixels: Tensor, device: torch.device) -> Tensor | None:
-    """Return all pixels on the GPU, if they take no more than their share of its free memory."""
+def resident(pixels: Tensor, device: torch.device) -> Tensor | None:
+    """Return all pixels on the GPU, if they take no more than their share of its free memory; None if not."""
     if device.type != "cuda":
         return None
     free, _ = torch.cuda.mem_get_info(device)

@@ -17,22 +17,23 @@ class Ema:
     def __init__(self, net: nn.Module, decay: float) -> None:
         """Start from the net as it is; `decay` is 0 to 1, such as 0.999."""
         self.net, self.decay, self.updates = net, decay, 0
-        self.average = {name: t.detach().clone() for name, t in net.state_dict().items()}
+        now = {name: t.detach() for name, t in net.state_dict().items()}
+        self.average = {name: t.clone() for name, t in now.items()}
         self.own: dict[str, Tensor] = {}
+        # Listed once: the net's tensors stay where they are, and walking through its modules takes longer than to add.
+        floats = [name for name, t in now.items() if t.is_floating_point()]
+        self.floats = [self.average[name] for name in floats], [now[name] for name in floats]
+        counters = [name for name in now if name not in set(floats)]
+        self.counters = [self.average[name] for name in counters], [now[name] for name in counters]
 
     @torch.no_grad()
     def update(self) -> None:
         """Take in the net's present weights: once per optimizer step."""
         self.updates += 1
         rate = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
-        floats: tuple[list[Tensor], list[Tensor]] = ([], [])
-        for name, now in self.net.state_dict().items():
-            if now.is_floating_point():
-                floats[0].append(self.average[name])
-                floats[1].append(now.to(self.average[name]))
-            else:
-                self.average[name].copy_(now)
-        torch._foreach_lerp_(*floats, rate)
+        torch._foreach_lerp_(*self.floats, rate)
+        if self.counters[0]:
+            torch._foreach_copy_(*self.counters)
 
     @torch.no_grad()
     def store(self) -> None:

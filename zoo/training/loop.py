@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -13,7 +14,8 @@ from zoo.data.mixing import mix
 from zoo.models import heads
 from zoo.training import freezing, resume_checkpoint, sanity_checks
 from zoo.training.final_test import finish, interrupted
-from zoo.training.optimizer import clip
+from zoo.training.optimizer import can_be_recorded, clip, set_rates
+from zoo.training.recorded import Group
 from zoo.training.schedule import rate
 from zoo.training.state import Run, RunContext, TrainState, number_of
 from zoo.training.validation import keep_if_best, line, score_of, train_line, validate, write_history
@@ -85,7 +87,7 @@ def learn_epoch(context: RunContext, state: TrainState, batches: Iterator[Batch]
     mixing = torch.Generator().manual_seed(number_of(config.seed, state.epoch, MIXING, rank))
     drawn = None
     if config.targets == "probability":
-        drawn = targets.draw(context.parts["train"].soft, seeded(context, state, TARGETS))
+        drawn = targets.draw(context.parts["train"].soft, seeded(context, state, TARGETS)).to(context.fabric.device)
     freezing.train_mode(state.net, context.norms, config.norm)
     sums = torch.zeros(3, device=context.fabric.device)  # of losses, of hits, of images
     group: list[tuple[Tensor, Tensor]] = []
@@ -94,7 +96,7 @@ def learn_epoch(context: RunContext, state: TrainState, batches: Iterator[Batch]
         for batch in batches:
             if not group and (at := how_far(context, state)) >= 1:
                 break
-            soft = batch.soft if drawn is None else drawn[batch.where].to(batch.soft.device)
+            soft = batch.soft if drawn is None else drawn[batch.where]
             group.append(mix(batch.x, soft, config.mixup, config.cutmix, mixing))
             seen += config.batch
             if len(group) == config.accumulate:
@@ -107,21 +109,37 @@ def learn_epoch(context: RunContext, state: TrainState, batches: Iterator[Batch]
     return summary(context, state, sums, seen, time.perf_counter() - started)
 
 
-def optimizer_step(context: RunContext, state: TrainState, group: list[tuple[Tensor, Tensor]]) -> Tensor:
+def optimizer_step(context: RunContext, state: TrainState, group: Group) -> Tensor:
     """Make one step from a group of batches; return float32 (3,): sum of losses, hits and images."""
-    sums = forward_backward(context, state, group)
-    if state.sam is not None:
-        state.sam.step(lambda: forward_backward(context, state, group), state.optimizer)
-    clip(context.fabric, state.net, state.optimizer, context.config.clip)
-    state.optimizer.step()
-    state.optimizer.zero_grad()
+    whole = can_be_recorded(state.optimizer)
+    work = partial(step_weights if whole else gradients, context, state)
+    sums = work(group) if state.recorder is None else state.recorder.run(work, state.stage, group)
+    if not whole:
+        state.optimizer.step()
     if state.ema is not None:
         state.ema.update()
     state.step += len(group)
     return sums
 
 
-def forward_backward(context: RunContext, state: TrainState, group: list[tuple[Tensor, Tensor]]) -> Tensor:
+def step_weights(context: RunContext, state: TrainState, group: Group) -> Tensor:
+    """Form gradients and step along them; return as `optimizer_step` does."""
+    sums = gradients(context, state, group)
+    state.optimizer.step()
+    return sums
+
+
+def gradients(context: RunContext, state: TrainState, group: Group) -> Tensor:
+    """Leave the gradients of a group of batches, clipped, in the net; return as `optimizer_step` does."""
+    state.optimizer.zero_grad()
+    sums = forward_backward(context, state, group)
+    if state.sam is not None:
+        state.sam.step(lambda: forward_backward(context, state, group), state.optimizer)
+    clip(context.fabric, state.net, state.optimizer, context.config.clip)
+    return sums
+
+
+def forward_backward(context: RunContext, state: TrainState, group: Group) -> Tensor:
     """Run forward and back over a group of batches, adding up their gradients; return as `optimizer_step` does."""
     sums = torch.zeros(3, device=context.fabric.device)
     for number, (x, soft) in enumerate(group, 1):
@@ -159,8 +177,7 @@ def set_rate(context: RunContext, state: TrainState, at: float) -> None:
         through = (at - state.stage_progress) / max(1 - state.stage_progress, 1e-9)
         epochs = (state.step - state.stage_step) / context.steps
         state.rate = rate(context.config, through, epochs, stage.lr, state.plateau.share)
-    for group in state.optimizer.param_groups:
-        group["lr"] = state.rate * group["scale"]
+    set_rates(state.optimizer, state.rate)
 
 
 def mean_loss(sums: Tensor, epoch: int) -> float:

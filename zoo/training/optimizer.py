@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -47,12 +48,45 @@ def build(net: nn.Module, blocks: Sequence[Sequence[str]], options: TrainConfig)
             groups.setdefault(key, fresh)["params"].append(p)
     if named:
         raise RuntimeError(f"No block has the parameters {', '.join(named)}.")
-    given = {"lr": options.lr, "momentum": options.momentum}
     info = get_optimizer_info(name)
+    given = {"lr": options.lr, "momentum": options.momentum, **_for_gpu(info.opt_class, options)}
     if info.opt_class is timm.optim.Muon and not has_bf16(options.device):
         return MuonInFloat32(list(groups.values()), **given, **(info.defaults or {}))
     made: torch.optim.Optimizer = create_optimizer_v2(list(groups.values()), opt=name, **given)
     return made
+
+
+def _for_gpu(kind: type, options: TrainConfig) -> dict[str, bool]:
+    """Return what makes an optimizer's step few launches on a GPU, and one that can be recorded, where it has that.
+
+    Under fp16 its scaler asks after each step whether the gradients were finite, so that nothing can be recorded.
+    """
+    if options.device != "cuda" or options.precision == "16-mixed":
+        return {}
+    return {name: True for name in ("capturable", "fused") if name in inspect.signature(kind).parameters}
+
+
+def can_be_recorded(optimizer: torch.optim.Optimizer) -> bool:
+    """Say whether all of a step happens on the device, whose rates may be tensors there (torch.cuda.graph's rule)."""
+    groups = optimizer.param_groups
+    fused = isinstance(optimizer, torch.optim.SGD)  # which has no word for it, and needs none
+    return all(group.get("fused" if fused else "capturable") for group in groups)
+
+
+def rates_on(optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+    """Hold the rates of all groups on a device, where a recorded step reads them anew each time."""
+    for group in optimizer.param_groups:
+        group["lr"] = torch.tensor(float(group["lr"]), device=device)
+
+
+def set_rates(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give every group of parameters its share of a rate."""
+    for group in optimizer.param_groups:
+        share = rate * group["scale"]
+        if isinstance(group["lr"], Tensor):
+            group["lr"].fill_(share)
+        else:
+            group["lr"] = share
 
 
 class MuonInFloat32(timm.optim.Muon):  # type: ignore[misc]  # timm has no types
@@ -104,7 +138,7 @@ class Sam:
 
     def __init__(self, net: nn.Module, rho: float) -> None:
         self.net, self.rho = net, rho
-        self.moved: list[tuple[nn.Parameter, Tensor]] = []
+        self.moved: tuple[list[Tensor], list[Tensor]] = ([], [])  # parameters, and what they were
 
     def step(self, gradients: Callable[[], Any], optimizer: Any) -> None:
         """Leave the second gradients in the net, weights as they were, for the caller to clip and step with.
@@ -123,23 +157,27 @@ class Sam:
 
     @torch.no_grad()
     def climb(self) -> None:
-        """Move the weights by rho along their gradient; stay, where that is zero or not finite."""
-        found = [p for p in self.net.parameters() if p.grad is not None]
+        """Move the weights by rho along their gradient; stay, where that is zero.
+
+        Along one that is not finite they go nowhere that counts: fp16's scaler skips such a step, and `descend` puts
+        them back.
+        """
+        found: list[Tensor] = [p for p in self.net.parameters() if p.grad is not None]
         if not found:
             return
         grads = [p.grad for p in found if p.grad is not None]
         length = torch.nn.utils.get_total_norm(grads)
-        reach = torch.where(length.isfinite() & (length > 0), self.rho / length, torch.zeros_like(length))
-        for p, grad in zip(found, grads, strict=True):
-            self.moved.append((p, p.detach().clone()))
-            p.add_(torch.where(reach > 0, grad * reach, torch.zeros_like(grad)))
+        reach = torch.where(length > 0, self.rho / length, torch.zeros_like(length))
+        self.moved = found, [torch.empty_like(p) for p in found]
+        torch._foreach_copy_(self.moved[1], found)
+        torch._foreach_add_(found, list(torch._foreach_mul(grads, reach)))
 
     @torch.no_grad()
     def descend(self) -> None:
         """Put every weight back, to the bit."""
-        for p, before in self.moved:
-            p.copy_(before)
-        self.moved = []
+        if self.moved[0]:
+            torch._foreach_copy_(*self.moved)
+        self.moved = [], []
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
+from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 
 from ferdata.running import progress
@@ -17,16 +18,18 @@ from zoo.data.rows import Images, Rows, class_weights, load, recorded, statistic
 from zoo.evaluation.metrics import prior
 from zoo.models import build, initial_weights
 from zoo.options.options import TrainConfig
+from zoo.run.device import fast
 from zoo.run.model_file import Meta
 from zoo.run.run_folder import Folder
 from zoo.training import freezing, losses, resume_checkpoint, sanity_checks
 from zoo.training.distributed import Place, fabric
 from zoo.training.ema import Ema
-from zoo.training.optimizer import Sam
+from zoo.training.optimizer import Sam, can_be_recorded, rates_on
 from zoo.training.optimizer import build as build_optimizer
+from zoo.training.recorded import recorder
 from zoo.training.resolve import Resolved
 from zoo.training.schedule import Schedule
-from zoo.training.state import RunContext, Say, TrainState
+from zoo.training.state import RunContext, Say, TrainState, number_of
 
 LOOKED_AT = 512  # images whose scale is checked
 
@@ -56,7 +59,7 @@ def setup(
     freezing.check(config, stages)
     engine = fabric(config, place, folder.tensorboard if folder is not None and place.leads else None)
     net = _laid_out(net, config, engine.device)
-    with Loader(
+    loader = Loader(
         parts["train"],
         policies.policy(config.augment),
         meta.mean,
@@ -64,9 +67,10 @@ def setup(
         config.batch // config.devices,
         engine.device,
         config.engine,
-        config.seed + place.rank,
+        loader_seed(config.seed, place.rank),
         config.channels_last,
-    ) as loader:
+    )
+    with loader, fast(engine.device):
         context = RunContext(
             out=folder,
             config=config,
@@ -88,11 +92,17 @@ def setup(
         yield context, _first_state(context, net, clock, ready.saved)
 
 
+def loader_seed(seed: int, rank: int) -> int:
+    """Return what a device's pictures are drawn from: that of no other device of any seed."""
+    return number_of(seed, rank) if rank else seed
+
+
 def _laid_out(net: nn.Module, config: TrainConfig, device: torch.device) -> nn.Module:
     """Return the net with its memory, and its batch normalisation over several GPUs, as the options want them."""
     if config.devices > 1 and config.norm == "train" and device.type == "cuda":
-        # Statistics of the whole batch, as on one device.
-        net = nn.SyncBatchNorm.convert_sync_batchnorm(net)  # type: ignore[no-untyped-call]
+        # Statistics of the whole batch, as on one device. torch's own converter forgets the activation that timm's
+        # normalisation layers hold, and with it EfficientNet, MobileNet, DenseNet and their like become linear.
+        net = convert_sync_batchnorm(net)
     return net.to(memory_format=torch.channels_last) if config.channels_last else net
 
 
@@ -106,9 +116,11 @@ def _first_state(context: RunContext, net: nn.Module, clock: Schedule, saved: Ma
     clock.begin((config.epochs or 1) * context.steps)
     ema = Ema(net, config.ema) if config.ema else None
     sam = Sam(net, config.sam) if config.sam else None
-    state = TrainState(wrapped, net, optimizer, clock, ema, sam)
+    state = TrainState(wrapped, net, optimizer, clock, ema, sam, recorder(config))
     if saved is not None:
         resume_checkpoint.restore(saved, context, state)
+    if state.recorder is not None and can_be_recorded(optimizer):
+        rates_on(optimizer, context.fabric.device)
     freezing.set_open(net, context.blocks, context.stages[state.stage].open)
     return state
 

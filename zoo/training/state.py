@@ -20,6 +20,7 @@ from zoo.training.ema import Ema
 from zoo.training.freezing import Blocks, Stage
 from zoo.training.losses import Loss
 from zoo.training.optimizer import Sam
+from zoo.training.recorded import Recorder
 from zoo.training.schedule import Plateau, Schedule
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ class TrainState:
     schedule: Schedule
     ema: Ema | None = None
     sam: Sam | None = None
+    recorder: Recorder | None = None
     plateau: Plateau = field(default_factory=Plateau)
     epoch: int = 0  # those that have ended
     step: int = 0  # batches learnt from
