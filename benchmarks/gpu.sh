@@ -5,7 +5,7 @@
 #                                             PNGs; without it, of drawn faces
 #   benchmarks/gpu.sh                         there, on a copy of checkout and .gpu: five minutes
 #   benchmarks/gpu.sh --long                  there: `default` for four minutes, and three seeds for one; eight minutes
-#   benchmarks/gpu.sh --device cpu --tiny     anywhere: a rehearsal of the same parts, that none fails for a slip
+#   benchmarks/gpu.sh --device cpu --tiny     anywhere: a rehearsal of the same parts on drawn faces
 #   benchmarks/gpu.sh --only speed,learn      some parts alone: tests, speed, learn
 #
 # Each part is a process under a time limit and writes as it goes, to $OUT (default .gpu/out): log.txt, speed.jsonl,
@@ -37,10 +37,9 @@ failed= begun=$SECONDS faces=$PWD/.gpu/faces.parquet
 say() { echo "$*" | tee -a "$OUT/log.txt"; }
 part() { # NAME SECONDS COMMAND...: run it under a time limit, what it says going to screen and log
   case ,$only,machine, in *,$1,*) ;; *) return ;; esac
-  local from=$SECONDS limit=$2
-  [ -n "$tiny" ] && limit=$((4 * limit)) # no busy machine shall end a rehearsal
+  local from=$SECONDS
   say "== $1 =="
-  timeout -k 5 "$limit" "${@:3}" 2>&1 | tee -a "$OUT/log.txt"
+  timeout -k 5 "$(($2 * patience))" "${@:3}" 2>&1 | tee -a "$OUT/log.txt"
   local code=${PIPESTATUS[0]}
   say "== $1 ended with $code after $((SECONDS - from)) s =="
   [ "$code" = 0 ] || failed="$failed $1"
@@ -56,17 +55,18 @@ marked() { # the tests that a GPU is for; in a rehearsal the same tests on the p
   grep -v '::' "$OUT/tests.txt" | tail -60; grep -E '^(FAILED|ERROR)' "$OUT/tests.txt"
   return $code
 }
-[ -n "$tiny" ] && export OMP_NUM_THREADS=1
+patience=1 # how many times the limits: no busy machine shall end a rehearsal
+if [ -n "$tiny" ]; then export OMP_NUM_THREADS=1; patience=6; fi
 export -f marked; export device OUT PYTHON work
 
-if [ ! -f "$faces" ]; then
-  say "There is no $faces: drawn faces take its place. To have FER+: benchmarks/gpu.sh prepare FERPLUS"
+if [ -n "$tiny" ] || [ ! -f "$faces" ]; then
+  [ -n "$tiny" ] || say "There is no $faces: drawn faces take its place. To have FER+: benchmarks/gpu.sh prepare FERPLUS"
   faces=$work/faces.parquet; "$PYTHON" -m gpu.faces "$faces" 2>&1 | tee -a "$OUT/log.txt"
 fi
 part machine 20 "$PYTHON" -m gpu.machine "$device"
 part tests 70 bash -c marked
-part speed 100 "$PYTHON" -m gpu.speed "$faces" "$OUT/speed.jsonl" --device "$device" --seconds 80 $tiny
-part learn "$([ -n "$long" ] && echo 480 || echo 120)" \
+part speed 95 "$PYTHON" -m gpu.speed "$faces" "$OUT/speed.jsonl" --device "$device" --seconds $((78 * patience)) $tiny
+part learn "$([ -n "$long" ] && echo 480 || echo 125)" \
   "$PYTHON" -m gpu.learn "$faces" "$OUT/learn.jsonl" --device "$device" $tiny $long
 "$PYTHON" -m gpu.record "$OUT" | tee -a "$OUT/log.txt"
 [ "$device" = cpu ] && say "Not run on a GPU: this was a rehearsal on the processor."

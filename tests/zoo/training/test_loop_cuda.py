@@ -32,7 +32,7 @@ def furthest(some, others):
         {"sam": 0.05},
         {"mixup": 0.4, "cutmix": 1.0},
         {"clip": 0.1, "accumulate": 2},
-        {"targets": "probability", "optimizer": "adamw", "lr": 1e-3},
+        {"targets": "probability"},
     ],
     ids=lambda options: "+".join(options) or "plain",
 )
