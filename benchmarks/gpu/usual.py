@@ -68,7 +68,7 @@ def learning(images: Images, meta: Meta, config: TrainConfig, workers: int) -> I
     )
     loader = DataLoader(
         Pictures(images, meta.mean, meta.std), config.batch, shuffle=True, num_workers=workers, drop_last=True,
-        pin_memory=device.type == "cuda", persistent_workers=True, timeout=30,
+        pin_memory=device.type == "cuda", persistent_workers=True, timeout=60,
     )  # fmt: skip
     half = config.precision == "bf16-mixed"
     batches = _endless(loader)
