@@ -1,5 +1,6 @@
 """What every test may ask for: pictures, manifests made of them, the command line, the real data."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -9,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import settings
 
 from ferdata import images, labels, manifest
 from ferdata.labels import EMOTIONS, derive
@@ -23,8 +23,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 for library in ("OMP", "MKL", "OPENBLAS"):
     os.environ[f"{library}_NUM_THREADS"] = "1"
 
-settings.register_profile("ours", deadline=None)  # no example fails because the machine is busy
-settings.load_profile("ours")
+with contextlib.suppress(ImportError):  # a bare machine with a GPU has none, and its tests need none
+    from hypothesis import settings
+
+    settings.register_profile("ours", deadline=None)  # no example fails because the machine is busy
+    settings.load_profile("ours")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

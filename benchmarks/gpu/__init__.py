@@ -1,0 +1,1 @@
+"""What `benchmarks/gpu.sh` runs on a bare machine with a GPU: its parts, each a process, each writing as it goes."""
