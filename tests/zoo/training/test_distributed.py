@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
@@ -114,7 +113,6 @@ def sabotaged(how, work, place, say):
     ("how", "kind", "words"),
     [
         ("killed", WorkersLost, "device 1 was killed (signal 9"),
-        (ValueError("no such face"), BrokenRun, "device 1 failed: ValueError: no such face"),
         ("nan", BrokenRun, "The loss became nan in epoch 2"),
     ],
 )
@@ -137,7 +135,7 @@ def test_a_run_ends_with_what_its_follower_met_and_can_be_gone_on_with(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["ctrl-c", "a scheduler", "early"])
+@pytest.mark.parametrize("how", ["ctrl-c", "a scheduler"])
 def test_a_run_that_is_stopped_keeps_its_best_weights(how, manifest_path, tmp_path):
     options = ["--size", "32", "--backbone", "lenet5", "--epochs", "5000", "--device", "cpu", "--devices", "2"]
     command = [sys.executable, "-m", "ferdata.cli", "train", "--manifest", manifest_path, "-o", tmp_path / "run"]
@@ -145,21 +143,14 @@ def test_a_run_that_is_stopped_keeps_its_best_weights(how, manifest_path, tmp_pa
         [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as caller:
         assert caller.stdout is not None
-        if how == "early":  # while its processes are still importing
-            while not processes_of(caller.pid):
-                time.sleep(0.01)
-        else:
-            while not caller.stdout.readline().startswith("epoch   2"):
-                pass
+        while not caller.stdout.readline().startswith("epoch   2"):
+            pass
         begun = processes_of(caller.pid)
-        if how == "a scheduler":
-            caller.terminate()
-        else:
-            os.killpg(caller.pid, signal.SIGINT)  # what Ctrl-C in a terminal does
+        # Both reach every process: what Ctrl-C in a terminal does, and what schedulers do.
+        os.killpg(caller.pid, signal.SIGTERM if how == "a scheduler" else signal.SIGINT)
         complaints = caller.communicate(timeout=60)[1]
     assert caller.returncode == 130, complaints
     assert not psutil.wait_procs(begun, 10)[1]
     assert complaints.startswith("Interrupted. ")
-    if how != "early":
-        assert "model.safetensors is of epoch" in complaints
-        assert "--resume" in complaints
+    assert "model.safetensors is of epoch" in complaints
+    assert "--resume" in complaints

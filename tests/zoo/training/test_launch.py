@@ -86,3 +86,14 @@ def test_processes_end_with_the_one_that_started_them():
         assert len(begun) == 2
         caller.kill()
         assert not psutil.wait_procs(begun, 10)[1]
+
+
+def test_ctrl_c_is_heard_by_the_caller_alone_also_while_processes_start():
+    command = [sys.executable, "-c", SCRIPT]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as caller:
+        while not (begun := processes_of(caller.pid)):
+            time.sleep(0.01)
+        os.killpg(caller.pid, signal.SIGINT)  # what Ctrl-C in a terminal does: it reaches every process
+        complaints = caller.communicate(timeout=60)[1]
+    assert complaints.count("Traceback") == complaints.count("KeyboardInterrupt") == 1
+    assert not psutil.wait_procs(begun, 10)[1]
