@@ -106,7 +106,7 @@ def learn_epoch(context: RunContext, state: TrainState, batches: Iterator[Batch]
             if state.step % LOOK == 0:
                 note = f"loss {mean_loss(sums, state.epoch + 1):.3f}"
             advance(config.batch, note)
-    return summary(context, state, sums, seen, time.perf_counter() - started)
+    return summary(state, sums, seen, time.perf_counter() - started)
 
 
 def optimizer_step(context: RunContext, state: TrainState, group: Group) -> Tensor:
@@ -162,7 +162,7 @@ def how_far(context: RunContext, state: TrainState) -> float:
     """Return how far the run is, 0..1, as the leading process has it: all must stop at the same step."""
     at = state.schedule.progress(state.step)
     if context.config.devices > 1 and context.config.time_limit is not None:
-        shared = torch.tensor([at], device=context.fabric.device)
+        shared = torch.tensor([at], dtype=torch.float64)  # not on a GPU, whose queue it would wait for
         torch.distributed.broadcast(shared, src=0)
         at = float(shared)
     return at
@@ -181,21 +181,29 @@ def set_rate(context: RunContext, state: TrainState, at: float) -> None:
 
 
 def mean_loss(sums: Tensor, epoch: int) -> float:
-    """Return the mean loss so far. Raises BrokenRun if it is no number."""
-    total, _, images = sums.tolist()
+    """Return the mean loss so far, over all devices. Raises BrokenRun, on all of them, if it is no number."""
+    total, _, images = over_devices(sums).tolist()
     sanity_checks.check_loss(total, epoch)
     return float(total / max(images, 1))
 
 
-def summary(context: RunContext, state: TrainState, sums: Tensor, seen: int, seconds: float) -> dict[str, float]:
+def over_devices(sums: Tensor) -> Tensor:
+    """Return the sum of all devices' `sums`, in which each of them sees what another one's have come to."""
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return sums
+    whole = sums.clone()
+    torch.distributed.all_reduce(whole)
+    return whole
+
+
+def summary(state: TrainState, sums: Tensor, seen: int, seconds: float) -> dict[str, float]:
     """Return the epoch's figures, over all devices."""
-    if context.config.devices > 1:
-        torch.distributed.all_reduce(sums)
-    mean = mean_loss(sums, state.epoch + 1)
+    total, hits, images = over_devices(sums).tolist()
+    sanity_checks.check_loss(total, state.epoch + 1)
     return {
         "lr": state.rate,
-        "train_loss": mean,
-        "train_accuracy": float(sums[1] / sums[2].clamp(min=1)),
+        "train_loss": total / max(images, 1),
+        "train_accuracy": hits / max(images, 1),
         "images": seen,
         "images_per_second": seen / max(seconds, 1e-9),
     }

@@ -8,10 +8,11 @@ from typing import Any
 from zoo.options.options import NAMED, TrainConfig
 from zoo.options.recipes import DEFAULT
 from zoo.run.run_folder import Folder
-from zoo.training.distributed import Place, launch
+from zoo.training.distributed import Place
 from zoo.training.dry_run import rehearse
+from zoo.training.launch import launch
 from zoo.training.loop import run
-from zoo.training.resolve import check_and_resolve, resolve
+from zoo.training.resolve import Resolved, check_and_resolve, resolve
 from zoo.training.resume_checkpoint import begin_folder, read
 from zoo.training.schedule import Schedule
 from zoo.training.setup import setup
@@ -92,25 +93,42 @@ def train(
     tell = say or (lambda _: None)
     if dry_run:
         return rehearse(ready, folder, clock, roots, tell)
-    follow = partial(_follow, ready.config, Path(manifest), folder, roots, resume)
-    with (
-        launch(ready.config, follow) as place,
-        setup(ready, folder, clock, place, roots, tell) as (context, state),
-    ):
+    if ready.config.devices == 1:
+        return _learn(ready, folder, clock, roots, resume, Place(), tell)
+    work = partial(_on_one_of_several, ready.config, Path(manifest), folder, clock.started, roots, resume)
+    return launch(ready.config, work, tell)
+
+
+def _on_one_of_several(
+    config: TrainConfig,
+    manifest: Path,
+    folder: Folder,
+    started: float,
+    roots: Mapping[str, Path] | None,
+    resume: bool,
+    place: Place,
+    say: Say,
+) -> Run:
+    """Train in a process that has the options alone; rows and checkpoint are read again, which is less than to send."""
+    ready = check_and_resolve(config, manifest, read(folder.last) if resume else None)
+    return _learn(ready, folder, Schedule(config.time_limit, started=started), roots, resume, place, say)
+
+
+def _learn(
+    ready: Resolved,
+    folder: Folder,
+    clock: Schedule,
+    roots: Mapping[str, Path] | None,
+    resume: bool,
+    place: Place,
+    say: Say,
+) -> Run:
+    """Train in this process, on its device; return the run, whose report only the leading process has."""
+    with setup(ready, folder, clock, place, roots, say) as (context, state):
         begin_folder(context, state, resume)
         for note in context.notes:
-            tell(note)
+            say(note)
         return run(context, state)
-
-
-def _follow(
-    config: TrainConfig, manifest: Path, folder: Folder, roots: Mapping[str, Path] | None, resume: bool, place: Place
-) -> None:
-    """Do on another device what `train` does on the leading one, in silence."""
-    ready = check_and_resolve(config, manifest, read(folder.last) if resume else None)
-    clock = Schedule(config.time_limit)
-    with setup(ready, folder, clock, place, roots, lambda _: None) as (context, state):
-        run(context, state)
 
 
 def default_out(manifest: str | Path, recipe: str, given: Mapping[str, Any]) -> str:
