@@ -171,7 +171,8 @@ def test_the_command_prints_each_table_and_one_document(trained, ferdata):
 
 
 def test_memory_that_holds_a_few_images_is_enough_and_none_says_what_to_do(manifest_path, tmp_path, monkeypatch):
-    run = untaught(tmp_path / "run", manifest_path, "greedy", size=32)
+    options = {"targets": "crossentropy", "select": "last"}
+    run = untaught(tmp_path / "run", manifest_path, "greedy", size=32, config=options)
     whole = evaluate(run, device="cpu")
     monkeypatch.setattr(Greedy, "scores", 7)
     few = evaluate(run, device="cpu")
