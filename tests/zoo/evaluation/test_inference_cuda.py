@@ -6,12 +6,14 @@ import torch
 
 from ferdata.errors import BadOption
 from tests.zoo.conftest import QUICK
+from tests.zoo.untaught import untaught
 from zoo.augment.policies import POLICIES
 from zoo.data.batches import Loader
 from zoo.data.rows import Images
 from zoo.evaluation.inference import features, score
-from zoo.models.build import backbone, build
+from zoo.models.load import load_model
 from zoo.options.options import TrainConfig
+from zoo.run.run_folder import Folder
 from zoo.training.train import train
 from zoo.training.validation import held
 
@@ -22,17 +24,14 @@ MEAN, STD = (0.5,), (0.25,)
 
 @pytest.fixture(scope="module")
 def pixels():
-    return torch.from_numpy(np.random.default_rng(0).integers(0, 256, (300, 48, 48, 1), dtype=np.uint8))
+    coarse = torch.rand(300, 1, 6, 6, generator=torch.Generator().manual_seed(1)) * 255
+    return torch.nn.functional.interpolate(coarse, (48, 48), mode="bilinear").byte().permute(0, 2, 3, 1).contiguous()
 
 
 @pytest.fixture(scope="module")
-def net():
-    """A net whose last layer tells noise apart, as a drawn one's hardly does."""
-    torch.manual_seed(0)
-    made = build(backbone("resnet_fer"), 1, 7, 48).to(memory_format=torch.channels_last)
-    with torch.no_grad():
-        made.get_classifier().weight.mul_(20)
-    return made
+def net(tmp_path_factory):
+    """Return a net that tells such pictures apart."""
+    return load_model(Folder(untaught(tmp_path_factory.mktemp("run"), backbone="resnet_fer")).model)[0]
 
 
 def test_pixels_that_lie_on_the_device_are_scored_as_those_that_travel(net, pixels):
@@ -45,7 +44,7 @@ def test_pixels_that_lie_on_the_device_are_scored_as_those_that_travel(net, pixe
 
 def test_whole_float32_agrees_with_the_processor(net, pixels):
     here, read = score(net.cpu(), pixels, MEAN, STD, "flip"), features(net, pixels, MEAN, STD)
-    assert here.std(0).max() > 0.01
+    assert here.std(0).max() > 0.03
     np.testing.assert_allclose(score(net.cuda(), pixels, MEAN, STD, "flip"), here, atol=1e-4)
     np.testing.assert_allclose(features(net, pixels, MEAN, STD), read, atol=1e-4, rtol=1e-4)
 
@@ -67,26 +66,39 @@ class Wide(torch.nn.Module):
 def test_a_batch_that_the_gpu_does_not_hold_is_halved(net, pixels):
     net = net.cuda()
     wide = Wide(net, 1 / 50)  # 32 images are 0.64 of it, and 64 more than there is
-    np.testing.assert_allclose(score(wide, pixels, MEAN, STD), score(net, pixels, MEAN, STD), atol=1e-5)
-    assert wide.given[:3] == [256, 128, 64]
-    assert set(wide.given[3:-1]) <= {32, 16}
-    assert torch.cuda.memory_reserved() < 0.9 * torch.cuda.get_device_properties(0).total_memory
+    np.testing.assert_allclose(score(wide, pixels, MEAN, STD), score(net, pixels, MEAN, STD), atol=1e-4)
+    assert wide.given == [256, 128, 64, *[32] * 9, 12]
     with pytest.raises(BadOption, match="on cuda to score a single image of 48 px") as error:
         score(Wide(net, 2), pixels, MEAN, STD)
     assert "--device cpu" in error.value.hint
     assert "--batch" not in str(error.value)
 
 
-def test_scoring_waits_for_the_gpu_once_and_not_after_each_batch(net, pixels):
-    many, net = pixels.cuda().repeat(8, 1, 1, 1), net.cuda()
-    score(net, many, MEAN, STD)
-    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as seen:
-        score(net, many, MEAN, STD)
-    names = [event.name for event in seen.events()]
-    last = max(i for i, name in enumerate(names) if name == "aten::convolution")
-    assert names.index("aten::_softmax") < last  # there are several batches,
-    waits = [i for i, name in enumerate(names) if name in ("cudaStreamSynchronize", "cudaMemcpyAsync")]
-    assert [i for i in waits if names.index("aten::_softmax") < i < last] == []  # and between them no wait
+class Impatient(torch.nn.Module):
+    """A net on a GPU that nothing may wait for from its first batch until its last, of `batches`."""
+
+    def __init__(self, net, batches):
+        super().__init__()
+        self.net, self.left = net, batches
+
+    def forward(self, x):
+        made = self.net(x)
+        self.left -= 1
+        torch.cuda.set_sync_debug_mode("error" if self.left else "default")
+        return made
+
+
+@pytest.mark.filterwarnings("ignore:Synchronization debug mode")
+@pytest.mark.parametrize("where", ["cuda", "cpu"])
+def test_nothing_waits_for_the_gpu_between_batches(net, pixels, where):
+    many, net = pixels.repeat(4, 1, 1, 1).to(where), net.cuda()
+    impatient = Impatient(net, 5)
+    try:
+        p = score(impatient, many, MEAN, STD, temperature=2.0)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert impatient.left == 0
+    np.testing.assert_array_equal(p, score(net, many, MEAN, STD, temperature=2.0))
 
 
 def test_val_lies_on_the_gpu_where_train_does(pixels):
