@@ -33,8 +33,8 @@ def ready_to_learn(manifest: Path, device: str, **options: Any) -> Iterator[tupl
     """Yield what the loop needs on a device, in float32 without TF32 where it computes in float32."""
     asked = resolve(Path(manifest), Folder(Path("not-written")), "default", options, {"device": device})
     with (
-        exact(torch.device(device)),
         setup(asked, None, Schedule(None), Place(), None, lambda _: None) as (context, state),
+        exact(torch.device(device)),
     ):
         yield context, state
 

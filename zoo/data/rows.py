@@ -166,8 +166,10 @@ def statistics(pixels: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     return tuple(mean.tolist()), tuple(np.sqrt(variance).tolist())
 
 
-def class_weights(soft: Tensor, how: str, beta: float = 0.9999) -> Tensor | None:
+def class_weights(soft: Tensor, how: str, cap: float | None = None, beta: float = 0.9999) -> Tensor | None:
     """Return a weight per class, float32 (classes,), whose mean over the samples is 1; None for "none".
+
+    With a `cap` none is above it, which takes the mean below 1.
 
     "balanced": inverse to the count. "effective": inverse to the effective number (1 - beta^n) / (1 - beta) of Cui et
     al. 2019, arXiv 1901.05555, which spares the rarest classes the steepest weights.
@@ -177,7 +179,8 @@ def class_weights(soft: Tensor, how: str, beta: float = 0.9999) -> Tensor | None
     counts = soft.sum(0).double()
     mass = counts if how == "balanced" else (1 - beta**counts) / (1 - beta)
     weights = torch.where(counts > 0, 1 / mass.clamp(min=1e-12), torch.zeros_like(mass))
-    return (weights * counts.sum() / (weights * counts).sum()).float()
+    scaled = (weights * counts.sum() / (weights * counts).sum()).float()
+    return scaled if cap is None else scaled.clamp(max=cap)
 
 
 def shared(rows: Rows, ours: NDArray[np.intp], theirs: NDArray[np.intp]) -> int:

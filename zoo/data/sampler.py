@@ -24,16 +24,22 @@ def order(how: str, hard: Tensor, dataset_ids: Tensor, generator: torch.Generato
     """
     if how not in SAMPLERS:
         raise BadOption(f"There is no sampler {how!r}.", f"Choose one of {', '.join(SAMPLERS)}.")
-    n = len(hard)
     if how == "shuffle":
-        return torch.randperm(n, generator=generator)
-    expected = torch.ones(n, dtype=torch.float64)
+        return torch.randperm(len(hard), generator=generator)
+    return _systematic(expected(how, hard, dataset_ids), dataset_ids if how == "dataset" else hard, generator)
+
+
+def expected(how: str, hard: Tensor, dataset_ids: Tensor) -> Tensor:
+    """Return how often an epoch in the order of `order` shows each image, in the mean over many; float64 (n,)."""
+    times = torch.ones(len(hard), dtype=torch.float64)
+    if how == "shuffle":
+        return times
     kind = dataset_ids if how == "dataset" else hard
     known = kind >= 0
     counts = torch.bincount(kind[known]).double()
     share = counts[kind[known]] ** (-0.5 if how == "sqrt" else -1.0)
-    expected[known] = share * known.sum() / share.sum()
-    return _systematic(expected, kind, generator)
+    times[known] = share * known.sum() / share.sum()
+    return times
 
 
 def _systematic(expected: Tensor, kind: Tensor, generator: torch.Generator) -> Tensor:

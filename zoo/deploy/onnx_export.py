@@ -28,7 +28,7 @@ from zoo.deploy.preprocess import Preprocess
 from zoo.evaluation.inference import check_tta, score, tempered, views
 from zoo.models.load import load_model
 from zoo.run import model_file
-from zoo.run.device import BATCH
+from zoo.run.memory import scoring_batch
 from zoo.run.model_file import Meta
 from zoo.run.run_folder import Folder
 
@@ -208,8 +208,9 @@ def run_onnx(model: bytes, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.float3
     parts = []
     began = time.perf_counter()
     with progress.bar("onnxruntime", len(pixels), "images") as advance:
-        for start in range(0, len(pixels), BATCH):
-            parts.append(session.run([OUTPUT], {INPUT: pixels[start : start + BATCH]})[0])
+        batch = scoring_batch(pixels.shape[-1])
+        for start in range(0, len(pixels), batch):
+            parts.append(session.run([OUTPUT], {INPUT: pixels[start : start + batch]})[0])
             advance(len(parts[-1]))
     return np.concatenate(parts), len(pixels) / (time.perf_counter() - began)
 

@@ -90,7 +90,7 @@ class Predictor:
         self.cut = Cutter(self.meta, find, model, margin)
         self.tta = self.meta.tta if tta is None else tta
         where, _ = resolve(device, "32-true")
-        self.net = load_model(folder.model)[0].to(where)
+        self.net = load_model(folder.model, device=where)[0]
 
     def watching(self, detect: str | None, model: str | Path | None, margin: float | None) -> "Predictor":
         """Return the same for scenes: a detector looks in any case but `detect` none."""

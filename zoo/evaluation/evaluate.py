@@ -50,7 +50,7 @@ def evaluate(
     if save:
         report.check_free(out, force)
     device, _ = resolve(device, "32-true")
-    net, meta = load_model(folder.model)
+    net, meta = load_model(folder.model, device=device)
     trained_on = folder.absolute(meta.manifest)
     source = Manifest(Path(manifest or trained_on))
     if save_predictions is not None:
@@ -65,7 +65,7 @@ def evaluate(
         )
     images = load(rows, {split: where}, meta.size, meta.channels, roots)[split]
     tta = meta.tta if tta is None else tta
-    raw = inference.score(net.to(device), images.pixels, meta.mean, meta.std, tta)
+    raw = inference.score(net, images.pixels, meta.mean, meta.std, tta)
     result = report.build(meta, rows, images, raw, split=split, tta=tta, draws=bootstrap)
     result["protocol"]["run_finished"] = folder.report.exists()
     result["protocol"]["same_manifest_as_training"] = source.fingerprint == meta.fingerprint

@@ -1,5 +1,8 @@
 """The one path from pixels to probabilities: validation, test, evaluation and prediction all come here."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -9,9 +12,12 @@ from torch import Tensor, nn
 from ferdata.errors import BadOption
 from ferdata.running import progress
 from zoo.augment.apply import as_float, normalise
-from zoo.run.device import BATCH, exact
+from zoo.models.xgboost_head import read_by_last
+from zoo.run.device import exact
+from zoo.run.memory import elsewhere, if_it_fits, scoring_batch
 
 TTA = ("none", "flip", "ten-crop")
+HELD = 1 << 26  # bytes of results that stay on the device before they come to the processor
 CROP_SHARE = 7 / 8  # of the side that a crop of ten keeps: 42 of 48 pixels, 196 of 224
 
 
@@ -31,24 +37,86 @@ def score(
     their mirror images (Krizhevsky et al. 2012). `temperature` then sharpens (below 1) or flattens (above 1) the
     average: p^(1/T), which without views is softmax(logits / T).
 
-    Works on the net's device, a batch at a time, so that `pixels` may lie on disk. In float32 without TF32, whatever
-    the net was trained in; only a net that Fabric wraps keeps its own precision. The net is left in eval mode.
-    Raises BadOption for an unknown `tta` or a temperature that is not above 0.
+    In float32 without TF32, whatever the net was trained in; only a net that Fabric wraps keeps its own precision. The
+    net is left in eval mode. Raises BadOption as `over_images` does, for an unknown `tta`, and for a temperature that
+    is not above 0.
     """
     check_tta(tta)
     if not temperature > 0:
         raise BadOption(f"The temperature is {temperature}.", "It must be above 0; 1 changes nothing.")
-    device = next(net.parameters()).device
+    return over_images(net, pixels, mean, std, lambda x: tempered(_average(net, x, tta), temperature), what)
+
+
+def features(
+    net: nn.Module,
+    pixels: Tensor | NDArray[np.uint8],
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    what: str = "Reading features",
+) -> NDArray[np.float32]:
+    """Return what the last layer reads, float32 (n, width), of uint8 images (n, H, W, C), whole and not augmented.
+
+    `mean` and `std` are per channel, in 0..1. The net, as `zoo.models.build.build` returns it, is left in eval mode.
+    Raises BadOption as `over_images` does.
+    """
+    return over_images(net, pixels, mean, std, partial(read_by_last, net), what)
+
+
+def over_images(
+    net: nn.Module,
+    pixels: Tensor | NDArray[np.uint8],
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    compute: Callable[[Tensor], Tensor],
+    what: str,
+) -> NDArray[np.float32]:
+    """Return what `compute` makes, with the net, of uint8 images (n, H, W, C), in order; float32 (n, ...).
+
+    It is given normalised batches (b, C, H, W) of `scoring_batch` images on the net's device. One that memory does not
+    hold is halved, and those after it are no larger. `pixels` may lie on that device, in memory, or on disk. Nothing
+    waits for a GPU between batches. Raises BadOption if memory does not hold a single image.
+    """
+    device, side = next(net.parameters()).device, int(pixels.shape[1])
     centre, spread = torch.tensor(mean, device=device), torch.tensor(std, device=device)
     net.eval()
-    parts = [torch.empty(0)]
+    batch, start, held = scoring_batch(side), 0, 0
+    on_device: list[Tensor] = []
+    done = [torch.empty(0)]
     with torch.inference_mode(), exact(device), progress.bar(what, len(pixels), "images") as advance:
-        for start in range(0, len(pixels), BATCH):
-            batch = torch.as_tensor(pixels[start : start + BATCH]).to(device)
-            x = normalise(as_float(batch), centre, spread).contiguous(memory_format=torch.channels_last)
-            parts.append(tempered(_average(net, x, tta), temperature).cpu())
-            advance(len(batch))
-    return torch.cat(parts[1:] or parts).numpy()
+        while start < len(pixels):
+            some = pixels[start : start + batch]
+            made = if_it_fits(partial(_computed, compute, some, centre, spread), device)
+            if made is None:
+                batch = len(some) // 2
+                if not batch:
+                    raise _too_large(device.type, side)
+                continue
+            on_device.append(made)
+            start, held = start + len(some), held + made.nbytes
+            if held >= HELD:
+                done += [part.cpu() for part in on_device]
+                on_device, held = [], 0
+            advance(len(some))
+        done += [part.cpu() for part in on_device]
+    return torch.cat(done[1:] or done).numpy()
+
+
+def _computed(
+    compute: Callable[[Tensor], Tensor], pixels: Tensor | NDArray[np.uint8], mean: Tensor, std: Tensor
+) -> Tensor:
+    """Return what `compute` makes of uint8 images (b, H, W, C), normalised on the device of `mean` and `std` (C,)."""
+    images = torch.as_tensor(pixels)
+    if mean.device.type == "cuda" and images.device.type == "cpu":
+        images = images.pin_memory()  # else the copy, and with it Python, would wait for the GPU
+    images = images.to(mean.device, non_blocking=True)
+    return compute(normalise(as_float(images), mean, std).contiguous(memory_format=torch.channels_last))
+
+
+def _too_large(device: str, side: int) -> BadOption:
+    return BadOption(
+        f"Memory is not enough on {device} to score a single image of {side} px.",
+        f"{elsewhere(device)} Or train with a smaller --size than {side}.",
+    )
 
 
 def check_tta(tta: str) -> None:

@@ -80,8 +80,8 @@ def out_of_fold(
         ready = Resolved(sides, where, config, card, first)
         clock = Schedule(None)
         with (
-            sanity_checks.memory(config),
             setup(ready, None, clock, Place(), roots, tell) as (context, state),
+            sanity_checks.memory(config),
         ):
             p = _learn(context, state)
             parts.append((context.parts["val"].where, p))

@@ -11,27 +11,37 @@ from ferdata.errors import BrokenRun, FerdataError
 from zoo.models import xgboost_head
 from zoo.models.build import backbone, build
 from zoo.models.heads import Head
+from zoo.run.memory import elsewhere, enough, is_out_of_memory
 from zoo.run.model_file import Meta, read_meta
 
 
-def load_model(path: Path, with_trees: bool = True) -> tuple[nn.Module, Meta]:
-    """Return the net with its weights, in eval mode and channels last, and its metadata. Raises BrokenRun.
+def load_model(path: Path, with_trees: bool = True, device: str = "cpu") -> tuple[nn.Module, Meta]:
+    """Return the net with its weights on `device`, in eval mode and channels last, and its metadata.
 
-    Under an xgboost head the trees beside `path` are behind it, unless only the net is wanted.
+    Under an xgboost head the trees beside `path` are behind it, unless only the net is wanted. Raises BrokenRun, and
+    BadOption where the device's memory does not hold the net.
     """
     meta = read_meta(path)
+    with enough(device, f"for {meta.backbone} at {meta.size} px", elsewhere(device)):
+        net = _with_weights(path, meta).to(device)
+    if with_trees and meta.head.get("kind") == "xgboost":
+        net = xgboost_head.attach(net, path.with_name(xgboost_head.NAME), meta.classes)
+    return net, meta
+
+
+def _with_weights(path: Path, meta: Meta) -> nn.Module:
+    """Build the net that `meta` describes, with the weights of `path`. Raises BrokenRun."""
     try:
         net = blank_model(meta)
         with safe_open(path, "pt") as file:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
         net.load_state_dict(weights)
     except (RuntimeError, SafetensorError, FerdataError) as error:
+        if is_out_of_memory(error):
+            raise
         reason = str(error).splitlines()[0]
         raise BrokenRun(f"The weights of {path} do not fit {meta.backbone}: {reason}", "Train again.") from None
-    net = net.eval().to(memory_format=torch.channels_last)
-    if with_trees and meta.head.get("kind") == "xgboost":
-        net = xgboost_head.attach(net, path.with_name(xgboost_head.NAME), meta.classes)
-    return net, meta
+    return net.eval().to(memory_format=torch.channels_last)
 
 
 def blank_model(meta: Meta) -> nn.Module:

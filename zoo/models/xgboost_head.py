@@ -20,8 +20,6 @@ from torch import Tensor, nn
 from ferdata.errors import BadOption, BrokenRun, MissingExtra
 from ferdata.running import progress
 from ferdata.running.whole_file import write_whole
-from zoo.augment.apply import as_float, normalise
-from zoo.run.device import BATCH, exact
 
 if TYPE_CHECKING:
     from xgboost import Booster
@@ -174,7 +172,7 @@ class WithTrees(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map normalised images (B, C, H, W) to logits, float32 (B, classes); -inf for a class that train lacked."""
-        p = self.trees.probabilities(_features(self.net, x).cpu().numpy())
+        p = self.trees.probabilities(read_by_last(self.net, x).cpu().numpy())
         return torch.from_numpy(p).log().to(x.device)
 
 
@@ -188,32 +186,8 @@ def attach(net: nn.Module, path: Path, classes: Sequence[str]) -> WithTrees:
     return WithTrees(net, trees)
 
 
-def features(
-    net: nn.Module,
-    pixels: Tensor | NDArray[np.uint8],
-    mean: tuple[float, ...],
-    std: tuple[float, ...],
-    what: str = "Reading features",
-) -> NDArray[np.float32]:
-    """Return what the last layer reads, float32 (n, width), of uint8 images (n, H, W, C), whole and not augmented.
-
-    `mean` and `std` are per channel, in 0..1. The net, as `backbones.build` returns it, is left in eval mode.
-    """
-    device = next(net.parameters()).device
-    centre, spread = torch.tensor(mean, device=device), torch.tensor(std, device=device)
-    net.eval()
-    parts = []
-    with torch.inference_mode(), exact(device), progress.bar(what, len(pixels), "images") as advance:
-        for start in range(0, len(pixels), BATCH):
-            batch = torch.as_tensor(pixels[start : start + BATCH]).to(device)
-            x = normalise(as_float(batch), centre, spread).contiguous(memory_format=torch.channels_last)
-            parts.append(_features(net, x).cpu())
-            advance(len(batch))
-    return torch.cat(parts).numpy()
-
-
-def _features(net: nn.Module, x: Tensor) -> Tensor:
-    """Return what the last layer is given, float32 (B, width); a map is averaged over its places."""
+def read_by_last(net: nn.Module, x: Tensor) -> Tensor:
+    """Return what the last layer reads of normalised images (B, C, H, W), float32 (B, width): a map's mean."""
     caught: list[Tensor] = []
     last = net.get_classifier()  # type: ignore[operator]  # timm's contract
     hook = last.register_forward_pre_hook(lambda _, given: caught.append(given[0]))

@@ -8,7 +8,6 @@ import torch
 from ferdata.errors import BadOption
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-BATCH = 256  # images scored at once: fixed, so that sums are formed in the same order each time
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
 
 

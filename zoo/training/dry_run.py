@@ -59,7 +59,7 @@ def _measure(context: RunContext, state: TrainState) -> Cost:
         taken.append(time.perf_counter() - started)
         if number == TIMED:
             break
-    some = context.parts["val"].pixels[:SCORED]
+    some = context.val_pixels[:SCORED]
     started = time.perf_counter()
     score(state.net, some, context.meta.mean, context.meta.std, what="Scoring")
     scoring = (time.perf_counter() - started) / len(some)

@@ -3,17 +3,21 @@
 from dataclasses import replace
 from typing import Any
 
-import torch
-from torch import nn
+import numpy as np
+from torch import Tensor, nn
 
 from ferdata.running.whole_file import write_whole
 from ferdata.schema import SPLITS
+from zoo.data import sampler
+from zoo.data.rows import Images, class_weights
 from zoo.evaluation import calibration, charts, predictions, report
-from zoo.evaluation.inference import score
+from zoo.evaluation.inference import features, score
 from zoo.models import build, xgboost_head
 from zoo.models.load import load_model
+from zoo.options.options import TrainConfig
 from zoo.run import model_file
 from zoo.run.model_file import Meta
+from zoo.training import sanity_checks
 from zoo.training.state import Run, RunContext, TrainState
 from zoo.training.validation import keep
 
@@ -22,9 +26,13 @@ def finish(context: RunContext, state: TrainState) -> Run:
     """Fit the temperature on val, score test, and write report, pictures and card. Only the leading process does."""
     if not context.leads:
         return Run(context.folder.path, {})
+    with sanity_checks.memory_to_finish(context.config, context.folder.path):
+        return _finish(context, state)
+
+
+def _finish(context: RunContext, state: TrainState) -> Run:
     context.fabric.logger.finalize("success")
-    net, meta = load_model(context.folder.model, with_trees=False)
-    net.to(context.fabric.device)
+    net, meta = load_model(context.folder.model, with_trees=False, device=str(context.fabric.device))
     judged = grow(context, net, meta) if context.config.head == "xgboost" else net
     raw = {
         split: score(judged, context.parts[split].pixels, meta.mean, meta.std, meta.tta, what=what)
@@ -52,18 +60,36 @@ def finish(context: RunContext, state: TrainState) -> Run:
 
 def grow(context: RunContext, net: nn.Module, meta: Meta) -> nn.Module:
     """Fit trees on the features of train, stopped on val; save them, and return the net with them behind it."""
-    features, labels = {}, {}
-    for split in ("train", "val"):
-        images = context.parts[split]
-        known = torch.nonzero(images.hard >= 0).flatten()
-        whole = images.pixels if len(known) == len(images) else images.pixels[known]
-        features[split] = xgboost_head.features(net, whole, meta.mean, meta.std)
-        labels[split] = images.hard[known].numpy()
+    train, val = context.parts["train"], context.parts["val"]
+    counts = tree_weights(context.config, train, context.dataset_ids).numpy()
+    image, label = np.nonzero(counts)
+    read, seen = (features(net, images.pixels, meta.mean, meta.std) for images in (train, val))
     found = xgboost_head.fit(
-        features["train"], labels["train"], features["val"], labels["val"], meta.classes, seed=context.config.seed
+        read[image],
+        label,
+        seen,
+        val.hard.numpy(),
+        meta.classes,
+        weights=counts[image, label],
+        seed=context.config.seed,
     )
     xgboost_head.save(context.folder.trees, found)
     return xgboost_head.WithTrees(net, found)
+
+
+def tree_weights(config: TrainConfig, train: Images, dataset_ids: Tensor) -> Tensor:
+    """Return how much each train image counts for each class when trees are grown, float32 (n, classes).
+
+    As for the net, in the mean over many epochs: the class's share of the target (under `targets` probability the class
+    is drawn by it; under multi_target right classes have equal ones), times the class's weight, times how often the
+    sampler shows the image. An image that counts for several classes is one row of the trees' for each: of these,
+    gradients and second derivatives add up to those of cross entropy against the shares.
+    """
+    shares = train.soft / train.soft.sum(1, keepdim=True).clamp(min=1e-12)
+    weights = class_weights(train.soft, config.class_weights, config.weight_cap)
+    if weights is not None:
+        shares = shares * weights
+    return shares * sampler.expected(config.sampler, train.hard, dataset_ids)[:, None].float()
 
 
 def _training(context: RunContext, state: TrainState) -> dict[str, Any]:

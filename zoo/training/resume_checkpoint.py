@@ -13,6 +13,7 @@ from ferdata.errors import BadOption, BrokenRun
 from ferdata.running.whole_file import write_whole
 from zoo.options.options import TrainConfig
 from zoo.run import model_file
+from zoo.run.memory import elsewhere, is_out_of_memory
 from zoo.run.model_file import Meta
 from zoo.training.state import RunContext, TrainState
 
@@ -85,6 +86,8 @@ def read(path: Path) -> dict[str, Any]:
     except BadOption as error:
         raise BrokenRun(f"{path} cannot be resumed from: {error.message}", AGAIN) from None
     except Exception as error:
+        if is_out_of_memory(error):
+            raise BadOption(f"Memory is not enough to read {path}.", elsewhere("cpu")) from None
         # A pickle that would run something ends here too: weights_only takes tensors and plain values alone. On a
         # damaged file torch's reader stumbles over whatever comes next, with errors of any kind.
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -118,6 +121,8 @@ def restore(saved: Mapping[str, Any], context: RunContext, state: TrainState) ->
         state.plateau = type(state.plateau)(**plain["plateau"])
         state.schedule.resume(**plain["clock"])
     except (RuntimeError, KeyError, TypeError, ValueError) as error:
+        if is_out_of_memory(error):
+            raise
         raise BrokenRun(
             f"{context.folder.last} does not fit its own run: {str(error).splitlines()[0]}", AGAIN
         ) from None

@@ -1,11 +1,11 @@
 """What training refuses: a leaky manifest, splits that cannot work, wrongly scaled input, a net that has given up."""
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -13,6 +13,7 @@ from ferdata.duplicates.scenes import SCENE_COLUMNS, are_scenes
 from ferdata.errors import BadOption, BrokenRun, Leak
 from zoo.data.rows import Rows, shared
 from zoo.options.options import TrainConfig
+from zoo.run.memory import elsewhere, enough
 
 # A net that answers with the class frequencies whatever it sees. The "24 %" of many lab notes is this one: FER2013's
 # majority share is 25.1 % and the entropy of its class frequencies 1.81 nats.
@@ -105,25 +106,49 @@ def check_norm(config: TrainConfig) -> None:
         )
 
 
-@contextmanager
-def memory(config: TrainConfig) -> Iterator[None]:
-    """Raise BadOption, with what to try, where the device's memory does not hold a batch."""
-    try:
-        yield
-    except (RuntimeError, MemoryError) as error:
-        words = str(error).lower()
-        if not isinstance(error, torch.OutOfMemoryError | MemoryError) and not any(
-            known in words for known in ("can't allocate memory", "not enough memory", "out of memory")
-        ):
-            raise
-        half = max(2, config.batch // 2)
-        raise BadOption(
-            f"Memory is not enough on {config.device} for a batch of {config.batch} images of {config.size} px "
-            f"({config.precision}).",
-            f"Try --batch {half} --set accumulate={2 * config.accumulate}, which makes the same steps"
-            + ("" if config.precision.startswith("bf16") else "; --precision bf16-mixed")
-            + f"; or a smaller --size than {config.size}.",
-        ) from None
+def memory(config: TrainConfig) -> AbstractContextManager[None]:
+    """Return a guard that raises BadOption, with what to try, where memory does not hold a batch that is learnt from.
+
+    What needs memory for another reason stands inside a guard of its own: the innermost speaks.
+    """
+    return enough(
+        config.device,
+        f"for a batch of {config.batch} images of {config.size} px ({config.precision})",
+        f"Try {_halved(config)}"
+        + ("" if config.precision.startswith("bf16") else "; --precision bf16-mixed")
+        + f"; or a smaller --size than {config.size}.",
+    )
+
+
+def memory_to_begin(config: TrainConfig) -> AbstractContextManager[None]:
+    """Return such a guard for what comes before the first step: net, optimizer and images are brought to the device."""
+    return enough(
+        config.device,
+        f"for {config.backbone} at {config.size} px and the images that it learns from",
+        f"Try a smaller --size than {config.size} or a smaller --backbone. {elsewhere(config.device)}",
+    )
+
+
+def memory_to_recalibrate(config: TrainConfig) -> AbstractContextManager[None]:
+    """Return such a guard for the statistics of batch normalisation, estimated in whole float32."""
+    return enough(
+        config.device,
+        f"to estimate statistics on batches of {config.batch} images of {config.size} px",
+        f"Try {_halved(config)}; --norm frozen, which estimates none; or a smaller --size than {config.size}.",
+    )
+
+
+def memory_to_finish(config: TrainConfig, folder: Path) -> AbstractContextManager[None]:
+    """Return such a guard for what comes after the last epoch: the weights that were chosen lie in `folder`."""
+    return enough(
+        config.device,
+        "to score test and write the report",
+        f"The best epoch's weights are kept. {elsewhere(config.device)} Then: ferdata evaluate {folder} --device cpu",
+    )
+
+
+def _halved(config: TrainConfig) -> str:
+    return f"--batch {max(2, config.batch // 2)} --set accumulate={2 * config.accumulate}, which makes the same steps"
 
 
 def check_leak(rows: Rows, where: dict[str, NDArray[np.intp]], allow: bool) -> dict[str, int]:

@@ -21,7 +21,7 @@ from zoo.options.options import TrainConfig
 from zoo.run.device import fast
 from zoo.run.model_file import Meta
 from zoo.run.run_folder import Folder
-from zoo.training import freezing, losses, resume_checkpoint, sanity_checks
+from zoo.training import freezing, losses, resume_checkpoint, sanity_checks, validation
 from zoo.training.distributed import Place, fabric
 from zoo.training.ema import Ema
 from zoo.training.optimizer import Sam, can_be_recorded, rates_on
@@ -46,7 +46,22 @@ def setup(
     """Build net, data and optimizer, and yield what the loop needs; end the loader afterwards. Nothing is written yet.
 
     A run that is resumed stands where its checkpoint does. Without a `folder` nothing is written later on either.
+    Raises BadOption where memory is not enough, inside the block too, for what stands in no guard of its own.
     """
+    with sanity_checks.memory_to_begin(ready.config), _set_up(ready, folder, clock, place, roots, say) as made:
+        yield made
+
+
+@contextmanager
+def _set_up(
+    ready: Resolved,
+    folder: Folder | None,
+    clock: Schedule,
+    place: Place,
+    roots: Mapping[str, Path] | None,
+    say: Say,
+) -> Iterator[tuple[RunContext, TrainState]]:
+    """Do what `setup` promises."""
     config, rows = ready.config, ready.rows
     torch.manual_seed(config.seed)
     net, notes = initial_weights.build(config, ready.card, rows.taxonomy, ready.first)
@@ -77,6 +92,7 @@ def setup(
             rows=rows,
             parts=parts,
             dataset_ids=dataset_ids(rows, parts["train"]),
+            val_pixels=validation.held(parts["val"].pixels, config, place.rank, loader),
             meta=meta,
             fabric=engine,
             loader=loader,
@@ -112,7 +128,8 @@ def _first_state(context: RunContext, net: nn.Module, clock: Schedule, saved: Ma
     moving: Any = torch.compile(net) if config.compile else net
     wrapped, optimizer = context.fabric.setup(moving, build_optimizer(net, context.blocks, config))
     if config.norm == "recalibrate":
-        recalibrate(context, net)
+        with sanity_checks.memory_to_recalibrate(config):
+            recalibrate(context, net)
     clock.begin((config.epochs or 1) * context.steps)
     ema = Ema(net, config.ema) if config.ema else None
     sam = Sam(net, config.sam) if config.sam else None
@@ -165,12 +182,9 @@ def _meta(ready: Resolved, pixels: Tensor) -> Meta:
 def _loss(config: TrainConfig, train: Images, device: torch.device) -> losses.Loss:
     """Return the loss, with the class weights and the prior of the train images."""
     counts = train.soft.sum(0)
-    found = class_weights(train.soft, config.class_weights)
-    if found is not None:
-        if config.weight_cap is not None:
-            found = found.clamp(max=config.weight_cap)
-        found = found.to(device)
-    return losses.build(config, found, (counts / counts.sum().clamp(min=1e-12)).to(device))
+    found = class_weights(train.soft, config.class_weights, config.weight_cap)
+    weights = None if found is None else found.to(device)
+    return losses.build(config, weights, (counts / counts.sum().clamp(min=1e-12)).to(device))
 
 
 def dataset_ids(rows: Rows, images: Images) -> Tensor:

@@ -49,6 +49,7 @@ class RunContext:
     rows: Rows
     parts: dict[str, Images]
     dataset_ids: Tensor  # int64, of each train image
+    val_pixels: Tensor  # uint8: what this device scores of val, and there already where train's images are as well
     meta: Meta
     fabric: "Fabric"
     loader: Loader

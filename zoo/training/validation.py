@@ -3,15 +3,18 @@
 import csv
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from ferdata.running.whole_file import write_whole
+from zoo.data.batches import Loader
+from zoo.data.batches import resident
 from zoo.evaluation import metrics
 from zoo.evaluation.caution import one_answer_for_all, only_answer
 from zoo.evaluation.inference import score
@@ -70,13 +73,11 @@ def averaged(state: TrainState) -> Iterator[None]:
 
 def probabilities(context: RunContext, state: TrainState) -> NDArray[np.float32] | None:
     """Return what the net says of val, float32 (n, classes), each device having scored its share."""
-    pixels, devices = context.parts["val"].pixels, context.config.devices
-    n = len(pixels)
-    # Shares are equally long, as gathering wants them: a few images are scored twice.
-    mine = (torch.arange(-(-n // devices)) * devices + context.fabric.global_rank) % n
-    share = pixels if devices == 1 else pixels[mine]
+    n, devices = len(context.parts["val"]), context.config.devices
+    if devices > 1:
+        settle(state.net, context.val_pixels.shape, context.fabric.device)
     pieces = []
-    for piece in torch.split(share, PIECE if context.config.time_limit is not None else n):
+    for piece in torch.split(context.val_pixels, PIECE if context.config.time_limit is not None else n):
         if state.best_epoch and is_late(context, state):
             return None
         pieces.append(score(state.net, piece, context.meta.mean, context.meta.std, what="Validating"))
@@ -87,6 +88,29 @@ def probabilities(context: RunContext, state: TrainState) -> NDArray[np.float32]
     parts = [torch.empty_like(ours) for _ in range(devices)]
     torch.distributed.all_gather(parts, ours)
     return np.asarray(torch.stack(parts, 1).flatten(0, 1)[:n].cpu().numpy(), np.float32)
+
+
+def held(pixels: Tensor, config: TrainConfig, rank: int, loader: Loader) -> Tensor:
+    """Return what this device scores of val, uint8 (m, H, W, C): on the device where the loader's images are, too.
+
+    Shares are equally long, as gathering wants them: a few images are scored twice.
+    """
+    if config.devices > 1:
+        n = len(pixels)
+        pixels = pixels[(torch.arange(-(-n // config.devices)) * config.devices + rank) % n]
+    moved = None if loader.resident is None else resident(pixels, loader.device)
+    return pixels if moved is None else moved
+
+
+def settle(net: nn.Module, shape: Sequence[int], device: torch.device) -> None:
+    """Give every process's net the leading one's statistics: each shows its own a blank image of `shape` (_, H, W, C).
+
+    DistributedDataParallel sends them in the first forward without gradients, which all have to make together. After it
+    each makes as many as its memory asks for.
+    """
+    _, height, width, channels = shape
+    with torch.inference_mode():
+        net.eval()(torch.zeros(1, channels, height, width, device=device))
 
 
 def is_late(context: RunContext, state: TrainState) -> bool:

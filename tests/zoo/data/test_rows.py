@@ -114,6 +114,7 @@ def test_class_weights_average_to_one_and_lift_the_rare():
         assert float((soft * weights).sum(1).mean()) == pytest.approx(1)
         assert weights[1] > weights[0]
     assert class_weights(soft, "balanced").tolist() == pytest.approx([100 / 180, 100 / 20])
+    assert class_weights(soft, "balanced", cap=2.5).tolist() == pytest.approx([100 / 180, 2.5])
 
 
 def test_a_class_that_never_occurs_has_no_weight():

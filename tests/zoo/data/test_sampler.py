@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from ferdata.errors import BadOption
-from zoo.data.sampler import SAMPLERS, order
+from zoo.data.sampler import SAMPLERS, expected, order
 
 HARD = torch.tensor([0] * 900 + [1] * 90 + [2] * 10)
 SETS = torch.tensor([0] * 800 + [1] * 200)
@@ -68,3 +68,20 @@ def test_a_class_that_never_occurs_disturbs_nothing():
 def test_a_sampler_of_no_known_kind_is_refused():
     with pytest.raises(BadOption, match="balanced"):
         shown("random")
+
+
+@pytest.mark.parametrize("how", SAMPLERS)
+def test_the_expected_number_of_showings_is_the_mean_over_epochs(how):
+    times = expected(how, HARD, SETS)
+    epochs = [torch.bincount(shown(how, seed=seed), minlength=1000) for seed in range(20)]
+    assert float(times.sum()) == pytest.approx(1000)
+    assert all(((n - times).abs() < 1 + 1e-9).all() for n in epochs)
+    for kind in (HARD == 0, HARD == 1, HARD == 2):
+        assert float(torch.stack(epochs)[:, kind].sum(1).double().mean()) == pytest.approx(
+            float(times[kind].sum()), rel=0.03
+        )
+
+
+def test_an_image_without_a_class_is_expected_as_often_as_the_average_one():
+    hard = torch.tensor([0, 0, 0, 1, -1])
+    assert expected("balanced", hard, torch.zeros(5, dtype=torch.int64)).tolist() == pytest.approx([2 / 3] * 3 + [2, 1])

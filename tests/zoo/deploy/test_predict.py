@@ -12,6 +12,7 @@ from ferdata.drawing import expression, paint, person, scene
 from ferdata.errors import AlreadyExists, BadOption, BrokenRun, CannotWrite
 from ferdata.images import detectors, encode_png
 from tests.zoo.conftest import SHAPES, shape
+from tests.zoo.greedy import Greedy
 from tests.zoo.untaught import untaught
 from zoo.deploy.predict import find, passed_over, predict, tally
 
@@ -281,3 +282,15 @@ def test_a_table_never_replaces_a_manifest_or_a_runs_own_predictions(manifest_pa
     junk = tmp_path / "junk.parquet"
     junk.write_bytes(b"no table")
     _check_table(junk, force=True)
+
+
+def test_pictures_are_labelled_in_the_memory_that_there_is(pictures, tmp_path, monkeypatch):
+    run = untaught(tmp_path / "run", None, "greedy", size=32)
+    whole = predict(run, [pictures], device="cpu")
+    monkeypatch.setattr(Greedy, "scores", 3)
+    assert [p.label for p in predict(run, [pictures], device="cpu")] == [p.label for p in whole]
+    for limit, words in (("scores", "to score a single image of 32 px"), ("fits", "for greedy at 32 px")):
+        monkeypatch.setattr(Greedy, limit, 0)
+        with pytest.raises(BadOption, match=words) as error:
+            predict(run, [pictures], device="cpu")
+        assert "--batch" not in str(error.value)

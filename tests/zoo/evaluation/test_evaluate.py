@@ -5,6 +5,8 @@ import pytest
 
 from ferdata.errors import AlreadyExists, BadOption, BrokenRun, NotAManifest
 from tests.zoo.conftest import shape_rows
+from tests.zoo.greedy import Greedy
+from tests.zoo.untaught import untaught
 from zoo.evaluation import predictions
 from zoo.evaluation.evaluate import evaluate
 
@@ -166,3 +168,22 @@ def test_the_command_prints_each_table_and_one_document(trained, ferdata):
     for words in ("By class", "True down, predicted across", "calibration error", "seen in training  0 of 48"):
         assert words in ran.out, words
     assert json.loads(ferdata("evaluate", trained.path, "--json").out)["n"] == 48
+
+
+def test_memory_that_holds_a_few_images_is_enough_and_none_says_what_to_do(manifest_path, tmp_path, monkeypatch):
+    options = {"targets": "crossentropy", "select": "last"}
+    run = untaught(tmp_path / "run", manifest_path, "greedy", size=32, config=options)
+    whole = evaluate(run, device="cpu")
+    monkeypatch.setattr(Greedy, "scores", 7)
+    few = evaluate(run, device="cpu")
+    assert few["confusion"] == whole["confusion"]
+    assert few["log_loss"] == pytest.approx(whole["log_loss"], abs=1e-5)
+    for limit, words in (("scores", "to score a single image of 32 px"), ("fits", "for greedy at 32 px")):
+        monkeypatch.setattr(Greedy, limit, 0)
+        with pytest.raises(BadOption, match=words) as error:
+            evaluate(run, device="cpu")
+        assert "--batch" not in str(error.value)
+    monkeypatch.setattr(Greedy, "fits", True)
+    monkeypatch.setattr(Greedy, "loads", False)  # the weights are whole: nothing says to train again
+    with pytest.raises(BadOption, match="for greedy at 32 px"):
+        evaluate(run, device="cpu")

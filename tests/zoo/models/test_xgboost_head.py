@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ferdata.errors import BadOption, BrokenRun
-from zoo.evaluation.inference import score
+from zoo.evaluation.inference import features, score
 from zoo.models import xgboost_head
 from zoo.models.build import backbone, build
 
@@ -108,7 +108,7 @@ def test_features_are_what_the_last_layer_reads(name: str):
     size = {"inception_v3": 75}.get(name, 64)
     net = build(backbone(name), 1, 4, size)
     pixels = torch.randint(0, 255, (3, size, size, 1), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-    found = xgboost_head.features(net, pixels, MEAN, STD)
+    found = features(net, pixels, MEAN, STD)
     assert found.dtype == np.float32
     x = (pixels.permute(0, 3, 1, 2) / 255 - 0.5) / 0.25
     with torch.inference_mode():
@@ -121,7 +121,7 @@ def test_a_net_with_trees_behind_it_is_scored_as_any_net(tmp_path: Path):
     rng = np.random.default_rng(0)
     y = rng.choice((0, 1, 3), 120)
     pixels = rng.integers(0, 40, (120, 32, 32, 1), np.uint8) + (y[:, None, None, None] * 60).astype(np.uint8)
-    seen = xgboost_head.features(net, pixels, MEAN, STD)
+    seen = features(net, pixels, MEAN, STD)
     xgboost_head.save(
         tmp_path / xgboost_head.NAME, xgboost_head.fit(seen[:80], y[:80], seen[80:], y[80:], CLASSES, rounds=30)
     )

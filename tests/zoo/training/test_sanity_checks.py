@@ -8,6 +8,8 @@ from ferdata.errors import BadOption, BrokenRun, Leak
 from ferdata.manifest import Manifest
 from ferdata.steps.align import align
 from tests.zoo.conftest import QUICK, shape_rows
+from tests.zoo.greedy import Greedy
+from tests.zoo.untaught import untaught
 from zoo.data.rows import of_split, read_rows
 from zoo.evaluation.metrics import prior
 from zoo.options.options import TrainConfig
@@ -193,6 +195,65 @@ def test_memory_that_is_not_enough_names_the_batch_and_what_to_try():
     assert "--batch 64 --set accumulate=2" in error.value.hint
     with pytest.raises(RuntimeError, match="something else"), sanity_checks.memory(config):
         raise RuntimeError("something else")
+
+
+GREEDY = {**QUICK, "epochs": 1, "backbone": "greedy", "precision": "32-true", "select": "last"}
+LEARNT = r"batch of 16 images of 32 px .*\nTry --batch 8 --set accumulate=2"
+BEGUN = r"for greedy at 32 px and the images that it learns from.\nTry a smaller --size than 32 or a smaller --backbone"
+SCORED = r"to score a single image of 32 px.\nEnd other programs, .* a smaller --size than 32"
+RECALIBRATED = r"to estimate statistics on batches of 16 images of 32 px.\nTry --batch 8 .*--norm frozen"
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize(("limit", "words"), [("learns", LEARNT), ("scores", SCORED), ("fits", BEGUN)])
+def test_training_that_memory_does_not_hold_says_where_it_was_and_what_to_try_there(
+    manifest_path, tmp_path, monkeypatch, limit, words, dry_run
+):
+    monkeypatch.setattr(Greedy, limit, 0)
+    with pytest.raises(BadOption, match=words) as error:
+        train(manifest_path, tmp_path / "run", **GREEDY, dry_run=dry_run)
+    assert ("--batch" in str(error.value)) == (limit == "learns")
+
+
+def test_recalibrating_has_its_own_words(manifest_path, tmp_path, monkeypatch):
+    first = untaught(tmp_path / "first", manifest_path, "greedy", size=32)
+    monkeypatch.setattr(Greedy, "scores", 15)
+    with pytest.raises(BadOption, match=RECALIBRATED):
+        train(manifest_path, tmp_path / "run", **GREEDY, init=first, norm="recalibrate")
+
+
+def test_a_run_whose_scoring_is_halved_comes_to_the_same_answers(manifest_path, tmp_path, monkeypatch):
+    whole = train(manifest_path, tmp_path / "whole", **GREEDY)
+    monkeypatch.setattr(Greedy, "scores", 7)
+    halved = train(manifest_path, tmp_path / "halved", **GREEDY)
+    assert halved.report["confusion"] == whole.report["confusion"]
+    assert halved.report["log_loss"] == pytest.approx(whole.report["log_loss"], abs=1e-5)
+
+
+def test_memory_that_ends_after_the_last_epoch_costs_no_weights(manifest_path, tmp_path, monkeypatch):
+    def build(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr("zoo.evaluation.report.build", build)
+    with pytest.raises(BadOption, match="to score test and write the report") as error:
+        train(manifest_path, tmp_path / "run", **GREEDY)
+    assert f"ferdata evaluate {tmp_path / 'run'} --device cpu" in error.value.hint
+    assert (tmp_path / "run" / "model.safetensors").is_file()
+
+
+def test_a_checkpoint_that_memory_does_not_hold_is_not_called_broken(manifest_path, tmp_path, monkeypatch):
+    def stop(line):
+        if line.startswith("epoch   1"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(manifest_path, tmp_path / "run", **{**GREEDY, "epochs": 3}, say=stop)
+    monkeypatch.setattr(Greedy, "loads", False)
+    with pytest.raises(BadOption, match=BEGUN):
+        train(manifest_path, tmp_path / "run", resume=True)
+    monkeypatch.setattr(torch, "load", lambda *_, **__: torch.empty(1 << 50))
+    with pytest.raises(BadOption, match=r"not enough to read .*last.ckpt"):
+        train(manifest_path, tmp_path / "run", resume=True)
 
 
 def test_a_scale_that_is_off_is_found_in_a_run_that_begins_with_anothers_mean(shapes, trained, tmp_path):

@@ -1,0 +1,79 @@
+from datetime import timedelta
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from zoo.augment.policies import POLICIES
+from zoo.data.batches import Loader
+from zoo.data.rows import Images
+from zoo.evaluation.inference import score
+from zoo.options.options import TrainConfig
+from zoo.training.validation import held, settle
+
+VAL = torch.arange(5, dtype=torch.uint8).view(5, 1, 1, 1).expand(5, 16, 16, 1).contiguous()
+
+
+@pytest.fixture
+def loader():
+    pixels = torch.zeros(8, 16, 16, 1, dtype=torch.uint8)
+    train = Images(np.arange(8), pixels, torch.zeros(8, dtype=torch.int64), torch.ones(8, 2) / 2)
+    with Loader(train, POLICIES["none"], (0.5,), (0.25,), 4, "cpu") as made:
+        yield made
+
+
+def test_one_device_scores_val_as_it_lies_in_the_pack(loader):
+    assert held(VAL, TrainConfig(), 0, loader) is VAL
+
+
+def test_shares_of_several_devices_are_equally_long_and_hold_every_image(loader):
+    shares = [held(VAL, TrainConfig(devices=2), rank, loader)[:, 0, 0, 0].tolist() for rank in range(2)]
+    assert shares == [[0, 2, 4], [1, 3, 0]]  # by turns, as they are put together again: the first once more
+
+
+class Narrow(nn.Module):
+    """A net with batch statistics, in a process whose memory holds `most` images."""
+
+    def __init__(self, most):
+        super().__init__()
+        self.most, self.norm, self.last = most, nn.BatchNorm2d(1), nn.Linear(256, 3)
+
+    def forward(self, x):
+        if len(x) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return self.last(self.norm(x).flatten(1))
+
+
+def one_of_two(rank, store, answers):
+    meet = f"file://{store}"
+    dist.init_process_group("gloo", init_method=meet, rank=rank, world_size=2, timeout=timedelta(seconds=30))
+    torch.manual_seed(0)
+    net = nn.parallel.DistributedDataParallel(Narrow((1 << 30, 3)[rank]))
+    net.module.norm.running_mean.fill_(rank / 4)  # as after steps on other images each
+    net.module.most, most = 1 << 30, net.module.most
+    net(torch.zeros(4, 1, 16, 16)).sum().backward()
+    net.module.most = most
+    pixels = torch.arange(6 * 256, dtype=torch.int64).remainder(251).byte().view(6, 16, 16, 1)
+    settle(net, pixels.shape, torch.device("cpu"))
+    p = torch.from_numpy(score(net, pixels, (0.5,), (0.25,)))
+    both = [torch.empty_like(p) for _ in range(2)]
+    dist.all_gather(both, p)
+    answers.put(float((both[0] - both[1]).abs().max()))
+    dist.destroy_process_group()
+
+
+@pytest.mark.slow
+def test_a_process_that_halves_its_batches_keeps_step_with_the_others(tmp_path):
+    context = torch.multiprocessing.get_context("spawn")
+    answers = context.SimpleQueue()
+    processes = [context.Process(target=one_of_two, args=(rank, tmp_path / "store", answers)) for rank in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+        if process.is_alive():
+            process.kill()
+    assert [process.exitcode for process in processes] == [0, 0]
+    assert [answers.get() for _ in processes] == pytest.approx([0, 0], abs=1e-5)
