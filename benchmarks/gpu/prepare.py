@@ -17,7 +17,6 @@ from gpu import faces
 # What a machine that has PyTorch may lack, or have of an older release.
 BROUGHT = (
     *("lightning-fabric", "lightning-utilities", "filelock", "platformdirs"),
-    "timm",  # whose Muon can be recorded from 1.0.30 on
     *("pytest", "pluggy", "iniconfig", "pytest-xdist", "execnet"),  # the tests there
 )
 MOST = 60e6  # bytes that are to travel: checkout and folder
