@@ -64,7 +64,7 @@ if [ -n "$tiny" ] || [ ! -f "$faces" ]; then
   faces=$work/faces.parquet; "$PYTHON" -m gpu.faces "$faces" 2>&1 | tee -a "$OUT/log.txt"
 fi
 part machine 20 "$PYTHON" -m gpu.machine "$device"
-part tests 70 bash -c marked
+part tests 80 bash -c marked
 part speed 95 "$PYTHON" -m gpu.speed "$faces" "$OUT/speed.jsonl" --device "$device" --seconds $((78 * patience)) $tiny
 part learn "$([ -n "$long" ] && echo 480 || echo 125)" \
   "$PYTHON" -m gpu.learn "$faces" "$OUT/learn.jsonl" --device "$device" $tiny $long
