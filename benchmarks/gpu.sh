@@ -45,10 +45,11 @@ part() { # NAME SECONDS COMMAND...: run it under a time limit, what it says goin
   [ "$code" = 0 ] || failed="$failed $1"
 }
 marked() { # the tests that a GPU is for; in a rehearsal the same tests on the processor, but for the slow ones
-  local wanted=cuda processes=4
+  local wanted=cuda processes=6
   [ "$device" = cpu ] && wanted='not cuda and not slow' processes=2
   # Warnings of other versions than those that the tests are written for are shown, and fail nothing.
-  "$PYTHON" -m pytest -v --durations=10 -p no:cacheprovider -p xdist -n "$processes" --dist worksteal \
+  # Each its own thread: else all of them want all the cores for what is not on the GPU.
+  OMP_NUM_THREADS=1 "$PYTHON" -m pytest -v --durations=10 -p no:cacheprovider -p xdist -n "$processes" --dist worksteal \
     -o filterwarnings=default -m "$wanted" --basetemp "$work/pytest" $(find tests -name 'test_*_cuda.py' | sort) \
     > "$OUT/tests.txt" 2>&1
   local code=$?
@@ -65,8 +66,8 @@ if [ -n "$tiny" ] || [ ! -f "$faces" ]; then
 fi
 part machine 20 "$PYTHON" -m gpu.machine "$device"
 part tests 80 bash -c marked
-part speed 95 "$PYTHON" -m gpu.speed "$faces" "$OUT/speed.jsonl" --device "$device" --seconds $((78 * patience)) $tiny
-part learn "$([ -n "$long" ] && echo 480 || echo 125)" \
+part speed 105 "$PYTHON" -m gpu.speed "$faces" "$OUT/speed.jsonl" --device "$device" --seconds $((90 * patience)) $tiny
+part learn "$([ -n "$long" ] && echo 480 || echo 110)" \
   "$PYTHON" -m gpu.learn "$faces" "$OUT/learn.jsonl" --device "$device" $tiny $long
 "$PYTHON" -m gpu.record "$OUT" | tee -a "$OUT/log.txt"
 [ "$device" = cpu ] && say "Not run on a GPU: this was a rehearsal on the processor."

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ferdata.running.whole_file import write_whole
-from zoo.data.batches import Loader
-from zoo.data.batches import resident
+from zoo.data.batches import Loader, resident
 from zoo.evaluation import metrics
 from zoo.evaluation.caution import one_answer_for_all, only_answer
 from zoo.evaluation.inference import score

@@ -27,9 +27,8 @@ def made(images, device, policy="standard", epoch=1):
     order = torch.randperm(MANY, generator=torch.Generator().manual_seed(3))
     with Loader(images, POLICIES[policy], MEAN, STD, BATCH, device, seed=5) as loader:
         got = list(loader.epoch(order, epoch))
-    places = {tensor.device.type for batch in got for tensor in (batch.x, batch.soft)}
-    x, soft = (torch.cat([getattr(batch, name) for batch in got]).cpu() for name in ("x", "soft"))
-    return x, soft, torch.cat([batch.where for batch in got]), places
+    places = {tensor.device.type for batch in got for tensor in (batch.x, batch.soft, batch.where)}
+    return *(torch.cat([getattr(batch, name) for batch in got]).cpu() for name in ("x", "soft", "where")), places
 
 
 @each_device
