@@ -4,9 +4,9 @@
 
 Ours is `learn_epoch` under recipe default on a whole epoch's batches; the cached batch is the same step, over and over
 the same batch; the usual loop is `gpu.usual`: torchvision's transforms in a DataLoader, and timm's net and optimizer.
-It waits for its workers, whatever the batch, and is timed at the first size alone. Medians of windows, the device waited
-for at both ends of each, after a first, untimed stretch. A row is written as soon as it is known, and what fails
-writes why.
+It waits for its workers, whatever the batch, and is timed at the first size alone. Medians of windows, the device
+waited for at both ends of each, after a first, untimed stretch. A row is written as soon as it is known, and what
+fails writes why.
 """
 
 import argparse
