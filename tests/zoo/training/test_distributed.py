@@ -143,14 +143,15 @@ def test_a_run_that_is_stopped_keeps_its_best_weights(how, manifest_path, tmp_pa
         [*command, *options], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as caller:
         assert caller.stdout is not None
-        while not caller.stdout.readline().startswith("epoch   2"):
-            pass
+        for line in caller.stdout:
+            if line.startswith("epoch   2"):
+                break
         begun = processes_of(caller.pid)
         # Both reach every process: what Ctrl-C in a terminal does, and what schedulers do.
         os.killpg(caller.pid, signal.SIGTERM if how == "a scheduler" else signal.SIGINT)
         complaints = caller.communicate(timeout=60)[1]
     assert caller.returncode == 130, complaints
     assert not psutil.wait_procs(begun, 10)[1]
-    assert complaints.startswith("Interrupted. ")
+    assert complaints.strip().startswith("Interrupted. ")
     assert "model.safetensors is of epoch" in complaints
     assert "--resume" in complaints
