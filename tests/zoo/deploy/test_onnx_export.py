@@ -162,3 +162,14 @@ def test_in_8_bits_it_is_smaller_and_its_loss_is_measured_on_val(manifest_path, 
     assert (p.argmax(1) == val.hard.numpy()).mean() == pytest.approx(lost["accuracy"]["int8"])
     assert lost["most"] < 0.2
     assert any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+
+
+def test_the_command_exports_too(ferdata, manifest_path, tmp_path):
+    run = untaught(tmp_path / "run", manifest_path, "lenet5")
+    ran = ferdata("export", run, "--int8")
+    assert ran.code == 0, ran
+    for word in ("model-int8.onnx", "neither rescaled nor normalised", " points", "40 faces of val"):
+        assert word in ran.out
+    assert json.loads(ferdata("export", run, "--json", "-o", "m.onnx").out)["parity"]["labels"] == 0
+    refused = ferdata("export", run, "-o", "m.onnx")
+    assert (refused.code, "--force" in refused.err) == (1, True)
