@@ -61,7 +61,7 @@ def run_opencv(model: bytes, pixels: NDArray[np.uint8], batch: int | None = None
     parts = []
     for part in (*([] if batch else [pixels[:1]]), *in_batches(pixels if batch else pixels[1:], batch)):
         net.setInput(part.astype(np.float32))
-        out = net.forward()
+        out = np.asarray(net.forward(), np.float32)
         if out.ndim != 2 or len(out) != len(part):
             raise ValueError(f"gives {out.shape} for {len(part)} pictures")
         parts.append(out)

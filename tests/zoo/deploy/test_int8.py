@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime
@@ -36,6 +37,10 @@ def test_it_is_smaller_and_its_loss_is_measured_on_val(exported, manifest_path):
     assert (p.argmax(1) == val.hard.numpy()).mean() == pytest.approx(lost["accuracy"]["int8"])
     assert lost["most"] < 0.2
     assert any(node.op_type == "QuantizeLinear" for node in model.graph.node)
+    read = cv2.dnn.readNetFromONNX(str(exported.out))
+    read.setInput(as_input(val.pixels).astype(np.float32))
+    right = np.abs(read.forward() - p).max() <= 1e-4
+    assert json.loads(told["comparison"])["opencv"]["read"] == right  # of the 8-bit file, not of what it was made from
 
 
 def test_activations_reach_from_their_least_to_their_largest_value_on_train_and_weights_have_7_bits(
