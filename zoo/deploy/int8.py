@@ -8,18 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from zoo.deploy.onnx_check import in_batches
+from zoo.deploy.onnx_graph import INPUT
 from zoo.evaluation import metrics
 
-BATCH = 32
 QUANTISED = ("Conv", "Gemm", "MatMul")  # the arithmetic; normalising, softmax and temperature stay in float32
 
 
-def quantise(model: bytes, pixels: NDArray[np.uint8]) -> bytes:
+def quantise(model: bytes, pixels: NDArray[np.uint8], batch: int | None = None) -> bytes:
     """Return a model with 8-bit convolutions and products, scaled on `pixels`, uint8 (n, C, H, W), of train.
 
-    Static quantisation: weights per channel, activations per tensor, their range the percentiles that leave 0.01 per
-    mille out. Weights have 7 bits, since processors without VNNI add 8-bit products up in 16 bits, which overflow and
-    are clipped, and the accuracy measured here would not hold there.
+    Static quantisation: weights per channel, activations per tensor, their range from the least to the largest value
+    that `pixels` give. Weights have 7 bits, since processors without VNNI add 8-bit products up in 16 bits, which
+    overflow and are clipped, and the accuracy measured here would not hold there. `batch` is how many pictures the
+    model takes at a time, None for any number.
     """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
@@ -29,22 +31,20 @@ def quantise(model: bytes, pixels: NDArray[np.uint8]) -> bytes:
         given.write_bytes(model)
         quant_pre_process(given, prepared, skip_symbolic_shape=True)
         quantize_static(
-            prepared, done, _reader(pixels), quant_format=QuantFormat.QDQ, op_types_to_quantize=list(QUANTISED),
+            prepared, done, _reader(pixels, batch), quant_format=QuantFormat.QDQ, op_types_to_quantize=list(QUANTISED),
             per_channel=True, reduce_range=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
             calibrate_method=CalibrationMethod.MinMax,
         )  # fmt: skip
         return done.read_bytes()
 
 
-def _reader(pixels: NDArray[np.uint8]) -> Any:
+def _reader(pixels: NDArray[np.uint8], batch: int | None) -> Any:
     """Return what the calibration asks for its next batch."""
     from onnxruntime.quantization import CalibrationDataReader
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime is untyped
         def __init__(self) -> None:
-            self.batches: Iterator[Any] = (
-                {"pixels": pixels[start : start + BATCH]} for start in range(0, len(pixels), BATCH)
-            )
+            self.batches: Iterator[Any] = ({INPUT: part} for part in in_batches(pixels, batch))
 
         def get_next(self) -> Any:
             return next(self.batches, None)

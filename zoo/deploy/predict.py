@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass, replace
@@ -23,17 +23,15 @@ from ferdata.manifest.safe_paths import must_be_file
 from ferdata.running import progress
 from ferdata.running.machine import cores
 from ferdata.running.whole_file import whole_file
-from ferdata.schema import IMAGE_SUFFIXES, is_image
 from zoo.deploy import preprocess, video
+from zoo.deploy.files import find
 from zoo.deploy.preprocess import Cut, Cutter
+from zoo.deploy.tracks import Tracker, patience
 from zoo.evaluation.inference import check_tta, score
 from zoo.models.load import load_model
 from zoo.run import model_file
 from zoo.run.device import resolve
 from zoo.run.run_folder import Folder
-
-# isort: split
-import cv2  # after `ferdata.images`, which sets what OpenCV reads when it is imported
 
 CHUNK = 256  # pictures whose faces are held at once
 LARGE = 4  # times the net's own size: a picture that is hardly a crop
@@ -46,8 +44,9 @@ class Prediction:
 
     `probabilities` go from class to 0..1, in the model's class order, and sum to 1. `box` is x, y, width, height in the
     picture's pixels and `score` the detector's, None where the whole picture was taken for a face; `size` the
-    picture's width and height. `frame` (from 0) and `seconds` are of films. `error` says why there is no label: NO_FACE
-    (`no_face`), or why it could not be read.
+    picture's width and height. `frame` (from 0) and `seconds` are of films; so is `track`, where faces were followed:
+    the face's number in its film, from 1. `error` says why there is no label: NO_FACE (`no_face`), or why it could not
+    be read.
     """
 
     path: Path
@@ -59,6 +58,7 @@ class Prediction:
     size: tuple[int, int] | None = None
     frame: int | None = None
     seconds: float | None = None
+    track: int | None = None
 
     @property
     def runner_up(self) -> str | None:
@@ -140,6 +140,7 @@ def predict(
     model: str | Path | None = None,
     margin: float | None = None,
     every: int = 5,
+    track: bool = False,
     out: str | Path | None = None,
     force: bool = False,
 ) -> list[Prediction]:
@@ -148,9 +149,10 @@ def predict(
     Faces are found and cut as the run's training set was by `ferdata align`. A run trained on crops as published takes
     a picture for a face, unless `detect` is haar or yunet, which cut the box with `margin` (a share of it, on every
     side); in films something always looks, since a frame is no crop. `detect` none takes everything for faces. `model`
-    is YuNet's file. Of films, every `every`-th frame. `tta` as in evaluate. `out` is a table to write (.parquet or
-    .csv), over an earlier one with `force`. Raises BrokenRun, MissingModel, CannotWrite, AlreadyExists, and BadOption
-    if there is no picture at all.
+    is YuNet's file. Of films, every `every`-th frame; with `track` their faces are followed (`zoo.deploy.tracks`), and
+    each prediction has its face's number. `tta` as in evaluate. `out` is a table to write (.parquet or .csv), over an
+    earlier one with `force`. Raises BrokenRun, MissingModel, CannotWrite, AlreadyExists, and BadOption if there is no
+    picture at all, or with `track` no film or nobody who looks.
     """
     if every < 1:
         raise BadOption(f"--every is {every}.", "Give a number of frames, 1 for all of them.")
@@ -158,66 +160,20 @@ def predict(
         _check_table(Path(out), force)
     files = find(paths)
     films = {path for path in files if video.is_video(path)}
+    if track and not films:
+        raise BadOption("--track follows faces through films, and none is named.", "Leave it out, or name a film.")
+    if track and detect == "none":
+        raise BadOption("--track follows found faces, and --detect none finds none.", "Leave out one of the two.")
     predictor = Predictor(run, device, tta, detect, model, margin, scenes=len(films) == len(files))
     done = list(_pictures(predictor, [path for path in files if path not in films]))
     watcher = predictor.watching(detect, model, margin) if films else predictor
     for film in sorted(films):
-        done += _film(watcher, film, every)
+        done += _film(watcher, film, every, track)
     order = {path: i for i, path in enumerate(files)}
     done.sort(key=lambda p: order[p.path])
     if out is not None:
         save(Path(out), done, predictor.meta.classes)
     return done
-
-
-def find(paths: Sequence[str | Path]) -> list[Path]:
-    """Return the named files, and for a folder every picture and film below it, each once.
-
-    By suffix, or, where there is none, by what it begins with; the others are what `passed_over` counts. Raises
-    BadOption if that is none.
-    """
-    files = dict.fromkeys(
-        file
-        for path in map(Path, paths)
-        for file in ([path] if not path.is_dir() else (f for f in sorted(path.rglob("*")) if _is_wanted(f)))
-    )
-    if not files:
-        others = by_number(passed_over(paths))
-        raise BadOption(
-            f"There is no picture in {', '.join(map(str, paths)) or 'an empty list'}"
-            + (f", only {others}." if others else "."),
-            f"Name pictures ({', '.join(sorted(IMAGE_SUFFIXES))}), films ({', '.join(sorted(video.SUFFIXES))}), "
-            "or folders of them.",
-        )
-    return list(files)
-
-
-def passed_over(paths: Sequence[str | Path]) -> dict[str, int]:
-    """Count, by what they are called, the files in folders that `find` leaves out, since they are no pictures."""
-    folders = [path for path in map(Path, paths) if path.is_dir()]
-    below = dict.fromkeys(file for folder in folders for file in folder.rglob("*") if not _is_wanted(file))
-    return dict(Counter(kind for kind in map(_kind, below) if kind).most_common())
-
-
-def by_number(kinds: Mapping[str, int]) -> str:
-    """Return what `passed_over` counted, in words."""
-    return ", ".join(f"{n:,} {kind}" for kind, n in kinds.items())
-
-
-def _is_wanted(path: Path) -> bool:
-    """Say whether something in a folder is a picture or a film, or says so of itself."""
-    if path.is_dir():
-        return False
-    if path.suffix or path.name.startswith("."):
-        return is_image(path.name) or video.is_video(path)
-    return path.is_file() and cv2.haveImageReader(str(path))
-
-
-def _kind(path: Path) -> str:
-    """Return what a person would call something that is passed over; "" for a folder, whose files count."""
-    if path.is_dir():
-        return "linked folder" if path.is_symlink() else ""
-    return "hidden" if path.name.startswith(".") else path.suffix.lower() or "without an ending"
 
 
 def _text(path: Path) -> str:
@@ -245,16 +201,18 @@ def _pictures(predictor: Predictor, files: Sequence[Path]) -> Iterator[Predictio
             advance(len(chunk))
 
 
-def _film(predictor: Predictor, path: Path, every: int) -> Iterator[Prediction]:
+def _film(predictor: Predictor, path: Path, every: int, track: bool) -> Iterator[Prediction]:
     """Yield the predictions for every `every`-th frame of a film, and, where it ends too early, that it does."""
     about = Prediction(path, None, {})
     pending: list[Looked] = []
     error = None
     try:
         film = video.Film(path)
+        follow = Tracker(patience(film.rate, every)) if track else None
         with progress.bar(f"Watching {path.name}", (film.frames + every - 1) // every or None, "frames") as advance:
             for frame in film.every(every):
-                pending.append(predictor.look(frame.pixels, replace(about, frame=frame.index, seconds=frame.seconds)))
+                seen = predictor.look(frame.pixels, replace(about, frame=frame.index, seconds=frame.seconds))
+                pending.append(seen if follow is None else _followed(seen, follow))
                 advance(1)
                 if len(pending) == CHUNK:
                     yield from predictor(pending)
@@ -268,12 +226,19 @@ def _film(predictor: Predictor, path: Path, every: int) -> Iterator[Prediction]:
         yield replace(about, error=error)
 
 
+def _followed(seen: Looked, follow: Tracker) -> Looked:
+    """Return a frame whose faces, which a detector found, have their numbers."""
+    numbers = follow([cut.box for cut in seen.cuts if cut.box is not None])
+    return replace(seen, cuts=[replace(cut, track=n) for cut, n in zip(seen.cuts, numbers, strict=True)])
+
+
 def _labelled(about: Prediction, cut: Cut, p: dict[str, float]) -> Prediction:
-    return replace(about, label=max(p, key=p.__getitem__), probabilities=p, box=cut.box, score=cut.score)
+    label = max(p, key=p.__getitem__)
+    return replace(about, label=label, probabilities=p, box=cut.box, score=cut.score, track=cut.track)
 
 
 def tally(predictions: Sequence[Prediction], size: int = 0) -> dict[str, Any]:
-    """Count what was found: `pictures` (frames of films among them), `faces`, `no_face`, `unread`, `labels`.
+    """Count what was found: `pictures` (frames of films among them), `faces`, `tracks`, `no_face`, `unread`, `labels`.
 
     `large` are the pictures, taken whole for a face, that are LARGE times a net's `size`.
     """
@@ -282,6 +247,7 @@ def tally(predictions: Sequence[Prediction], size: int = 0) -> dict[str, Any]:
     return {
         "pictures": len(seen),
         "faces": sum(p.label is not None for p in predictions),
+        "tracks": len({(p.path, p.track) for p in predictions if p.track is not None}),
         "no_face": sum(p.error == NO_FACE for p in predictions),
         "unread": sum(p.error not in (None, NO_FACE) for p in predictions),
         "large": sum(min(p.size or (0, 0)) >= LARGE * size for p in whole) if size else 0,
@@ -323,6 +289,7 @@ def save(path: Path, predictions: Sequence[Prediction], classes: Sequence[str]) 
             "path": pa.array([_text(p.path) for p in predictions], pa.string()),
             "frame": pa.array([p.frame for p in predictions], whole),
             "seconds": pa.array([p.seconds for p in predictions], number),
+            "track": pa.array([p.track for p in predictions], whole),
             "label": pa.array([p.label for p in predictions], pa.string()),
             "error": pa.array([p.error for p in predictions], pa.string()),
             **{name: pa.array([size[i] for size in sizes], whole) for i, name in enumerate(("width", "height"))},

@@ -61,12 +61,14 @@ class Preprocess:
 class Cut:
     """One face: `pixels` uint8 (size, size, channels); `box` x, y, width, height in the picture's pixels.
 
-    `box` and `score`, the detector's, are None where the whole picture was taken for a face.
+    `box` and `score`, the detector's, are None where the whole picture was taken for a face; `track` is its number in a
+    film (`zoo.deploy.tracks`), None where it was not followed.
     """
 
     pixels: NDArray[np.uint8]
     box: Box | None = None
     score: float | None = None
+    track: int | None = None
 
 
 class Cutter:

@@ -141,15 +141,6 @@ def _average(net: nn.Module, x: Tensor, tta: str) -> Tensor:
     return total / (2 * len(views))
 
 
-def views(x: Tensor, tta: str) -> list[Tensor]:
-    """Return the views of a normalised batch (n, C, H, W), each of its shape, as an exported graph makes them."""
-    some = [x] if tta != "ten-crop" else _five(x)
-    if tta == "none":
-        return some
-    back = torch.arange(x.shape[3] - 1, -1, -1, device=x.device)  # OpenCV does not read a `flip` in a graph
-    return [one for view in some for one in (view, view.index_select(3, back))]
-
-
 def _probabilities(net: nn.Module, x: Tensor) -> Tensor:
     out: Tensor = net(x)
     return out.float().softmax(1)
@@ -157,13 +148,16 @@ def _probabilities(net: nn.Module, x: Tensor) -> Tensor:
 
 def _five(x: Tensor) -> list[Tensor]:
     """Return the four corners and the centre of a batch, each grown back to its size."""
+    return [
+        F.interpolate(crop, x.shape[2:], mode="bilinear").contiguous(memory_format=torch.channels_last)
+        for crop in corners_and_centre(x)
+    ]
+
+
+def corners_and_centre(x: Tensor) -> list[Tensor]:
+    """Return five crops of a batch (n, C, H, W), each CROP_SHARE of its sides."""
     height, width = x.shape[2:]
     h, w = max(1, round(height * CROP_SHARE)), max(1, round(width * CROP_SHARE))
     bottom, right = height - h, width - w
     places = ((0, 0), (0, right), (bottom, 0), (bottom, right), (bottom // 2, right // 2))
-    return [
-        F.interpolate(x[:, :, top : top + h, left : left + w], (height, width), mode="bilinear").contiguous(
-            memory_format=torch.channels_last
-        )
-        for top, left in places
-    ]
+    return [x[:, :, top : top + h, left : left + w] for top, left in places]

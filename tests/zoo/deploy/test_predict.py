@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import zipfile
 from collections import Counter
 
 import cv2
@@ -10,11 +11,12 @@ import pytest
 
 from ferdata.drawing import expression, paint, person, scene
 from ferdata.errors import AlreadyExists, BadOption, BrokenRun, CannotWrite
-from ferdata.images import detectors, encode_png
+from ferdata.images import decode, detectors, encode_png
+from tests.conftest import real_data
 from tests.zoo.conftest import SHAPES, shape
 from tests.zoo.greedy import Greedy
 from tests.zoo.untaught import untaught
-from zoo.deploy.predict import find, passed_over, predict, tally
+from zoo.deploy.predict import predict, tally
 
 
 @pytest.fixture
@@ -63,34 +65,6 @@ def test_a_folder_is_searched_and_most_shapes_are_told(trained, pictures):
         assert (p.box, p.size) == (None, (32, 32))
 
 
-def test_every_file_of_a_folder_is_predicted_on_or_counted_by_what_it_is_called(run, pictures, tmp_path, ferdata):
-    face = shape("anger", 1, side=48)
-    avif = cv2.imencode(".avif", face)[1].tobytes()
-    (pictures / "phone.AVIF").write_bytes(avif)
-    (pictures / "without").write_bytes(encode_png(face))
-    (pictures / "README").write_text("about these pictures")
-    for name in ("one.heic", "two.jxl", "three.dng", "notes.txt", "more.txt", "table.csv", ".hidden"):
-        (pictures / name).write_bytes(b"whatever it is")
-    (tmp_path / "elsewhere").mkdir()
-    (pictures / "linked").symlink_to(tmp_path / "elsewhere")
-    found = {p.path.name: p for p in predict(run, [pictures]) if p.path.parent == pictures}
-    assert found["phone.AVIF"].label is not None
-    assert found["without"].label == predict(run, [pictures / "without"])[0].label is not None
-    assert [found[name].error is None for name in ("one.heic", "two.jxl", "three.dng")] == [False] * 3
-    left = {".txt": 2, ".csv": 1, "hidden": 1, "without an ending": 1, "linked folder": 1}
-    assert passed_over([pictures, pictures / "notes.txt"]) == left
-    everything = [file for file in pictures.rglob("*") if file.is_symlink() or not file.is_dir()]
-    assert len(everything) == len(predict(run, [pictures])) + sum(left.values())
-    told = ferdata("predict", run, pictures)
-    assert "Passed over, as no pictures: 2 .txt, 1 " in told.err
-
-
-def test_a_folder_without_a_picture_is_refused_with_what_is_in_it(run, tmp_path):
-    (tmp_path / "a.pdf").write_bytes(b"%PDF")
-    with pytest.raises(BadOption, match=r"no picture in .*, only 1 \.pdf\."):
-        predict(run, [tmp_path])
-
-
 def test_what_cannot_be_read_is_named_and_keeps_its_place(run, pictures):
     broken = pictures / "broken.png"
     broken.write_bytes(b"not a picture")
@@ -120,11 +94,6 @@ def test_pipes_and_links_that_lead_nowhere_are_counted_and_odd_names_are_spelt_o
 
 def test_all_unreadable_is_still_an_answer(run, tmp_path):
     assert [p.label for p in predict(run, [tmp_path / "gone.png"])] == [None]
-
-
-def test_a_file_that_is_named_twice_is_one(run, pictures):
-    one = next(pictures.glob("*.png"))
-    assert find([one, pictures, one]) == [one, *(p for p in sorted(pictures.rglob("*.png")) if p != one)]
 
 
 def test_a_temperature_flattens_and_changes_no_label(tmp_path, pictures):
@@ -180,6 +149,90 @@ def test_in_a_film_every_nth_frame_is_looked_at_with_its_time(run, portraits, tm
     assert {p.box for p in predict(run, [path], every=10, detect="none")} == {None}
     with pytest.raises(BadOption, match="--every is 0"):
         predict(run, [path], every=0)
+
+
+@pytest.fixture
+def passing(portraits, tmp_path):
+    """Return a film of one face that is hidden for 3 frames, then for 12, at 10 a second."""
+    empty = np.full_like(portraits[0], 90)
+    shown = [True] * 5 + [False] * 3 + [True] * 3 + [False] * 12 + [True] * 2
+    return film(tmp_path / "passing.avi", [portraits[0] if here else empty for here in shown])
+
+
+def test_a_face_of_a_film_is_followed_under_one_number_until_it_is_gone_for_a_second(run, passing, tmp_path):
+    found = predict(run, [passing], detect="haar", every=1, track=True, out=tmp_path / "t.parquet")
+    expected = [1] * 5 + [None] * 3 + [1] * 3 + [None] * 12 + [2] * 2
+    assert [p.track for p in found] == expected
+    assert [p.label is None for p in found] == [track is None for track in expected]
+    assert pq.read_table(tmp_path / "t.parquet")["track"].to_pylist() == expected
+    assert pq.read_schema(tmp_path / "t.parquet").field("track").type == "int64"
+    assert tally(found)["tracks"] == 2
+    alone = predict(run, [passing], detect="haar", every=1)
+    assert {p.track for p in alone} == {None}
+    assert [(p.box, p.probabilities) for p in alone] == [(p.box, p.probabilities) for p in found]
+
+
+def test_each_film_has_numbers_of_its_own_and_pictures_have_none(run, portraits, passing, tmp_path):
+    other = film(tmp_path / "other.avi", [portraits[1]] * 2)
+    (tmp_path / "a.png").write_bytes(encode_png(portraits[2]))
+    found = predict(run, [passing, tmp_path / "a.png", other], detect="haar", every=20, track=True)
+    assert [(p.path.name, p.track) for p in found] == [
+        ("passing.avi", 1), ("passing.avi", None), ("a.png", None), ("other.avi", 1)]  # fmt: skip
+    assert tally(found)["tracks"] == 2
+
+
+def test_there_is_nothing_to_follow_without_a_film_or_a_detector(run, pictures, passing):
+    with pytest.raises(BadOption, match="--track follows faces through films, and none is named"):
+        predict(run, [pictures], track=True)
+    with pytest.raises(BadOption, match="--detect none finds none"):
+        predict(run, [passing], detect="none", track=True)
+
+
+def test_the_command_shows_the_numbers(ferdata, run, passing, tmp_path):
+    ran = ferdata("predict", run, passing, "--detect", "haar", "--every", "1", "--track", "-o", "t.csv")
+    assert ran.code == 0, ran
+    assert "track" in ran.out.splitlines()[0]
+    assert "10 labelled in 2 tracks, 15 without a face" in ran.out
+    with (tmp_path / "t.csv").open(newline="") as file:
+        assert [row["track"] for row in csv.DictReader(file)] == ["1"] * 5 + [""] * 3 + ["1"] * 3 + [""] * 12 + [
+            "2"
+        ] * 2
+    told = json.loads(ferdata("predict", run, passing, "--detect", "haar", "--track", "--json").out)
+    assert [row["track"] for row in told] == [1, None, 1, None, None]
+    plain = ferdata("predict", run, passing, "--detect", "haar")
+    assert "track" not in plain.out
+    assert ferdata("predict", run, tmp_path / "nothing.png", "--track").code == 1
+    refused = ferdata("predict", run, "--serve", "--track")
+    assert (refused.code, "--track: the page has no film" in refused.err) == (2, True)
+
+
+@pytest.mark.slow
+def test_photographed_people_who_pass_each_other_keep_their_numbers(run, tmp_path):
+    """One goes right, one left below, hidden in the middle of the film; a third enters where the first began."""
+    data = real_data()
+    with zipfile.ZipFile(data / "photos.zip") as archive:
+        names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))[:120:40]
+        people = [cv2.resize(decode(archive.read(name)), (200, 200)).reshape(200, 200, -1) for name in names]
+    frames, truth = [], []
+    for i in range(45):
+        places = {0: (10 * i, 0), 1: (440 - 10 * i, 200)} | ({2: (0, 0)} if i >= 25 else {})
+        if 20 <= i < 24:
+            del places[1]
+        frame = np.full((400, 640, 3), 110, np.uint8)
+        for who, (x, y) in places.items():
+            frame[y : y + 200, x : x + 200] = people[who]
+        frames.append(frame)
+        truth.append(places)
+    found = predict(
+        run, [film(tmp_path / "f.avi", frames)], detect="yunet", model=data / "models" / detectors.MODEL_NAME,
+        every=1, track=True,
+    )  # fmt: skip
+    who_of = Counter()
+    for p in found:
+        x, y = p.box[0] + p.box[2] / 2, p.box[1] + p.box[3] / 2
+        (who,) = [w for w, (left, top) in truth[p.frame].items() if 0 < x - left < 200 and 0 < y - top < 200]
+        who_of[who, p.track] += 1
+    assert who_of == {(0, 1): 45, (1, 2): 41, (2, 3): 20}
 
 
 def test_films_and_pictures_come_in_the_order_they_were_named(run, portraits, pictures, tmp_path):
@@ -259,17 +312,6 @@ def test_the_command_prints_a_row_a_face_and_what_it_comes_to(ferdata, run, port
     assert "If they are photographs, add --detect yunet" in ferdata("predict", run, large).err
     assert ferdata("predict", run).code == 2
     assert ferdata("predict", run, large, "--serve").code == 2
-
-
-def test_the_command_exports_too(ferdata, manifest_path, tmp_path):
-    run = untaught(tmp_path / "run", manifest_path, "lenet5")
-    ran = ferdata("export", run, "--int8")
-    assert ran.code == 0, ran
-    for word in ("model-int8.onnx", "neither rescaled nor normalised", " points", "40 faces of val"):
-        assert word in ran.out
-    assert json.loads(ferdata("export", run, "--json", "-o", "m.onnx").out)["parity"]["labels"] == 0
-    refused = ferdata("export", run, "-o", "m.onnx")
-    assert (refused.code, "--force" in refused.err) == (1, True)
 
 
 def test_a_table_never_replaces_a_manifest_or_a_runs_own_predictions(manifest_path, tmp_path):

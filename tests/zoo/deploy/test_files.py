@@ -1,0 +1,59 @@
+"""What is looked at: every file of a folder is a picture, a film, or counted by what it is called."""
+
+import cv2
+import pytest
+
+from ferdata.errors import BadOption
+from ferdata.images import encode_png
+from tests.zoo.conftest import SHAPES, shape
+from tests.zoo.untaught import untaught
+from zoo.deploy.files import find, passed_over
+from zoo.deploy.predict import predict
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return untaught(tmp_path_factory.mktemp("runs") / "first")
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "pictures"
+    (folder / "deeper").mkdir(parents=True)
+    for i, emotion in enumerate(SHAPES * 2):
+        place = folder / "deeper" if i % 2 else folder
+        (place / f"{emotion}-{i}.png").write_bytes(encode_png(shape(emotion, 9000 + i)))
+    return folder
+
+
+def test_every_file_of_a_folder_is_predicted_on_or_counted_by_what_it_is_called(run, pictures, tmp_path, ferdata):
+    face = shape("anger", 1, side=48)
+    avif = cv2.imencode(".avif", face)[1].tobytes()
+    (pictures / "phone.AVIF").write_bytes(avif)
+    (pictures / "without").write_bytes(encode_png(face))
+    (pictures / "README").write_text("about these pictures")
+    for name in ("one.heic", "two.jxl", "three.dng", "notes.txt", "more.txt", "table.csv", ".hidden"):
+        (pictures / name).write_bytes(b"whatever it is")
+    (tmp_path / "elsewhere").mkdir()
+    (pictures / "linked").symlink_to(tmp_path / "elsewhere")
+    found = {p.path.name: p for p in predict(run, [pictures]) if p.path.parent == pictures}
+    assert found["phone.AVIF"].label is not None
+    assert found["without"].label == predict(run, [pictures / "without"])[0].label is not None
+    assert [found[name].error is None for name in ("one.heic", "two.jxl", "three.dng")] == [False] * 3
+    left = {".txt": 2, ".csv": 1, "hidden": 1, "without an ending": 1, "linked folder": 1}
+    assert passed_over([pictures, pictures / "notes.txt"]) == left
+    everything = [file for file in pictures.rglob("*") if file.is_symlink() or not file.is_dir()]
+    assert len(everything) == len(predict(run, [pictures])) + sum(left.values())
+    told = ferdata("predict", run, pictures)
+    assert "Passed over, as no pictures: 2 .txt, 1 " in told.err
+
+
+def test_a_folder_without_a_picture_is_refused_with_what_is_in_it(run, tmp_path):
+    (tmp_path / "a.pdf").write_bytes(b"%PDF")
+    with pytest.raises(BadOption, match=r"no picture in .*, only 1 \.pdf\."):
+        predict(run, [tmp_path])
+
+
+def test_a_file_that_is_named_twice_is_one(run, pictures):
+    one = next(pictures.glob("*.png"))
+    assert find([one, pictures, one]) == [one, *(p for p in sorted(pictures.rglob("*.png")) if p != one)]
