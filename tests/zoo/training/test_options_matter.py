@@ -28,7 +28,6 @@ from tests.zoo.voted import (
     write_faces,
 )
 
-pytestmark = pytest.mark.usefixtures("without_the_end")
 NEUTRAL, HAPPINESS, SURPRISE, ANGER = 0, 1, 2, 4
 MAJORITIES = {NEUTRAL: 26, HAPPINESS: 12, SURPRISE: 8, ANGER: 8}
 # The votes of each class, a face counting one: of neutral 18 + 8 x 0.7 + 4 x 0.4 + 6 x 0.5, and so on.

@@ -23,7 +23,6 @@ from tests.zoo.voted import (
 )
 from zoo.models.build import blocks
 
-pytestmark = pytest.mark.usefixtures("without_the_end")
 NEAR = 5e-6  # in float32, over a few steps
 
 
