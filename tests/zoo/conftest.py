@@ -102,3 +102,30 @@ def trained(manifest_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Ru
     """Return a run of a few epochs, for those who only read it."""
     out = tmp_path_factory.mktemp("runs") / "first"
     return train(manifest_path, out, **{**QUICK, "epochs": 5})
+
+
+# Imported where they are asked for: `voted` draws with what stands above.
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a manifest of sixty voted faces to learn from, rare classes among them."""
+    from tests.zoo.voted import train_faces, write_faces
+
+    return write_faces(tmp_path_factory.mktemp("voted") / "faces.parquet", train_faces())
+
+
+@pytest.fixture(scope="session")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run to begin from, whose answers differ from face to face."""
+    from tests.zoo.voted import first_run
+
+    return first_run(tmp_path_factory.mktemp("first") / "run")
+
+
+@pytest.fixture(scope="session")
+def blank(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run to begin from, to whose net every class is as likely as the next."""
+    from tests.zoo.voted import first_run
+
+    return first_run(tmp_path_factory.mktemp("blank") / "run", blank=True)

@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from ferdata.labels import COLOURS, TAXONOMIES
 from zoo.evaluation.charts import confusion, curves, per_class, reliability, spread
@@ -59,3 +60,137 @@ def test_a_line_is_drawn_for_each_name_with_or_without_an_interval():
     short = spread(["a", "b"], [[0.5], [0.6]], [0.5, 0.6], [None, None], "t", "x")
     long = spread(list("abcdefghij"), [[0.5, 0.6]] * 10, [0.55] * 10, [[0.5, 0.6]] * 10, "t", "x")
     assert picture(long).shape[0] > picture(short).shape[0]
+
+
+@pytest.fixture
+def axes_of(monkeypatch):
+    """Return a function that draws a chart and gives back its panels, as matplotlib holds them."""
+    drawn = []
+    whole = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *a, **more: drawn.append(figure) or whole(figure, *a, **more))
+
+    def panels(png):
+        assert picture(png) is not None
+        return drawn[-1].axes
+
+    return panels
+
+
+def words(axes):
+    return [text.get_text() for text in axes.texts]
+
+
+def ticks(axis):
+    return [label.get_text() for label in axis.get_ticklabels()]
+
+
+def lines(axes):
+    """The points of each line, by its label."""
+    return {line.get_label(): list(zip(*line.get_data(), strict=True)) for line in axes.lines}
+
+
+def test_each_curve_has_its_epochs_and_figures_and_the_chosen_epoch_is_marked(axes_of):
+    columns = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "val_macro_f1", "lr")
+    history = [{"epoch": e, **{c: e + i / 10 for i, c in enumerate(columns)}} for e in (1, 2, 3)]
+    loss, scores, rate = axes_of(curves(history, 2))
+    assert [axes.get_title("left") for axes in (loss, scores, rate)] == ["loss, nats", "score", "learning rate"]
+    labels = {
+        loss: {"train": 0, "val": 1},
+        scores: {"train accuracy": 2, "val accuracy": 3, "val macro-F1": 4},
+        rate: {"at the epoch's end": 5},
+    }
+    for axes, given in labels.items():
+        found = lines(axes)
+        assert {x for x, _ in found.pop("chosen: epoch 2")} == {2}
+        assert found == {name: [(e, e + i / 10) for e in (1, 2, 3)] for name, i in given.items()}
+        assert [t.get_text() for t in axes.get_legend().get_texts()] == [*given, "chosen: epoch 2"]
+    without = [{k: v for k, v in row.items() if k != "val_macro_f1"} for row in history[:2]] + history[2:]
+    assert "val macro-F1" not in lines(axes_of(curves(without, 1))[1])
+
+
+SMALL = {
+    **{"classes": ["happiness", "anger", "fear"], "confusion": [[6, 2, 0], [1, 399, 0], [0, 0, 0]], "n": 408},
+    **{"accuracy": 0.9926, "macro_f1": 0.5},
+}
+
+
+def test_each_cell_says_its_share_of_the_true_class_and_its_images(axes_of):
+    (axes,) = axes_of(confusion(SMALL, BASIC8.as_dict()))
+    cells = {(t.get_position()[1], t.get_position()[0]): t for t in axes.texts}
+    assert {at: t.get_text() for at, t in cells.items()} == {
+        **{(0, 0): "75%\n6", (0, 1): "25%\n2", (1, 0): "<1%\n1", (1, 1): "100%\n399"}
+    }
+    assert [cells[at].get_fontweight() for at in ((0, 0), (0, 1))] == ["bold", "normal"]
+    shade = np.asarray(axes.images[0].get_array())
+    assert shade[2] == pytest.approx(1)  # white where there is no image
+    own = [int(COLOURS["anger"][i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    assert shade[1, 1] == pytest.approx(1 - (399 / 400) ** 0.65 * (1 - np.array(own)))
+    dark = [float(shade[at] @ (0.299, 0.587, 0.114)) < 0.58 for at in cells]
+    assert [t.get_color() == "white" for t in cells.values()] == dark
+    assert ticks(axes.xaxis)[:3] == ["happiness", "anger", "fear"]
+    assert ticks(axes.yaxis)[:3] == ["happiness  (8)", "anger  (400)", "fear  (0)"]
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true (images)")
+    assert axes.get_title("left") == "accuracy 99.3%, macro-F1 50.0%, n = 408"
+
+
+def test_each_bar_is_as_long_as_its_figure_with_its_interval_and_the_classes_mean(axes_of):
+    ends = {"recall": [0.7, 0.8], "precision": [0.5, 0.7], "f1": [0.4, 0.6]}
+    none = {"recall": [0.0, 0.9], "precision": [0.0, 0.2], "f1": [0.0, 0.3]}
+    rows = {
+        "happiness": {"n": 1200, "recall": 0.75, "precision": 0.6, "f1": 0.5, "intervals": ends},
+        "anger": {"n": 4, "recall": 0.25, "precision": None, "f1": 0.0, "intervals": {**none, "precision": None}},
+        "fear": {"n": 0, "recall": None, "precision": 0.0, "f1": None, "intervals": {"precision": [0.0, 0.1]}},
+    }
+    told = {"classes": list(rows), "per_class": rows}
+    panels = axes_of(per_class(told, BASIC8.as_dict()))
+    assert [axes.get_title("left") for axes in panels] == ["recall", "precision", "F1"]
+    assert [[bar.get_width() for bar in axes.patches] for axes in panels] == [[0.75, 0.25, 0], [0.6, 0, 0], [0.5, 0, 0]]
+    assert [words(axes) for axes in panels] == [["75%", "25%", "none"], ["60%", "none", "0%"], ["50%", "0%", "none"]]
+    assert [t.get_position() for t in panels[0].texts] == [
+        pytest.approx(at) for at in ((0.82, 0), (0.92, 1), (0.01, 2))
+    ]
+    spread_of = [line.get_data() for line in panels[0].lines if len(set(line.get_xdata())) == 2]
+    assert [(list(x), list(y)) for x, y in spread_of] == [([0.7, 0.8], [0, 0])] * 2 + [([0.0, 0.9], [1, 1])] * 2
+    means = [next(line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == ":") for axes in panels]
+    assert means == pytest.approx([0.5, 0.3, 0.25])  # over the classes that have an image
+    assert ticks(panels[0].yaxis) == ["happiness  (1,200)", "anger  (4)", "fear  (0)"]
+    assert panels[0].get_ylim() == (2.6, -0.6)  # the first class on top
+    colours = [tuple(round(255 * v) for v in bar.get_facecolor()[:3]) for bar in panels[0].patches]
+    assert colours == [tuple(int(COLOURS[c][i : i + 2], 16) for i in (1, 3, 5)) for c in rows]
+
+
+def test_reliability_shows_of_each_bin_how_often_it_is_right_and_how_many_images_it_has(axes_of):
+    table = [[0, 0.0, 0], [10, 4.0, 5], [0, 0.0, 0], [30, 27.0, 24]]
+    told = {
+        **{"temperature": 1.5, "before": {"ece": 0.2}, "after": {"ece": 0.1}, "reliability": table},
+    }
+    top, below = axes_of(reliability({"calibration": told}))
+    bars = [(bar.get_x() + bar.get_width() / 2, bar.get_height()) for bar in top.patches]
+    assert bars == [pytest.approx((0.375, 0.5)), pytest.approx((0.875, 0.8))]
+    assert [bar.get_height() for bar in below.patches] == [0, 10, 0, 30]
+    assert [bar.get_width() for bar in below.patches] == pytest.approx([0.23] * 4)
+    marks = [
+        (line.get_xdata()[0], line.get_ydata()[0])
+        for line in top.lines
+        if line.get_marker() == "_" and len(line.get_xdata())
+    ]
+    assert marks[:2] == [pytest.approx((0.375, 0.4)), pytest.approx((0.875, 0.9))]
+    upright = [list(line.get_ydata()) for line in top.lines if list(line.get_xdata()) == [0.375] * 2]
+    assert upright == [pytest.approx([0.2366, 0.7634], abs=1e-4)]  # Wilson's, of 5 in 10
+    assert {t.get_text() for t in top.get_legend().get_texts()} == {"right", "says it is, on average"}
+    assert top.get_title("left") == "calibration error 10.0% at temperature 1.50 (raw: 20.0%)"
+    assert below.get_xlabel() == "how sure it says it is (4 bins of equal width)"
+    assert ([0, 1], [0, 1]) in [(list(line.get_xdata()), list(line.get_ydata())) for line in top.lines]
+
+
+def test_a_spread_has_a_dot_for_each_value_and_the_mean_with_its_interval_within_what_a_share_can_be(axes_of):
+    values, means = [[0.5, 0.6], [0.9]], [0.55, 0.9]
+    (axes,) = axes_of(spread(["a", "b"], values, means, [[0.3, 0.8], [0.85, 1.2]], "title", "accuracy"))
+    drawn = [(line.get_marker(), list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines]
+    dots = [(x, y) for marker, x, y in drawn if marker == "o"]
+    assert dots == [([0.5, 0.6], [0, 0]), ([0.9], [1])]
+    assert [(x, y) for marker, x, y in drawn if marker == "D"] == [([0.55], [0]), ([0.9], [1])]
+    assert [(x, y) for marker, x, y in drawn if marker == "|"] == [([0.3, 0.8], [0, 0]), ([0.85, 1.0], [1, 1])]
+    assert words(axes) == ["55.0%", "90.0%"]
+    assert ticks(axes.yaxis) == ["a", "b"]
+    assert (axes.get_title("left"), axes.get_xlabel(), axes.get_ylim()) == ("title", "accuracy", (1.6, -0.75))

@@ -1,4 +1,4 @@
-"""Each option that is said to change training does."""
+"""What hangs on random numbers or on val: test_options_matter and test_options_of_steps work out all the others."""
 
 import csv
 import math
@@ -34,15 +34,7 @@ def plain(manifest_path, tmp_path_factory):
     return tensors(train(manifest_path, tmp_path_factory.mktemp("plain") / "run", **SHORT))
 
 
-@pytest.mark.parametrize(
-    "option",
-    [
-        *("ema=0.9", "mixup=0.4", "cutmix=1", "sam=0.05", "clip=0.01", "accumulate=2", "layer_decay=0.7", "momentum=0"),
-        *("loss=focal", "smoothing=0.1", "logit_adjustment=1", "sampler=sqrt", "augment=strong", "dropout=0.5"),
-        *("optimizer=adamw", "optimizer=rmsprop", "weight_decay=0.5", "unfreeze=head", "seed=3", "batch=8"),
-        *("schedule=cosine", "schedule=constant", "schedule=exponential", "warmup=1", "min_lr=0.01"),
-    ],
-)
+@pytest.mark.parametrize("option", ["augment=strong", "dropout=0.5", "optimizer=rmsprop", "seed=3", "batch=8"])
 def test_the_option_changes_what_is_learnt(manifest_path, tmp_path, plain, option):
     key = option.partition("=")[0]
     named = {name: value for name, value in SHORT.items() if name != key}
@@ -50,14 +42,6 @@ def test_the_option_changes_what_is_learnt(manifest_path, tmp_path, plain, optio
     assert changed.keys() == plain.keys()
     assert not all(torch.equal(changed[name], plain[name]) for name in plain)
     assert all(torch.isfinite(t).all() for t in changed.values())
-
-
-def test_one_step_of_two_batches_is_that_of_one_twice_as_large(manifest_path, tmp_path):
-    """On a net without batch statistics or dropout."""
-    quick = {**SHORT, "backbone": "lenet5", "lr": 0.05}
-    whole = tensors(train(manifest_path, tmp_path / "whole", **{**quick, "batch": 32}))
-    parts = tensors(train(manifest_path, tmp_path / "parts", **quick, options=["accumulate=2"]))
-    assert all(torch.allclose(whole[name], parts[name], atol=1e-4) for name in whole)
 
 
 def test_the_weights_kept_under_ema_are_the_average_and_val_is_scored_with_it(manifest_path, tmp_path):
@@ -85,29 +69,12 @@ def test_last_takes_the_last_epoch_however_it_scores(manifest_path, tmp_path):
     assert run.report["protocol"]["chosen"]["epoch"] == 3
 
 
-def test_a_step_schedule_follows_its_table(manifest_path, tmp_path):
-    options = {"schedule": "step", "step_at": (1, 2), "step_factors": (0.5, 0.1)}
-    run = train(manifest_path, tmp_path / "run", **{**SHORT, "epochs": 3}, lr=0.01, options=options)
-    assert [float(row["lr"]) for row in history(run)] == pytest.approx([0.01, 0.005, 0.001])
-
-
-@pytest.mark.parametrize("targets", ["majority", "probability", "multi_target"])
-def test_the_targets_train(manifest_path, tmp_path, targets):
-    assert train(manifest_path, tmp_path / "run", **SHORT, targets=targets).report["n"] == 48
-
-
 def test_an_mlp_head_with_its_penalty_trains_and_is_read_back(manifest_path, tmp_path):
     options = {"head_widths": (16, 8), "head_dropout": (0.2, 0.2), "head_norm": True, "head_l2": 1e-3}
     run = train(manifest_path, tmp_path / "run", **SHORT, head="mlp", options=options)
     net, meta = load_model(Folder(run.path).model)
     assert meta.head["widths"] == [16, 8]
     assert not net.training
-
-
-def test_an_auxiliary_classifier_adds_to_the_loss(manifest_path, tmp_path):
-    quick = {**SHORT, "backbone": "auto_fernet"}
-    run = train(manifest_path, tmp_path / "run", **quick, options={"aux_weight": 0.3})
-    assert run.report["n"] == 48
 
 
 def test_trees_behind_the_net_are_fitted_scored_and_read_back(manifest_path, tmp_path):

@@ -95,12 +95,6 @@ def test_a_time_limit_covers_the_whole_call(manifest_path, tmp_path, monkeypatch
     assert rates[-1] < 0.2 * max(rates)  # the rate had come down when the time was over
 
 
-@pytest.mark.parametrize("how", ["balanced", "effective"])
-def test_class_weights_and_hard_targets_train(manifest_path, tmp_path, how):
-    quick = {**QUICK, "epochs": 1, "targets": "majority", "class_weights": how}
-    assert train(manifest_path, tmp_path / "run", **quick).report["n"] == 48
-
-
 def test_a_net_of_timm_trains_on_colour(manifest_path, tmp_path):
     quick = {**QUICK, "epochs": 1, "backbone": "mobilenetv3_small_050", "channels": 3}
     run = train(manifest_path, tmp_path / "run", **quick)
