@@ -1,5 +1,6 @@
 """`ferdata zoo list [PATTERN]`, `ferdata zoo show NAME` and `ferdata zoo recipes`."""
 
+import json
 from typing import Any
 
 import click
@@ -126,7 +127,7 @@ def about_recipe(recipe: dict[str, Any]) -> None:
             "published": recipe.get("published"),
             "how that came about": recipe.get("protocol"),
             "done otherwise": "\n".join(recipe["changed"]) or None,
-            "options": "\n".join(f"{key} = {value}" for key, value in recipe["options"].items()),
+            "options": "\n".join(f"{key} = {json.dumps(value)}" for key, value in recipe["options"].items()),
         }
     )
     click.echo(f"\nNext: ferdata train --manifest M --recipe {recipe['name']}")
