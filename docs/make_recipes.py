@@ -73,7 +73,7 @@ def section(recipe: Recipe) -> str:
         f"- **Data**: {about['data']}.",
         f"- **Published**: {about['published']}.",
         f"- **How that came about**: {about['protocol']}.",
-        *(f"- **Changed**: {change}." for change in about["changed"]),
+        *(f"- **Changed**: {change}." for change in recipe.changed),
         "",
     ]
     return "\n".join(lines)

@@ -69,6 +69,41 @@ def test_the_table_of_commands_is_the_programs_own() -> None:
     assert rows == [(name, text) for name, (_, text) in COMMANDS.items()]
 
 
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def figures(text: str) -> list[str]:
+    return re.findall(r"\d+(?:,\d{3})*(?:\.\d)?", text)
+
+
+def in_three_digits(rate: str) -> str:
+    return f"{float(format(float(rate.replace(',', '')), '.3g')):,.0f}"
+
+
+def test_the_figures_of_training_batches_are_those_of_the_results_that_it_names() -> None:
+    (path,) = re.findall(r"\[every figure\]\((benchmarks/.+?)\)", README)
+    measured = (REPOSITORY / path).read_text(encoding="utf-8").partition("## Training batches")[2].partition("\n## ")[0]
+    rows = [cells(line) for line in measured.splitlines() if line.startswith("| ")]
+    rates = {
+        who: [row[2] for row in rows if row[1] == who]
+        for who in (
+            *("torchvision ImageFolder + DataLoader", "torch, in memory"),
+            "ferdata, engine device (OpenCV), the default",
+        )
+    }
+    usual, fair, ours = rates.values()
+    at = README.index("| training batches of 128 at 48, 112, 224 px")
+    beside_usual, beside_fair = (cells(line) for line in README[at:].splitlines()[:2])
+    assert figures(beside_usual[1]) == [in_three_digits(rate) for rate in ours]
+    for row, theirs in ((beside_usual, usual), (beside_fair, fair)):
+        assert figures(row[2]) == [in_three_digits(rate) for rate in theirs]
+        times = [float(a.replace(",", "")) / float(b.replace(",", "")) for a, b in zip(ours, theirs, strict=True)]
+        assert figures(row[3]) == [f"{ratio:.0f}" if ratio >= 10 else f"{ratio:.1f}" for ratio in times]
+    assert "decode" in beside_usual[2]
+    assert "pack" in beside_usual[0]
+
+
 def test_every_file_that_the_readme_shows_is_there() -> None:
     for path in re.findall(r"\]\(([^)]+)\)", README):
         assert path.startswith("https://") or (REPOSITORY / path).exists(), path

@@ -94,7 +94,11 @@ FILE = click.Path(path_type=Path)
 @under(
     "How it moves",
     named("--optimizer", "sgd, adamw, or any of timm's [default: the backbone's].", metavar="NAME"),
-    named("--lr", "Highest learning rate [default: the backbone's].", type=float),
+    named(
+        "--lr",
+        "Highest learning rate [default: the backbone's; SGD's in proportion to --batch, others' to its square root].",
+        type=float,
+    ),
     named("--weight-decay", "[default: the backbone's]", type=float),
     named("--schedule", "How the rate goes; one_cycle and cosine end with --time-limit."),
     named("--unfreeze", "lp-ft: the head, then all; gradual: block by block from the top."),

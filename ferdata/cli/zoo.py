@@ -1,5 +1,6 @@
 """`ferdata zoo list [PATTERN]`, `ferdata zoo show NAME` and `ferdata zoo recipes`."""
 
+import json
 from typing import Any
 
 import click
@@ -90,21 +91,43 @@ def _list(values: tuple[float, ...]) -> str:
 
 
 @command.command("recipes")
+@click.argument("name", required=False)
 @json_option
-def recipes_command(as_json: bool) -> None:
-    """The recipes that `ferdata train --recipe NAME` knows.
+def recipes_command(as_json: bool, name: str | None) -> None:
+    """The recipes that `ferdata train --recipe NAME` knows; all about one with its NAME, or with a .toml.
 
     \b
     ferdata zoo recipes
+    ferdata zoo recipes khaireddin
     """
     from zoo.options import recipes
 
-    found: list[dict[str, Any]] = [
-        {"name": r.name, **r.about, "options": dict(r.options)} for r in map(recipes.load, recipes.names())
-    ]
-    if as_json:
-        print_json(found)
+    if name is not None:
+        found = recipes.load(name)
+        print_json(found.as_dict()) if as_json else about_recipe(found.as_dict())
         return
-    rows = [(r["name"], r.get("title", ""), r["options"].get("backbone", "")) for r in found]
+    all_of_them = [recipes.load(each) for each in recipes.names()]
+    if as_json:
+        print_json([recipe.as_dict() for recipe in all_of_them])
+        return
+    rows = [(r.name, r.title, r.options.get("backbone", "")) for r in all_of_them]
     table("Recipes", ("name", "what it is", "backbone"), rows, text=3)
+    click.echo("All about one: ferdata zoo recipes NAME")
     click.echo("Train by one: ferdata train --manifest M --recipe NAME --set KEY=VALUE")
+
+
+def about_recipe(recipe: dict[str, Any]) -> None:
+    """Print what a recipe is, what was published of it, what is done otherwise, and the options that it sets."""
+    facts(
+        {
+            "recipe": recipe["name"],
+            "what": recipe.get("title"),
+            "source": recipe.get("source"),
+            "data": recipe.get("data"),
+            "published": recipe.get("published"),
+            "how that came about": recipe.get("protocol"),
+            "done otherwise": "\n".join(recipe["changed"]) or None,
+            "options": "\n".join(f"{key} = {json.dumps(value)}" for key, value in recipe["options"].items()),
+        }
+    )
+    click.echo(f"\nNext: ferdata train --manifest M --recipe {recipe['name']}")

@@ -46,6 +46,21 @@ def test_every_recipe_is_listed_with_its_backbone(ferdata: Run) -> None:
     assert all(name in ran.out for name in recipes.names())
 
 
+def test_a_recipe_by_name_says_all_that_it_does_otherwise(ferdata: Run) -> None:
+    from zoo.options import recipes
+
+    ran = ferdata("zoo", "recipes", "khaireddin")
+    assert ran.code == 0, ran
+    loaded = recipes.load("khaireddin")
+    assert all(words in ran.out for words in (*loaded.changed, loaded.about["published"], "lr = 0.01"))
+    found = json.loads(ferdata("zoo", "recipes", "khaireddin", "--json").out)
+    assert found["changed"] == list(loaded.changed)
+    assert found["options"] == loaded.options
+    listed = json.loads(ferdata("zoo", "recipes", "--json").out)
+    assert found in listed
+    assert ferdata("zoo", "recipes", "khairedin").code == 1
+
+
 def test_each_command_has_help_with_an_example(ferdata: Run) -> None:
     for name in ("list", "show", "recipes"):
         ran = ferdata("zoo", name, "--help")

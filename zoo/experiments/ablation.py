@@ -20,6 +20,7 @@ from zoo.experiments import answers, run_or_reuse
 from zoo.options.recipes import parse_set
 
 DRAWS = 2000
+FLIPS = 1 << 14  # of signs: all there are, of up to 14 seeds
 OWN = ("seed", "time_limit", "manifest", "allow_leak", "trust_files")  # what ablate sets itself, or nobody varies
 
 
@@ -146,13 +147,14 @@ def line(path: Path, report: dict[str, Any], seed: int) -> dict[str, Any]:
 def summary(cells: Sequence[Cell], runs: Mapping[str, list[dict[str, Any]]], by: str) -> dict[str, Any]:
     """Return the table, each cell against the first, and the answer."""
     scored = {name: [_test_rows(Path(run["run"])) for run in each] for name, each in runs.items()}
+    n = len(scored[cells[0].name][0].true)
     rows = []
     for cell in cells:
         row: dict[str, Any] = {"cell": cell.name, "options": dict(cell.options), "runs": runs[cell.name]}
         row["val"] = float(np.mean([run["val"][by] for run in runs[cell.name]]))
         for name in metrics.HEADLINES:
-            mean, interval = confidence.student([run[name] for run in runs[cell.name]])
-            row[name] = {"mean": mean, "interval": interval}
+            values = [run[name] for run in runs[cell.name]]
+            row[name] = {"mean": float(np.mean(values)), "interval": interval_over_seeds(values, n)}
         rows.append(row)
     first = cells[0].name
     for row in rows[1:]:
@@ -164,7 +166,7 @@ def summary(cells: Sequence[Cell], runs: Mapping[str, list[dict[str, Any]]], by:
     result = {
         "by": by,
         "seeds": len(runs[first]),
-        "n_test": len(scored[first][0]),
+        "n_test": n,
         "cells": rows,
         "best_on_val": max(rows, key=lambda row: row["val"])["cell"],
         "leak": max(run["leak"] for each in runs.values() for run in each),
@@ -190,30 +192,61 @@ def against(
 ) -> dict[str, Any]:
     """Return the difference of two cells' mean figures, with an interval over seeds and one over test images.
 
-    Over seeds: Student's, of the differences of equal seeds. Over images: the bootstrap of the difference of means on
-    the same draws, and for accuracy the sign flips of each image's mean gain, since the bootstrap trusts a handful of
-    images too much. Neither holds what the other does, so that both must be without 0, and `p` is the larger.
+    Over seeds: of the differences of equal seeds, as `interval_over_seeds` and `p_over_seeds` have them. Over images:
+    the bootstrap of the difference of means on the same draws, and for accuracy the sign flips of each image's mean
+    gain, since the bootstrap trusts a handful of images too much. Neither holds what the other does, so that both must
+    be without 0, and `p` is the larger.
     """
     gains = [new[by] - old[by] for old, new in zip(ours, theirs, strict=True)]
-    mean, over_seeds = confidence.student(gains)
+    n = len(a[0].true)
+    p_seeds = p_over_seeds(gains, n)
     _, drawn = paired(a, b, by, DRAWS)
     over_images = confidence.percentile(drawn)
     p_images = two_sided(drawn)
     if by == "accuracy":
         gain = np.mean([gained(old, new) for old, new in zip(a, b, strict=True)], axis=0)
         p_images = sign_flips(gain, a[0].clusters)
-    p_seeds = 1.0
-    if len(gains) > 1:
-        # Equal differences leave nothing to estimate a spread from: none at all is no difference, else no doubt.
-        p_seeds = float(stats.ttest_1samp(gains, 0).pvalue) if np.ptp(gains) else float(mean == 0)
     return {
-        "difference": mean,
-        "over_seeds": over_seeds,
+        "difference": float(np.mean(gains)),
+        "over_seeds": interval_over_seeds(gains, n),
         "over_images": over_images,
+        "seeds_alike": alike(gains, n),
         "p_seeds": p_seeds,
         "p_images": p_images,
         "p": max(p_seeds, p_images),
     }
+
+
+def interval_over_seeds(values: Sequence[float], n: int) -> list[float] | None:
+    """Return the 95 % interval [low, high] of what seeds give, from a share of `n` test images each; None: too few.
+
+    Student's of the mean, unless they are `alike`. Then their least and largest, which hold the median in
+    1 - 2 / 2^seeds of all cases: at least 95 % from six seeds on.
+    """
+    if not alike(values, n):
+        return confidence.student(values)[1]
+    return [min(values), max(values)] if len(values) >= answers.enough(1) else None
+
+
+def p_over_seeds(gains: Sequence[float], n: int) -> float:
+    """Return the two-sided p of no difference, from each seed's gain on `n` test images; 1 for a single seed.
+
+    Student's paired test, unless the gains are `alike`. Then the exact sign-flip test (Fisher 1935), which asks for no
+    spread: its p is never below 2 / 2^seeds, as no p of so few may be (Phipson and Smyth 2010).
+    """
+    if len(gains) < 2:
+        return 1.0
+    if not alike(gains, n):
+        return float(stats.ttest_1samp(gains, 0).pvalue)
+    return float(stats.permutation_test((gains,), np.mean, permutation_type="samples", n_resamples=FLIPS).pvalue)
+
+
+def alike(values: Sequence[float], n: int) -> bool:
+    """Say whether values are nearer to one another than one of `n` test images can show.
+
+    What spread they have is that of rounding to whole images, of which Student's would make certainty.
+    """
+    return bool(np.ptp(values) <= (1 + 1e-6) / n)
 
 
 def write(folder: Path, report: dict[str, Any]) -> None:

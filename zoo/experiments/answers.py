@@ -1,5 +1,6 @@
 """An ablation in words: a table, and one sentence that claims no more than its seeds and its test images show."""
 
+import math
 from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any
@@ -28,6 +29,8 @@ def answer(report: dict[str, Any]) -> str:
     widest = max(others, key=lambda row: abs(row["against_first"]["difference"]))
     if not real:
         found = widest["against_first"]
+        if found["seeds_alike"] and found["difference"] and report["seeds"] < enough(len(others)):
+            return f"{too_few(widest['cell'], first['cell'], found, report)}{but}"
         low, high = outer(found)
         largest = "the difference" if len(others) == 1 else "the largest difference"
         return (
@@ -44,6 +47,20 @@ def answer(report: dict[str, Any]) -> str:
     rest = [row["cell"] for row in others if row not in real]
     unknown = f"; of {', '.join(rest)} {number(report['seeds'])} seeds show no difference" if rest else ""
     return f"On {number(report['seeds'])} seeds, {proven}{unknown}.{but}"
+
+
+def too_few(cell: str, first: str, found: dict[str, Any], report: dict[str, Any]) -> str:
+    """Return the sentence where every seed gives the same difference, up to one test image."""
+    return (
+        f"Too few seeds to tell: {cell} over {first} is {points(found['difference'])} points of test "
+        f"{metrics.CALLED[report['by']]} on each of {number(report['seeds'])} seeds, to within one image, so that how "
+        f"far seeds scatter is not known: give --seeds {enough(len(report['cells']) - 1)} or more."
+    )
+
+
+def enough(comparisons: int) -> int:
+    """Return how many seeds a sign-flip test needs: its least p, 2 / 2^seeds, has to be below ALPHA after Holm's."""
+    return math.floor(math.log2(2 * comparisons / ALPHA)) + 1
 
 
 def outer(found: dict[str, Any]) -> tuple[float, float]:
@@ -129,7 +146,9 @@ def markdown(report: dict[str, Any]) -> str:
         f"{report['seeds']} seeds per cell{budget}; {report['n_test']:,} test images; recipe {report.get('recipe')}. "
         "± is Student's 95 % interval over seeds. \\* is the best on val, which is what may be chosen by: test took no "
         "part in any choice. A difference is called real if both of its intervals are without 0 and its p, the larger "
-        "of that over seeds and that over images, is below 0.05 after Holm's correction.",
+        "of that over seeds and that over images, is below 0.05 after Holm's correction. Where seeds differ by no more "
+        "than one test image, p over seeds is that of sign flips, 2 / 2^seeds at least, and fewer than "
+        f"{enough(1)} have no interval.",
         "",
     ]
     return "\n".join(lines)

@@ -89,7 +89,7 @@ class TrainConfig:
     cutmix: float = 0.0
     # How it moves.
     optimizer: str | None = None
-    lr: float | None = None  # the highest
+    lr: float | None = None  # the highest; None: the backbone's, by batch times accumulate (docs/training.md)
     momentum: float = 0.9
     weight_decay: float | None = None
     layer_decay: float = 1.0

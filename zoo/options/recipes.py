@@ -19,6 +19,11 @@ from zoo.options.options import KEYS, TrainConfig
 
 DEFAULT = "default"
 ABOUT = ("title", "source", "data", "published", "protocol", "changed")
+# What every run does otherwise than the code of most systems: said of each recipe that it is true of.
+NO_DECAY = (
+    "parameters of one dimension (biases, normalisation layers) are not decayed; an optimizer that is handed all "
+    "parameters alike, as most code does, decays these too"
+)
 LARGEST = 100_000  # bytes of a file: no recipe has as many
 # A run's own, which another run is not given by a file.
 MACHINE = ("device", "devices", "precision")
@@ -40,6 +45,15 @@ class Recipe:
     def title(self) -> str:
         """What it is, in a line."""
         return str(self.about.get("title", self.name))
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """What is done otherwise than by the original: what the file says, then what every run does."""
+        return (*self.about.get("changed", ()), *((NO_DECAY,) if self.options.get("weight_decay") else ()))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return name, words and options as plain values."""
+        return {"name": self.name, **self.about, "changed": list(self.changed), "options": dict(self.options)}
 
 
 def names() -> tuple[str, ...]:

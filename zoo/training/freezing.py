@@ -24,7 +24,8 @@ Blocks = Sequence[Sequence[str]]  # names of parameters, from stem to head
 class Stage:
     """A part of the run in which the last `open` blocks train; `epochs` None means to the end.
 
-    `flat` keeps the rate at `lr`; else the schedule runs, from the start where `fresh` and as it stands where not.
+    `flat` keeps the rate at `lr`; else the schedule runs, with its warm-up from the start where `fresh` and as it
+    stands where not. Plateau and patience begin anew in each: val's score under other open blocks is another matter.
     """
 
     name: str

@@ -7,6 +7,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ferdata.errors import BadOption
 from ferdata.running import progress
 from zoo.data import sampler, targets
 from zoo.data.batches import Batch
@@ -16,7 +17,7 @@ from zoo.training import freezing, resume_checkpoint, sanity_checks
 from zoo.training.final_test import finish, interrupted
 from zoo.training.optimizer import can_be_recorded, clip, set_rates
 from zoo.training.recorded import Group
-from zoo.training.schedule import rate
+from zoo.training.schedule import Plateau, rate
 from zoo.training.state import Run, RunContext, TrainState, number_of
 from zoo.training.validation import keep_if_best, line, score_of, train_line, validate, write_history
 
@@ -42,6 +43,8 @@ def fit(context: RunContext, state: TrainState, validation: bool = True) -> None
     batches = begin_epoch(context, state)
     while not state.over:
         learnt = learn_epoch(context, state, batches)
+        if not learnt["images"]:  # the time was over before the first batch
+            return out_of_time(state)
         state.epoch += 1
         batches = begin_epoch(context, state)  # made while val is scored
         row = {"epoch": state.epoch, **learnt}
@@ -52,6 +55,16 @@ def fit(context: RunContext, state: TrainState, validation: bool = True) -> None
             return
         else:
             keep_epoch(context, state, {**row, **scored})
+
+
+def out_of_time(state: TrainState) -> None:
+    """End a run in an epoch that had no time for a batch. Raises BadOption if there was no epoch before it."""
+    if not state.step:
+        raise BadOption(
+            f"The time was over {state.schedule.elapsed:.1f} s after the start, before anything was learnt.",
+            "Give --time-limit more, or train a smaller net.",
+        )
+    state.over = True
 
 
 def keep_epoch(context: RunContext, state: TrainState, row: dict[str, float]) -> None:
@@ -103,7 +116,7 @@ def learn_epoch(context: RunContext, state: TrainState, batches: Iterator[Batch]
                 set_rate(context, state, at)
                 sums += optimizer_step(context, state, group)
                 group = []
-            if state.step % LOOK == 0:
+            if state.step % LOOK == 0 and not group:  # in a group, there may be no loss yet
                 note = f"loss {mean_loss(sums, state.epoch + 1):.3f}"
             advance(config.batch, note)
     return summary(state, sums, seen, time.perf_counter() - started)
@@ -232,6 +245,7 @@ def end_of_epoch(context: RunContext, state: TrainState, row: dict[str, float]) 
 def next_stage(context: RunContext, state: TrainState, at: float) -> str:
     """Begin the next stage, by opening its blocks, and say so. The optimizer and its moments stay."""
     state.stage, state.stage_epochs, state.stage_best, state.stale = state.stage + 1, 0, (), 0
+    state.plateau = Plateau()
     stage = context.stages[state.stage]
     if stage.fresh:
         state.stage_step, state.stage_progress = state.step, at

@@ -1,5 +1,6 @@
 """From what was asked for to the whole options of a run, checked on the manifest's rows before a pixel is read."""
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
@@ -7,7 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import timm.optim
+import torch
 from numpy.typing import NDArray
+from timm.optim import get_optimizer_info
 
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
@@ -21,13 +25,15 @@ from zoo.run import device
 from zoo.run.model_file import Meta
 from zoo.run.run_folder import Folder
 from zoo.training import sanity_checks
+from zoo.training.optimizer import names
 from zoo.training.resume_checkpoint import check_manifest, read
 
 EPOCHS = 30  # where neither epochs nor a time limit is given
 MOST_EPOCHS = 60  # where only the limit is: on a fast machine more would only overfit
 USUAL = 128  # the batch that a backbone's rate is for
-# Peak rates for an optimizer that is not the backbone's own.
+# Peak rates, at that batch, for an optimizer that is not the backbone's own.
 ADAPTIVE, PLAIN = 1e-3, 0.05
+SGD = (torch.optim.SGD, timm.optim.SGDW, timm.optim.SGDP)
 
 
 @dataclass(frozen=True)
@@ -137,10 +143,8 @@ def resolve_defaults(
         own = "momentum"  # timm's plain one: Nesterov's look ahead is along a momentum
     lr = config.lr
     if lr is None:
-        usual = (
-            card.lr if config.optimizer in (None, card.optimizer) else PLAIN if own in ("sgd", "momentum") else ADAPTIVE
-        )
-        lr = usual * batch * accumulate / USUAL
+        usual = card.lr if config.optimizer in (None, card.optimizer) else PLAIN if is_plain(own) else ADAPTIVE
+        lr = scaled(usual, own, batch * accumulate)
     decay = card.weight_decay if config.weight_decay is None else config.weight_decay
     size = config.size or (first.size if first else card.size) or natural_size(rows, everything)
     foreign = config.pretrained or config.weights is not None
@@ -162,6 +166,26 @@ def resolve_defaults(
     device.check_devices(chosen, config.devices)
     sanity_checks.check_norm(filled)
     return filled
+
+
+def scaled(rate: float, optimizer: str, batch: int) -> float:
+    """Return the rate for a step of `batch` images, from the `rate` for one of USUAL.
+
+    Stochastic gradient descent's grows with the batch (Goyal et al. 2017, arXiv 1706.02677), any other optimizer's with
+    the square root of it: they divide by a gradient's own size, which shrinks as its noise does (Krizhevsky 2014, arXiv
+    1404.5997; Malladi et al. 2022, arXiv 2205.10782, for Adam and RMSprop). Muon's steps have one size whatever the
+    gradient's, so that it is taken for one of these; nobody has shown that.
+    """
+    times = batch / USUAL
+    return rate * (times if is_plain(optimizer) else math.sqrt(times))
+
+
+def is_plain(optimizer: str) -> bool:
+    """Say whether it is stochastic gradient descent, whose steps are as large as the gradients are.
+
+    Of a name that there is not it is not said here: `optimizer.build` refuses that.
+    """
+    return optimizer in names() and get_optimizer_info(optimizer).opt_class in SGD
 
 
 def _batch(config: TrainConfig, images: int) -> tuple[int, int]:

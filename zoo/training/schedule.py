@@ -9,6 +9,7 @@ from ferdata.errors import BadOption
 from zoo.options.options import TrainConfig
 
 WARM_UP = 0.25  # share of the run; Smith and Topin 2017, arXiv 1708.07120, as PyTorch's OneCycleLR has it
+LONGEST_WARM_UP = 0.9  # share of a one_cycle: it has to come down, too
 FIRST = 1 / 25  # of the peak
 LAST = 1e-4
 FINISH = 4.0  # seconds kept for loading the best weights, charts and report
@@ -28,13 +29,12 @@ def one_cycle(progress: float, rising: float = WARM_UP) -> float:
 def rate(config: TrainConfig, progress: float, epochs: float, top: float, plateau: float = 1.0) -> float:
     """Return the learning rate `epochs` into a stage that is through by `progress` (0..1); `top` is its highest.
 
-    one_cycle and cosine go by progress, so that under a time limit they end when the time does; the others go by
-    epochs. `plateau` is the share that a Plateau has come down to.
+    Both are counted from where the stage's schedule began, so that each stage has a warm-up of its own. one_cycle and
+    cosine go by progress, so that under a time limit they end when the time does; the others go by epochs. `plateau`
+    is the share that a Plateau has come down to.
     """
     if config.schedule == "one_cycle":
-        # Under a time limit the epochs that will fit are not known, so that the share of the most is taken.
-        rising = WARM_UP if config.warmup is None else min(config.warmup / (config.epochs or 1), 0.9)
-        return max(config.min_lr, top * one_cycle(progress, rising))
+        return max(config.min_lr, top * one_cycle(progress, warm_up_share(config.warmup, progress, epochs)))
     warm = FIRST + (1 - FIRST) * min(1.0, epochs / config.warmup) if config.warmup else 1.0
     if config.schedule == "cosine":
         low = min(config.min_lr, top)
@@ -42,6 +42,19 @@ def rate(config: TrainConfig, progress: float, epochs: float, top: float, platea
     if config.schedule == "plateau":
         return warm * max(config.min_lr, top * plateau)
     return warm * max(config.min_lr, top * _steps(config, epochs))
+
+
+def warm_up_share(warmup: float | None, progress: float, epochs: float) -> float:
+    """Return the share of a stage in which one_cycle climbs: for `warmup` epochs of that stage; None: a quarter of it.
+
+    How many epochs the stage will have is taken from its `progress` after `epochs` of them, since under a time limit
+    nothing else tells.
+    """
+    if warmup is None:
+        return WARM_UP
+    if epochs <= 0:
+        return LONGEST_WARM_UP if warmup else 0.0  # at the very first step any share gives the lowest rate
+    return min(warmup * progress / epochs, LONGEST_WARM_UP)
 
 
 def _steps(config: TrainConfig, epochs: float) -> float:

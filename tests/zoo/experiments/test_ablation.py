@@ -3,13 +3,15 @@ import shutil
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from ferdata.errors import AlreadyExists, BadOption
 from tests.zoo.evaluation.test_compare import answers as rows_of
 from tests.zoo.evaluation.test_compare import mask
+from zoo.evaluation import confidence
 from zoo.evaluation.predictions import save
 from zoo.experiments import answers
-from zoo.experiments.ablation import Cell, ablate, against, grid, summary
+from zoo.experiments.ablation import Cell, ablate, against, grid, interval_over_seeds, p_over_seeds, summary
 
 SET = ("size=32", "batch=16", "device=cpu", "epochs=1")
 
@@ -76,11 +78,52 @@ def test_a_difference_far_beyond_the_seeds_is_told_with_its_size(tmp_path):
     assert "of x=2 three seeds show no difference" in told["answer"]
 
 
-def test_three_images_more_on_every_seed_are_still_the_luck_of_the_images(tmp_path):
-    told = made(tmp_path, [(0.90, 0.91, 0.92), (0.93, 0.94, 0.95)], n=100)
+def test_three_images_more_on_the_mean_of_seeds_are_still_the_luck_of_the_images(tmp_path):
+    told = made(tmp_path, [(0.90, 0.91, 0.92), (0.92, 0.95, 0.95)], n=100)
     found = told["cells"][1]["against_first"]
-    assert found["p_seeds"] < 0.05  # equal gains: over seeds there is no doubt
+    assert found["p_seeds"] < 0.05 < found["p_images"]
     assert not found["real"]
+
+
+@pytest.mark.parametrize(("seeds", "p"), [(2, 0.5), (3, 0.25), (5, 0.0625)])
+def test_equal_differences_of_few_seeds_are_too_few_to_tell(tmp_path, seeds, p):
+    told = made(tmp_path, [(0.80,) * seeds, (0.84,) * seeds], seeds=seeds)
+    found = told["cells"][1]["against_first"]
+    assert found["p_seeds"] == pytest.approx(p)  # every sign alike: 2 of the 2^seeds
+    assert found["over_seeds"] is None
+    assert told["cells"][1]["accuracy"]["interval"] is None
+    assert not found["real"]
+    assert told["answer"].startswith("Too few seeds to tell: x=1 over x=0 is +4.00 points")
+    assert "give --seeds 6 or more" in told["answer"]
+
+
+def test_equal_differences_of_enough_seeds_are_a_difference(tmp_path):
+    told = made(tmp_path, [(0.80,) * 6, (0.84,) * 6], seeds=6)
+    found = told["cells"][1]["against_first"]
+    assert found["p_seeds"] == pytest.approx(2 / 2**6)
+    assert found["over_seeds"] == pytest.approx([0.04, 0.04])
+    assert found["real"]
+
+
+def test_differences_an_image_apart_are_equal_and_two_apart_are_not():
+    assert p_over_seeds([0.310, 0.320, 0.310], 100) == pytest.approx(0.25)
+    assert interval_over_seeds([0.310, 0.320, 0.310], 100) is None
+    gains = [0.30, 0.32, 0.31]
+    assert p_over_seeds(gains, 100) == pytest.approx(stats.ttest_rel(gains, [0, 0, 0]).pvalue)
+    assert interval_over_seeds(gains, 100) == confidence.student(gains)[1]
+
+
+def test_no_difference_on_any_seed_has_the_largest_p():
+    assert p_over_seeds([0.0, 0.0, 0.0], 100) == 1
+    assert p_over_seeds([0.0, 0.0, 0.01], 100) == 1
+    assert p_over_seeds([0.3], 100) == 1
+
+
+def test_more_cells_ask_for_more_seeds():
+    """By Holm's rule the least p is multiplied by the number of comparisons."""
+    for comparisons in (1, 2, 5, 20):
+        seeds = answers.enough(comparisons)
+        assert comparisons * 2 / 2**seeds < 0.05 <= comparisons * 2 / 2 ** (seeds - 1)
 
 
 def test_one_seed_never_decides(tmp_path):

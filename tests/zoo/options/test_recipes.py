@@ -46,6 +46,26 @@ def test_a_recipe_says_where_it_is_from_and_what_it_changes(name):
     assert all(isinstance(loaded.about[key], str) and loaded.about[key] for key in recipes.ABOUT if key != "changed")
 
 
+def test_exactly_the_recipes_with_weight_decay_say_what_it_leaves_out():
+    loaded = [recipes.load(name) for name in NAMES]
+    say = {r.name for r in loaded if any("dimension" in change and "decayed" in change for change in r.changed)}
+    assert say == {r.name for r in loaded if r.options.get("weight_decay", 0) > 0}
+    assert {"vgg19", "khaireddin", "resnet50"} <= say
+    assert "lenet3" not in say
+
+
+def test_exactly_the_recipes_from_scratch_say_how_pixels_are_normalised():
+    loaded = [recipes.load(name) for name in NAMES if name != "default"]
+    say = {r.name for r in loaded if any("normalised by train's mean and deviation" in c for c in r.changed)}
+    assert say == {r.name for r in loaded if not r.options.get("pretrained", False)}
+
+
+def test_a_files_own_words_on_what_it_does_otherwise_come_first(tmp_path):
+    path = written(tmp_path / "a.toml", '[about]\nchanged = ["it is mine"]\n[options]\nweight_decay = 0.1\n')
+    assert recipes.load(path).changed == ("it is mine", recipes.NO_DECAY)
+    assert recipes.load(written(tmp_path / "b.toml", "[options]\nweight_decay = 0.0\n")).changed == ()
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_recipe_names_only_what_there_is(name):
     options = recipes.load(name).options

@@ -14,7 +14,7 @@ def test_a_dry_run_writes_nothing_and_says_what_a_run_would_take(manifest_path, 
     assert told["epochs"] == 7
     assert 0 < told["seconds_per_step"] < told["seconds_per_epoch"] < told["seconds"]
     assert told["memory_bytes"] > 1e8
-    assert told["config"]["lr"] == pytest.approx(0.003 * 16 / 128)
+    assert told["config"]["lr"] == pytest.approx(0.003 * (16 / 128) ** 0.5)
     assert any("never say it" in note for note in told["notes"])
 
 

@@ -149,8 +149,7 @@ def test_lp_ft_trains_the_head_then_everything_with_one_optimizer(manifest_path,
     assert len(spy.optimizers) == 1
     assert len(spy.state.optimizer.state) == len(list(spy.state.bare.parameters()))
     assert "From epoch 3 on: training everything." in lines
-    rates = [float(line.split(",")[1]) for line in (run.path / "history.csv").read_text().splitlines()[1:]]
-    assert rates[:2] == [0.05, 0.05]
+    assert rates(run)[:2] == [0.05, 0.05]
 
 
 def test_gradual_opens_a_block_an_epoch_from_the_top_and_closes_none(manifest_path, tmp_path, monkeypatch):
@@ -168,6 +167,29 @@ def test_an_impatient_head_gives_way_to_the_next_stage_and_does_not_end_the_run(
     train(manifest_path, tmp_path / "run", **{**QUICK, "epochs": 8}, unfreeze="lp-ft", options=options)
     assert len(spy.moved) > 3
     assert spy.moved[-1] == set(range(spy.blocks))
+
+
+def rates(run):
+    return [float(line.split(",")[1]) for line in (run.path / "history.csv").read_text().splitlines()[1:]]
+
+
+def test_a_stage_begins_with_a_plateau_of_its_own(manifest_path, tmp_path, monkeypatch):
+    shares = []
+    original = loop.learn_epoch
+    monkeypatch.setattr(loop, "learn_epoch", lambda *given: shares.append(given[1].plateau.share) or original(*given))
+    options = {"head_epochs": 5, "head_lr": 1e-12, "schedule": "plateau", "plateau_patience": 0, "patience": 0}
+    run = train(manifest_path, tmp_path / "run", **{**QUICK, "epochs": 6}, unfreeze="lp-ft", lr=0.01, options=options)
+    assert shares[4] < 1  # the head made no progress
+    assert (shares[5], rates(run)[5]) == (1, 0.01)
+
+
+def test_a_stage_begins_with_a_warm_up_of_its_own(manifest_path, tmp_path):
+    options = {"head_epochs": 4, "head_lr": 0.001, "warmup": 2, "patience": 0}
+    run = train(manifest_path, tmp_path / "run", **{**QUICK, "epochs": 8}, unfreeze="lp-ft", lr=0.01, options=options)
+    warm = [rate / 0.01 for rate in rates(run)[4:]]  # at the end of each epoch, a step before its last eighth
+    assert warm.index(max(warm)) == 1
+    assert warm[0] < 0.5
+    assert warm[1] > 0.95
 
 
 @pytest.mark.parametrize("policy", ["frozen", "recalibrate"])

@@ -2,11 +2,13 @@
 
 import csv
 import math
+from contextlib import contextmanager
 
 import pytest
 import torch
 from safetensors import safe_open
 
+from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from tests.zoo.conftest import QUICK
 from zoo.data.rows import load, read_rows
@@ -15,6 +17,7 @@ from zoo.evaluation.evaluate import evaluate
 from zoo.evaluation.inference import score
 from zoo.models.load import load_model
 from zoo.run.run_folder import Folder
+from zoo.training import loop
 from zoo.training.train import train
 
 SHORT = {**QUICK, "epochs": 1, "precision": "32-true", "augment": "none", "tta": "none", "select": "last"}
@@ -67,6 +70,44 @@ def test_plateau_lowers_the_rate_where_val_gets_no_better(manifest_path, tmp_pat
 def test_last_takes_the_last_epoch_however_it_scores(manifest_path, tmp_path):
     run = train(manifest_path, tmp_path / "run", **{**SHORT, "epochs": 3}, patience=1)
     assert run.report["protocol"]["chosen"]["epoch"] == 3
+
+
+def test_an_epoch_that_has_no_time_for_a_batch_leaves_no_trace(manifest_path, tmp_path, monkeypatch):
+    def write_and_let_the_time_pass(context, state):
+        write_history(context, state)
+        schedule, now = state.schedule, state.schedule.clock()
+        # No more to train in, and the time that is kept for scoring not used up yet.
+        schedule.clock, schedule.limit = (lambda: now), now - schedule.started + 0.9 * schedule.reserve
+
+    write_history = loop.write_history
+    monkeypatch.setattr(loop, "write_history", write_and_let_the_time_pass)
+    run = train(manifest_path, tmp_path / "run", **{**SHORT, "epochs": 3})
+    assert [row["epoch"] for row in history(run)] == ["1"]
+    assert float(history(run)[0]["train_loss"]) > 0
+    assert run.report["training"]["epochs"] == 1
+
+
+def test_a_run_that_has_no_time_for_its_first_batch_says_so(manifest_path, tmp_path, monkeypatch):
+    monkeypatch.setattr(loop, "how_far", lambda context, state: 1.0)
+    with pytest.raises(BadOption, match="before anything was learnt") as error:
+        train(manifest_path, tmp_path / "run", **SHORT)
+    assert "--time-limit" in error.value.hint
+    assert not (tmp_path / "run" / "history.csv").exists()
+
+
+def test_no_loss_is_told_before_there_is_one(manifest_path, tmp_path, monkeypatch):
+    notes = []
+
+    @contextmanager
+    def bar(*_):
+        yield lambda count, note="": notes.append(note)
+
+    monkeypatch.setattr(loop.progress, "bar", bar)
+    monkeypatch.setattr(loop, "LOOK", 4)
+    train(manifest_path, tmp_path / "run", **SHORT, options=["accumulate=2"])
+    told = [note for note in notes if note.startswith("loss")]
+    assert told
+    assert "loss 0.000" not in told
 
 
 def test_an_mlp_head_with_its_penalty_trains_and_is_read_back(manifest_path, tmp_path):

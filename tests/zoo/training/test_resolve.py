@@ -11,6 +11,7 @@ from zoo.models.build import backbone
 from zoo.options import recipes
 from zoo.options.options import TrainConfig
 from zoo.training import resolve
+from zoo.training.optimizer import names
 
 NONE = {"lr": None, "batch": None}
 
@@ -60,13 +61,35 @@ def test_what_is_open_is_filled_in_by_backbone_images_and_batch(manifest_path):
     assert (filled.size, filled.channels, filled.batch, filled.optimizer, filled.epochs) == (48, 1, 128, "muon", 30)
     assert filled.lr == filled.head_lr == 0.003
     half = filled_in(TrainConfig(device="cpu", batch=32, accumulate=2))
-    assert half.lr == pytest.approx(0.0015)
+    assert half.lr == half.head_lr == pytest.approx(0.003 * 0.5**0.5)
+    plain = filled_in(TrainConfig(device="cpu", batch=32, accumulate=2, optimizer="sgd"))
+    assert plain.lr == pytest.approx(0.05 / 2)
+    given = filled_in(TrainConfig(device="cpu", batch=32, lr=0.7))
+    assert given.lr == 0.7
     other = filled_in(TrainConfig(device="cpu", optimizer="adamw"))
     assert other.lr == pytest.approx(1e-3)
     limited = filled_in(TrainConfig(device="cpu", time_limit=60.0))
     assert limited.epochs == 60
     assert np.isfinite(filled.weight_decay)
     assert filled_in(filled) == filled
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "times"),
+    [("muon", 32**0.5), ("adamw", 32**0.5), ("rmsprop", 32**0.5), ("sgd", 32), ("momentum", 32), ("sgdw", 32)],
+)
+def test_a_large_batch_has_the_rate_that_its_optimizer_bears(optimizer, times):
+    assert resolve.scaled(0.003, optimizer, 4096) == pytest.approx(0.003 * times)
+
+
+def test_at_the_usual_batch_no_rate_moves():
+    assert all(resolve.scaled(0.1, name, 128) == 0.1 for name in names())
+
+
+def test_plain_are_the_forms_of_stochastic_gradient_descent_and_no_others():
+    forms = {name for name in names() if "sgd" in name} | {"momentum", "nesterov", "nesterovw"}
+    assert {name for name in names() if resolve.is_plain(name)} == forms
+    assert not resolve.is_plain("not-an-optimizer")
 
 
 def test_options_that_differ_on_resuming_are_all_named():

@@ -129,6 +129,22 @@ def test_one_cycle_climbs_for_as_long_as_it_is_told():
     assert rates([2.5], schedule="one_cycle") == [1]
 
 
+def test_one_cycle_climbs_for_as_many_of_a_stages_own_epochs_as_it_is_told():
+    config = TrainConfig(lr=1.0, epochs=16, schedule="one_cycle", warmup=4)
+    left = [rate(config, epoch / 8, epoch, 1.0) for epoch in range(9)]  # eight of the sixteen epochs are the stage's
+    assert left.index(max(left)) == 4
+    assert left[4] == 1
+    assert (left[0], left[2]) == pytest.approx((1 / 25, (1 + 1 / 25) / 2))
+
+
+def test_under_a_limit_a_warm_up_is_of_the_epochs_that_there_is_time_for():
+    config = TrainConfig(lr=1.0, epochs=60, schedule="one_cycle", warmup=2)
+    assert rate(config, 2 / 10, 2, 1.0) == 1  # ten epochs fit
+    assert rate(config, 1 / 10, 1, 1.0) == pytest.approx((1 + 1 / 25) / 2)
+    assert rate(config, 0.9, 1.5, 1.0) == 1  # less than the warm-up fits: it comes down all the same
+    assert rate(config, 1.0, 1.7, 1.0) < 1e-3
+
+
 def test_plateau_waits_then_lowers():
     config = TrainConfig(plateau_patience=1, plateau_factor=0.5)
     plateau = Plateau()
