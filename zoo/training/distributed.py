@@ -98,3 +98,12 @@ def _environment(place: Place) -> Any:
             return 0
 
     return Ours()
+
+
+def of_the_leader(value: float, config: TrainConfig) -> float:
+    """Return what the leading process finds by its clock, where a clock ends the run: all must do the same."""
+    if config.devices == 1 or config.time_limit is None:
+        return value
+    shared = torch.tensor([value], dtype=torch.float64)  # not on a GPU, whose queue it would wait for
+    torch.distributed.broadcast(shared, src=0)
+    return float(shared)

@@ -14,6 +14,7 @@ from zoo.data.batches import Batch
 from zoo.data.mixing import mix
 from zoo.models import heads
 from zoo.training import freezing, resume_checkpoint, sanity_checks
+from zoo.training.distributed import of_the_leader
 from zoo.training.final_test import finish, interrupted
 from zoo.training.optimizer import can_be_recorded, clip, set_rates
 from zoo.training.recorded import Group
@@ -173,12 +174,7 @@ def forward_backward(context: RunContext, state: TrainState, group: Group) -> Te
 
 def how_far(context: RunContext, state: TrainState) -> float:
     """Return how far the run is, 0..1, as the leading process has it: all must stop at the same step."""
-    at = state.schedule.progress(state.step)
-    if context.config.devices > 1 and context.config.time_limit is not None:
-        shared = torch.tensor([at], dtype=torch.float64)  # not on a GPU, whose queue it would wait for
-        torch.distributed.broadcast(shared, src=0)
-        at = float(shared)
-    return at
+    return of_the_leader(state.schedule.progress(state.step), context.config)
 
 
 def set_rate(context: RunContext, state: TrainState, at: float) -> None:

@@ -20,6 +20,7 @@ from zoo.evaluation.inference import score
 from zoo.options.options import TrainConfig
 from zoo.run import model_file
 from zoo.training import sanity_checks
+from zoo.training.distributed import of_the_leader
 from zoo.training.schedule import WARM_UP
 from zoo.training.state import RunContext, TrainState
 
@@ -114,12 +115,7 @@ def settle(net: nn.Module, shape: Sequence[int], device: torch.device) -> None:
 
 def is_late(context: RunContext, state: TrainState) -> bool:
     """Say whether the leading process finds that the time is over."""
-    late = state.schedule.late()
-    if context.config.devices > 1 and context.config.time_limit is not None:
-        shared = torch.tensor([float(late)], device=context.fabric.device)
-        torch.distributed.broadcast(shared, src=0)
-        late = bool(shared)
-    return late
+    return bool(of_the_leader(state.schedule.late(), context.config))
 
 
 def score_of(config: TrainConfig, row: dict[str, float]) -> tuple[float, ...]:
