@@ -6,10 +6,11 @@ Lines of zoo/training, zoo/data and zoo/evaluation are drawn, as the last commit
 statement is deleted, or one comparison, sign, `and`, `not`, truth value or number is turned. What never runs is passed
 over: docstrings, types, messages, imports. Each change is made in a copy of the commit, of which there is one per job,
 and judged in two rounds, each ending at the first failure: the tests that mirror the file, and for training and data
-those of the options (tests/zoo/training/test_options*.py); then, if these pass, all quick tests of the file's room. One
-that never ends is noticed too. Before, all these tests must pass on the copy as it is. Results go to FILE, one JSON
-object a line, and a second call goes on from there; what no test noticed is printed with its difference, for somebody
-to look at. Ends with 1 if fewer than nine in ten are noticed, with 2 if the tests fail on the commit itself.
+those of the options (tests/zoo/training/test_options*.py); then, if these pass, the quick tests of any room that import
+the file, and all those of its own. One that never ends is noticed too. Before, all these tests must pass on the copy as
+it is. Results go to FILE, one JSON object a line, and a second call goes on from there; what no test noticed is printed
+with its difference, for somebody to look at. Ends with 1 if fewer than nine in ten are noticed, with 2 if the tests
+fail on the commit itself.
 
 Why not mutmut or cosmic-ray: neither deletes statements, nor draws a sample that can be drawn again. cosmic-ray runs
 one command for every change; mutmut runs the whole suite first, in one process, to learn which test reaches what.
@@ -22,6 +23,7 @@ import difflib
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -37,6 +39,7 @@ ROOMS = ("training", "data", "evaluation")
 WANTED = 0.9
 FIRST, SECOND = 600, 1200  # seconds for each round, many times what it takes where little else runs
 OPTIONS = "tests/zoo/training/test_options*.py"
+QUICK = ("-m", "not slow")
 PASSED = (0, 5)  # 5: there is no test
 DELETED = (ast.Expr, ast.Assign, ast.AugAssign, ast.Return, ast.Raise, ast.Assert, ast.Continue, ast.Break, ast.Delete)
 TURNED: dict[type, type] = {
@@ -113,12 +116,16 @@ def flipped(node: ast.AST) -> ast.AST | None:
     return other
 
 
+def files(root: Path) -> list[str]:
+    """Return the files whose lines may be drawn."""
+    return sorted(p.relative_to(root).as_posix() for room in ROOMS for p in (root / "zoo" / room).rglob("*.py"))
+
+
 def drawn(root: Path, seed: str, count: int) -> list[Change]:
     """Return `count` changes, of as many lines, in the order of drawing."""
     lines: dict[tuple[str, int], list[Change]] = {}
-    for path in sorted(p for room in ROOMS for p in (root / "zoo" / room).rglob("*.py")):
-        file = path.relative_to(root).as_posix()
-        for change in changes(file, path.read_text(encoding="utf-8")):
+    for file in files(root):
+        for change in changes(file, (root / file).read_text(encoding="utf-8")):
             lines.setdefault((file, change.line), []).append(change)
     rng = random.Random(seed)
     return [rng.choice(lines[at]) for at in rng.sample(sorted(lines), count)]
@@ -130,32 +137,27 @@ def applied(change: Change, source: bytes) -> bytes:
 
 
 def rounds(root: Path, file: str) -> tuple[list[str], list[str]]:
-    """Return what pytest is told in the first and in the second round for a file."""
+    """Return the tests of the first and of the second round for a file, as paths in the copy."""
     room, stem = Path(file).parent.name, Path(file).stem
     mirror = sorted((root / "tests/zoo" / room).glob(f"test_{stem}*.py"))
     options = sorted(root.glob(OPTIONS)) if room != "evaluation" else []
     # Most of training is reached by a step, which takes a tenth of a second there and seconds elsewhere.
     first = dict.fromkeys([*options, *mirror] if room == "training" else [*mirror, *options])
-    rest = [path for path in sorted((root / "tests/zoo" / room).glob("test_*.py")) if path not in first]
-    near, wide = ([path.relative_to(root).as_posix() for path in some] for some in (first, rest))
-    return near, [*wide, "-m", "not slow"]
+    asking = re.compile(rf"zoo\.{room}(\.{stem}\b| import .*\b{stem}\b)")
+    askers = [p for p in sorted((root / "tests").rglob("test_*.py")) if asking.search(p.read_text(encoding="utf-8"))]
+    second = dict.fromkeys([*askers, *sorted((root / "tests/zoo" / room).glob("test_*.py"))])
+    near, wide = ([path.relative_to(root).as_posix() for path in some] for some in (first, second))
+    return near, [path for path in wide if path not in near]
 
 
-def tested(root: Path, tests: list[str], limit: float) -> str:
+def tested(root: Path, tests: list[str], limit: float, *more: str) -> str:
     """Run tests in a copy; return "" if all pass, else the name of the first that does not, or why there is none."""
     if not tests:
         return ""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"--basetemp={root}/.tmp", *tests]
+    pytest = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"--basetemp={root}/.tmp", *more]
     given = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        command,
-        cwd=root,
-        env=given,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
+    told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    with subprocess.Popen([*pytest, *tests], cwd=root, env=given, start_new_session=True, **told) as process:
         try:
             said, _ = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
@@ -177,7 +179,7 @@ def judged(root: Path, change: Change) -> dict[str, object]:
         for old in compiled:  # it goes by size and second, which both may be the same
             old.unlink()
         first, second = rounds(root, change.file)
-        by = tested(root, first, FIRST) or tested(root, second, SECOND)
+        by = tested(root, first, FIRST) or tested(root, second, SECOND, *QUICK)
     finally:
         path.write_bytes(before)
         for new in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
@@ -201,6 +203,15 @@ def copies(folder: Path, count: int) -> list[Path]:
         root.mkdir()
         subprocess.run(["tar", "-x", "-C", root], input=packed, check=True)
     return made
+
+
+def failing(root: Path, jobs: int) -> str:
+    """Return the first test that fails in a copy as it is, "" for none: nothing could be judged by it."""
+    pairs = [rounds(root, file) for file in files(root)]
+    near = list(dict.fromkeys(path for first, _ in pairs for path in first))
+    wide = list(dict.fromkeys(path for _, second in pairs for path in second if path not in near))
+    at_once = ("-n", str(jobs))
+    return tested(root, near, 4 * SECOND, *at_once) or tested(root, wide, 4 * SECOND, *at_once, *QUICK)
 
 
 def judge_all(roots: list[Path], asked: list[Change], out: Path, seed: str) -> list[dict[str, object]]:
@@ -248,8 +259,7 @@ def main() -> int:
         if given.list:
             print("\n\n".join(shown(roots[0], change) for change in asked))
             return 0
-        rooms = ["-n", str(given.jobs), *(f"tests/zoo/{room}" for room in ROOMS)]
-        if not out.is_file() and (broken := tested(roots[0], rooms, 4 * SECOND)):
+        if not out.is_file() and (broken := failing(roots[0], given.jobs)):
             print(f"Nothing can be judged: the tests fail on the commit as it is, {broken}.", file=sys.stderr)
             return 2
         results = judge_all(roots, asked, out, given.seed)

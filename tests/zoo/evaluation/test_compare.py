@@ -147,6 +147,16 @@ def test_a_run_whose_test_leaked_or_was_chosen_otherwise_is_marked(run):
     told = compare([a, leaky])
     assert told["runs"][1]["marks"] == ["LEAK: 17 test images have their like in train"]
     assert "settles nothing" in told["answer"]
+    hopeless = run(
+        "hopeless", answers(mask(300, range(200))), {**report_of(val_in_train=5), "caution": "It knows nothing."}
+    )
+    told = compare([a, hopeless])
+    assert told["runs"][0]["marks"] == []
+    assert told["runs"][1]["marks"] == [
+        "5 val images have their like in train",
+        "not shown to be better than the majority-class baseline",
+    ]
+    assert "settles nothing" not in told["answer"]
     other = report_of()
     other["protocol"]["selection"] = "the best val macro_f1"
     told = compare([a, run("other", answers(mask(300, ()), manifest="m", fingerprint="g"), other)])

@@ -81,6 +81,20 @@ def test_all_right_of_three_is_not_taken_for_certain():
     assert high == pytest.approx(1.0)
 
 
+def test_none_right_of_three_is_not_taken_for_certain_either():
+    low, high = confidence.of_share(np.zeros(100), 0.0, clusters=3)
+    assert low == pytest.approx(0.0)
+    assert high == pytest.approx(1 - 0.4385, abs=1e-3)
+
+
+def test_what_lies_between_has_the_percentiles_of_its_draws():
+    assert confidence.of_share(np.linspace(0, 1, 1001), 0.5, clusters=3) == pytest.approx([0.025, 0.975])
+
+
+def test_of_no_images_every_draw_is_nothing():
+    np.testing.assert_array_equal(confidence.resample(sparse.csr_array((0, 3)), 5), np.zeros((5, 3)))
+
+
 def test_students_interval_is_that_of_scipy():
     values = [0.81, 0.84, 0.80, 0.86]
     mean, interval = confidence.student(values)
