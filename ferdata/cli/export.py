@@ -51,11 +51,11 @@ def command(run: Path, as_json: bool, **given: Any) -> None:
 
 
 def opencv(done: Exported) -> str:
-    """Return whether OpenCV reads the file, and if not why and what may help."""
+    """Return whether OpenCV reads the file and is right, and if not why."""
     told = done.opencv
     if told["read"]:
         return f"yes: {told['faces']:,} faces, probabilities within {told['most']:.1e}"
-    return f"no: {told['why']}; use onnxruntime" + (", or try --batch 1" if done.metadata["batch"] == "any" else "")
+    return f"no: {told['why']}; use onnxruntime"
 
 
 def report(done: Exported) -> None:
