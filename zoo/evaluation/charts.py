@@ -117,7 +117,7 @@ def _per_class(report: dict[str, Any], taxonomy: dict[str, Any], words: Mapping[
             if spread:
                 axes.plot(spread, (y, y), color=INK, lw=1.4, solid_capstyle="butt")
                 axes.plot(spread, (y, y), color=INK, marker="|", ms=7, ls="")
-            end = max(row[name], *(spread or ()))
+            end = max((row[name], *(spread or ())))
             label = axes.text(end + 0.02, y, f"{row[name]:.0%}", va="center", fontsize=8, color=INK)
             label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.0})
         mean = float(np.mean([row[name] or 0 for row in rows if row["n"]] or [0]))
