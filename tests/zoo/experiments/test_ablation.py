@@ -69,7 +69,7 @@ def test_an_option_that_does_nothing_in_any_cell_is_refused(cells, named):
 
 
 def test_ablate_refuses_before_it_trains(tmp_path):
-    with pytest.raises(BadOption, match="plateau_factor=... needs --schedule plateau"):
+    with pytest.raises(BadOption, match=r"plateau_factor=\.\.\. needs --schedule plateau"):
         ablate(tmp_path / "none.parquet", ["plateau_factor=0.1,0.5"], out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

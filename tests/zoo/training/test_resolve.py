@@ -85,7 +85,7 @@ def test_a_key_that_is_none_is_refused():
 
 
 def test_an_idle_option_is_refused_where_it_was_asked_for_and_passed_over_where_a_recipe_brings_it(tmp_path):
-    with pytest.raises(BadOption, match="focal_gamma=... needs --loss focal"):
+    with pytest.raises(BadOption, match=r"focal_gamma=\.\.\. needs --loss focal"):
         resolve.merge("m", "default", ["focal_gamma=3"], {}, None)
     with pytest.raises(BadOption, match="--patience needs a --select"):
         resolve.merge("m", "default", (), {"patience": 5, "select": "last"}, None)
