@@ -73,7 +73,7 @@ def images_below(folder: Path) -> list[Path]:
 
 
 def image_names(folder: Path) -> list[str]:
-    """Return what `images_below` does as POSIX paths relative to `folder`, in its order: paths as text are made faster."""
+    """Return what `images_below` does, in its order, as POSIX paths relative to `folder`: text is made faster."""
     found = [within + name for within, names in _walk(folder) for name in names if is_image(name)]
     return sorted(found, key=by_folder)
 
