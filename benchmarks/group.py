@@ -184,7 +184,7 @@ def agreement(ferplus: Path, kaggle: Path, rows: Path, thorough: bool) -> None:
     # Of all that was confirmed, the most similar one: is it the picture itself, or FER2013's other crop of it?
     small, _ = _read(opened, np.arange(table.num_rows), np.zeros(table.num_rows, bool), False)
     hashes = table["phash"].combine_chunks().to_numpy()
-    near = pairs_within(hashes[n:], 10, against=hashes[:n]) + np.array([n, 0])
+    near = np.concatenate(list(pairs_within(hashes[n:], 10, against=hashes[:n]))) + np.array([n, 0])
     score = np.concatenate(
         [
             _straight(_bands(small, a), _bands(small, b))
@@ -207,7 +207,7 @@ def hashes(n: int) -> None:
     made = np.random.default_rng(0).integers(0, 1 << 64, n, dtype=np.uint64)
     for threads in (1, 2):
         begin = time.perf_counter()
-        found = len(pairs_within(made, 10, workers=threads))
+        found = sum(map(len, pairs_within(made, 10, workers=threads)))
         seconds = time.perf_counter() - begin
         used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(f"{n:,} random hashes, {threads} threads: {seconds:.1f} s, {found:,} pairs within 10 bits, {used:.0f} MB")

@@ -52,7 +52,10 @@ def escapes(path: str) -> bool:
 
 
 def root_variable(name: str) -> str:
-    """Return the environment variable that says where the dataset `name` is; what a shell cannot name is `_` in it."""
+    """Return the environment variable that says where the dataset `name` is; what a shell cannot name is `_` in it.
+
+    Names that differ in capitals and marks alone share one: `merge` refuses two such datasets that refer to files.
+    """
     return "FERDATA_ROOT_" + re.sub(r"[^A-Z0-9_]", "_", name.upper())
 
 

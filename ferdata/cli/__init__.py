@@ -1,12 +1,15 @@
 """The command line: parse, call one step, print. Each command is a file; it is imported when it is asked for."""
 
+import contextlib
 import errno
 import importlib
 import os
+import select
 import signal
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any, TextIO
 
 import click
 
@@ -53,8 +56,55 @@ Start here:
 """
 
 
+@contextlib.contextmanager
+def _as_far_as_read() -> Iterator[None]:
+    """End well where nobody reads on what is printed, as in `ferdata ... | head`: click would exit with 1."""
+    try:
+        yield
+    except (BrokenPipeError, SystemExit) as end:
+        nobody = _silenced()
+        # Rich has sent the rest to nobody already, and ends the process in answer to the error. Other broken pipes,
+        # such as a database's, are errors.
+        if not nobody and not (isinstance(end, SystemExit) and isinstance(end.__context__, BrokenPipeError)):
+            raise
+        raise click.exceptions.Exit(DONE) from None
+
+
+def _silenced() -> bool:
+    """Have those of stdout and stderr that nobody reads go nowhere, and return whether there are such."""
+    unread = [stream for stream in (sys.stdout, sys.stderr) if _is_unread(stream)]
+    for stream in unread:
+        _send_nowhere(stream)
+    return bool(unread)
+
+
+def _is_unread(stream: TextIO) -> bool:
+    """Return whether a stream goes into a pipe that its reader has closed."""
+    try:
+        asked = select.poll()
+        asked.register(stream, 0)  # such an end is told without being asked for
+        return bool(asked.poll(0))
+    except (AttributeError, OSError):  # a system without this way to ask; no file, but memory
+        return False
+
+
+def _send_nowhere(stream: TextIO) -> None:
+    """Have the null device take what a stream still holds, so that Python's own last flush does not fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands' names and help, and imports a command only to run it."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse the group's own options, of which --help and --version print."""
+        with _as_far_as_read():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command that was asked for."""
+        with _as_far_as_read():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
         """Return the commands in the order of the work."""
@@ -105,8 +155,11 @@ def run(arguments: list[str]) -> int:
         with warnings.catch_warnings():
             _show_no_raw_warnings()
             code = cli.main(arguments, prog_name="ferdata", standalone_mode=False)
-        sys.stdout.flush()
+            with _as_far_as_read():
+                sys.stdout.flush()
         return code if isinstance(code, int) else DONE
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except FerdataError as error:
         click.secho(f"Error: {error.message}", fg="red", err=True)
         click.echo(error.hint, err=True)
@@ -119,13 +172,10 @@ def run(arguments: list[str]) -> int:
         state = str(interruption) or str(interruption.__cause__ or "") or "Nothing half-written is left."
         click.echo(f"Interrupted. {state}", err=True)
         return INTERRUPTED
-    except BrokenPipeError:  # `ferdata ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _send_nowhere(sys.stdout)
         click.echo("Error: nothing more can be written: the disk is full.\nFree some space.", err=True)
         return FAILED
 

@@ -51,6 +51,7 @@ def command(manifests: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     """
     if "near" not in given["by"]:
         refuse_idle(("thorough", "workers"), "for near duplicates; add near to --by")
+    split_report.refuse_idle_seed(given["frozen"])
     result = merge(*manifests, **given)
     if as_json:
         print_json(result)

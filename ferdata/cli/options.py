@@ -31,11 +31,15 @@ def refuse_idle(parameters: Iterable[str], why: str) -> None:
 
     A parameter that has its value from elsewhere than the command line was not asked for.
     """
-    context = click.get_current_context()
-    names = {p.name: max(p.opts, key=len) for p in context.command.params}
-    given = [names[n] for n in parameters if context.get_parameter_source(n) is ParameterSource.COMMANDLINE]
+    names = {p.name: max(p.opts, key=len) for p in click.get_current_context().command.params}
+    given = [names[parameter] for parameter in parameters if was_given(parameter)]
     if given:
         raise click.UsageError(f"{', '.join(given)}: {why}.")
+
+
+def was_given(parameter: str) -> bool:
+    """Return whether an option of the command that runs stands on its command line."""
+    return click.get_current_context().get_parameter_source(parameter) is ParameterSource.COMMANDLINE
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:

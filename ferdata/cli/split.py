@@ -26,6 +26,7 @@ def command(manifest: Path, as_json: bool, **given: Any) -> None:
     ferdata split manifests/merged.parquet --freeze ids.csv -o again.parquet
     ferdata split manifests/merged.parquet --frozen ids.csv -o same.parquet
     """
+    split_report.refuse_idle_seed(given["frozen"])
     result = split(manifest, **given)
     if as_json:
         print_json(result)

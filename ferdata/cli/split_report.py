@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ferdata.cli.options import option
+from ferdata.cli.options import option, refuse_idle, was_given
 from ferdata.cli.output import table
 from ferdata.splitting.rules import PartBalance
 from ferdata.steps.split import Decided, Part
@@ -60,8 +60,17 @@ def split_options(function: Callable[..., Any]) -> Callable[[Callable[..., Any]]
     return decorate
 
 
+def refuse_idle_seed(frozen: Path | None) -> None:
+    """Raise UsageError if a seed is given beside a list, which leaves nothing to draw."""
+    if frozen:
+        refuse_idle(("seed",), "of what is drawn, and --frozen brings all splits and folds with it")
+
+
 def report(decided: Decided) -> None:
-    """Print what each dataset gave, why rows have no split, the balance of each side and fold, and the list's fit."""
+    """Print what each dataset gave, why rows have no split, the balance of each side and fold, and the list's fit.
+
+    A seed that was given, and had no say, is told of: whether it has one is only known once the rows are.
+    """
     rows: list[tuple[str | int, ...]] = [
         (name, p.rows, p.labelled, p.train, p.val, p.test, sum(p.left_out.values()))
         for name, p in decided.parts.items()
@@ -81,6 +90,8 @@ def report(decided: Decided) -> None:
     if 0 < len(decided.folds) <= SHOWN:
         _balance(f"Folds ({decided.people:,} people in them; {decided.no_fold:,} rows in none)", "fold", decided.folds)
     _listed(decided)
+    if not decided.drawn and was_given("seed"):
+        click.echo("Nothing was drawn here: another --seed changes nothing.")
 
 
 def _reasons(name: str, part: Part) -> None:

@@ -80,10 +80,15 @@ def _room(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
                 os.posix_fallocate(file.fileno(), 0, size)
             return np.memmap(file, np.uint8, "w+", shape=shape)
     except OSError as error:
-        raise CannotWrite(
-            f"The temporary folder {tempfile.gettempdir()} cannot take {size / 1e9:.1f} GB: {error.strerror}.",
-            "Name another with TMPDIR=/path/to/it, or leave near duplicates out: --by pixels,subject,sequence.",
-        ) from None
+        raise no_room(size, error) from None
+
+
+def no_room(size: int, error: OSError) -> CannotWrite:
+    """Return the error for a temporary folder that cannot take so many bytes."""
+    return CannotWrite(
+        f"The temporary folder {tempfile.gettempdir()} cannot take {size / 1e9:.1f} GB: {error.strerror}.",
+        "Name another with TMPDIR=/path/to/it, or leave near duplicates out: --by pixels,subject,sequence.",
+    )
 
 
 def grey(image: NDArray[np.integer]) -> NDArray[np.uint8]:

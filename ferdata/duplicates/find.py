@@ -1,6 +1,6 @@
 """Find near duplicates: candidates by hash, their pictures read once each, confirmed by what they show."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from ferdata import images
 from ferdata.duplicates.compare import AT_ONCE, Pairs, Small, confirm, grey
 from ferdata.duplicates.components import connected
 from ferdata.duplicates.label_conflicts import box_word
+from ferdata.duplicates.pair_store import PairStore
 from ferdata.duplicates.scenes import are_scenes, inside
-from ferdata.duplicates.search import Hashes, pairs_within
+from ferdata.duplicates.search import PIECE, Hashes, pairs_within
 from ferdata.errors import BrokenSource
 from ferdata.manifest import Manifest, opened_here, read_image
 from ferdata.running import progress
@@ -82,21 +83,42 @@ def connect(
     numbers of dataset and person, -1 where nobody is named.
     """
     distinct, kind = np.unique(hashes, return_inverse=True)
-    near = [pairs_within(distinct, radius, flip=flip, workers=workers) for flip in FLIPS]
     wanted = np.bincount(kind, minlength=len(distinct)) > 1
-    for pairs in near:
-        wanted[pairs.ravel()] = True
+    with PairStore() as straight, PairStore() as mirrored:
+        near = dict(zip(FLIPS, (straight, mirrored), strict=True))
+        for flip, store in near.items():
+            for pairs in pairs_within(distinct, radius, flip=flip, workers=workers):
+                store.add(pairs)
+                wanted[pairs.ravel()] = True
+        return _joined(hashes, kind, wanted, near, read, people, thorough, radius, workers)
+
+
+def _joined(
+    hashes: Hashes,
+    kind: NDArray[np.int64],
+    wanted: NDArray[np.bool_],
+    near: Mapping[int, PairStore],
+    read: Read,
+    people: Pairs | None,
+    thorough: bool,
+    radius: int,
+    workers: int | None,
+) -> Pairs:
+    """Return what `connect` does, from the pairs of `near` hashes for each flip; `kind` numbers the hashes that differ.
+
+    `wanted` says of which hashes the pictures are to be looked at.
+    """
     chosen = np.flatnonzero(np.ones(len(hashes), bool) if thorough else wanted[kind])
     small, variants = read(chosen)
     hashes, kind = hashes[chosen], kind[chosen]
     joined = _Joined(len(chosen), None if people is None else people[chosen], workers)
     leaders = _within_kinds(small, kind, joined)
-    across = [_across_kinds(leaders, kind, len(distinct), pairs) for pairs in near]
     # Copies that are hardly changed come first: what joins them need not be compared with each of them again.
     for least, most in ((0, CLOSE), (CLOSE + 1, radius)):
-        for flip, pairs in zip(FLIPS, across, strict=True):
-            bits = np.bitwise_count(hashes[pairs[:, 0]] ^ hashes[pairs[:, 1]] ^ np.uint64(flip))
-            joined.compare(small, small, pairs[(bits >= least) & (bits <= most)], bool(flip))
+        for flip, store in near.items():
+            for pairs in _across_kinds(leaders, kind, len(wanted), store):
+                bits = np.bitwise_count(hashes[pairs[:, 0]] ^ hashes[pairs[:, 1]] ^ np.uint64(flip))
+                joined.compare(small, small, pairs[(bits >= least) & (bits <= most)], bool(flip))
     if thorough:
         _turned(small, variants, hashes, radius, joined)
     return np.asarray(chosen[np.concatenate([*joined.found, np.zeros((0, 2), np.int64)])], np.int64)
@@ -116,16 +138,17 @@ class _Joined:
 
         Two people of one dataset are never compared: a third picture may be near to both.
         """
+        apart = self.component[pairs[:, 0]] != self.component[pairs[:, 1]]
         one, other = self.people[pairs[:, 0]], self.people[pairs[:, 1]]
         people = (one[:, 0] == other[:, 0]) & (one[:, 1] != other[:, 1]) & (one[:, 1] >= 0) & (other[:, 1] >= 0)
-        rest = np.flatnonzero(~people)
-        sets = np.sort(self.component[pairs[rest]], axis=1)
-        _, at = np.unique(sets, axis=0, return_index=True)
-        new = rest[np.sort(at[sets[at, 0] != sets[at, 1]])]
+        rest = np.flatnonzero(apart & ~people)
+        _, at = np.unique(np.sort(self.component[pairs[rest]], axis=1), axis=0, return_index=True)
+        new = rest[np.sort(at)]
         same = np.zeros(len(pairs), bool)
         same[new] = confirm(first, second, pairs[new], np.full(len(new), mirror), self.workers)
-        self.found.append(pairs[same])
-        self.component = connected(len(self.component), np.concatenate(self.found))
+        if same.any():
+            self.found.append(pairs[same])
+            self.component = connected(int(self.component.max()) + 1, self.component[pairs[same]])[self.component]
         return same
 
     def speaks_for(self, pairs: Pairs) -> NDArray[np.bool_]:
@@ -291,18 +314,22 @@ def _within_kinds(small: Small, kind: NDArray[np.int64], joined: _Joined) -> NDA
     return np.sort(np.concatenate(leaders))
 
 
-def _across_kinds(leaders: NDArray[np.int64], kind: NDArray[np.int64], kinds: int, near: Pairs) -> Pairs:
-    """Return the pairs of leaders of those kinds whose hashes are near."""
+def _across_kinds(
+    leaders: NDArray[np.int64], kind: NDArray[np.int64], kinds: int, near: Iterable[Pairs]
+) -> Iterator[Pairs]:
+    """Yield the pairs of leaders of those kinds whose hashes are near, in pieces of about PIECE."""
     leaders = leaders[np.argsort(kind[leaders], kind="stable")]
     count = np.bincount(kind[leaders], minlength=kinds)
     start = np.cumsum(count) - count
-    a, b = near[:, 0], near[:, 1]
-    times = count[a] * count[b]
-    which = np.repeat(np.arange(len(near)), times)
-    nth = np.arange(len(which)) - np.repeat(np.cumsum(times) - times, times)
-    i = leaders[start[a[which]] + nth // count[b[which]]]
-    j = leaders[start[b[which]] + nth % count[b[which]]]
-    return np.stack([i, j], axis=1)
+    for pairs in near:
+        many = int((count[pairs[:, 0]] * count[pairs[:, 1]]).sum())
+        for a, b in (piece.T for piece in np.array_split(pairs, max(1, many // PIECE))):
+            times = count[a] * count[b]
+            which = np.repeat(np.arange(len(a)), times)
+            nth = np.arange(len(which)) - np.repeat(np.cumsum(times) - times, times)
+            i = leaders[start[a[which]] + nth // count[b[which]]]
+            j = leaders[start[b[which]] + nth % count[b[which]]]
+            yield np.stack([i, j], axis=1)
 
 
 def _turned(small: Small, variants: Hashes, hashes: Hashes, radius: int, joined: _Joined) -> None:
@@ -310,8 +337,8 @@ def _turned(small: Small, variants: Hashes, hashes: Hashes, radius: int, joined:
     for k, how in enumerate(VARIANTS):
         turned = Small.empty(len(hashes))
         for flip in FLIPS:
-            pairs = pairs_within(variants[:, k], radius, against=hashes, flip=flip, workers=joined.workers)
-            for i in np.unique(pairs[:, 0]):
-                if not turned.grey[i].any():
-                    turned.put(i, variant(small.grey[i], *how))
-            joined.compare(turned, small, pairs, bool(flip))
+            for pairs in pairs_within(variants[:, k], radius, against=hashes, flip=flip, workers=joined.workers):
+                for i in np.unique(pairs[:, 0]):
+                    if not turned.grey[i].any():
+                        turned.put(i, variant(small.grey[i], *how))
+                joined.compare(turned, small, pairs, bool(flip))

@@ -7,14 +7,14 @@ every mask of so few bits the bucket of a chunk is compared with the bucket of t
 """
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ferdata.running.machine import cores
+from ferdata.running.processes import Threads
 
 Hashes = NDArray[np.uint64]
 Pairs = NDArray[np.int64]
@@ -22,6 +22,8 @@ Pairs = NDArray[np.int64]
 CHUNKS, BITS = 4, 16
 LANES = 4  # hashes of a bucket stand in blocks of so many, compared block with block: one look-up for 16 pairs
 AT_ONCE = 1 << 14  # block pairs: what is compared at once stays in the processor's cache
+SPAN = 1 << 15  # block pairs that a thread looks at in one go: at most 8 MB of pairs, if all are near
+PIECE = 1 << 20  # pairs: 16 MB
 # Bit i of a chunk is bit 4 i + chunk of the hash: neighbouring frequencies, which go together, part ways.
 SPREAD = np.arange(64).reshape(BITS, CHUNKS).T.ravel()
 
@@ -42,27 +44,36 @@ class _Table:
 
 def pairs_within(
     hashes: Hashes, radius: int, *, against: Hashes | None = None, flip: int = 0, workers: int | None = None
-) -> Pairs:
-    """Return all pairs (i, j), int64 (n, 2) and sorted, with at most `radius` bits in `hashes[i] ^ hashes[j] ^ flip`.
+) -> Iterator[Pairs]:
+    """Yield all pairs (i, j), int64 (n, 2), with at most `radius` bits in `hashes[i] ^ hashes[j] ^ flip`, each once.
 
-    `hashes`, uint64 (n,), should be distinct: m equal ones are m (m - 1) / 2 pairs. Without `against` i < j; with it
-    j counts in `against`. `flip` turns the second hash before the comparison (`images.ODD_COLUMNS`: mirror images).
+    They come in pieces of about PIECE pairs, each sorted: a film's frames have hundreds of times as many pairs as there
+    are of them. `hashes`, uint64 (n,), should be distinct: m equal ones are m (m - 1) / 2 pairs. Without `against`
+    i < j; with it j counts in `against`. `flip` turns the second hash before the comparison (`images.ODD_COLUMNS`:
+    mirror images).
     """
     left = _spread(hashes)
     right = left if against is None else _spread(against)
     turned = int(_spread(np.array([flip], np.uint64))[0])
     quota = [(radius + 1) // CHUNKS + (c < (radius + 1) % CHUNKS) for c in range(CHUNKS)]  # bits + 1 for each chunk
-    found = []
-    with ThreadPoolExecutor(workers or cores()) as pool:
-        for c in range(CHUNKS):
-            first = _table(left, c)
-            second = first if against is None else _table(right, c)
-            masks = [mask ^ _chunk_of(turned, c) for mask in _masks(quota[c] - 1)]
-            half = against is None
-            for part in pool.map(lambda m: _under_mask(first, second, m, turned, radius, half), masks):  # noqa: B023
-                difference = left[part[:, 0]] ^ right[part[:, 1]] ^ np.uint64(turned)
-                found.append(part[~_seen(difference, quota[:c])])
-    pairs = np.concatenate([*found, np.zeros((0, 2), np.int64)])
+    waiting: list[Pairs] = []
+    for c in range(CHUNKS):
+        first = _table(left, c)
+        second = first if against is None else _table(right, c)
+        masks = [mask ^ _chunk_of(turned, c) for mask in _masks(quota[c] - 1)]
+        search = partial(_near_pairs, first, second, turned, radius)
+        for part in Threads(workers).run(search, _spans(first, second, masks, against is None)):
+            difference = left[part[:, 0]] ^ right[part[:, 1]] ^ np.uint64(turned)
+            waiting.append(part[~_seen(difference, quota[:c])])
+            if sum(map(len, waiting)) >= PIECE:
+                yield _sorted(waiting)
+                waiting = []
+    if any(map(len, waiting)):
+        yield _sorted(waiting)
+
+
+def _sorted(parts: list[Pairs]) -> Pairs:
+    pairs = np.concatenate(parts)
     return np.ascontiguousarray(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))])
 
 
@@ -110,10 +121,52 @@ def _seen(difference: Hashes, quotas: list[int]) -> NDArray[np.bool_]:
     return seen
 
 
-def _under_mask(first: _Table, second: _Table, mask: int, turned: int, radius: int, half: bool) -> Pairs:
-    """Return the pairs whose chunks differ by exactly `mask`; with `half`, of one table with itself, each once."""
+@dataclass(frozen=True)
+class _Span:
+    """Blocks of one table, from `at` on, and for each the first block of another to compare it with, and how many.
+
+    `once` says that pairs of one hash with another are to be sorted, since both tables are one.
+    """
+
+    at: int
+    begin: NDArray[np.int64]
+    count: NDArray[np.int64]
+    once: bool
+
+
+def _spans(first: _Table, second: _Table, masks: list[int], half: bool) -> Iterator[_Span]:
+    """Yield what is to be compared, so that chunks differ by exactly one of `masks`, SPAN block pairs at a time.
+
+    With `half` both tables are one, and of two blocks one is compared with the other.
+    """
+    for mask in masks:
+        partner = first.chunk ^ mask
+        begin, end = second.starts[partner], second.starts[partner + 1]
+        if half and mask:
+            end = np.where(first.chunk > partner, begin, end)
+        elif half:
+            begin = np.arange(len(begin))
+        count = end - begin
+        yield from (_Span(at, begin[at:stop], count[at:stop], half) for at, stop in _cut(count, SPAN))
+
+
+def _cut(count: NDArray[np.int64], most: int) -> Iterator[tuple[int, int]]:
+    """Yield the ends of stretches of `count` that sum to at most `most`, or have one value alone."""
+    ends = np.cumsum(count)
+    at = 0
+    while at < len(count):
+        done = int(ends[at - 1]) if at else 0
+        stop = max(int(np.searchsorted(ends, done + most, side="right")), at + 1)
+        if int(ends[stop - 1]) > done:
+            yield at, stop
+        at = stop
+
+
+def _near_pairs(first: _Table, second: _Table, turned: int, radius: int, span: _Span) -> Pairs:
+    """Return the pairs of a span that differ in at most `radius` bits; each pair of blocks is looked at once."""
     found = [np.zeros((0, 2), np.int64)]
-    for left, right in _block_pairs(first, second, mask, half):
+    for at, stop in _cut(span.count, AT_ONCE):
+        left, right = _block_pairs(span.begin[at:stop], span.count[at:stop], span.at + at)
         ours = [lane[left] ^ np.uint64(turned) for lane in first.lanes]
         theirs = [lane[right] for lane in second.lanes]
         nearest = np.full(len(left), 255, np.uint8)
@@ -127,34 +180,24 @@ def _under_mask(first: _Table, second: _Table, mask: int, turned: int, radius: i
         if len(hit):
             a, b = np.stack(ours, 1)[hit], np.stack(theirs, 1)[hit]
             near = np.bitwise_count(a[:, :, None] ^ b[:, None, :]) <= radius
+            if span.once:  # within a block every pair comes up twice, and each hash with itself
+                near &= (left[hit] != right[hit])[:, None, None] | _ABOVE
             block, i, j = np.nonzero(near)
             pairs = np.stack([first.ids[left[hit][block], i], second.ids[right[hit][block], j]], 1)
             found.append(pairs[(pairs >= 0).all(axis=1)])
     pairs = np.concatenate(found)
-    if not half:
-        return pairs
-    pairs.sort(axis=1)
-    # Within a bucket every pair comes up from both sides.
-    return np.unique(pairs[pairs[:, 0] < pairs[:, 1]], axis=0) if not mask else pairs
+    if span.once:
+        pairs.sort(axis=1)
+    return pairs
+
+
+_ABOVE = np.triu(np.ones((LANES, LANES), bool), 1)
 
 
 def _block_pairs(
-    first: _Table, second: _Table, mask: int, half: bool
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Yield the blocks to compare, about AT_ONCE at a time, as indices into each table."""
-    partner = first.chunk ^ mask
-    count = second.starts[partner + 1] - second.starts[partner]
-    if half:
-        count[first.chunk > partner] = 0
+    begin: NDArray[np.int64], count: NDArray[np.int64], at: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the blocks to compare, those from `at` on with `count` from `begin` on, as indices into each table."""
+    left = np.repeat(np.arange(at, at + len(count)), count)
     ends = np.cumsum(count)
-    at = 0
-    while at < len(count):
-        done = int(ends[at - 1]) if at else 0
-        stop = max(int(np.searchsorted(ends, done + AT_ONCE, side="right")), at + 1)
-        some = count[at:stop]
-        total = int(ends[stop - 1]) - done
-        if total:
-            left = np.repeat(np.arange(at, stop), some)
-            offset = second.starts[partner[at:stop]] - (ends[at:stop] - some - done)
-            yield left, np.arange(total) + np.repeat(offset, some)
-        at = stop
+    return left, np.arange(int(ends[-1])) + np.repeat(begin - (ends - count), count)

@@ -1,8 +1,7 @@
 """What the pixels of a picture tell, in one pass: size, mode, hashes, brightness, contrast, sharpness."""
 
 import hashlib
-import itertools
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -43,11 +42,18 @@ def _pixel_hashes(stack: NDArray[np.integer]) -> list[str]:
     colour = _form(stack.shape[1:], stack.dtype)
     if stack.ndim == 3:
         return [_hash(colour, image) for image in stack]
-    first = stack[..., 0]
-    grey = (stack == first[..., None]).all(axis=(1, 2, 3)).tolist()
-    plain = _form(first.shape[1:], first.dtype)
-    both = zip(stack, first, grey, strict=True)
-    return [_hash(plain, np.ascontiguousarray(f)) if g else _hash(colour, image) for image, f, g in both]
+    plain = _form(stack.shape[1:3], stack.dtype)
+    both = zip(stack, _are_grey(stack), strict=True)
+    return [_hash(plain, np.ascontiguousarray(image[..., 0])) if g else _hash(colour, image) for image, g in both]
+
+
+def _are_grey(stack: NDArray[np.integer]) -> list[bool]:
+    """Return of which images, (n, H, W, 3), all channels are equal: a row from the middle tells most that are not."""
+    middle = stack.shape[1] // 2
+    grey = (stack[:, middle, :, 1:] == stack[:, middle, :, :1]).all(axis=(1, 2))
+    for i in np.flatnonzero(grey):
+        grey[i] = (stack[i, ..., 1:] == stack[i, ..., :1]).all()
+    return [bool(g) for g in grey]
 
 
 def _hash(form: Any, image: NDArray[np.integer]) -> str:
@@ -118,52 +124,61 @@ def measure(image: NDArray[np.integer]) -> Facts:
 class Measured:
     """The facts of decoded images, as `decode` gives them, in the order in which they were added.
 
-    Images of one shape are measured together, which takes half the time of one by one. They are held until then, at
-    most HELD values of them.
+    Images of one shape are measured together as soon as there are STACK values of them: small ones take half the time
+    of one by one, and all are still in the processor's cache. At most HELD values wait for others of their shape.
     """
 
     def __init__(self) -> None:
         self._columns: dict[str, list[Any]] = {name: [] for name in Facts.__slots__}
-        self._waiting: list[NDArray[np.integer]] = []
-        self._held = 0
+        self._places: list[int] = []  # which image each value of a column is of
+        self._waiting: dict[tuple[tuple[int, ...], str], list[tuple[int, NDArray[np.integer]]]] = {}
+        self._count = self._held = 0
 
     def add(self, image: NDArray[np.integer]) -> None:
         """Take an image in."""
-        self._waiting.append(image)
+        alike = self._waiting.setdefault((image.shape, image.dtype.char), [])
+        alike.append((self._count, image))
+        self._count += 1
         self._held += image.size
-        if self._held >= HELD:
-            self._measure()
+        if (len(alike) + 1) * image.size > STACK:  # another would not fit
+            self._measure(alike)
+        elif self._held >= HELD:
+            self._measure_all()
 
     def columns(self) -> dict[str, list[Any]]:
         """Return a column for each field of `Facts`."""
-        self._measure()
+        self._measure_all()
+        in_order = list(range(self._count))
+        if self._places != in_order:
+            at = sorted(in_order, key=self._places.__getitem__)
+            self._columns = {name: [values[i] for i in at] for name, values in self._columns.items()}
+            self._places = in_order
         return self._columns
 
-    def _measure(self) -> None:
-        waiting, self._waiting, self._held = self._waiting, [], 0
-        alike: dict[tuple[tuple[int, ...], str], list[int]] = {}
-        for i, image in enumerate(waiting):
-            alike.setdefault((image.shape, image.dtype.char), []).append(i)
-        found: dict[str, list[Any]] = {name: [] for name in self._columns}
-        for (shape, _), places in alike.items():
-            step = max(1, STACK // math.prod(shape))
-            for at in range(0, len(places), step):
-                for name, values in _measured([waiting[i] for i in places[at : at + step]]).items():
-                    found[name] += values
-        back = np.argsort(list(itertools.chain(*alike.values()))).tolist() if len(alike) > 1 else None
-        for name, values in found.items():
-            self._columns[name] += values if back is None else [values[i] for i in back]
+    def _measure_all(self) -> None:
+        for alike in self._waiting.values():
+            if alike:
+                self._measure(alike)
+        self._waiting = {}
+
+    def _measure(self, alike: list[tuple[int, NDArray[np.integer]]]) -> None:
+        """Measure images of one shape and depth, each with its place in the order, and let go of them."""
+        places, images = zip(*alike, strict=True)
+        alike.clear()
+        self._held -= sum(image.size for image in images)
+        self._places += places
+        for name, values in _measured(images).items():
+            self._columns[name] += values
 
 
 HELD = 1 << 22  # values
-STACK = 1 << 17  # values measured together, so that they stay in the processor's cache
+STACK = 1 << 16  # values: so few that they stay in the processor's cache
 
 
-def _measured(images: list[NDArray[np.integer]]) -> dict[str, list[Any]]:
+def _measured(images: Sequence[NDArray[np.integer]]) -> dict[str, list[Any]]:
     """Return the facts of images of one shape and depth, by field."""
     n, (height, width) = len(images), images[0].shape[:2]
-    joined = b"".join([np.ascontiguousarray(image).data for image in images])  # five times as fast as numpy.stack
-    stack = np.frombuffer(joined, images[0].dtype).reshape(n, *images[0].shape)
+    stack = _stacked(images)
     grey = as_uint8(stack)
     if grey.ndim == 4:
         tall = cv2.cvtColor(grey.reshape(n * height, width, 3), cv2.COLOR_RGB2GRAY)
@@ -181,13 +196,23 @@ def _measured(images: list[NDArray[np.integer]]) -> dict[str, list[Any]]:
     }
 
 
+def _stacked(images: Sequence[NDArray[np.integer]]) -> NDArray[np.integer]:
+    """Return images of one shape and depth as one array without gaps; one alone is not copied."""
+    if len(images) == 1:
+        return np.ascontiguousarray(images[0])[None]
+    joined = b"".join([np.ascontiguousarray(image).data for image in images])  # five times as fast as numpy.stack
+    return np.frombuffer(joined, images[0].dtype).reshape(len(images), *images[0].shape)
+
+
 # Of so many values OpenCV adds up the squares, at most 255 ** 2 each, in 32 bits.
 ADDED = (2**31 - 1) // 255**2
 
 
-def _sums(stack: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the sum of each image's values and that of their squares, int64 (n,): whole numbers, so exact."""
+def _sums(stack: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the sum of each image's values and that of their squares, (n,): whole numbers, so exact."""
     n, height, width = stack.shape
+    if n == 1:
+        return _sums_of_one(stack[0])
     rows = stack.reshape(-1, width)
     total, squares = np.zeros(n, np.int64), np.zeros(n, np.int64)
     for at in range(0, width, ADDED):
@@ -195,6 +220,12 @@ def _sums(stack: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64
         for sums, how in ((total, cv2.REDUCE_SUM), (squares, cv2.REDUCE_SUM2)):
             sums += cv2.reduce(piece, 1, how, dtype=cv2.CV_32S).reshape(n, height).sum(1, dtype=np.int64)
     return total, squares
+
+
+def _sums_of_one(values: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the sum of the values of one array (H, W), and that of their squares, each float64 (1,) and exact."""
+    # Some builds of OpenCV take a root, and square it again: what that adds is far below a half.
+    return np.array([cv2.sumElems(values)[0]]), np.rint(np.array([cv2.norm(values, cv2.NORM_L2SQR)]))
 
 
 def _variance(total: NDArray[Any], squares: NDArray[Any], n: int) -> NDArray[np.float64]:
@@ -206,6 +237,8 @@ def _variance(total: NDArray[Any], squares: NDArray[Any], n: int) -> NDArray[np.
 def _sharpness(stack: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Return the variance of each image's Laplacian, whose values are whole numbers within 4 x 255."""
     n, height, width = stack.shape
+    if n == 1:
+        return _variance(*_sums_of_one(cv2.Laplacian(stack[0], cv2.CV_16S)), height * width)
     # Each image gets a rim as OpenCV would give it (reflected, the edge itself once), so that they do not touch.
     rimmed = np.empty((n, height + 2, width + 2), np.uint8)
     rimmed[:, 1:-1, 1:-1] = stack

@@ -115,6 +115,10 @@ class Manifest:
         roots.must_be_there(self.file, found)
         return found
 
+    def datasets_with_files(self) -> set[str]:
+        """Return the datasets of which images are referred to, not embedded."""
+        return roots.with_files(self.file)
+
     def read_image(self, row: Mapping[str, Any], places: Mapping[str, Path | None]) -> bytes:
         """Return the encoded bytes of `row`'s image: embedded, or read below its dataset's root.
 

@@ -47,6 +47,11 @@ def must_be_there(file: Parts, roots: Mapping[str, Path | None]) -> None:
         raise moved(f"The images of {dataset} are", dataset, roots.get(dataset))
 
 
+def with_files(file: Parts) -> set[str]:
+    """Return the datasets of which images are referred to, not embedded."""
+    return {dataset for dataset, _ in _referred(file)}
+
+
 def moved(what: str, dataset: str, root: Path | None) -> ImagesMissing:
     """Return the error for images that are not below their root."""
     return ImagesMissing(

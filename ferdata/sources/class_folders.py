@@ -8,7 +8,7 @@ from pathlib import Path
 from ferdata.errors import BrokenSource, NotThisDataset, UnknownLabel
 from ferdata.schema import Sample
 from ferdata.sources.declaration import Skipped
-from ferdata.sources.recognise import images_below, relative
+from ferdata.sources.recognise import by_folder, image_names
 from ferdata.sources.words import both, classes_named, split_of, splits_named, told_splits
 
 
@@ -31,13 +31,13 @@ def look(base: Path, own: Mapping[str, str]) -> ClassFolders:
     Raises NotThisDataset for a tree of another form, and UnknownLabel or BrokenSource where the folders above an image
     name two classes or two splits: nobody can choose between them.
     """
-    images = Counter(path.parent for path in images_below(base))
-    above = {folder: folder.relative_to(base).parts for folder in sorted(images)}
+    images = Counter(folder_of(image) for image in image_names(base))
+    above = {folder: parts_of(folder) for folder in sorted(images, key=by_folder)}
     _refuse_boxes(base, above.values())
     torn = [folder for folder, names in above.items() if len(classes_named(names, own)) > 1]
     if torn:
         names = above[torn[0]]
-        first = next(path.name for path in images_below(torn[0]))
+        first = image_names(base / torn[0])[0]
         raise UnknownLabel(
             f"{sum(images[folder] for folder in torn):,} images lie below folders that name two classes, the first "
             f"{'/'.join(names)}/{first}: {both(classes_named(names, own))}.",
@@ -55,17 +55,26 @@ def look(base: Path, own: Mapping[str, str]) -> ClassFolders:
 
 def samples(base: Path, own: Mapping[str, str], synthetic: bool) -> Iterator[Sample | Skipped]:
     """Yield every image, its key its path; an image above the class folders is yielded without a label."""
-    known: dict[Path, tuple[str | None, str | None]] = {}
-    for path in images_below(base):
-        image = relative(path, base)
+    known: dict[str, tuple[str | None, str | None]] = {}
+    for image in image_names(base):
         if not image.isprintable():  # also a name in bytes that are no UTF-8, which no manifest could hold
             yield Skipped(image.encode("unicode_escape", "surrogatepass").decode(), "a file name that is no text")
             continue
-        if path.parent not in known:
-            above = path.relative_to(base).parts[:-1]
-            known[path.parent] = class_above(above, own), split_above(above)
-        label, split = known[path.parent]
+        if (folder := folder_of(image)) not in known:
+            above = parts_of(folder)
+            known[folder] = class_above(above, own), split_above(above)
+        label, split = known[folder]
         yield Sample(image, image, native_label=label, official_split=split, synthetic=synthetic)
+
+
+def folder_of(image: str) -> str:
+    """Return the folder of a POSIX path; nothing where it has none."""
+    return image.rpartition("/")[0]
+
+
+def parts_of(folder: str) -> tuple[str, ...]:
+    """Return the names of the folders on a POSIX path."""
+    return tuple(folder.split("/")) if folder else ()
 
 
 def class_above(folders: Sequence[str], own: Mapping[str, str]) -> str | None:

@@ -69,16 +69,25 @@ def _readable_folders(folder: Path) -> list[Path]:
 
 def images_below(folder: Path) -> list[Path]:
     """Return the image files in `folder` and below, sorted, hidden files and macOS leftovers left out."""
-    return sorted(here / name for here, names in _walk(folder) for name in names if is_image(name))
+    return [folder / name for name in image_names(folder)]
+
+
+def image_names(folder: Path) -> list[str]:
+    """Return what `images_below` does, in its order, as POSIX paths relative to `folder`: text is made faster."""
+    found = [within + name for within, names in _walk(folder) for name in names if is_image(name)]
+    return sorted(found, key=by_folder)
+
+
+def by_folder(path: str) -> str:
+    """Return what to sort POSIX paths by, so that they come folder by folder, as pathlib's do."""
+    return path.replace("/", "\0")
 
 
 def other_files(base: Path, known: Container[str]) -> list[str]:
     """Return the files in `base` and below that are none of the `known` paths, relative to it, in text; sorted."""
-    found = []
-    for here, names in _walk(base):
-        within = here.relative_to(base).as_posix()
-        prefix = "" if within == "." else f"{within}/"
-        found += [path for name in names if not name.startswith(".") and (path := prefix + name) not in known]
+    found: list[str] = []
+    for within, names in _walk(base):
+        found += [path for name in names if not name.startswith(".") and (path := within + name) not in known]
     return sorted(os.fsencode(path).decode(errors="backslashreplace") for path in found)
 
 
@@ -92,11 +101,12 @@ def endings(paths: Iterable[str]) -> dict[str, int]:
 _ENDING = re.compile(r"\.[a-z0-9]{1,8}")
 
 
-def _walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Yield each folder below `folder`, and itself, with the names of its files; hidden folders are passed over.
+def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield each folder below `folder`, and itself, as what stands before its files' names, and these names.
 
-    Linked folders are followed, so that what lies in one is met: where it leads out of the root, each picture in it is
-    rejected by name. A link to a folder that it lies in would never end, and is passed over.
+    Hidden folders are passed over. Linked folders are followed, so that what lies in one is met: where it leads out of
+    the root, each picture in it is rejected by name. A link to a folder that it lies in would never end, and is passed
+    over.
     """
     for parent, folders, names in os.walk(folder, followlinks=True):
         here = Path(parent)
@@ -106,7 +116,8 @@ def _walk(folder: Path) -> Iterator[tuple[Path, list[str]]]:
             if not name.startswith((".", "__"))
             and not ((here / name).is_symlink() and here.resolve().is_relative_to((here / name).resolve()))
         ]
-        yield here, names
+        within = here.relative_to(folder).as_posix()
+        yield "" if within == "." else f"{within}/", names
 
 
 def relative(path: Path, base: Path) -> str:

@@ -54,11 +54,10 @@ class Rules:
         ratios(self.split)
         fold_count(self.folds)
         share_of(self.max_synthetic)
-        own = Rules(frozen=self.frozen, seed=self.seed)
-        if self.frozen and self != own:
+        if self.frozen and self != Rules(frozen=self.frozen):
             raise BadOption(
-                "--frozen brings the splits and folds with it.",
-                "Leave out --split, --folds, --conflicts, --cap, --max-synthetic and --synthetic-anywhere.",
+                "--frozen brings the splits and folds with it, and nothing is drawn.",
+                "Leave out --split, --folds, --conflicts, --cap, --max-synthetic, --synthetic-anywhere and --seed.",
             )
 
     def check_names(self, classes: Sequence[str], datasets: Sequence[str]) -> None:
@@ -69,11 +68,12 @@ class Rules:
 
 @dataclass(frozen=True)
 class Placed:
-    """Where every row stands: codes into SPLITS and folds (-1: none), codes into REASONS, and the list, if one was."""
+    """Every row's codes into SPLITS, folds (-1: none) and REASONS; whether the seed had a say; the list, if one was."""
 
     split: NDArray[np.int8]
     fold: NDArray[np.int16]
     why: NDArray[np.int8]
+    drawn: bool
     lists: Frozen | None = None
 
     @property
@@ -168,7 +168,8 @@ def assign_splits(table: pa.Table, group: Ints, picture: Ints, rules: Rules, cla
     fold = lists.fold if lists else _folds(table, group, why < TAKEN_OUT, made, rules)
     if lists:
         fold = _untorn(fold, group)
-    return Placed(np.where(gone, NONE, final).astype(np.int8), fold.astype(np.int16), why, lists)
+    drawn = draw.drawn or bool(caps or fold_count(rules.folds)) or rules.max_synthetic is not None
+    return Placed(np.where(gone, NONE, final).astype(np.int8), fold.astype(np.int16), why, drawn, lists)
 
 
 def _present(table: pa.Table) -> list[str]:

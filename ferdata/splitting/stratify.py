@@ -19,11 +19,13 @@ Kind = tuple[NDArray[np.float64], Ints]  # rows of each class, and the groups of
 class Allotment:
     """Places groups, dataset by dataset; only a group's own ids and classes decide where it goes.
 
-    `table` has `sample_id`, `dataset` and `target`; `group` numbers its rows' groups from 0.
+    `table` has `sample_id`, `dataset` and `target`; `group` numbers its rows' groups from 0. `drawn` says whether any
+    group has been placed, and so whether the seed had a say.
     """
 
     def __init__(self, table: pa.Table, group: Ints, seed: int, use: int = SIDES) -> None:
         self.group = group
+        self.drawn = False
         self.count = int(group.max()) + 1 if len(group) else 0
         self.key = shuffle_keys(table["sample_id"], seed, use)
         coded = table["dataset"].combine_chunks().dictionary_encode()
@@ -47,6 +49,7 @@ class Allotment:
         `side` is changed in place.
         """
         at = np.flatnonzero(rows & (side[self.group] == NONE))
+        self.drawn |= len(at) > 0
         share = np.asarray(shares, np.float64)
         total = np.maximum(np.bincount(self.label[at], minlength=self.classes), 1).astype(np.float64)
         lacking = share[:, None] * total

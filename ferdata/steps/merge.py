@@ -14,6 +14,7 @@ from ferdata.duplicates.label_conflicts import Conflicts
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest, rejects
 from ferdata.manifest.rewrite import rewritten_metadata, with_columns, write_rewritten
+from ferdata.schema import root_variable
 from ferdata.splitting.rules import SPLIT_COLUMNS, Rules, assign_splits
 from ferdata.steps.split import Decided, Part, check, columns, counted, decide, options
 
@@ -95,6 +96,7 @@ def merge(
     check(rules, target, kept, force, opened)
     classes = labels.taxonomy(taxonomy)
     _no_dataset_twice(opened)
+    _no_variable_twice(opened)
     table = pa.concat_tables([m.table(*MERGE_COLUMNS) for m in opened])
     _no_id_twice(table["sample_id"])
     policy = votes or _agreed_policy(opened)
@@ -145,6 +147,22 @@ def _no_dataset_twice(opened: Sequence[Manifest]) -> None:
                     "`ferdata ingest folder --name`.",
                 )
             seen[name] = m.path
+
+
+def _no_variable_twice(opened: Sequence[Manifest]) -> None:
+    """Raise BadOption if one environment variable would have to say where two datasets are, once they have moved."""
+    alike: dict[str, list[tuple[str, Manifest]]] = {}
+    for m in opened:
+        for name in m.sources:
+            alike.setdefault(root_variable(name), []).append((name, m))
+    for variable, several in alike.items():
+        referring = [name for name, m in several if name in m.datasets_with_files()] if len(several) > 1 else []
+        if len(referring) > 1:
+            raise BadOption(
+                f"{variable} would say where both {referring[0]} and {referring[1]} are, whose files are referred to.",
+                "Ingest one of them again under a --name that differs in more than capitals and marks, or with "
+                "--images embed.",
+            )
 
 
 def _no_id_twice(ids: pa.ChunkedArray) -> None:

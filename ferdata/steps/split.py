@@ -60,7 +60,10 @@ class Listed:
 
 @dataclass(frozen=True)
 class Decided:
-    """The sides of a manifest: per dataset, per side, per fold; `no_fold` rows stand in none of the folds."""
+    """The sides of a manifest: per dataset, per side, per fold; `no_fold` rows stand in none of the folds.
+
+    `drawn` says whether anything was left to the seed.
+    """
 
     parts: Mapping[str, Part]
     balance: tuple[PartBalance, ...]
@@ -69,6 +72,7 @@ class Decided:
     people: int
     listed: Listed | None
     freeze: Path | None
+    drawn: bool
 
 
 @dataclass(frozen=True)
@@ -175,6 +179,7 @@ def decide(table: pa.Table, placed: Placed, rules: Rules, classes: Sequence[str]
         people=len(person.drop_null().unique()),
         listed=Listed(fit.missing, fit.missing_first, fit.new, fit.new_first) if fit else None,
         freeze=freeze,
+        drawn=placed.drawn,
     )
 
 

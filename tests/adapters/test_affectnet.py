@@ -184,6 +184,18 @@ def test_a_table_that_contradicts_the_folders_is_refused_with_the_number_of_rows
     assert "--labels-from table or --labels-from folders" in caught.value.hint
 
 
+def test_a_mirror_without_splits_is_stopped_by_its_table_too(tmp_path):
+    affectnet.flat(tmp_path)
+    layout, base, samples, _ = read("affectnet", tmp_path)
+    assert (layout.name, base.name) == ("flat", "archive")
+    assert {s.official_split for s in samples} == {None}
+    assert "labels.csv labels 16 of 16 pictures, as their folders do" in layout.note
+    table = base / "labels.csv"
+    table.write_text(table.read_text().replace("image0000001.jpg,anger", "image0000001.jpg,surprise"))
+    with pytest.raises(BrokenSource, match=r"labels.csv:3: label surprise for anger/image0000001.jpg.*on 1 of 16 rows"):
+        read("affectnet", tmp_path)
+
+
 def test_the_labels_are_the_folders_where_that_is_asked_for(tmp_path):
     affectnet.mirror(tmp_path)
     layout, _, samples, skipped = read("affectnet", tmp_path, labels_from="folders")
@@ -268,6 +280,8 @@ def test_a_table_with_other_columns_is_said_not_to_be_read(tmp_path):
 
 def test_whose_labels_count_is_no_question_where_there_is_no_table(tmp_path):
     for layout, write in affectnet.LAYOUTS.items():
+        if layout == "flat":  # it has one
+            continue
         (tmp_path / layout).mkdir()
         write(tmp_path / layout)
         with pytest.raises(BadOption, match="no table beside class folders"):

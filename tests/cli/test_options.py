@@ -14,6 +14,8 @@ IDLE = [
     ("group m.parquet --force", "--force", "add --out"),
     ("group m.parquet --by pixels --thorough", "--thorough", "add near to --by"),
     ("merge m.parquet -o out.parquet --by pixels,subject --workers 2", "--workers", "add near to --by"),
+    ("merge m.parquet -o out.parquet --frozen ids.csv --seed 0", "--seed", "--frozen brings"),
+    ("split m.parquet -o out.parquet --frozen ids.csv --seed 3", "--seed", "--frozen brings"),
     ("audit m.parquet --epochs 3 --set lr=1", "--epochs, --set", "add --fit"),
     ("audit m.parquet --thumbnails 3", "--thumbnails", "add --out or --report"),
     ("audit m.parquet --no-pixels --workers 2", "--workers", "--no-pixels"),

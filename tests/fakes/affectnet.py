@@ -116,4 +116,18 @@ def numbered(root: Path) -> Expected:
     return found
 
 
-LAYOUTS = {"csv": csv, "npy": npy, "folders": folders, "numbered": numbered}
+def flat(root: Path) -> Expected:
+    """The mirror without splits: class folders beside a labels.csv that says what they say."""
+    found, lines = Expected(), [",pth,label,relFCs"]
+    for i, label in enumerate(("anger", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")):
+        for j in range(2):
+            name = f"{label}/image{2 * i + j:07d}.jpg"
+            save(root / "archive" / name, face(2 * i + j, 56))
+            lines.append(f"{2 * i + j},{name},{label},0.87")
+            found.counts[None, label] += 1
+        litter(root / "archive" / label)
+    (root / "archive" / "labels.csv").write_text("\n".join(lines) + "\n")
+    return found
+
+
+LAYOUTS = {"csv": csv, "npy": npy, "folders": folders, "numbered": numbered, "flat": flat}

@@ -180,9 +180,26 @@ def test_many_large_pictures_are_not_held_at_once(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("ferdata.images.facts.HELD", 5000)
     measured = images.Measured()
     for i in range(20):
-        measured.add(picture(i))
-        assert len(measured._waiting) * 48 * 48 < 5000
-    assert [len(column) for column in measured.columns().values()] == [20] * 8
+        measured.add(picture(i, 30 + i % 7))  # seven shapes, none of which comes to STACK values
+        assert sum(image.size for alike in measured._waiting.values() for _, image in alike) < 5000
+    assert measured.columns()["width"] == [30 + i % 7 for i in range(20)]
+
+
+def test_a_picture_for_which_there_is_no_other_waits_for_none() -> None:
+    measured = images.Measured()
+    for side in (224, 400, 300):
+        measured.add(picture(side, side))
+        assert not any(measured._waiting.values())
+    assert measured.columns()["width"] == [224, 400, 300]
+
+
+@pytest.mark.parametrize("where", [(0, 0), (7, 3), (14, 9)])
+def test_a_picture_that_is_grey_but_for_one_pixel_is_in_colour(where: tuple[int, int]) -> None:
+    tripled = np.dstack([picture(5, 15)[:, :10]] * 3)
+    almost = tripled.copy()
+    almost[(*where, 2)] ^= 1
+    assert images.pixel_hash(tripled) == images.pixel_hash(picture(5, 15)[:, :10])
+    assert images.pixel_hash(almost) != images.pixel_hash(tripled)
 
 
 def test_a_sharp_picture_is_sharper_than_its_blur() -> None:

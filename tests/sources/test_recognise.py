@@ -4,7 +4,7 @@ import pytest
 
 from ferdata.errors import NotThisDataset
 from ferdata.sources.declaration import Layout, Licence, Source
-from ferdata.sources.recognise import images_below, leads_out, recognise
+from ferdata.sources.recognise import image_names, images_below, leads_out, recognise
 
 
 def source(*layouts: Layout) -> Source:
@@ -68,3 +68,24 @@ def test_a_path_leads_out_in_either_spelling(path: str) -> None:
 @pytest.mark.parametrize("path", ["", "a.png", "a/b/c.png", "a\\b.png", "./a", "a..b/c", "...", "a~b", "é/ü"])
 def test_a_path_below_the_folder_does_not(path: str) -> None:
     assert not leads_out(path)
+
+
+def test_images_come_folder_by_folder_as_paths_are_sorted(tmp_path):
+    names = [
+        "a/1.png",
+        "a/b/2.png",
+        "a b/3.png",
+        "a-b/4.png",
+        "a.png",
+        "b.png",
+        "a/10.png",
+        "a/2.png",
+        "A/1.png",
+        "ä/1.png",
+    ]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    in_order = sorted(tmp_path / name for name in names)
+    assert images_below(tmp_path) == in_order
+    assert image_names(tmp_path) == [path.relative_to(tmp_path).as_posix() for path in in_order]

@@ -1,4 +1,4 @@
-"""Sides: no group on two of them, the official test whole, shares met class by class, rows that never move; folds."""
+"""Sides: no group on two of them, the official test whole, shares met class by class, rows that never move."""
 
 from pathlib import Path
 
@@ -10,25 +10,8 @@ from hypothesis import strategies as st
 
 from ferdata.errors import BadOption
 from ferdata.schema import SPLITS, arrow_schema
-from ferdata.splitting.rules import TAKEN_OUT, Placed, Rules, assign_splits, fold_balance, ratios, split_balance
-
-COLUMNS = ("sample_id", "dataset", "official_split", "target", "synthetic", "subject")
-
-
-def table(*rows: tuple) -> pa.Table:
-    """Make a table of (dataset, official split, target, synthetic, subject); what is left out is null."""
-    full = [dict(zip(COLUMNS, (f"{r[0]}:{i:05}", *r), strict=False)) for i, r in enumerate(rows)]
-    return pa.Table.from_pylist(full, schema=arrow_schema(*COLUMNS))
-
-
-def placed(rows: list[tuple], group: list[int], picture: list[int] | None = None, **rules: object) -> Placed:
-    numbered = np.array(group, np.int64)
-    return assign_splits(table(*rows), numbered, np.array(picture or range(len(rows)), np.int64), Rules(**rules))
-
-
-def stand(rows: list[tuple], group: list[int], **rules: object) -> tuple[list, list]:
-    made = placed(rows, group, **rules)
-    return made.names.to_pylist(), made.reason.to_pylist()
+from ferdata.splitting.rules import Rules, assign_splits, ratios, split_balance
+from tests.splitting.placing import COLUMNS, ROWS, placed, stand, table
 
 
 def test_official_splits_are_kept() -> None:
@@ -173,19 +156,6 @@ def test_the_draw_is_the_same_on_every_machine() -> None:
 
 DRAWN = "rrerarrrrarreareraer"
 
-ROWS = st.lists(
-    st.tuples(
-        st.sampled_from("ab"),
-        st.sampled_from([None, *SPLITS]),
-        st.sampled_from(["fear", "anger", None]),
-        st.booleans(),
-        st.sampled_from(["p", "q", None]),
-        st.integers(0, 9),
-        st.integers(0, 9),
-    ),
-    max_size=60,
-)
-
 
 @given(
     ROWS,
@@ -233,65 +203,6 @@ def test_whatever_is_asked_no_group_is_torn_and_every_absence_has_its_reason(
         assert tests <= {p for p, n in zip(picture, names, strict=True) if n == "test"}
 
 
-@given(ROWS, st.sampled_from([2, 3, 5, "loso"]))
-def test_no_group_is_in_two_folds_and_no_fold_is_empty(rows: list[tuple], count: int | str) -> None:
-    numbered = {g: i for i, g in enumerate(dict.fromkeys(r[5] for r in rows))}
-    group = [numbered[r[5]] for r in rows]
-    # Groups are made of whole people, as `merge` makes them.
-    full = [(*r[:4], r[4] and f"{r[4]}{r[5]}") for r in rows]
-    try:
-        made = placed(full, group, folds=str(count))
-    except BadOption:
-        real = {g for g, r in zip(group, full, strict=True) if not r[3] and (r[4] or count != "loso")}
-        assert len(real) < (2 if count == "loso" else int(count))
-        return
-    fold = made.fold.tolist()
-    assert sorted(set(fold) - {-1}) == list(range(max(fold) + 1))
-    assert count == "loso" or max(fold) + 1 == count
-    for g in set(group):
-        assert len({f for f, h in zip(fold, group, strict=True) if h == g and f >= 0}) <= 1
-    for row, f, why in zip(full, fold, made.why, strict=True):
-        assert f == -1 or not (row[3] or why >= TAKEN_OUT)
-
-
-def test_each_person_is_a_fold_and_who_is_nobody_has_none() -> None:
-    rows = [("a", None, "fear", False, who) for who in ("p", "q", "p", None, "r")]
-    made = placed(rows, [0, 1, 0, 2, 3], folds="loso")
-    assert made.fold.tolist() == [0, 1, 0, -1, 2]
-    assert [f.rows for f in fold_balance(table(*rows), ("fear",), made)] == [2, 1, 1]
-
-
-def test_folds_have_the_classes_of_the_whole() -> None:
-    rows = [("a", None, label) for label in ("fear",) * 50 + ("anger",) * 150]
-    made = placed(rows, list(range(200)), folds="5")
-    for fold in fold_balance(table(*rows), ("fear", "anger"), made):
-        assert (fold.counts, fold.asked, fold.drift) == ({"fear": 10, "anger": 30}, 0.2, 0.0)
-
-
-def test_the_split_stays_as_asked_beside_folds() -> None:
-    rows = [("a", s, "fear") for s in SPLITS for _ in range(4)]
-    assert stand(rows, list(range(12)), folds="3") == stand(rows, list(range(12)))
-
-
-def test_more_folds_than_people_are_refused_with_how_many_there_are() -> None:
-    rows = [("a", None, "fear", False, who) for who in "ppqqr"]
-    with pytest.raises(BadOption, match="3 people cannot make 4 folds") as told:
-        placed(rows, [0, 0, 1, 1, 2], folds="4")
-    assert "up to 3" in told.value.hint
-
-
-def test_leaving_a_person_out_needs_rows_that_were_grouped_by_person() -> None:
-    rows = [("a", None, "fear", False, who) for who in "ppq"]
-    with pytest.raises(BadOption, match="1 people stand in several groups"):
-        placed(rows, [0, 1, 2], folds="loso")
-
-
-@pytest.mark.parametrize("count", ["1", "0", "-3", "many", "1.5", "99999"])
-def test_numbers_of_folds_that_make_no_sense_are_refused(count: str) -> None:
-    with pytest.raises(BadOption, match="--folds cannot be"):
-        placed([("a", None, "fear")] * 3, [0, 1, 2], folds=count)
-
-
 def test_generated_faces_train_and_do_not_judge() -> None:
     rows = [("a", s, "fear", made) for made in (True, False) for s in SPLITS]
     assert stand(rows, list(range(6))) == (
@@ -312,60 +223,12 @@ def test_generated_faces_without_a_split_are_drawn_into_train_only() -> None:
     ]
 
 
-def test_generated_faces_are_capped_to_a_share_of_train() -> None:
-    rows = [("a", "train", "fear", i >= 70) for i in range(270)] + [("a", "val", "fear", False)]
-    names, why = stand(rows, list(range(271)), max_synthetic=0.3)
-    assert names[:70] == ["train"] * 70
-    assert (names[70:270].count("train"), why.count("synthetic_capped")) == (30, 170)
-
-
-def test_a_cap_keeps_one_row_of_every_person_before_a_second_of_any() -> None:
-    rows = [("a", "train", "fear", False, f"p{i % 10}") for i in range(50)] + [
-        ("a", "train", "anger"),
-        ("a", "val", "fear"),
-    ]
-    group = [i % 10 for i in range(50)] + [10, 11]
-    names, why = stand(rows, group, cap=("fear=12",))
-    kept = [g for g, n in zip(group[:50], names[:50], strict=True) if n]
-    assert len(kept) == 12
-    assert set(kept) == set(range(10))
-    assert max(kept.count(g) for g in kept) == 2
-    assert why.count("capped") == 38
-    assert names[50:] == ["train", "val"]
-
-
-def test_a_dataset_is_capped_by_its_name() -> None:
-    rows = [(d, s, "fear") for d in "ab" for s in ("train",) * 20 + ("val", "test")]
-    names, _ = stand(rows, list(range(44)), cap=("dataset:b=5",))
-    assert [names[:22].count(s) for s in SPLITS] == [20, 1, 1]
-    assert [names[22:].count(s) for s in SPLITS] == [5, 1, 1]
-
-
-@pytest.mark.parametrize("cap", ["fear", "fear=-1", "fear=x", "joy=3", "dataset:z=3", "=3", ""])
-def test_caps_of_nothing_are_refused(cap: str) -> None:
-    with pytest.raises(BadOption, match="--cap cannot be"):
-        placed([("a", None, "fear")], [0], cap=(cap,))
-
-
 @pytest.mark.parametrize("spec", ["0.8,0.1", "0.8,0.1,0.2", "a,b,c", "1.2,-0.1,-0.1", "", "0.5", "nan,0.5,0.5"])
 def test_shares_that_do_not_add_up_are_refused(spec: str) -> None:
     with pytest.raises(BadOption):
         ratios(spec)
 
 
-@pytest.mark.parametrize("most", [-0.1, 1.0, 30, float("nan")])
-def test_a_share_of_generated_faces_that_is_none_is_refused(most: float) -> None:
-    with pytest.raises(BadOption, match="--max-synthetic"):
-        placed([("a", None, "fear")], [0], max_synthetic=most)
-
-
 def test_a_frozen_list_and_rules_of_ones_own_exclude_each_other() -> None:
     with pytest.raises(BadOption, match="--frozen brings"):
         Rules(frozen=Path("ids.csv"), split="0.8,0.1,0.1").check()
-
-
-def test_folds_do_not_follow_the_split_or_who_was_thinned() -> None:
-    rows = [("a", None, "fear")] * 1000
-    made = placed(rows, list(range(1000)), split="0.5,0.25,0.25", folds="2", cap=("fear=250",))
-    for side in (0, 1, 2):
-        assert 0.4 < made.fold[made.split == side].mean() < 0.6

@@ -14,7 +14,7 @@ from ferdata import images
 from ferdata.duplicates.groups import BY
 from ferdata.errors import AlreadyExists, BadOption, NotAManifest
 from ferdata.manifest import Manifest
-from ferdata.schema import SPLITS
+from ferdata.schema import SPLITS, root_variable
 from ferdata.steps.group import group
 from ferdata.steps.merge import merge
 from ferdata.steps.split import split
@@ -178,6 +178,25 @@ def test_an_id_in_two_rows_is_refused(tmp_path: Path) -> None:
     manifest.write(tmp_path / "a.parquet", [batch], metadata_of(batch))
     with pytest.raises(BadOption, match="1 ids stand in several rows, first made:same"):
         merge(tmp_path / "a.parquet", out=tmp_path / "m.parquet")
+
+
+@pytest.mark.parametrize("names", [("my-set", "my_set"), ("Faces", "faces"), ("a b", "a.b")])
+def test_two_datasets_that_one_variable_would_stand_for_are_refused_unless_they_hold_their_images(
+    tmp_path: Path, names: tuple[str, str]
+) -> None:
+    from ferdata.steps.ingest import ingest
+    from tests.fakes import face, save
+
+    save(tmp_path / "d" / "fear" / "a.png", face(1))
+    first, second = (
+        ingest("folder", root=tmp_path / "d", out=tmp_path / f"{i}.parquet", name=name).out
+        for i, name in enumerate(names)
+    )
+    with pytest.raises(BadOption, match=f"would say where both {names[0]} and {names[1]} are") as told:
+        merge(first, second, out=tmp_path / "m.parquet")
+    assert root_variable(names[0]) in told.value.message
+    embedded = ingest("folder", root=tmp_path / "d", out=tmp_path / "e.parquet", name=names[1], images="embed").out
+    assert merge(first, embedded, out=tmp_path / "m.parquet").rows == 2
 
 
 def test_images_that_moved_are_told_with_the_way_to_point_at_them(

@@ -65,6 +65,14 @@ def test_a_frozen_list_gives_the_same_split_again(merged: Path, tmp_path: Path) 
     assert validate(again.out) == 63
 
 
+def test_a_seed_beside_a_list_is_refused_since_nothing_is_drawn(merged: Path, tmp_path: Path) -> None:
+    first = split(merged, out=tmp_path / "a.parquet", freeze=tmp_path / "ids.csv")
+    assert first.decided.drawn
+    with pytest.raises(BadOption, match="nothing is drawn"):
+        split(merged, out=tmp_path / "b.parquet", frozen=tmp_path / "ids.csv", seed=3)
+    assert not split(merged, out=tmp_path / "b.parquet", frozen=tmp_path / "ids.csv").decided.drawn
+
+
 def test_a_list_that_leaks_gives_way_and_what_it_does_not_name_has_no_split(merged: Path, tmp_path: Path) -> None:
     ids = [row["sample_id"] for row in columns(merged, "sample_id")]
     lines = ["sample_id,split,fold", f"{ids[0]},train,0", f"{ids[1]},test,1", f"{ids[5]},,", f"{ids[10]},val,1"]

@@ -17,7 +17,9 @@ from zoo.evaluation.compare import gained, paired, sign_flips, two_sided
 from zoo.evaluation.predictions import Predictions
 from zoo.evaluation.report import as_json
 from zoo.experiments import answers, run_or_reuse
+from zoo.options.options import idle, refuse_idle
 from zoo.options.recipes import parse_set
+from zoo.training import resolve
 
 DRAWS = 2000
 FLIPS = 1 << 14  # of signs: all there are, of up to 14 seeds
@@ -69,6 +71,7 @@ def ablate(
         raise BadOption(f"--seeds is {seeds}.", "Give 3 or more: one run cannot tell an effect from luck.")
     given = parse_set(options)
     cells = grid(over, given)
+    asked = without_idle([{**given, **cell.options} for cell in cells], recipe)
     folder = Path(out or f"runs/{Path(manifest).stem}-over-{'-'.join(cells[0].options)}")
     tell = say or (lambda _: None)
     time = "" if budget is None else f" of at most {budget:,.0f} s, {len(cells) * seeds * budget / 60:,.0f} min in all"
@@ -76,12 +79,11 @@ def ablate(
     first_seed = int(given.get("seed", 0))
     runs: dict[str, list[dict[str, Any]]] = {cell.name: [] for cell in cells}
     # Seed by seed, so that stopping early leaves every cell with equally many.
-    plan = list(itertools.product(range(first_seed, first_seed + seeds), cells))
-    for done, (seed, cell) in enumerate(plan):
+    plan = list(itertools.product(range(first_seed, first_seed + seeds), zip(cells, asked, strict=True)))
+    for done, (seed, (cell, wanted)) in enumerate(plan):
         named = {"seed": seed, "time_limit": budget}
         place = folder / _folder_name(cell.name) / f"seed-{seed}"
         try:
-            wanted = {**given, **cell.options}
             run, kept = run_or_reuse.once(Path(manifest), place, recipe, wanted, named, force, roots, say)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
@@ -121,6 +123,20 @@ def grid(over: Sequence[str], given: Mapping[str, Any]) -> list[Cell]:
         )
         for chosen in itertools.product(*axes.values())
     ]
+
+
+def without_idle(cells: Sequence[Mapping[str, Any]], recipe: str) -> list[dict[str, Any]]:
+    """Return the options of each cell without those that do nothing in it, as a focal loss's do beside another loss.
+
+    Raises BadOption for one that does nothing in any cell.
+    """
+    configs = [resolve.combine("", recipe, options, {}) for options in cells]
+    found = [idle(config, options) for config, options in zip(configs, cells, strict=True)]
+    each = list(zip(configs, cells, found, strict=True))
+    working = {key for config, options, no in each for key in options if getattr(config, key) and key not in no}
+    for config, no in zip(configs, found, strict=True):
+        refuse_idle(config, [key for key in no if key not in working])
+    return [{key: value for key, value in options.items() if key not in no} for _, options, no in each]
 
 
 def _folder_name(name: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -200,3 +200,42 @@ NAMED = (
     *("pretrained", "weights", "init", "head", "stem", "unfreeze", "norm", "loss", "smoothing", "sampler", "optimizer"),
     *("schedule", "ema", "compile", "allow_leak", "trust_files"),
 )
+
+Works = Callable[[TrainConfig], bool]
+# Options that do something under some of the others alone: which, when, and in words.
+NEEDS: tuple[tuple[tuple[str, ...], Works, str], ...] = (
+    (("focal_gamma",), lambda c: c.loss == "focal", "--loss focal"),
+    (("weight_cap",), lambda c: c.class_weights != "none", "--class-weights balanced or effective"),
+    (("plateau_factor", "plateau_patience"), lambda c: c.schedule == "plateau", "--schedule plateau"),
+    (
+        ("step_start", "step_every", "step_gamma"),
+        lambda c: c.schedule == "exponential" or (c.schedule == "step" and not c.step_at),
+        "--schedule exponential, or step without a table step_at",
+    ),
+    (("step_at", "step_factors"), lambda c: c.schedule == "step", "--schedule step"),
+    (("min_lr",), lambda c: c.schedule != "constant", "a --schedule that lowers the rate, which constant does not"),
+    (("head_epochs",), lambda c: c.unfreeze == "lp-ft", "--unfreeze lp-ft"),
+    (("head_lr",), lambda c: c.unfreeze in ("lp-ft", "head"), "--unfreeze lp-ft or head"),
+    (("block_epochs",), lambda c: c.unfreeze == "gradual", "--unfreeze gradual"),
+    (("layer_decay",), lambda c: c.unfreeze != "head", "an --unfreeze that moves more than the head"),
+    (("head_widths", "head_dropout", "head_norm"), lambda c: c.head == "mlp", "--head mlp"),
+    (("patience",), lambda c: c.select != "last", "a --select that prefers an epoch, which last does not"),
+)
+
+
+def idle(config: TrainConfig, given: Iterable[str]) -> dict[str, str]:
+    """Return those options of `given` that do nothing under the others of `config`, each with what it needs, in words.
+
+    What is turned off (0, false, none, an empty list) asks for nothing, and is never idle.
+    """
+    needs = {name: (works, words) for names, works, words in NEEDS for name in names}
+    asked = [name for name in given if name in needs and getattr(config, name)]
+    return {name: needs[name][1] for name in asked if not needs[name][0](config)}
+
+
+def refuse_idle(config: TrainConfig, given: Iterable[str]) -> None:
+    """Raise BadOption if one of the options `given` does nothing under the others of `config`."""
+    found = idle(config, given)
+    if found:
+        told = "; ".join(f"{spelt(name)} needs {words}" for name, words in found.items())
+        raise BadOption(f"Nothing would come of {', '.join(found)}: {told}.", "Leave it out, or give what it needs.")

@@ -20,7 +20,7 @@ from zoo.data.rows import Rows, all_grey, natural_size, of_split, read_rows
 from zoo.models import initial_weights
 from zoo.models.build import Backbone, backbone
 from zoo.options import recipes
-from zoo.options.options import KEYS, TrainConfig
+from zoo.options.options import KEYS, TrainConfig, refuse_idle
 from zoo.run import device
 from zoo.run.model_file import Meta
 from zoo.run.run_folder import Folder
@@ -86,8 +86,22 @@ def merge(
     """Return the options as asked for: the dataclass's defaults < recipe `name` < `options` < `named`.
 
     Of `named`, what is None was not given. `before` are those of the run that is resumed: they take the defaults' and
-    the default recipe's place. Raises BadOption for a key that is none.
+    the default recipe's place. Raises BadOption for a key that is none, and for an option that does nothing under the
+    others, unless it comes from the recipe.
     """
+    config = combine(manifest, name, options, named, before)
+    refuse_idle(config, [*recipes.parse_set(options), *(key for key, value in named.items() if value is not None)])
+    return config
+
+
+def combine(
+    manifest: str,
+    name: str,
+    options: Mapping[str, Any] | Sequence[str],
+    named: Mapping[str, Any],
+    before: TrainConfig | None = None,
+) -> TrainConfig:
+    """Return the options as `merge` does, whatever comes of them. Raises BadOption for a key that is none."""
     wanted = dict(recipes.load(name).options) if before is None or name != "default" else {}
     wanted |= recipes.parse_set(options)
     given = {key: value for key, value in named.items() if value is not None}

@@ -21,7 +21,7 @@ CODES = dict(
 )
 _EIGHT = list(CODES)[:8]
 _TRAIN = (74874, 134415, 25459, 14090, 6378, 3803, 24882, 3750)
-REPACKS = ("folders", "numbered")
+REPACKS = ("folders", "numbered", "flat")
 
 SOURCE = Source(
     name="affectnet",
@@ -83,6 +83,13 @@ SOURCE = Source(
             CODES,
             note="A repack of unknown origin. Its numbers are read as AffectNet's own ids, 0 neutral to 7 contempt; "
             "some repacks number the classes by the alphabet instead, so look at a few pictures of each.",
+        ),
+        Layout(
+            "flat",
+            (repacks.NAME, "[Cc]ontempt*/*.*", "[Hh]app*/*.*"),
+            {},
+            note="A repack of unknown origin, and without splits: merge draws them.",
+            header=(repacks.PICTURE, repacks.LABEL),
         ),
     ),
     options=(

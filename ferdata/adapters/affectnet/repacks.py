@@ -1,4 +1,4 @@
-"""AffectNet's repacks: class folders below those of the splits, one of them with a table of other labels beside them.
+"""AffectNet's repacks: class folders, most below those of the splits, some with a table of other labels beside them.
 
 That table, `labels.csv`, has the columns pth (`anger/image0000006.jpg`) and label; what the folders say is an older
 round of labels, it seems, but nothing in the files says so.

@@ -11,7 +11,9 @@ from tests.zoo.evaluation.test_compare import mask
 from zoo.evaluation import confidence
 from zoo.evaluation.predictions import save
 from zoo.experiments import answers
-from zoo.experiments.ablation import Cell, ablate, against, grid, interval_over_seeds, p_over_seeds, summary
+from zoo.experiments.ablation import (
+    Cell, ablate, against, grid, interval_over_seeds, p_over_seeds, summary, without_idle,
+)
 
 SET = ("size=32", "batch=16", "device=cpu", "epochs=1")
 
@@ -47,6 +49,33 @@ def test_what_cannot_be_varied_is_refused(over, why):
     with pytest.raises(BadOption) as refused:
         grid(over, {"batch": 16})
     assert why in str(refused.value)
+
+
+def test_an_option_goes_to_the_cells_in_which_it_does_something():
+    cells = [{"loss": "cross_entropy", "focal_gamma": 3.0}, {"loss": "focal", "focal_gamma": 3.0}]
+    assert without_idle(cells, "default") == [{"loss": "cross_entropy"}, cells[1]]
+
+
+@pytest.mark.parametrize(
+    ("cells", "named"),
+    [
+        ([{"focal_gamma": 1.0}, {"focal_gamma": 2.0}], "focal_gamma"),
+        (
+            [{"augment": "none", "min_lr": 0.1, "schedule": "constant"}, {"min_lr": 0.1, "schedule": "constant"}],
+            "min_lr",
+        ),
+        ([{"patience": 0, "select": "last"}, {"patience": 5, "select": "last"}], "patience"),
+    ],
+)
+def test_an_option_that_does_nothing_in_any_cell_is_refused(cells, named):
+    with pytest.raises(BadOption, match=named):
+        without_idle(cells, "default")
+
+
+def test_ablate_refuses_before_it_trains(tmp_path):
+    with pytest.raises(BadOption, match=r"plateau_factor=\.\.\. needs --schedule plateau"):
+        ablate(tmp_path / "none.parquet", ["plateau_factor=0.1,0.5"], out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def made(tmp_path, accuracies, n=3000, seeds=3):

@@ -105,3 +105,23 @@ def test_options_that_differ_on_resuming_are_all_named():
 def test_a_key_that_is_none_is_refused():
     with pytest.raises(BadOption, match="lrr"):
         resolve.merge("m", "default", ["lrr=1"], {}, None)
+
+
+def test_an_idle_option_is_refused_where_it_was_asked_for_and_passed_over_where_a_recipe_brings_it(tmp_path):
+    with pytest.raises(BadOption, match=r"focal_gamma=\.\.\. needs --loss focal"):
+        resolve.merge("m", "default", ["focal_gamma=3"], {}, None)
+    with pytest.raises(BadOption, match="--patience needs a --select"):
+        resolve.merge("m", "default", (), {"patience": 5, "select": "last"}, None)
+    assert resolve.merge("m", "default", ["focal_gamma=3"], {"loss": "focal"}, None).focal_gamma == 3
+    file = tmp_path / "mine.toml"
+    file.write_text('[options]\nloss = "focal"\n')
+    assert resolve.merge("m", str(file), {"focal_gamma": 3}, {}, None).focal_gamma == 3
+    file.write_text("[options]\nfocal_gamma = 4\n")
+    assert resolve.merge("m", str(file), (), {"lr": 0.1}, None).focal_gamma == 4
+
+
+def test_a_run_that_is_resumed_may_be_given_its_options_again():
+    before = replace(TrainConfig(), schedule="plateau", head_lr=0.1, lr=0.1)
+    given = ["schedule=plateau", "plateau_patience=2"]
+    assert resolve.merge("m", "default", given, {}, before).plateau_patience == 2
+    assert resolve.merge("m", "default", ["plateau_patience=2"], {}, before).plateau_patience == 2
