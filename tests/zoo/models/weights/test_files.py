@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from ferdata.errors import BadOption, MissingModel
 from zoo.models.build import backbone, build
-from zoo.models.pretrained import read
+from zoo.models.weights.files import read
 
 NAME = "mobilenetv3_small_050"
 
@@ -103,7 +103,7 @@ def test_without_a_network_the_way_out_is_said_at_once(tmp_path, monkeypatch):
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", nowhere)
-    monkeypatch.setattr("zoo.models.pretrained.getproxies", dict)
+    monkeypatch.setattr("zoo.models.weights.files.getproxies", dict)
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
