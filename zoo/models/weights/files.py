@@ -21,6 +21,11 @@ NESTS = (
     *("state_dict_ema", "model_ema", "ema_state_dict", "state_dict", "model_state_dict", "model_state"),
     *("model", "net", "network", "backbone", "encoder", "weights", "params"),
 )
+# What a pickle may call that belongs to no net: such a file is not to be opened anywhere.
+NO_NET = {
+    *("os", "posix", "nt", "subprocess", "sys", "builtins", "shutil", "socket", "runpy", "pty", "importlib", "ctypes"),
+    *("webbrowser", "operator", "functools", "pathlib", "urllib", "requests"),
+}
 CONVERT = (
     "Where you trust it, turn it into plain tensors in the environment that it was made in: "
     "python -c \"import torch; net = torch.load('FILE', 'cpu', weights_only=False); "
@@ -78,10 +83,12 @@ def _pickled(file: Path, said: str) -> BadOption:
             "never run.",
             "Take a .safetensors file.",
         )
-    return BadOption(
-        f"{file} cannot be read as weights: it holds a whole object ({named[1]}), and the code in it is never run.",
-        CONVERT.replace("FILE", file.name),
-    )
+    whole = f"{file} cannot be read as weights: it holds more than tensors ({named[1]}), and code in it is never run."
+    if named[1].partition(".")[0] in NO_NET:
+        return BadOption(
+            whole, "That is no net's: do not open it anywhere, and fetch the weights from their publisher."
+        )
+    return BadOption(whole, CONVERT.replace("FILE", file.name))
 
 
 def _by_name(found: Any, file: Path) -> dict[str, Tensor]:
