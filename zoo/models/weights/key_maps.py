@@ -212,7 +212,7 @@ MAPS = (
             *((r"^conv1\.", "features.0.0."), (r"^bn1\.", "features.0.1."), (r"^prelu\.", "features.0.2.")),
             *((r"^bn2\.", "neck.0."), (r"^fc\.", "neck.3."), (r"^features\.(?=[a-z_]+$)", "neck.4.")),
             *((r"^layer(\d)\.", r"features.\1."), (r"\.downsample\.", ".shortcut.")),
-            *((rf"(\.\d)\.{part}\.", rf"\1.body.{at}.") for at, part in enumerate(IN_BODY)),
+            *((rf"(\.\d+)\.{part}\.", rf"\1.body.{at}.") for at, part in enumerate(IN_BODY)),
         ),
     ),
     KeyMap(

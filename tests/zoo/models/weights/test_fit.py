@@ -104,6 +104,12 @@ def test_half_a_file_of_names_is_refused_by_what_it_lacks(tmp_path, weights):
         begin(backbone(NAME, weights=path), 3, 7, 64)
 
 
+def test_weights_without_their_running_statistics_are_refused(tmp_path, weights):
+    bare = {k: t for k, t in weights.items() if "running" not in k}
+    with pytest.raises(BadOption, match=r"it has no conv1\.1\.running_mean and \d+ more"):
+        begin(backbone(NAME, weights=kept(tmp_path / "w.pth", bare)), 3, 7, 64)
+
+
 def test_a_larger_net_whose_names_hold_this_nets_is_refused(tmp_path):
     path = kept(tmp_path / "w.pth", drawn("resnet34"))
     with pytest.raises(BadOption, match=r"no place for its layer1\.2\.conv1\.weight.* and \d+ more"):
