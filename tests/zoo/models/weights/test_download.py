@@ -92,6 +92,23 @@ def test_a_folder_is_described(folder: Path) -> None:
     assert (found.mean, found.size, found.tags) == ((0.1, 0.2, 0.3), 96, (f"local-dir:{folder}",))
 
 
+def test_a_repository_is_read_as_a_folder_is(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def fetch(repository: str, file: str, revision: str | None = None) -> str:
+        asked.append((repository, file, revision))
+        if not (folder / file).is_file():
+            raise FileNotFoundError(file)
+        return str(folder / file)
+
+    monkeypatch.setattr("huggingface_hub.hf_hub_download", fetch)
+    begun = begin(backbone("hf-hub:me/mine@v2", pretrained=True), 3, 7, 64)
+    assert {(repository, revision) for repository, _, revision in asked} == {("me/mine", "v2")}
+    assert torch.equal(begun.net.state_dict()["conv_head.weight"], tensors(folder)["conv_head.weight"])
+    assert begun.origin is not None
+    assert begun.origin.weights == "hf-hub:me/mine@v2"
+
+
 @pytest.fixture
 def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No network, and nothing in the hub's cache."""
