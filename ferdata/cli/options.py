@@ -19,9 +19,11 @@ def option(function: Callable[..., Any], *names: str, **attributes: Any) -> Deco
         attributes["required"] = True
     elif default == ():
         attributes["default"] = default
-    elif default is not None and default is not False:
+    elif default is None:
+        attributes["default"] = None  # said outright: click takes a switch that is not given for False
+    elif default is not False:
         attributes |= {"default": default, "show_default": True}
-    elif default is False:
+    else:
         attributes |= {"is_flag": True, "default": False} if "/" not in names[-1] else {"default": False}
     return click.option(*names, **attributes)
 

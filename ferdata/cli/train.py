@@ -75,11 +75,11 @@ FILE = click.Path(path_type=Path)
 )  # fmt: skip
 @under(
     "The net and its first weights",
-    named("--backbone", "Ours, torchvision's or timm's: ferdata zoo list.", metavar="NAME"),
+    named("--backbone", "Of ferdata zoo list; or hf-hub:OWNER/NAME, local-dir:FOLDER.", metavar="NAME"),
     named("--stem", "small: looks at every pixel, for 40 to 64 px."),
     named("--head", "What turns features into classes; mlp takes --set head_widths=512,256."),
     named("--pretrained/--from-scratch", "Begin with published weights (a download), or with none."),
-    named("--weights", "Begin with the weights of this file (.safetensors, .pth).", type=FILE),
+    named("--weights", "Begin with the weights of this file (.safetensors, .pth, npm's .tgz).", type=FILE),
     named("--init", "Begin with the weights of this run.", type=FILE, metavar="RUN"),
 )
 @under(

@@ -6,6 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from tests.conftest import Ran
+from zoo.options.options import KEYS
+
+NAMED = set(KEYS) - {"manifest"}
 
 IDLE = [
     ("group m.parquet --seed 3", "--seed", "add --self-test"),
@@ -36,3 +39,15 @@ def test_an_option_that_would_do_nothing_is_refused(
     said = " ".join(re.sub("[│╭╮╰╯─]", " ", ran.err).split())
     assert f"{options}: " in said
     assert why in said
+
+
+def test_an_option_of_train_that_is_not_given_leaves_the_recipes_alone() -> None:
+    """A switch among them too: taken for off, it would train from scratch whatever the recipe says."""
+    from ferdata.cli.train import command
+
+    given = command.make_context("train", ["--manifest", "m.parquet"]).params
+    assert {name: given[name] for name in NAMED if name in given and given[name] not in (None, ())} == {}
+    switches = {"pretrained", "compile", "allow_leak", "trust_files"}
+    assert switches <= NAMED & set(given)
+    for switch, value in (("--pretrained", True), ("--from-scratch", False)):
+        assert command.make_context("train", ["--manifest", "m.parquet", switch]).params["pretrained"] is value

@@ -20,7 +20,7 @@ USE = (
 def card(meta: Meta, report: dict[str, Any]) -> str:
     """Return the run in words, as Markdown: figures, protocol, what it is for, caveats, licences, citations."""
     parts = (_head(meta, report), _figures(report), _by_class(report), _parts(report), _protocol(meta, report))
-    rest = (["## Intended use", "", USE, ""], _caveats(report), _data(report))
+    rest = (["## Intended use", "", USE, ""], _caveats(report), _first_weights(meta), _data(report))
     return "\n".join(line for part in (*parts, *rest) for line in part)
 
 
@@ -147,6 +147,15 @@ def _caveats(report: dict[str, Any]) -> Iterator[str]:
         yield "- The datasets publish no age, gender or ethnicity, so that nobody knows whom it serves worse."
     yield "- One run with one seed: another seed moves these figures too, which the intervals do not hold."
     yield "- Tested on pictures like those it was trained on; on other cameras, ages and cultures it will do worse."
+    yield ""
+
+
+def _first_weights(meta: Meta) -> Iterator[str]:
+    if meta.origin is None:
+        return
+    yield "## First weights"
+    yield ""
+    yield f"It began with {meta.origin['weights']}: {meta.origin['terms']}. Those terms hold for this net too."
     yield ""
 
 

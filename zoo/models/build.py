@@ -3,9 +3,9 @@
 import difflib
 import functools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ from zoo.models import stems
 from zoo.models.architectures.contract import TooSmall
 from zoo.models.catalogue import own
 from zoo.models.heads import LINEAR, Head, attach
-from zoo.models.pretrained import fetched, loaded
+from zoo.models.weights import download, files, terms
+from zoo.models.weights.fit import put
+from zoo.models.weights.terms import Origin
 
 Statistics = tuple[float, ...]
 FLOOR = 16  # pixels: nothing can be seen of a face below, even where a net would run
@@ -32,9 +34,11 @@ CEILING = 1024
 class Backbone:
     """What training must know of a net before it is built.
 
-    `size` is its own input side in pixels (None: it takes the images as they come); `lr` and `weight_decay` suit
-    `optimizer` at a batch of 128. `mean` and `std`, in 0..1, are those that the weights to start from were made with:
-    timm's (`pretrained`) or those of the file `weights`; None where it starts from none.
+    `name` is its architecture, as timm knows it, whatever it was asked for by. `size` is its own input side in pixels
+    (None: it takes the images as they come); `lr` and `weight_decay` suit `optimizer` at a batch of 128. `mean` and
+    `std`, in 0..1, are those that the weights to start from were made with: timm's (`pretrained`), those of the
+    `source` (`hf-hub:owner/name`, `local-dir:folder`) or those of the file `weights`; None where it starts from none.
+    `arguments` are those of a source's net that differ from its architecture's, and `known` timm's configuration.
     """
 
     name: str
@@ -46,6 +50,9 @@ class Backbone:
     std: Statistics | None = None
     pretrained: bool = False
     weights: Path | None = None
+    source: str | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+    known: Any = None
 
     def statistics(self, channels: int) -> tuple[Statistics, Statistics] | None:
         """Return mean and std for so many channels, None if the images' own should be taken.
@@ -53,26 +60,47 @@ class Backbone:
         For one channel they are averaged: timm adds a first layer's three kernels up, which is right for grey tripled
         only if the three are normalised alike.
         """
-        if self.mean is None or self.std is None:
-            return None
-        if channels == len(self.mean):
-            return self.mean, self.std
-        return (sum(self.mean) / len(self.mean),) * channels, (sum(self.std) / len(self.std),) * channels
+        return None if self.mean is None or self.std is None else for_channels((self.mean, self.std), channels)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A net with its first weights, what should be said of them, where they are from, and what pixels they expect.
+
+    `origin` is None for weights that are drawn, and `statistics` (mean, std per channel, in 0..1) then too.
+    """
+
+    net: nn.Module
+    notes: tuple[str, ...] = ()
+    origin: Origin | None = None
+    statistics: tuple[Statistics, Statistics] | None = None
+
+
+def for_channels(statistics: tuple[Statistics, Statistics], channels: int) -> tuple[Statistics, Statistics]:
+    """Return mean and std for so many channels: as they are, or averaged."""
+    mean, std = statistics
+    if channels == len(mean):
+        return mean, std
+    return (sum(mean) / len(mean),) * channels, (sum(std) / len(std),) * channels
 
 
 def backbone(name: str, pretrained: bool = False, weights: str | Path | None = None) -> Backbone:
-    """Return what is known of the backbone `name`: ours, torchvision's or timm's.
+    """Return what is known of the backbone `name`: ours, torchvision's, timm's, or a source (`hf-hub:`, `local-dir:`).
 
-    `pretrained` asks for published weights (a download), `weights` for those of a file. Raises BadOption for an unknown
-    name, with the close ones, and for weights that there are none of.
+    `pretrained` asks for published weights (a download, but for a folder's), `weights` for those of a file. Raises
+    BadOption for an unknown name, with the close ones, and for weights that there are none of; MissingModel for a
+    source that is not to be had.
     """
+    source = name if download.is_source(name) else None
+    saved = download.saved(name) if source else None
+    name = saved.architecture if saved else name
     if not timm.is_model(name.partition(".")[0]):
         close = difflib.get_close_matches(name, [*own(), *timm.list_models()], n=4, cutoff=0.5)
         raise BadOption(
             f"There is no backbone {name!r}.",
             f"Did you mean {', '.join(close)}?" if close else f"Take {', '.join(own())} or a name that timm knows.",
         )
-    known = known_to_timm(name)
+    known = saved.known if saved else known_to_timm(name)
     if pretrained and not known.has_weights:
         raise BadOption(f"There are no pretrained weights of {name}.", "Leave out --pretrained, or name another tag.")
     starts = pretrained or weights is not None
@@ -87,6 +115,9 @@ def backbone(name: str, pretrained: bool = False, weights: str | Path | None = N
         std=tuple(known.std) if starts else None,
         pretrained=pretrained,
         weights=None if weights is None else Path(weights),
+        source=source,
+        arguments=saved.arguments if saved else {},
+        known=known,
     )
 
 
@@ -100,7 +131,12 @@ def known_to_timm(name: str) -> Any:
         ) from None
 
 
-def build(
+def build(card: Backbone, channels: int, classes: int, size: int, **options: Any) -> nn.Module:
+    """Return the net of `begin`, which says what the options are, and nothing more. Raises what that raises."""
+    return begin(card, channels, classes, size, **options).net
+
+
+def begin(
     card: Backbone,
     channels: int,
     classes: int,
@@ -111,20 +147,21 @@ def build(
     dropout: float | None = None,
     drop_path: float = 0.0,
     aux: bool = False,
-    say: Callable[[str], None] | None = None,
-) -> nn.Module:
+) -> Begun:
     """Build the net, its weights drawn or loaded, and try it on two blank images of `size` pixels and `channels`.
 
     `stem` "small" looks at every pixel first (zoo.models.stems); `dropout` is the rate before the last layer (None: the
     net's own), `drop_path` that of leaving residual branches out, and `aux` adds an auxiliary classifier: such a net
-    returns (logits, its logits) while training. `say` is told of weights that could not be kept. The net is in eval
-    mode. Raises BadOption, for an input that is too small with the smallest that works.
+    returns (logits, its logits) while training. The net is in eval mode. Raises BadOption for weights of another net
+    and, with the smallest that works, for an input that is too small; MissingModel for weights that are not to be had.
     """
     options: dict[str, Any] = {"drop_rate": dropout, "drop_path_rate": drop_path or None, "aux": aux or None}
+    begun = Begun(nn.Identity())
     try:
-        net = _construct(card, channels, classes, size, options)
-        if stems.set_stem(net, stem, card.name) and say and (card.pretrained or card.weights):
-            say(f"{card.name}'s 7x7 stem has no weights for a small one: its first layer starts anew.")
+        begun = _first(card, channels, classes, size, options)
+        net, notes = begun.net, begun.notes
+        if stems.set_stem(net, stem, card.name) and begun.origin:
+            notes += (f"{card.name}'s 7x7 stem has no weights for a small one: its first layer starts anew.",)
         attach(net, head, classes)
         reason = _refusal(net, channels, classes, size)
     except TooSmall as error:
@@ -133,21 +170,45 @@ def build(
         least = smallest(card, channels, stem=stem, above=size)
         wish = f"The smallest that works is {least} px: --size {least}." if least else "Choose another backbone."
         raise BadOption(f"{card.name} cannot take {size} px with {channels} channels: {reason}", wish)
-    return net.eval()
+    return replace(begun, net=net.eval(), notes=notes)
 
 
-def _construct(card: Backbone, channels: int, classes: int, size: int, options: dict[str, Any]) -> nn.Module:
-    """Build with timm; nets of a fixed size are told `size`. Raises BadOption for what the net does not have."""
-    given = {name: value for name, value in options.items() if value is not None}
+def _first(card: Backbone, channels: int, classes: int, size: int, options: dict[str, Any]) -> Begun:
+    """Build the net with the weights that the card asks for. Raises BadOption, MissingModel."""
+    file = card.weights
+    if card.source and card.pretrained:
+        file = download.weights_of(card.source)
+    by_timm = card.pretrained and not card.source
+    net = _construct(card, channels, classes, size, options, by_timm)
+    own = card.statistics(channels)
+    if file is not None:
+        taken = put(net, card.name, file, files.read(file))
+        if card.source and card.pretrained:
+            return Begun(net, (taken.note,), terms.of_source(card.source), own)
+        told = for_channels(taken.statistics, channels) if taken.statistics else own
+        return Begun(net, (taken.note,), terms.of_file(file, taken.naming), told)
+    if by_timm:
+        return Begun(net, (), terms.of_timm(card.name, card.known), own)
+    if card.source:
+        return Begun(net, (f"{card.source} gives its architecture alone; add --pretrained for its weights.",))
+    return Begun(net)
+
+
+def _construct(
+    card: Backbone, channels: int, classes: int, size: int, options: dict[str, Any], by_timm: bool = False
+) -> nn.Module:
+    """Build with timm, with weights of its own if wanted; nets of a fixed size are told `size`.
+
+    Raises BadOption for what the net does not have, MissingModel for weights that cannot be fetched.
+    """
+    given = {**card.arguments, **{name: value for name, value in options.items() if value is not None}}
     given |= {"in_chans": channels, "num_classes": classes}
-    if known_to_timm(card.name).fixed_input_size:
+    if card.known.fixed_input_size:
         given["img_size"] = size
     while True:
         create = functools.partial(timm.create_model, card.name, **given)
         try:
-            if card.weights is not None:
-                return loaded(create, card.name, card.weights)
-            net: nn.Module = fetched(create, card.name) if card.pretrained else create(pretrained=False)
+            net: nn.Module = download.fetched(create, card.name) if by_timm else create(pretrained=False)
             return net
         except TypeError as error:
             unknown = next((name for name in given if f"'{name}'" in str(error)), None)
@@ -198,7 +259,7 @@ def _shape(net: nn.Module, channels: int, size: int) -> tuple[int, ...]:
 def blank(card: Backbone, channels: int, classes: int, size: int, *, stem: str = "native") -> nn.Module:
     """Build the net on the meta device: every shape, and no numbers. Raises what timm raises for a size it refuses."""
     with torch.device("meta"), _quiet():
-        net = _construct(replace(card, pretrained=False, weights=None), channels, classes, size, {})
+        net = _construct(card, channels, classes, size, {})
         stems.set_stem(net, stem, card.name)
     return net
 
@@ -215,9 +276,7 @@ def smallest(card: Backbone, channels: int = 3, *, stem: str = "native", above: 
         except (RuntimeError, AssertionError, ValueError, NotImplementedError, ZeroDivisionError):
             return False
 
-    tries: list[int] = sorted(
-        {above + 1, known_to_timm(card.name).input_size[-1], 32, 64, 96, 128, 224, 256, 384, 512, CEILING}
-    )
+    tries: list[int] = sorted({above + 1, card.known.input_size[-1], 32, 64, 96, 128, 224, 256, 384, 512, CEILING})
     high = next((size for size in tries if size > above and works(size)), None)
     if high is None:
         return None

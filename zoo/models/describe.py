@@ -88,8 +88,8 @@ def describe(name: str) -> Description:
 
     with progress.bar(f"Weighing {name}", 3, "steps") as advance:
         card = build.backbone(name)
-        known = build.known_to_timm(name)
-        words = cards().get(name) or cards().get(name.partition(".")[0])
+        known = card.known
+        words = cards().get(card.name) or cards().get(card.name.partition(".")[0])
         counted = words.counted if words else None
         channels, classes = (counted.channels, counted.classes) if counted else (known.input_size[0], CLASSES)
         size = card.size or known.input_size[-1]
@@ -107,7 +107,7 @@ def describe(name: str) -> Description:
         source=words.source if words else known.paper_name or "timm",
         licence=_licence(known, words.licence if words else "timm's code is Apache-2.0"),
         weights=words.weights if words else "timm, as its tags say" if known.has_weights else "none",
-        tags=_tags(name),
+        tags=(card.source,) if card.source else _tags(name),
         size=size,
         smallest=least,
         channels=channels,

@@ -8,9 +8,9 @@ from torch import nn
 
 from ferdata.errors import BadOption, BrokenRun
 from ferdata.labels import Taxonomy
-from zoo.models.build import Backbone, blocks
-from zoo.models.build import build as build_net
+from zoo.models.build import Backbone, Begun, begin, blocks
 from zoo.models.heads import Head
+from zoo.models.weights.terms import Origin
 from zoo.options.options import TrainConfig
 from zoo.run import model_file
 from zoo.run.model_file import Meta
@@ -52,13 +52,13 @@ def of_run(config: TrainConfig, taxonomy: Taxonomy) -> Meta | None:
     return meta
 
 
-def build(config: TrainConfig, card: Backbone, taxonomy: Taxonomy, first: Meta | None) -> tuple[nn.Module, list[str]]:
-    """Build the net with its first weights; return it, and what should be said of them.
+def build(config: TrainConfig, card: Backbone, taxonomy: Taxonomy, first: Meta | None) -> Begun:
+    """Build the net with its first weights. Raises BadOption, MissingModel, BrokenRun.
 
-    Under `init` everything is taken over but a head that is another one, or for other classes. Raises BadOption.
+    Under `init` everything is taken over but a head that is another one, or for other classes: where those weights came
+    from holds for these too, and so do mean and deviation.
     """
-    notes: list[str] = []
-    net = build_net(
+    begun = begin(
         card,
         config.channels or 1,
         len(taxonomy.classes),
@@ -68,11 +68,12 @@ def build(config: TrainConfig, card: Backbone, taxonomy: Taxonomy, first: Meta |
         dropout=config.dropout,
         drop_path=config.drop_path,
         aux=config.aux_weight > 0,
-        say=notes.append,
     )
     if first is None:
-        return net, notes
-    return net, notes + _take_over(net, config, taxonomy, first)
+        return begun
+    notes = (*begun.notes, *_take_over(begun.net, config, taxonomy, first))
+    origin = Origin(**first.origin) if first.origin else None
+    return Begun(begun.net, notes, origin, (first.mean, first.std))
 
 
 def _take_over(net: nn.Module, config: TrainConfig, taxonomy: Taxonomy, first: Meta) -> list[str]:

@@ -1,5 +1,6 @@
 """A trained net from its model file: built as the metadata say, its weights put in, its trees behind it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def blank_model(meta: Meta) -> nn.Module:
     given: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in meta.head.items()}
     head = Head(**given)
     return build(
-        backbone(meta.backbone),
+        replace(backbone(meta.backbone), arguments=meta.arguments),
         meta.channels,
         len(meta.classes),
         meta.size,

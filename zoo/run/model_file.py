@@ -26,7 +26,9 @@ class Meta:
     are the fields of `zoo.models.heads.Head`; `tta` one of `zoo.evaluation.inference.TTA`, and what `temperature`,
     which makes the probabilities on val true (1: as the net gives them), was fitted with. `alignment` is how faces were
     cut (`zoo.deploy.preprocess.recorded`); None for pictures as published. `caution` is a sentence on why its answers
-    mean nothing (`zoo.evaluation.caution`), "" where nothing says so.
+    mean nothing (`zoo.evaluation.caution`), "" where nothing says so. `arguments` are the backbone's own, where
+    they differ from those of its name; `origin` are the fields of `zoo.models.weights.terms.Origin`, None for weights
+    that were drawn.
     """
 
     backbone: str
@@ -49,6 +51,8 @@ class Meta:
     temperature: float = 1.0
     caution: str = ""
     alignment: dict[str, Any] | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+    origin: dict[str, str] | None = None
     crop: str = CROP
     interpolation: str = INTERPOLATION
     format: int = FORMAT

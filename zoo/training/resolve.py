@@ -126,7 +126,10 @@ def check_and_resolve(asked: TrainConfig, manifest: Path, saved: dict[str, Any] 
 
     A run that is resumed, from the checkpoint `saved`, has its weights: those that it began with may be gone.
     """
-    card = backbone(asked.backbone, asked.pretrained, asked.weights) if saved is None else backbone(asked.backbone)
+    if saved is None:
+        card = backbone(asked.backbone, asked.pretrained, asked.weights)
+    else:
+        card = replace(backbone(saved["meta"].backbone), arguments=saved["meta"].arguments)
     policies.policy(asked.augment)
     rows = read_rows(Manifest(manifest), asked.datasets, asked.fold, asked.targets)
     where = of_split(rows, asked.targets)
@@ -162,7 +165,9 @@ def resolve_defaults(
     decay = card.weight_decay if config.weight_decay is None else config.weight_decay
     size = config.size or (first.size if first else card.size) or natural_size(rows, everything)
     foreign = config.pretrained or config.weights is not None
-    channels = config.channels or (first.channels if first else 3 if foreign else _channels(rows, everything))
+    channels = config.channels or (
+        first.channels if first else card.known.input_size[0] if foreign else _channels(rows, everything)
+    )
     filled = replace(
         config,
         size=size,

@@ -64,9 +64,10 @@ def _set_up(
     """Do what `setup` promises."""
     config, rows = ready.config, ready.rows
     torch.manual_seed(config.seed)
-    net, notes = initial_weights.build(config, ready.card, rows.taxonomy, ready.first)
+    begun = initial_weights.build(config, ready.card, rows.taxonomy, ready.first)
+    net = begun.net
     parts = load(rows, ready.where, config.size or 0, config.channels or 1, roots, config.trust_files)
-    meta: Meta = _meta(ready, parts["train"].pixels) if ready.saved is None else ready.saved["meta"]
+    meta: Meta = _meta(ready, begun, parts["train"].pixels) if ready.saved is None else ready.saved["meta"]
     some = apply.as_float(parts["train"].pixels[:: max(1, len(parts["train"]) // LOOKED_AT)])
     sanity_checks.check_scale(apply.normalise(some, torch.tensor(meta.mean), torch.tensor(meta.std).clamp(min=1e-6)))
     blocks = build.blocks(net)
@@ -103,7 +104,7 @@ def _set_up(
             baseline=prior(parts["val"].hard, len(meta.classes)),
             leak=ready.leak,
             say=say,
-            notes=[*ready.notes, *notes],
+            notes=[*ready.notes, *begun.notes],
         )
         yield context, _first_state(context, net, clock, ready.saved)
 
@@ -152,13 +153,12 @@ def recalibrate(context: RunContext, net: nn.Module) -> None:
             advance(len(batch.x))
 
 
-def _meta(ready: Resolved, pixels: Tensor) -> Meta:
+def _meta(ready: Resolved, begun: build.Begun, pixels: Tensor) -> Meta:
     """Return what travels with the weights; mean and std are those that the first weights were made with, if any."""
-    config, rows, first = ready.config, ready.rows, ready.first
-    own = ready.card.statistics(config.channels or 1) if first is None else (first.mean, first.std)
-    mean, std = own or statistics(pixels)
+    config, rows = ready.config, ready.rows
+    mean, std = begun.statistics or statistics(pixels)
     return Meta(
-        backbone=config.backbone,
+        backbone=ready.card.name,
         classes=rows.taxonomy.classes,
         taxonomy=rows.taxonomy.as_dict(),
         mean=mean,
@@ -176,6 +176,8 @@ def _meta(ready: Resolved, pixels: Tensor) -> Meta:
         drop_path=config.drop_path,
         aux=config.aux_weight > 0,
         alignment=recorded(rows.manifest, config.datasets),
+        arguments=ready.card.arguments,
+        origin=begun.origin.as_dict() if begun.origin else None,
     )
 
 

@@ -137,4 +137,5 @@ def default_out(manifest: str | Path, recipe: str, given: Mapping[str, Any]) -> 
     named = file.parent.name if file.name == "config.toml" else file.stem  # another run's own options
     what = given.get("backbone") or (TrainConfig.backbone if recipe == DEFAULT else named)
     fold = "" if given.get("fold") is None else f"-fold{given['fold']}"
+    what = what.replace(":", "/").rstrip("/").rpartition("/")[-1]  # of hf-hub:owner/name the name
     return f"runs/{Path(manifest).stem}-{what}{fold}"

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torchvision import models
 
 from zoo.models.architectures.contract import Net, Pooled, cfg, register
+from zoo.models.weights.key_maps import for_architecture
 
 IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 
@@ -86,55 +87,42 @@ class AlexNet(Net):
         self.assemble(whole.features, neck, (256, 4096), num_classes)
 
 
-def _googlenet(weights: dict[str, Tensor], net: nn.Module) -> dict[str, Tensor]:  # noqa: ARG001  # timm gives it
-    kept = {name: t for name, t in weights.items() if not name.startswith("aux")}
-    return {
-        name.replace("fc.", "classifier.") if name[:3] == "fc." else f"features.{name}": t for name, t in kept.items()
-    }
+def _make(kind: Any, name: str, pretrained: bool, given: dict[str, Any]) -> nn.Module:
+    """Build it; what timm downloads for it goes by torchvision's names."""
 
+    def ours(weights: dict[str, Tensor], net: nn.Module) -> dict[str, Tensor]:
+        own = net.state_dict()
+        if set(weights) <= set(own):
+            return weights
+        names = for_architecture("torchvision", name).names(name, list(weights), list(own)) or {}
+        # SqueezeNet's last layer is a 1x1 convolution there.
+        return {
+            n: t.flatten(1) if n == "classifier.weight" else t for k, t in weights.items() if (n := names[k]) in own
+        }
 
-def _squeezenet(weights: dict[str, Tensor], net: nn.Module) -> dict[str, Tensor]:  # noqa: ARG001  # timm gives it
-    renamed = {name.replace("classifier.1.", "classifier."): tensor for name, tensor in weights.items()}
-    renamed["classifier.weight"] = renamed["classifier.weight"].flatten(1)
-    return renamed
-
-
-def _alexnet(weights: dict[str, Tensor], net: nn.Module) -> dict[str, Tensor]:  # noqa: ARG001  # timm gives it
-    names = {"classifier.1.": "neck.3.", "classifier.4.": "neck.6.", "classifier.6.": "classifier."}
-    for old, new in names.items():
-        weights = {name.replace(old, new) if name.startswith(old) else name: t for name, t in weights.items()}
-    return weights
-
-
-def _make(kind: Any, name: str, pretrained: bool, rename: Any, given: dict[str, Any]) -> nn.Module:
-    """Build it; weights go by torchvision's names in its files, and by ours in our own."""
-
-    def either(weights: dict[str, Tensor], net: nn.Module) -> dict[str, Tensor]:
-        return weights if set(weights) <= set(net.state_dict()) else rename(weights, net)
-
-    net: nn.Module = build_model_with_cfg(kind, name, pretrained, pretrained_filter_fn=either, **given)
+    net: nn.Module = build_model_with_cfg(kind, name, pretrained, pretrained_filter_fn=ours, **given)
     return net
 
 
 @register
 def googlenet(pretrained: bool = False, **given: Any) -> nn.Module:
     """Build torchvision's GoogLeNet (Inception V1)."""
-    return _make(GoogLeNet, "googlenet", pretrained, _googlenet, given)
+    return _make(GoogLeNet, "googlenet", pretrained, given)
 
 
 @register
 def squeezenet1_0(pretrained: bool = False, **given: Any) -> nn.Module:
     """Build torchvision's SqueezeNet 1.0."""
-    return _make(SqueezeNet, "squeezenet1_0", pretrained, _squeezenet, {"version": models.squeezenet1_0, **given})
+    return _make(SqueezeNet, "squeezenet1_0", pretrained, {"version": models.squeezenet1_0, **given})
 
 
 @register
 def squeezenet1_1(pretrained: bool = False, **given: Any) -> nn.Module:
     """Build torchvision's SqueezeNet 1.1."""
-    return _make(SqueezeNet, "squeezenet1_1", pretrained, _squeezenet, {"version": models.squeezenet1_1, **given})
+    return _make(SqueezeNet, "squeezenet1_1", pretrained, {"version": models.squeezenet1_1, **given})
 
 
 @register
 def alexnet(pretrained: bool = False, **given: Any) -> nn.Module:
     """Build torchvision's AlexNet."""
-    return _make(AlexNet, "alexnet", pretrained, _alexnet, given)
+    return _make(AlexNet, "alexnet", pretrained, given)

@@ -4,6 +4,7 @@ import copy
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from torchvision import models
 
@@ -22,6 +23,16 @@ def original(name: str) -> torch.nn.Module:
     return net
 
 
+def with_last_layer(ours: torch.nn.Module, theirs: torch.nn.Module) -> torch.nn.Module:
+    """Give ours the last layer, which no file's weights give: nobody knows its classes."""
+    last = [m for m in theirs.modules() if isinstance(m, torch.nn.Linear | torch.nn.Conv2d)][-1]
+    mine = ours.get_classifier()
+    with torch.no_grad():
+        mine.weight.copy_(last.weight.flatten(1))
+        mine.bias.copy_(last.bias)
+    return ours
+
+
 @pytest.fixture(scope="module", params=NAMES)
 def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, torch.nn.Module, Path]:
     """The name, torchvision's net, and a file of its weights as torchvision publishes them."""
@@ -33,7 +44,7 @@ def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def test_torchvisions_weights_give_torchvisions_answer(file: tuple[str, torch.nn.Module, Path]) -> None:
     name, net, path = file
-    ours = build(backbone(name, weights=path), 3, 1000, 64)
+    ours = with_last_layer(build(backbone(name, weights=path), 3, 1000, 64), net)
     x = torch.rand(2, 3, 64, 64)
     with torch.inference_mode():
         wanted, found = net(x), ours(x)
@@ -82,3 +93,11 @@ def test_googlenets_statistics_are_those_its_weights_were_made_with() -> None:
     assert known.mean is not None
     assert known.std is not None
     torch.testing.assert_close((p - known.mean[0]) / known.std[0], inside, rtol=1e-5, atol=1e-5)
+
+
+def test_what_timm_downloads_for_them_is_renamed(file: tuple[str, torch.nn.Module, Path]) -> None:
+    name, net, path = file
+    overlay = {"file": str(path), "custom_load": False}
+    ours = timm.create_model(name, pretrained=True, pretrained_cfg_overlay=overlay).eval()
+    mine, theirs = ours.get_classifier().weight, list(net.parameters())[-2]
+    assert torch.equal(mine, theirs.flatten(1))
