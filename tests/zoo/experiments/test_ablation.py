@@ -12,7 +12,14 @@ from zoo.evaluation import confidence
 from zoo.evaluation.predictions import save
 from zoo.experiments import answers
 from zoo.experiments.ablation import (
-    Cell, ablate, against, grid, interval_over_seeds, p_over_seeds, summary, without_idle,
+    Cell,
+    ablate,
+    against,
+    grid,
+    interval_over_seeds,
+    p_over_seeds,
+    summary,
+    without_idle,
 )
 
 SET = ("size=32", "batch=16", "device=cpu", "epochs=1")
