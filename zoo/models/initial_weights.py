@@ -78,7 +78,8 @@ def build(config: TrainConfig, card: Backbone, taxonomy: Taxonomy, first: Meta |
 
 def _take_over(net: nn.Module, config: TrainConfig, taxonomy: Taxonomy, first: Meta) -> list[str]:
     """Load the weights of the run `init` into the net."""
-    same = first.classes == taxonomy.classes and first.head == head_of(config).as_dict()
+    # Of the same layers: the penalty on them is the loss's.
+    same = first.classes == taxonomy.classes and {**first.head, "l2": 0.0} == {**head_of(config).as_dict(), "l2": 0.0}
     head = {module for name in blocks(net)[-1] for module in [name.rpartition(".")[0]]}
     path = Folder(Path(config.init or "")).model
     with safe_open(path, "pt") as file:

@@ -52,6 +52,15 @@ def test_a_hidden_layer_put_behind_another_runs_features_is_drawn(manifest_path,
     assert train(manifest_path, tmp_path / "again", **ONE, init=run.path).report["n"] == 48
 
 
+def test_the_same_head_under_another_penalty_is_taken_over(manifest_path, tmp_path):
+    options = {"head_widths": (16,), "head_l2": 1e-3}
+    run = train(manifest_path, tmp_path / "run", **ONE, head="mlp", options=options)
+    notes = []
+    again = {**options, "head_l2": 0.1}
+    train(manifest_path, tmp_path / "again", **ONE, init=run.path, head="mlp", options=again, say=notes.append)
+    assert not any("gives way" in note for note in notes)
+
+
 def test_classes_in_another_order_are_named(trained, manifest_path):
     basic8 = labels.TAXONOMIES["basic8"]
     order = (basic8.classes[1], basic8.classes[0], *basic8.classes[2:])
