@@ -74,6 +74,8 @@ def keep_epoch(context: RunContext, state: TrainState, row: dict[str, float]) ->
     sanity_checks.check_loss(row["val_loss"], state.epoch)
     better = keep_if_best(context, state, row)
     news = end_of_epoch(context, state, row)
+    if state.recorder is not None and state.recorder.refused and state.epoch == 1:
+        news.append(f"Steps are made kernel by kernel, since they could not be recorded: {state.recorder.refused}")
     write_history(context, state)
     resume_checkpoint.save(context, state)
     for text in (line(row, better, state.only_answer), *news):

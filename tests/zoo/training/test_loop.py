@@ -3,6 +3,7 @@
 import csv
 import math
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,7 +18,7 @@ from zoo.evaluation.evaluate import evaluate
 from zoo.evaluation.inference import score
 from zoo.models.load import load_model
 from zoo.run.run_folder import Folder
-from zoo.training import loop
+from zoo.training import loop, setup
 from zoo.training.train import train
 
 SHORT = {**QUICK, "epochs": 1, "precision": "32-true", "augment": "none", "tta": "none", "select": "last"}
@@ -123,3 +124,15 @@ def test_trees_behind_the_net_are_fitted_scored_and_read_back(manifest_path, tmp
     assert (run.path / "trees.ubj").is_file()
     assert 0 <= run.report["linear_head"]["accuracy"] <= 1
     assert evaluate(run.path)["accuracy"] == run.report["accuracy"]
+
+
+def test_a_gpu_that_cannot_record_steps_makes_them_and_says_so_once(manifest_path, tmp_path, monkeypatch):
+    recorder = SimpleNamespace(refused="it asks for a number", run=lambda work, kind, group: work(group))
+    lines = []
+    monkeypatch.setattr(setup, "recorder", lambda config: recorder)
+    monkeypatch.setattr(setup, "rates_on", lambda optimizer, device: None)
+    run = train(manifest_path, tmp_path / "run", **{**SHORT, "epochs": 2}, say=lines.append)
+    assert len(history(run)) == 2
+    assert [line for line in lines if "could not be recorded: it asks for a number" in line] == [
+        "Steps are made kernel by kernel, since they could not be recorded: it asks for a number"
+    ]
