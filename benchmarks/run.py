@@ -5,10 +5,10 @@
     python benchmarks/run.py --only ingest,batches
 
 Sections: ingest (FER+'s PNGs to Parquet), larger (JPEGs of 224 px and photographs), csv (fer2013.csv to a manifest),
-batches (for training), engines (of the loader), steps (the default optimizer beside SGD), learning (is the loader
-hidden?), align (YuNet on photographs), start (of the commands). Each measurement is a fresh process; medians of
-several, everybody in turn. Needs the extra [train] and the peers: `sh benchmarks/peers.sh` puts them into a virtual
-environment of their own (benchmarks/.venv); where there is none, this Python is tried.
+batches (for training), engines (of the loader), steps (the default recipe on this processor, and held to AVX2),
+learning (is the loader hidden?), align (YuNet on photographs), start (of the commands). Each measurement is a fresh
+process; medians of several, everybody in turn. Needs the extra [train] and the peers: `sh benchmarks/peers.sh` puts
+them into a virtual environment of their own (benchmarks/.venv); where there is none, this Python is tried.
 
 The data: `--data FOLDER` (else FERDATA_TEST_DATA, else ../shared/data beside the repository), as
 benchmarks/speed/inputs.py says; or FER+ and fer2013.csv as published (`--ferplus`, `--csv`). What is missing is said,
