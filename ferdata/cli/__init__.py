@@ -1,19 +1,18 @@
 """The command line: parse, call one step, print. Each command is a file; it is imported when it is asked for."""
 
-import contextlib
 import errno
 import importlib
 import os
-import select
 import signal
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
-from typing import Any, TextIO
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
 from ferdata import __version__
+from ferdata.cli.pipes import as_far_as_read, send_nowhere
 from ferdata.errors import FerdataError, FerdataWarning
 
 DONE, FAILED, USAGE, FINDINGS, INTERRUPTED = 0, 1, 2, 3, 130
@@ -56,54 +55,17 @@ Start here:
 """
 
 
-@contextlib.contextmanager
-def _as_far_as_read() -> Iterator[None]:
-    """End well where nobody reads on what is printed, as in `ferdata ... | head`: click would exit with 1."""
-    try:
-        yield
-    except (BrokenPipeError, SystemExit) as end:
-        nobody = _silenced()
-        # Rich has sent the rest to nobody already, and ends the process in answer to the error. Other broken pipes,
-        # such as a database's, are errors.
-        if not nobody and not (isinstance(end, SystemExit) and isinstance(end.__context__, BrokenPipeError)):
-            raise
-        raise click.exceptions.Exit(DONE) from None
-
-
-def _silenced() -> bool:
-    """Have those of stdout and stderr that nobody reads go nowhere, and return whether there are such."""
-    unread = [stream for stream in (sys.stdout, sys.stderr) if _is_unread(stream)]
-    for stream in unread:
-        _send_nowhere(stream)
-    return bool(unread)
-
-
-def _is_unread(stream: TextIO) -> bool:
-    """Return whether a stream goes into a pipe that its reader has closed."""
-    try:
-        asked = select.poll()
-        asked.register(stream, 0)  # such an end is told without being asked for
-        return bool(asked.poll(0))
-    except (AttributeError, OSError):  # a system without this way to ask; no file, but memory
-        return False
-
-
-def _send_nowhere(stream: TextIO) -> None:
-    """Have the null device take what a stream still holds, so that Python's own last flush does not fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
 class LazyGroup(click.Group):
     """A group that knows its commands' names and help, and imports a command only to run it."""
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         """Parse the group's own options, of which --help and --version print."""
-        with _as_far_as_read():
+        with as_far_as_read():
             return super().make_context(*args, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
-        with _as_far_as_read():
+        with as_far_as_read():
             return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
@@ -155,7 +117,7 @@ def run(arguments: list[str]) -> int:
         with warnings.catch_warnings():
             _show_no_raw_warnings()
             code = cli.main(arguments, prog_name="ferdata", standalone_mode=False)
-            with _as_far_as_read():
+            with as_far_as_read():
                 sys.stdout.flush()
         return code if isinstance(code, int) else DONE
     except click.exceptions.Exit as end:
@@ -175,7 +137,7 @@ def run(arguments: list[str]) -> int:
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
-        _send_nowhere(sys.stdout)
+        send_nowhere(sys.stdout)
         click.echo("Error: nothing more can be written: the disk is full.\nFree some space.", err=True)
         return FAILED
 

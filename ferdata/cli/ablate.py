@@ -1,5 +1,6 @@
 """`ferdata ablate --manifest M --over KEY=A,B`."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import click
 
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import print_json, table
+from ferdata.cli.pipes import say
 from ferdata.cli.train import Duration
 from zoo.evaluation.metrics import HEADLINES
 from zoo.experiments import answers
@@ -33,7 +35,7 @@ def command(as_json: bool, **given: Any) -> None:
 
     The same command goes on where it was stopped.
     """  # fmt: skip
-    result = ablate(say=lambda text: click.echo(text, err=as_json), **given)
+    result = ablate(say=partial(say, err=as_json), **given)
     if as_json:
         print_json(result.report)
     else:

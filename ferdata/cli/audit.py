@@ -2,6 +2,7 @@
 
 import inspect
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ferdata.cli import DONE, FINDINGS
 from ferdata.cli.groups import GroupedCommand, under
 from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, console, facts, print_json, table
+from ferdata.cli.pipes import say
 from ferdata.errors import listed
 from ferdata.steps.audit import DETECT, Audited, Outcome, audit, check
 
@@ -109,7 +111,7 @@ def fitted(manifest: Path, to: Path, options: dict[str, Any], quiet: bool) -> Pa
     """Train the nets, and return where their predictions lie."""
     from zoo.experiments.out_of_fold import out_of_fold
 
-    out_of_fold(manifest, save=to, say=lambda line: click.echo(line, err=quiet), **options)
+    out_of_fold(manifest, save=to, say=partial(say, err=quiet), **options)
     return to
 
 

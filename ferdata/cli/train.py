@@ -2,6 +2,7 @@
 
 import re
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from ferdata.charts.lettering import key
 from ferdata.cli.groups import Decorator, GroupedCommand, under
 from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import console, facts, print_json
+from ferdata.cli.pipes import say
 
 _before = time.monotonic()
 
@@ -156,7 +158,7 @@ def command(
     run = train(
         time_limit=time_limit,
         datasets=datasets or None,
-        say=lambda line: click.echo(line, err=as_json),
+        say=partial(say, err=as_json),
         begun=_before,  # the time limit covers the import of torch too
         **given,
     )
@@ -172,7 +174,7 @@ def crossed(as_json: bool, fold: int | None, resume: bool, **given: Any) -> None
     """Train and test every fold, and print what that comes to."""
     if fold is not None:
         raise click.UsageError("Give --fold for one fold, or --folds for all of them.")
-    done = cross_validate(say=lambda line: click.echo(line, err=as_json), **given)
+    done = cross_validate(say=partial(say, err=as_json), **given)
     if as_json:
         print_json(done.report)
     elif done.report.get("dry_run"):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from ferdata.cli import COMMANDS, run
+from ferdata.cli.pipes import say
 from tests.conftest import MakeManifest
 
 
@@ -45,6 +46,14 @@ def test_a_process_whose_output_and_errors_nobody_reads_ends_with_0() -> None:
     with pipe_without_reader() as writer:
         done = subprocess.run([sys.executable, "-m", "ferdata.cli", "datasets"], stdout=writer, stderr=writer)
     assert done.returncode == 0
+
+
+def test_work_under_way_goes_on_where_nobody_reads_its_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pipe_without_reader() as writer, os.fdopen(os.dup(writer), "w", buffering=1) as stream:
+        monkeypatch.setattr(sys, "stdout", stream)
+        for epoch in range(3):
+            say(f"epoch {epoch}")
+        print("and what it came to")
 
 
 def test_another_pipe_that_breaks_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,7 @@ def backbone(name: str, pretrained: bool = False, weights: str | Path | None = N
     saved = download.saved(name) if source else None
     name = saved.architecture if saved else name
     if not timm.is_model(name.partition(".")[0]):
-        close = difflib.get_close_matches(name, [*own(), *timm.list_models()], n=4, cutoff=0.5)
+        close = difflib.get_close_matches(name, sorted({*own(), *timm.list_models()}), n=4, cutoff=0.5)
         raise BadOption(
             f"There is no backbone {name!r}.",
             f"Did you mean {', '.join(close)}?" if close else f"Take {', '.join(own())} or a name that timm knows.",

@@ -58,9 +58,13 @@ def check(config: TrainConfig, plan: Sequence[Stage]) -> None:
     """Raise BadOption if the epochs end before the last stage begins: some blocks would never move."""
     before = sum(stage.epochs or 0 for stage in plan)
     if config.epochs is not None and before >= config.epochs:
+        key, epochs = (
+            ("head_epochs", config.head_epochs) if config.unfreeze == "lp-ft" else ("block_epochs", config.block_epochs)
+        )
+        shorter = f", or shorter stages: --set {key}=1" if epochs > 1 else ""
         raise BadOption(
             f"--unfreeze {config.unfreeze} opens the last block after {before} epochs, and there are {config.epochs}.",
-            f"Give --epochs more than {before}, or shorter stages: --set head_epochs=1 or --set block_epochs=1.",
+            f"Give --epochs more than {before}{shorter}.",
         )
 
 

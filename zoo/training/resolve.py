@@ -106,6 +106,8 @@ def combine(
     wanted |= recipes.parse_set(options)
     given = {key: value for key, value in named.items() if value is not None}
     if given.get("pretrained") is False:  # from scratch, whatever the recipe says
+        if both := [name for name in ("weights", "init") if given.get(name)]:
+            raise BadOption(f"--from-scratch takes no first weights, and --{both[0]} gives some.", "Leave one out.")
         wanted |= {"weights": None, "init": None}
     elif {"pretrained", "weights", "init"} & set(given):  # one source of first weights takes another's place
         wanted |= {"pretrained": False, "weights": None, "init": None}

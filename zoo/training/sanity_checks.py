@@ -23,6 +23,9 @@ ENTROPY_MARGIN = 0.02
 FEWEST_VAL = 20  # 22 points: nothing is chosen but luck
 FAIR_VAL = 385  # 5 points
 FEW_SCENES = 0.05  # of the images: as many are noise, more are what the net would learn from
+# What normalised pixels may deviate by. Under the 0.5 and 0.5 of many published weights grey faces come to 0.5, and
+# flat ones to less; pixels that were scaled twice come to 0.004.
+FLATTEST, STEEPEST = 0.2, 2.0
 CAUSES = (
     "Known causes: pixels scaled twice (1/255 before a net that scales by itself); mean and std of other images; "
     "a rate so high that the net died (try --lr a tenth of it) or so low that nothing moves; a net without "
@@ -175,11 +178,11 @@ def check_leak(rows: Rows, where: dict[str, NDArray[np.intp]], allow: bool) -> d
 def check_scale(images: Tensor) -> None:
     """Raise BadOption unless normalised `images` (n, C, H, W) have about the spread that nets are initialised for."""
     mean, std = float(images.mean()), float(images.std())
-    if math.isfinite(std) and 0.5 <= std <= 1.5 and abs(mean) <= 1.5:
+    if math.isfinite(std) and FLATTEST <= std <= STEEPEST and abs(mean) <= 1.5:
         return
     raise BadOption(
         f"Normalised training images have mean {mean:.2f} and standard deviation {std:.4f}, "
-        "where a net needs about 0 and 1 (0.5 to 1.5).",
+        f"where a net needs about 0 and 1 ({FLATTEST} to {STEEPEST:g}).",
         "The pixels are scaled twice, or the mean and std are another dataset's, or the images are all but blank: "
         "look at them with `ferdata stats`.",
     )

@@ -112,9 +112,20 @@ def test_the_stages_of_each_way():
 
 
 def test_stages_that_the_epochs_do_not_reach_are_refused():
-    config = TrainConfig(lr=0.1, epochs=6, unfreeze="gradual", block_epochs=2)
-    with pytest.raises(BadOption, match="opens the last block after 6 epochs, and there are 6"):
-        freezing.check(config, freezing.stages(config, 4))
+    for options, hint in (
+        (
+            {"unfreeze": "gradual", "block_epochs": 2},
+            "Give --epochs more than 6, or shorter stages: --set block_epochs=1.",
+        ),
+        ({"unfreeze": "lp-ft", "head_epochs": 6}, "Give --epochs more than 6, or shorter stages: --set head_epochs=1."),
+        ({"unfreeze": "gradual", "block_epochs": 1}, "Give --epochs more than 3."),
+    ):
+        config = TrainConfig(lr=0.1, epochs=6 if hint.startswith("Give --epochs more than 6") else 3, **options)
+        with pytest.raises(
+            BadOption, match=f"opens the last block after {config.epochs} epochs, and there are"
+        ) as error:
+            freezing.check(config, freezing.stages(config, 4))
+        assert error.value.hint == hint
 
 
 class Spy:

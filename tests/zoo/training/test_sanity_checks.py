@@ -72,6 +72,7 @@ def test_one_class_only_is_refused(shapes):
 def test_pixels_that_were_scaled_twice_are_caught():
     images = torch.randn(64, 1, 8, 8)
     sanity_checks.check_scale(images)
+    sanity_checks.check_scale(images * 0.4)  # flat faces, normalised by published weights' 0.5 and 0.5
     with pytest.raises(BadOption, match="scaled twice"):
         sanity_checks.check_scale(images / 255)
     with pytest.raises(BadOption):

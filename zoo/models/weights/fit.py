@@ -68,6 +68,8 @@ def put(net: nn.Module, name: str, file: Path, stored: list[Stored]) -> Taken:
     left = [*(key for key in best.tensors if key.startswith(head)), *best.outside]
     given, spare = _without_spare(given, best.map, shapes)
     _check(given, shapes, head, name, file)
+    if broken := next((key for key, t in given.items() if not bool(t.isfinite().all())), ""):
+        raise BadOption(f"{file} holds values that are no numbers, in {broken}.", "Fetch it again from its publisher.")
     with torch.no_grad():
         net.load_state_dict({**own, **given})
     return Taken(best.map.naming, _note(file, best, len(given), [*left, *spare]), best.map.statistics)
@@ -171,7 +173,7 @@ def _check(
         raise BadOption(
             f"{file} is not of {name}: {key} is {tuple(given[key].shape)} there and {shapes[key]} in the net"
             + (f", and {len(wrong) - 1} more differ." if wrong[1:] else "."),
-            f"{another}, or give --size and --channels as it was trained with.",
+            another + (", or give --size and --channels as it was trained with." if len(wrong) < LISTED else "."),
         )
     missing = [key for key in shapes if key not in given and not key.startswith(head) and not key.endswith(COUNTER)]
     if missing:

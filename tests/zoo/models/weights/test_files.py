@@ -76,7 +76,7 @@ def test_a_whole_net_is_not_unpickled_and_how_to_turn_it_into_tensors_is_said(tm
     torch.save(torch.nn.Linear(2, 2), tmp_path / "net.pt")
     with pytest.raises(BadOption, match=r"more than tensors \(torch\.nn\.modules\.linear\.Linear\)") as refused:
         read(tmp_path / "net.pt")
-    assert "torch.load('net.pt'" in refused.value.hint
+    assert f"torch.load('{tmp_path / 'net.pt'}'" in refused.value.hint
     assert "state_dict()" in refused.value.hint
 
 
@@ -104,3 +104,37 @@ def test_what_holds_no_weights_is_refused(tmp_path):
     torch.save({"epoch": 3}, tmp_path / "none.pth")
     with pytest.raises(BadOption, match=r"no weights by name \(epoch\)"):
         read(tmp_path / "none.pth")
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_a_bare_pickle_with_a_payload_is_named_for_what_it_would_call(tmp_path, protocol):
+    path = tmp_path / "bare.pth"
+    path.write_bytes(pickle.dumps(Payload(tmp_path / "ran"), protocol))
+    with pytest.raises(BadOption, match=r"more than tensors \((posix|nt)\.mkdir\)") as refused:
+        read(path)
+    assert "do not open it anywhere" in refused.value.hint
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_file_is_read_by_what_it_holds_whatever_its_name_ends_in(tmp_path, weights):
+    save_file({key: t.clone() for key, t in weights.items()}, tmp_path / "safe.pth")
+    torch.save(weights, tmp_path / "torch.safetensors")
+    for name in ("safe.pth", "torch.safetensors"):
+        (stored,) = read(tmp_path / name)
+        assert stored.tensors.keys() == weights.keys()
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"<!DOCTYPE html><html>", "a web page"),
+        (b"SQLite format 3\0", "an SQLite database"),
+        (b"weights: later", "neither safetensors nor what torch.save writes"),
+        (b"", "neither safetensors nor what torch.save writes"),
+    ],
+)
+def test_a_file_that_is_something_else_is_called_what_it_is(tmp_path, content, what):
+    path = tmp_path / "w.pth"
+    path.write_bytes(content)
+    with pytest.raises(BadOption, match=what):
+        read(path)

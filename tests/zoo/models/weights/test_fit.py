@@ -125,6 +125,12 @@ def test_grey_weights_are_taken_for_one_channel_and_refused_for_three(tmp_path):
     assert "--channels" in refused.value.hint
 
 
+def test_values_that_are_no_numbers_are_refused_by_the_tensor_that_holds_them(tmp_path, weights):
+    broken = {**weights, "layer2.0.conv1.weight": weights["layer2.0.conv1.weight"] * torch.nan}
+    with pytest.raises(BadOption, match=r"no numbers, in layer2\.0\.conv1\.weight"):
+        begin(backbone(NAME, weights=kept(tmp_path / "w.pth", broken)), 3, 7, 64)
+
+
 def test_half_precision_is_widened(tmp_path, weights):
     half = {k: t.half() if t.is_floating_point() else t for k, t in weights.items()}
     net = begin(backbone(NAME, weights=kept(tmp_path / "w.pth", half)), 3, 7, 64).net
