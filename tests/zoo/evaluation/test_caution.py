@@ -72,7 +72,7 @@ def test_training_says_it_of_an_epoch_it_calls_best_and_keeps_it_in_report_card_
     missed = [name for name in CLASSES if name != answer]
     assert f"Lowest recall, 0%: {', '.join(missed)}." in card
     meta = read_meta(run.path / "model.safetensors")
-    assert meta.caution == describe(meta, "none")["caution"] == sentence
+    assert meta.caution == describe(meta, "none", None)["caution"] == sentence
 
 
 def test_evaluate_and_predict_say_it_too(constant, ferdata, tmp_path):

@@ -2,13 +2,18 @@
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import psutil
 import pytest
 
+if TYPE_CHECKING:
+    import psutil
 
-def processes_of(pid: int) -> list[psutil.Process]:
+
+def processes_of(pid: int) -> "list[psutil.Process]":
     """Return the processes that a process has begun, without the one in which Python tracks shared memory."""
+    import psutil  # a bare machine with a GPU, where other tests of this folder run, need not have it
+
     begun = psutil.Process(pid).children(recursive=True)
     return [process for process in begun if not any("resource_tracker" in word for word in process.cmdline())]
 

@@ -69,7 +69,7 @@ def test_plateau_lowers_the_rate_where_val_gets_no_better(manifest_path, tmp_pat
 
 
 def test_last_takes_the_last_epoch_however_it_scores(manifest_path, tmp_path):
-    run = train(manifest_path, tmp_path / "run", **{**SHORT, "epochs": 3}, patience=1)
+    run = train(manifest_path, tmp_path / "run", **{**SHORT, "epochs": 3})
     assert run.report["protocol"]["chosen"]["epoch"] == 3
 
 
