@@ -18,7 +18,7 @@ from ferdata.steps.ingest import ingest
 from tests.conftest import make_rows, metadata_of, real_data
 
 ROWS = 35_710  # of FER+ with a name
-DRAWN = 500  # pictures, where the real ones are not here
+DRAWN = 7_000  # pictures, where the real ones are not here
 SIDE, ACROSS = 48, 40  # of a face, and faces in a row of a sheet
 PARTS = {"Training": "Train", "PublicTest": "Valid", "PrivateTest": "Test"}
 VOTES = (*EMOTIONS, "unknown", "NF")
