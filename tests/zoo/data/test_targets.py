@@ -85,6 +85,13 @@ def test_ratings_so_even_that_nothing_reaches_three_in_ten_leave_the_label():
     assert share("multi_target", rated) == [emotions(fear=1)]
 
 
+def test_ratings_are_right_together_if_they_hold_more_than_half():
+    both = {"native_label": "sadness", "ratings": [None, 1, 1, 3.4, 2.6, 1, 2, None]}  # 0.48, 0.32 and 0.2
+    assert share("multi_target", both) == [emotions(sadness=1, anger=1)]
+    one = {"native_label": None, "ratings": [None, 1, 2.2, 3, 2.2, 1, 2.2, None]}  # 0.36, and three of 0.21
+    assert share("multi_target", one) == [emotions()]
+
+
 def test_emotions_outside_the_taxonomy_leave_the_rest_summing_to_one():
     assert share("crossentropy", {"votes": [5, 3, 0, 2, 0, 0, 0, 0, 0, 0]}, taxonomy="fer3") == [[0, 1, 0]]
 
