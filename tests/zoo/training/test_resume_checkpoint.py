@@ -4,7 +4,9 @@ import pickle
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,8 +14,10 @@ from safetensors import safe_open
 
 from ferdata.errors import AlreadyExists, BadOption, BrokenRun, CannotWrite
 from tests.zoo.conftest import QUICK, shape_rows
+from tests.zoo.devices import SMOOTH, learn, ready_to_learn
 from zoo.run import run_folder
 from zoo.training import resume_checkpoint
+from zoo.training.schedule import Plateau
 from zoo.training.train import train
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -177,3 +181,29 @@ def test_a_disk_that_fills_while_saving_leaves_what_was_saved_before(manifest_pa
     assert resume_checkpoint.read(tmp_path / "run" / "last.ckpt")["state"]["epoch"] == 2
     assert not list((tmp_path / "run").glob(".*.part"))
     assert len(history(train(manifest_path, tmp_path / "run", resume=True))) == 4
+
+
+def test_all_that_the_loop_carries_comes_back(manifest_path, tmp_path):
+    plain = {
+        **{"epoch": 3, "step": 40, "rate": 0.02, "best": (0.5, -1.2), "best_epoch": 2, "stage": 1, "stage_epochs": 1},
+        **{"stage_step": 30, "stage_progress": 0.6, "stage_best": (0.4, -1.3), "stale": 2, "over": True},
+        **{"collapsed": [False, True], "history": [{"epoch": 1.0, "val_accuracy": 0.5}]},
+    }
+    assert set(plain) == set(resume_checkpoint.PLAIN)
+    path = tmp_path / "last.ckpt"
+    folder = SimpleNamespace(last=path)
+    with ready_to_learn(manifest_path, "cpu", **SMOOTH, unfreeze="lp-ft", head_epochs=1, ema=0.9) as (context, state):
+        learn(context, state)
+        for name, value in plain.items():
+            setattr(state, name, value)
+        state.plateau = Plateau(0.25, 0.5, 1)
+        state.schedule.keep(3.5)
+        resume_checkpoint.save(replace(context, out=folder), state)
+        learnt = [tensor.clone() for tensor in (*state.bare.state_dict().values(), *state.ema.average.values())]
+    with ready_to_learn(manifest_path, "cpu", **SMOOTH, unfreeze="lp-ft", head_epochs=1, ema=0.9) as (context, state):
+        resume_checkpoint.restore(resume_checkpoint.read(path), context, state)
+        assert {name: getattr(state, name) for name in plain} == plain
+        assert state.plateau == Plateau(0.25, 0.5, 1)
+        assert state.schedule.estimates == [3.5]
+        again = (*state.bare.state_dict().values(), *state.ema.average.values())
+        assert all(torch.equal(a, b) for a, b in zip(again, learnt, strict=True))
