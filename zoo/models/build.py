@@ -20,7 +20,7 @@ from ferdata.errors import BadOption
 from zoo.models import stems
 from zoo.models.architectures.contract import TooSmall
 from zoo.models.catalogue import own
-from zoo.models.heads import LINEAR, Head, attach
+from zoo.models.heads import LINEAR, Head, attach, redraw
 from zoo.models.weights import download, files, terms
 from zoo.models.weights.fit import put
 from zoo.models.weights.terms import Origin
@@ -163,6 +163,8 @@ def begin(
         if stems.set_stem(net, stem, card.name) and begun.origin:
             notes += (f"{card.name}'s 7x7 stem has no weights for a small one: its first layer starts anew.",)
         attach(net, head, classes)
+        if begun.origin:
+            redraw(net)
         reason = _refusal(net, channels, classes, size)
     except TooSmall as error:
         reason = str(error)

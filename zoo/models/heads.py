@@ -113,6 +113,20 @@ def attach(net: nn.Module, head: Head, classes: int) -> None:
                 object.__setattr__(layer, "l2", head.l2)
 
 
+def redraw(net: nn.Module) -> None:
+    """Draw the last layer of a net of timm's contract anew, by PyTorch's own rule for a linear layer.
+
+    timm's rules for EfficientNet, MobileNetV3 and Inception V3 draw it so wide for a few classes that training begins
+    with a loss of 3 to 6 nats, where no opinion is ln 8 = 2.1: the gradients of that would spoil weights that were
+    loaded.
+    """
+    last = net.get_classifier()  # type: ignore[operator]  # timm's contract
+    for part in last if isinstance(last, tuple | list) else (last,):
+        for layer in part.modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                layer.reset_parameters()
+
+
 def penalty(net: nn.Module) -> Tensor | None:
     """Return the sum over the head's weights of l2 times their square, to be added to the loss; None without l2."""
     terms = list(_terms(net))

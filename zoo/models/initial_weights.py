@@ -9,7 +9,7 @@ from torch import nn
 from ferdata.errors import BadOption, BrokenRun
 from ferdata.labels import Taxonomy
 from zoo.models.build import Backbone, Begun, begin, blocks
-from zoo.models.heads import Head
+from zoo.models.heads import Head, redraw
 from zoo.models.weights.terms import Origin
 from zoo.options.options import TrainConfig
 from zoo.run import model_file
@@ -96,6 +96,9 @@ def _take_over(net: nn.Module, config: TrainConfig, taxonomy: Taxonomy, first: M
             f"The weights of {path} do not fit {config.backbone}: {(lacking + foreign)[0]}.",
             "They were trained at another size or with other options of the net: give the same, or begin without.",
         )
+    if not same:
+        redraw(net)
+        own = net.state_dict()
     with torch.no_grad():
         net.load_state_dict({**own, **{name: t for name, t in theirs.items() if name in own}})
     if same:

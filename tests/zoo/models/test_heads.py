@@ -1,11 +1,15 @@
 import copy
+import math
 
 import pytest
+import timm
 import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
 from torch import nn
 
 from ferdata.errors import BadOption
-from zoo.models.build import backbone, build, parameters
+from zoo.models.build import backbone, begin, build, parameters
 from zoo.models.heads import Head, Mlp, penalty
 
 CHORKO = Head("mlp", (512, 256, 128, 64), (0.25,) * 4, norm=True)
@@ -114,3 +118,17 @@ def test_a_net_with_two_last_layers_takes_a_penalty_but_neither_hidden_layers_no
     for head, words in ((AMRKLD, "ends in a tuple"), (Head("xgboost"), "several last layers")):
         with pytest.raises(BadOption, match=words):
             build(backbone(name), 1, 3, 32, head=head)
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "mobilenetv3_large_100", "inception_v3"])
+def test_a_net_with_loaded_weights_begins_without_an_opinion(tmp_path, name):
+    torch.manual_seed(0)
+    file = tmp_path / "w.safetensors"
+    drawn = timm.create_model(name, num_classes=8)
+    save_file({key: t.clone() for key, t in drawn.state_dict().items()}, file)
+    loaded = begin(backbone(name, weights=file), 3, 8, 96).net
+    x, y = torch.randn(32, 3, 96, 96), torch.arange(32) % 8
+    with torch.no_grad():
+        before, after = (float(F.cross_entropy(net.train()(x), y)) for net in (drawn, loaded))
+    assert before > math.log(8) + 0.5
+    assert after == pytest.approx(math.log(8), abs=0.3)
