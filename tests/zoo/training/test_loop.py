@@ -2,6 +2,7 @@
 
 import csv
 import math
+import time
 from contextlib import contextmanager
 from types import SimpleNamespace
 
@@ -69,7 +70,10 @@ def test_plateau_lowers_the_rate_where_val_gets_no_better(manifest_path, tmp_pat
 
 
 def test_last_takes_the_last_epoch_however_it_scores(manifest_path, tmp_path):
+    began = time.monotonic()
     run = train(manifest_path, tmp_path / "run", **{**SHORT, "epochs": 3})
+    learning = sum(float(row["images"]) / float(row["images_per_second"]) for row in history(run))
+    assert 0 < learning < time.monotonic() - began
     assert run.report["protocol"]["chosen"]["epoch"] == 3
 
 

@@ -11,7 +11,7 @@ from zoo.data.batches import Loader
 from zoo.data.rows import Images
 from zoo.evaluation.inference import score
 from zoo.options.options import TrainConfig
-from zoo.training.validation import held, settle
+from zoo.training.validation import held, score_of, settle
 
 VAL = torch.arange(5, dtype=torch.uint8).view(5, 1, 1, 1).expand(5, 16, 16, 1).contiguous()
 
@@ -77,3 +77,19 @@ def test_a_process_that_halves_its_batches_keeps_step_with_the_others(tmp_path):
             process.kill()
     assert [process.exitcode for process in processes] == [0, 0]
     assert [answers.get() for _ in processes] == pytest.approx([0, 0], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("select", "better", "worse"),
+    [
+        ("loss", {"val_loss": 0.9, "val_accuracy": 0.5}, {"val_loss": 1.0, "val_accuracy": 0.6}),
+        ("loss", {"val_loss": 0.9, "val_accuracy": 0.6}, {"val_loss": 0.9, "val_accuracy": 0.5}),
+        ("accuracy", {"val_loss": 1.0, "val_accuracy": 0.6}, {"val_loss": 0.9, "val_accuracy": 0.5}),
+        ("accuracy", {"val_loss": 0.9, "val_accuracy": 0.6}, {"val_loss": 1.0, "val_accuracy": 0.6}),
+        ("macro_f1", {"val_loss": 1.0, "val_macro_f1": 0.6}, {"val_loss": 0.9, "val_macro_f1": 0.5}),
+        ("last", {"epoch": 2}, {"epoch": 1}),
+    ],
+)
+def test_epochs_are_compared_by_what_was_asked_for_and_then_by_the_other(select, better, worse):
+    config = TrainConfig(select=select)
+    assert score_of(config, better) > score_of(config, worse)
