@@ -48,65 +48,53 @@ def setup(
     A run that is resumed stands where its checkpoint does. Without a `folder` nothing is written later on either.
     Raises BadOption where memory is not enough, inside the block too, for what stands in no guard of its own.
     """
-    with sanity_checks.memory_to_begin(ready.config), _set_up(ready, folder, clock, place, roots, say) as made:
-        yield made
-
-
-@contextmanager
-def _set_up(
-    ready: Resolved,
-    folder: Folder | None,
-    clock: Schedule,
-    place: Place,
-    roots: Mapping[str, Path] | None,
-    say: Say,
-) -> Iterator[tuple[RunContext, TrainState]]:
-    """Do what `setup` promises."""
     config, rows = ready.config, ready.rows
-    torch.manual_seed(config.seed)
-    begun = initial_weights.build(config, ready.card, rows.taxonomy, ready.first)
-    net = begun.net
-    parts = load(rows, ready.where, config.size or 0, config.channels or 1, roots, config.trust_files)
-    meta: Meta = _meta(ready, begun, parts["train"].pixels) if ready.saved is None else ready.saved["meta"]
-    some = apply.as_float(parts["train"].pixels[:: max(1, len(parts["train"]) // LOOKED_AT)])
-    sanity_checks.check_scale(apply.normalise(some, torch.tensor(meta.mean), torch.tensor(meta.std).clamp(min=1e-6)))
-    blocks = build.blocks(net)
-    stages = freezing.stages(config, len(blocks))
-    freezing.check(config, stages)
-    engine = fabric(config, place, folder.tensorboard if folder is not None and place.leads else None)
-    net = _laid_out(net, config, engine.device)
-    loader = Loader(
-        parts["train"],
-        policies.policy(config.augment),
-        meta.mean,
-        meta.std,
-        config.batch // config.devices,
-        engine.device,
-        config.engine,
-        loader_seed(config.seed, place.rank),
-        config.channels_last,
-    )
-    with loader, fast(engine.device):
-        context = RunContext(
-            out=folder,
-            config=config,
-            rows=rows,
-            parts=parts,
-            dataset_ids=dataset_ids(rows, parts["train"]),
-            val_pixels=validation.held(parts["val"].pixels, config, place.rank, loader),
-            meta=meta,
-            fabric=engine,
-            loader=loader,
-            loss=_loss(config, parts["train"], engine.device),
-            blocks=blocks,
-            norms=freezing.backbone_norms(net, blocks),
-            stages=stages,
-            baseline=prior(parts["val"].hard, len(meta.classes)),
-            leak=ready.leak,
-            say=say,
-            notes=[*ready.notes, *begun.notes],
+    with sanity_checks.memory_to_begin(config):
+        torch.manual_seed(config.seed)
+        begun = initial_weights.build(config, ready.card, rows.taxonomy, ready.first)
+        net = begun.net
+        parts = load(rows, ready.where, config.size or 0, config.channels or 1, roots, config.trust_files)
+        meta: Meta = _meta(ready, begun, parts["train"].pixels) if ready.saved is None else ready.saved["meta"]
+        some = apply.as_float(parts["train"].pixels[:: max(1, len(parts["train"]) // LOOKED_AT)])
+        mean, std = torch.tensor(meta.mean), torch.tensor(meta.std).clamp(min=1e-6)
+        sanity_checks.check_scale(apply.normalise(some, mean, std))
+        blocks = build.blocks(net)
+        stages = freezing.stages(config, len(blocks))
+        freezing.check(config, stages)
+        engine = fabric(config, place, folder.tensorboard if folder is not None and place.leads else None)
+        net = _laid_out(net, config, engine.device)
+        loader = Loader(
+            parts["train"],
+            policies.policy(config.augment),
+            meta.mean,
+            meta.std,
+            config.batch // config.devices,
+            engine.device,
+            config.engine,
+            loader_seed(config.seed, place.rank),
+            config.channels_last,
         )
-        yield context, _first_state(context, net, clock, ready.saved)
+        with loader, fast(engine.device):
+            context = RunContext(
+                out=folder,
+                config=config,
+                rows=rows,
+                parts=parts,
+                dataset_ids=dataset_ids(rows, parts["train"]),
+                val_pixels=validation.held(parts["val"].pixels, config, place.rank, loader),
+                meta=meta,
+                fabric=engine,
+                loader=loader,
+                loss=_loss(config, parts["train"], engine.device),
+                blocks=blocks,
+                norms=freezing.backbone_norms(net, blocks),
+                stages=stages,
+                baseline=prior(parts["val"].hard, len(meta.classes)),
+                leak=ready.leak,
+                say=say,
+                notes=[*ready.notes, *begun.notes],
+            )
+            yield context, _first_state(context, net, clock, ready.saved)
 
 
 def loader_seed(seed: int, rank: int) -> int:

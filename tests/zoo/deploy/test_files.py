@@ -5,25 +5,9 @@ import pytest
 
 from ferdata.errors import BadOption
 from ferdata.images import encode_png
-from tests.zoo.conftest import SHAPES, shape
-from tests.zoo.untaught import untaught
+from tests.zoo.conftest import shape
 from zoo.deploy.files import find, passed_over
 from zoo.deploy.predict import predict
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return untaught(tmp_path_factory.mktemp("runs") / "first")
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    folder = tmp_path / "pictures"
-    (folder / "deeper").mkdir(parents=True)
-    for i, emotion in enumerate(SHAPES * 2):
-        place = folder / "deeper" if i % 2 else folder
-        (place / f"{emotion}-{i}.png").write_bytes(encode_png(shape(emotion, 9000 + i)))
-    return folder
 
 
 def test_every_file_of_a_folder_is_predicted_on_or_counted_by_what_it_is_called(run, pictures, tmp_path, ferdata):

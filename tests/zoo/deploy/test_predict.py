@@ -13,25 +13,10 @@ from ferdata.drawing import expression, paint, person, scene
 from ferdata.errors import AlreadyExists, BadOption, BrokenRun, CannotWrite
 from ferdata.images import decode, detectors, encode_png
 from tests.conftest import real_data
-from tests.zoo.conftest import SHAPES, shape
+from tests.zoo.conftest import shape
 from tests.zoo.greedy import Greedy
 from tests.zoo.untaught import untaught
 from zoo.deploy.predict import predict, tally
-
-
-@pytest.fixture
-def pictures(tmp_path):
-    folder = tmp_path / "pictures"
-    (folder / "deeper").mkdir(parents=True)
-    for i, emotion in enumerate(SHAPES * 2):
-        place = folder / "deeper" if i % 2 else folder
-        (place / f"{emotion}-{i}.png").write_bytes(encode_png(shape(emotion, 9000 + i)))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return untaught(tmp_path_factory.mktemp("runs") / "first")
 
 
 @pytest.fixture(scope="module")
