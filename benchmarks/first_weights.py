@@ -1,15 +1,17 @@
 """What published first weights are worth: a net that begins with them, the same net drawn, and ours, on as many images.
 
     python benchmarks/first_weights.py --ferplus ferplus.parquet --fer2013 fer2013.parquet \
-        --imagenet tf_efficientnet_lite0.safetensors --face vladmandic-face-api-1.7.15.tgz -o runs/first-weights
+        --imagenet tf_efficientnet_lite0.safetensors --face vladmandic-face-api-1.7.15.tgz \
+        -o runs/first-weights --figures benchmarks/results/first-weights.jsonl
 
 The manifests are merged ones. Within a table all nets see the same images, as often; the epoch is chosen on val, test
-is scored once; three seeds. Rates are the nets' own. About six minutes a run on two cores, four hours in all: what is
-finished is kept, and the same command goes on where it was stopped. Prints the tables as Markdown, also of what there
-is so far (`--report`).
+is scored once; three seeds. Rates are the nets' own. About six minutes a run on two cores, four hours in all. Each
+finished run adds a line to `--figures`, and what has a line there is not run again: the same command goes on where it
+was stopped, on another machine too. Prints the tables as Markdown, also of what there is so far (`--report`).
 """
 
 import argparse
+import json
 import statistics
 import sys
 from collections.abc import Iterator
@@ -17,9 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo.evaluation.compare import compare
-from zoo.experiments.run_or_reuse import finished, once, read_report
-from zoo.run.run_folder import Folder
+import torch
+
+from zoo.experiments.ablation import interval_over_seeds
+from zoo.experiments.run_or_reuse import once
 
 SEEDS = (0, 1, 2)
 LITE, FACE = "tf_efficientnet_lite0", "face_api"
@@ -36,12 +39,12 @@ class Table:
     size: int
     nets: dict[str, dict[str, Any]]
 
-    def runs(self, out: Path) -> Iterator[tuple[str, int, Path, dict[str, Any]]]:
-        """Yield net, seed, folder and options of every training, seed by seed: a table half made is a fair one."""
-        for seed in SEEDS:
-            for net, options in self.nets.items():
-                folder = out / self.name / f"{net.replace(' ', '-')}-{seed}"
-                yield net, seed, folder, {"size": self.size, "epochs": EPOCHS[self.size], "seed": seed, **options}
+    def options(self, net: str, seed: int) -> dict[str, Any]:
+        """Return the options of one training."""
+        return {"size": self.size, "epochs": EPOCHS[self.size], "seed": seed, **self.nets[net]}
+
+
+Figures = dict[tuple[str, str, int], dict[str, Any]]  # table, net, seed -> what the run's report said
 
 
 def tables(given: argparse.Namespace) -> list[Table]:
@@ -70,48 +73,83 @@ def main() -> int:
     for name in ("ferplus", "fer2013", "imagenet", "face"):
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--figures", type=Path, required=True, help="one line of JSON for each finished run")
     parser.add_argument("--report", action="store_true", help="train nothing")
     given = parser.parse_args()
     asked = tables(given)
     if not asked:
         parser.error("nothing to compare: name --imagenet or --face, and a manifest")
-    for table in asked if not given.report else ():
-        for _, _, folder, options in table.runs(given.out):
-            once(table.manifest, folder, "default", (), options, say=lambda line: print(line, file=sys.stderr))
+    found = read(given.figures)
+    # seed by seed through all tables: what is half done is fair to every net
+    todo = [(table, net, seed) for seed in SEEDS for table in asked for net in table.nets]
+    for table, net, seed in todo if not given.report else ():
+        if (table.name, net, seed) not in found:
+            folder = given.out / table.name / f"{net.replace(' ', '-')}-{seed}"
+            run, _ = once(table.manifest, folder, "default", (), table.options(net, seed), say=to_stderr)
+            found[table.name, net, seed] = write(given.figures, table.name, net, seed, run.report)
     for table in asked:
-        print("\n".join(report(table, given.out)))
+        print("\n".join(as_markdown(table, found)))
     return 0
 
 
-def report(table: Table, out: Path) -> list[str]:
-    """Return a table as Markdown: a row a net, and how the first seeds' runs compare, by image."""
-    found: dict[str, list[dict[str, Any]]] = {net: [] for net in table.nets}
-    first: dict[str, Path] = {}
-    for net, seed, folder, _ in table.runs(out):
-        if finished(Folder(folder)):
-            found[net].append(read_report(folder))
-            if seed == SEEDS[0]:
-                first[net] = folder
+def to_stderr(line: str) -> None:
+    """Show a line of a training, out of the tables' way."""
+    print(line, file=sys.stderr)
+
+
+def read(path: Path) -> Figures:
+    """Return the figures of the runs that are finished."""
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return {(one["table"], one["net"], one["seed"]): one for one in map(json.loads, lines)}
+
+
+def write(path: Path, table: str, net: str, seed: int, report: dict[str, Any]) -> dict[str, Any]:
+    """Add a run's line, and return it."""
+    line = {
+        "table": table,
+        "net": net,
+        "seed": seed,
+        "accuracy": report["accuracy"],
+        "interval": report["confidence_intervals"]["accuracy"],
+        "macro_f1": report["macro_f1"],
+        "n": report["n"],
+        "seconds": report["training"]["seconds"],
+        "processor": torch.backends.cpu.get_cpu_capability(),
+    }
+    with path.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    return line
+
+
+def as_markdown(table: Table, found: Figures) -> list[str]:
+    """Return a table as Markdown: a row a net, and by how much the first net is better than each other."""
     lines = [f"\n## {table.name}: {EPOCHS[table.size]} epochs at {table.size} px\n"]
     lines += [
-        "| net | seeds | test accuracy, each | mean | 95 % of images, first seed | macro-F1, mean | seconds, mean |"
+        "| net | seeds | test accuracy, each | mean | 95 % by image, first seed | macro-F1 | first net's gain, 95 % by seed |"
     ]
     lines += ["|---|---|---|---|---|---|---|"]
-    for net, reports in found.items():
-        if not reports:
+    best = {seed: found.get((table.name, next(iter(table.nets)), seed)) for seed in SEEDS}
+    for net in table.nets:
+        runs = [one for seed in SEEDS if (one := found.get((table.name, net, seed)))]
+        if not runs:
             lines.append(f"| {net} | 0 | not run | | | | |")
             continue
-        accuracy = [100 * one["accuracy"] for one in reports]
-        low, high = (100 * end for end in reports[0]["confidence_intervals"]["accuracy"])
-        macro = 100 * statistics.mean(one["macro_f1"] for one in reports)
-        seconds = statistics.mean(one["training"]["seconds"] for one in reports)
+        accuracy = [100 * one["accuracy"] for one in runs]
+        low, high = (100 * end for end in runs[0]["interval"])
+        macro = 100 * statistics.mean(one["macro_f1"] for one in runs)
+        gains = [first["accuracy"] - one["accuracy"] for one in runs if (first := best[one["seed"]])]
         lines.append(
-            f"| {net} | {len(reports)} | {', '.join(f'{a:.2f}' for a in accuracy)} | {statistics.mean(accuracy):.2f} "
-            f"| {low:.1f} to {high:.1f} | {macro:.1f} | {seconds:,.0f} |"
+            f"| {net} | {len(runs)} | {', '.join(f'{a:.2f}' for a in accuracy)} | {statistics.mean(accuracy):.2f} "
+            f"| {low:.1f} to {high:.1f} | {macro:.1f} | {as_gain(gains, runs[0]['n']) if any(gains) else ''} |"
         )
-    if len(first) > 1:
-        lines += ["", f"First seeds: {compare(list(first.values()))['answer']}"]
     return lines
+
+
+def as_gain(gains: list[float], n: int) -> str:
+    """Return a gain in points, with its interval over seeds where they are enough."""
+    interval = interval_over_seeds(gains, n)
+    ends = f" ({100 * interval[0]:+.1f} to {100 * interval[1]:+.1f})" if interval else ""
+    return f"{100 * statistics.mean(gains):+.1f}{ends}"
 
 
 if __name__ == "__main__":
