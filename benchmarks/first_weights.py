@@ -14,7 +14,6 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -124,9 +123,8 @@ def write(path: Path, table: str, net: str, seed: int, report: dict[str, Any]) -
 def as_markdown(table: Table, found: Figures) -> list[str]:
     """Return a table as Markdown: a row a net, and by how much the first net is better than each other."""
     lines = [f"\n## {table.name}: {EPOCHS[table.size]} epochs at {table.size} px\n"]
-    lines += [
-        "| net | seeds | test accuracy, each | mean | 95 % by image, first seed | macro-F1 | first net's gain, 95 % by seed |"
-    ]
+    heads = ("net", "seeds", "test accuracy, each", "mean", "95 % by image, first seed", "macro-F1")
+    lines += [f"| {' | '.join((*heads, 'gain of the first net, 95 % by seed'))} |"]
     lines += ["|---|---|---|---|---|---|---|"]
     best = {seed: found.get((table.name, next(iter(table.nets)), seed)) for seed in SEEDS}
     for net in table.nets:
