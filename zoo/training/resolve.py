@@ -18,7 +18,7 @@ from ferdata.manifest import Manifest
 from zoo.augment import policies
 from zoo.data.rows import Rows, all_grey, natural_size, of_split, read_rows
 from zoo.models import initial_weights
-from zoo.models.build import Backbone, backbone
+from zoo.models.build import Backbone, backbone, has_depthwise
 from zoo.options import recipes
 from zoo.options.options import KEYS, TrainConfig, refuse_idle
 from zoo.run import device
@@ -162,6 +162,10 @@ def resolve_defaults(
     """
     everything = np.concatenate(list(where.values()))
     chosen, precision = device.resolve(config.device, config.precision)
+    if config.precision == "auto" and (chosen, precision) == ("cpu", "bf16-mixed") and has_depthwise(card):
+        precision = (
+            "32-true"  # on an EPYC with AVX-512 BF16 a step took half as long: benchmarks/results/precision-*.md
+        )
     batch, accumulate = _batch(config, len(where["train"]))
     own = card.optimizer if config.optimizer is None else config.optimizer
     if own == "sgd" and not config.momentum:
