@@ -9,6 +9,7 @@ from ferdata.cli.evaluate import between, share
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import print_json, table
 from ferdata.schema import SPLITS
+from zoo.evaluation.compare import between as interval
 from zoo.evaluation.compare import compare, points
 from zoo.evaluation.metrics import CALLED, HEADLINES
 
@@ -57,7 +58,7 @@ def report(r: dict[str, Any]) -> None:
     tests = [
         (
             f"{pair['b']} - {pair['a']}",
-            *(points(pair["difference"]), "{} to {}".format(*map(points, pair["interval"]))),
+            *(points(pair["difference"]), interval(pair["interval"])),
             *(pair["only_b_right"], pair["only_a_right"], f"{pair['mcnemar_p']:.2g}"),
             *(pair["test"], f"{pair['p_corrected']:.2g}", "yes" if pair["real"] else "no"),
         )

@@ -17,7 +17,11 @@ from zoo.evaluation import confidence
 
 Floats = NDArray[np.float64]
 HEADLINES = ("accuracy", "balanced_accuracy", "macro_f1")
-CALLED = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1"}
+CALLED = {
+    **{"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1", "ece": "ECE"},
+    **{"majority_share": "majority-class baseline", "log_loss": "log loss, nats"},
+    **{"total_variation": "total variation from annotator distribution", "kl": "KL from annotator distribution, nats"},
+}
 BINS = 15  # of equal width, over confidence 0..1
 LEAST = 1e-12  # what a probability counts as at least in a logarithm
 
