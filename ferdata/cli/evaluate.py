@@ -154,7 +154,7 @@ def by_part(column: str, parts: dict[str, dict[str, Any]]) -> None:
 def confusion(r: dict[str, Any]) -> None:
     """Print the confusion matrix: true classes down, predicted ones across."""
     rows = [(name, *counts) for name, counts in zip(r["classes"], r["confusion"], strict=True)]
-    table("True down, predicted across", ("", *(name[:9] for name in r["classes"])), rows)
+    table("Confusion matrix: true class down, predicted across", ("", *(name[:9] for name in r["classes"])), rows)
 
 
 def headlines(r: dict[str, Any], title: str) -> None:

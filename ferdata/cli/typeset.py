@@ -39,6 +39,7 @@ def latex(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], cap
         [
             r"\begin{table}",
             r"\centering",
+            r"\setlength{\belowcaptionskip}{6pt}",
             rf"\caption{{{caption_text}}}",
             rf"\label{{tab:{label(title)}}}",
             r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",

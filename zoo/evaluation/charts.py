@@ -20,7 +20,7 @@ from zoo.evaluation.confidence import wilson
 from zoo.evaluation.metrics import CALLED
 
 FEW_DATASETS = 3  # that a title names one by one
-DARK = 0.68  # the share from which on white is easier to read on its shade than black
+DARK = 0.67  # the share from which on white is easier to read on its shade than black
 
 
 def title(run: Path, report: Mapping[str, Any]) -> str:
@@ -100,8 +100,7 @@ def _cells(axes: Axes, counts: NDArray[Any]) -> None:
     """Draw the cells and the bar that explains their shades; a class without an image has no shares."""
     number = counts.sum(1, keepdims=True)
     share = np.where(number > 0, counts / np.maximum(number, 1), np.nan)
-    scale = matplotlib.colormaps[SEQUENTIAL].copy()
-    scale.set_bad(NO_DATA)
+    scale = matplotlib.colormaps[SEQUENTIAL].with_extremes(bad=NO_DATA)
     mesh = axes.pcolormesh(share, cmap=scale, vmin=0, vmax=1, edgecolors="white", linewidth=1.5)
     for i, j in np.ndindex(*counts.shape):
         of_row = "-" if np.isnan(share[i, j]) else "<1%" if 0 < share[i, j] < 0.005 else f"{share[i, j]:.0%}"

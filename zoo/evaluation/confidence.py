@@ -84,6 +84,14 @@ def of_difference(values: Floats, level: float = LEVEL) -> list[float] | None:
     return percentile(values, level) if values.any() else None
 
 
+def of_mean(values: Floats) -> list[float] | None:
+    """Return the percentile interval of a mean over classes; None where every draw is alike, and bounds nothing.
+
+    So it is of a net that answers one class only: its balanced accuracy is 1 / classes, whatever is drawn.
+    """
+    return percentile(values) if np.ptp(values) else None
+
+
 def of_share(values: Floats, share: float, clusters: int, level: float = LEVEL) -> list[float] | None:
     """Return the percentile interval of a share, and Wilson's over the clusters where all, or none, were right.
 

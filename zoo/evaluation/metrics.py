@@ -143,7 +143,7 @@ def score(
         "confidence_intervals": {
             "level": confidence.LEVEL,
             "accuracy": confidence.of_share(spread["accuracy"], scores["accuracy"], people),
-            **{name: confidence.percentile(spread[name]) for name in HEADLINES[1:]},
+            **{name: confidence.of_mean(spread[name]) for name in HEADLINES[1:]},
         },
         "calibration_intervals": {
             "ece": confidence.mirrored(_ece(drawn[:, count**2 : -1]), ece),

@@ -105,7 +105,7 @@ def _protocol(meta: Meta, report: dict[str, Any]) -> Iterator[str]:
     yield ""
     if training := report.get("training"):
         yield (
-            f"- Trained for {training['epochs']:.1f} epochs on {training['n_train']:,} images, "
+            f"- Trained for {round(training['epochs'], 1):g} epochs on {training['n_train']:,} images, "
             f"{config['targets']} targets, in {training['seconds']:.0f} s on {training['device']} "
             f"({training['precision']}), seed {config['seed']}."
         )

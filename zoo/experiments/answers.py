@@ -131,7 +131,8 @@ def _epochs(runs: Sequence[dict[str, Any]]) -> str:
     had = [run["epochs"] for run in runs if run.get("epochs") is not None]
     if not had:
         return "-"
-    return f"{min(had):.1f}" if max(had) - min(had) < 0.05 else f"{min(had):.1f} to {max(had):.1f}"
+    least, most = round(min(had), 1), round(max(had), 1)
+    return f"{least:g}" if least == most else f"{least:g} to {most:g}"
 
 
 def _half(figure: dict[str, Any]) -> str:

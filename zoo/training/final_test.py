@@ -94,7 +94,8 @@ def _training(context: RunContext, state: TrainState) -> dict[str, Any]:
     """Return how training went, for the report."""
     config = context.config
     return {
-        "epochs": sum(row["images"] for row in state.history) / len(context.parts["train"]),
+        # A whole epoch leaves a short last batch out.
+        "epochs": sum(row["images"] for row in state.history) / (context.steps * config.batch),
         "steps": state.step,
         "seconds": round(state.schedule.elapsed, 1),
         "device": str(context.fabric.device),

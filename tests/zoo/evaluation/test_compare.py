@@ -110,6 +110,16 @@ def test_images_of_one_person_are_tested_as_one(run):
     assert not pair["real"]
 
 
+def test_equal_answers_have_no_interval_and_no_difference(run, ferdata):
+    rows = answers(mask(300, range(60)))
+    a, b = run("a", rows), run("b", rows)
+    told = compare([a, b])
+    assert told["pairs"][0]["interval"] is None
+    assert not told["pairs"][0]["real"]
+    assert told["answer"].endswith("have equal accuracy, whichever of these 300 images are drawn: no interval.")
+    assert "+0.00 to +0.00" not in ferdata("compare", a, b).out
+
+
 def test_another_figure_is_decided_by_the_bootstrap(run):
     a, b = run("a", answers(mask(900, range(200)))), run("b", answers(mask(900, range(60))))
     told = compare([a, b], by="macro_f1")
@@ -145,7 +155,7 @@ def test_a_run_whose_test_leaked_or_was_chosen_otherwise_is_marked(run):
     a = run("a", answers(mask(300, range(60))))
     leaky = run("leaky", answers(mask(300, ())), report_of(test_in_train=17))
     told = compare([a, leaky])
-    assert told["runs"][1]["marks"] == ["LEAK: 17 test images have their like in train"]
+    assert told["runs"][1]["marks"] == ["LEAK: 17 test images have duplicates in train"]
     assert "settles nothing" in told["answer"]
     hopeless = run(
         "hopeless", answers(mask(300, range(200))), {**report_of(val_in_train=5), "caution": "It knows nothing."}
@@ -153,7 +163,7 @@ def test_a_run_whose_test_leaked_or_was_chosen_otherwise_is_marked(run):
     told = compare([a, hopeless])
     assert told["runs"][0]["marks"] == []
     assert told["runs"][1]["marks"] == [
-        "5 val images have their like in train",
+        "5 val images have duplicates in train",
         "not shown to be better than the majority-class baseline",
     ]
     assert "settles nothing" not in told["answer"]

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from tests.zoo.untaught import untaught
 from zoo.evaluation import predictions
 from zoo.evaluation.evaluate import evaluate
 
+FORMS = ("pdf", "svg")
 FIGURES = (
     "n",
     "calibration",
@@ -165,9 +167,29 @@ def test_the_card_has_protocol_licences_use_caveats_and_each_class(trained):
 def test_the_command_prints_each_table_and_one_document(trained, ferdata):
     ran = ferdata("evaluate", trained.path, "--tta", "none", "--bootstrap", "100")
     assert ran.code == 0, ran
-    for words in ("By class", "True down, predicted across", "calibration error", "seen in training  0 of 48"):
+    for words in (
+        "By class",
+        "true class down, predicted across",
+        "\nECE  ",
+        "majority-class baseline",
+        "seen in training  0 of 48",
+    ):
         assert words in ran.out, words
     assert json.loads(ferdata("evaluate", trained.path, "--json").out)["n"] == 48
+
+
+def test_charts_are_drawn_in_the_formats_that_are_named_and_not_over_others(trained, ferdata, tmp_path):
+    run = tmp_path / "copied"
+    shutil.copytree(trained.path, run)
+    names = [f"evaluation-val-{name}.{form}" for name in ("confusion", "classes", "reliability") for form in FORMS]
+    ran = ferdata("evaluate", run, "--split", "val", "--plots", "pdf", "--plots", "svg")
+    assert ran.code == 0, ran
+    there = {path.name for path in run.iterdir()} - {path.name for path in trained.path.iterdir()}
+    assert there == {*names, "curves.pdf", "curves.svg"}
+    assert all(str(run / name) in ran.out for name in there)
+    again = ferdata("evaluate", run, "--split", "val", "--plots", "pdf")
+    assert (again.code, "--force" in again.err) == (1, True)
+    assert ferdata("evaluate", run, "--split", "val", "--plots", "pdf", "--force").code == 0
 
 
 def test_memory_that_holds_a_few_images_is_enough_and_none_says_what_to_do(manifest_path, tmp_path, monkeypatch):
