@@ -2,33 +2,24 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ferdata.charts.lettering import lettering
-from ferdata.charts.style import FORMATS, INK, as_bytes, heading, quiet
+from ferdata.charts.style import INK, as_bytes, heading, quiet, write_file
 from ferdata.class_balance import Balance
-from ferdata.errors import BadOption, CannotWrite
 from ferdata.labels import Taxonomy
-from ferdata.running.whole_file import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST, IN_A_ROW = 12, 4  # panels: of more nobody sees the whole
-HINT = "Choose another file with --plot."
 
 
 def save(path: Path, parts: Sequence[Balance], classes: Taxonomy, by: str) -> Path:
     """Draw the parts' classes into a PNG, SVG or PDF. Raises BadOption for another ending, CannotWrite."""
-    form = path.suffix[1:].lower()
-    if form not in FORMATS:
-        raise BadOption(f"A plot cannot be {path.suffix or 'a file without suffix'!r}.", "Use .png, .svg or .pdf.")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CannotWrite(f"Cannot write {path}: {error.strerror}.", HINT) from None
-    write_whole(path, _drawn(parts, classes, by, form), HINT)
+    write_file(path, partial(_drawn, parts, classes, by))
     return path
 
 

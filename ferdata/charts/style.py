@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, CannotWrite
 from ferdata.running.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -31,6 +31,24 @@ def check_formats(forms: Sequence[str]) -> None:
     """Raise BadOption, before the work, for a format that no chart can have."""
     if strange := [form for form in forms if form not in FORMATS]:
         raise BadOption(f"A chart cannot be {strange[0]!r}.", f"Choose one of {', '.join(FORMATS)}.")
+
+
+def format_of(path: Path) -> str:
+    """Return the format that a file's ending names. Raises BadOption for one that no chart has."""
+    form = path.suffix[1:].lower()
+    if form not in FORMATS:
+        raise BadOption(f"A plot cannot be {path.suffix or 'a file without suffix'!r}.", "Use .png, .svg or .pdf.")
+    return form
+
+
+def write_file(path: Path, chart: Chart) -> None:
+    """Write a chart in the format of its ending. Raises BadOption for one that there is not, CannotWrite."""
+    form, hint = format_of(path), "Choose another file with --plot."
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CannotWrite(f"Cannot write {path}: {error.strerror}.", hint) from None
+    write_whole(path, chart(form), hint)
 
 
 def as_bytes(figure: "Figure", form: str) -> bytes:

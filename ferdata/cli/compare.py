@@ -20,6 +20,7 @@ from zoo.evaluation.metrics import CALLED, HEADLINES
 @option(compare, "--by", type=click.Choice(HEADLINES), help="The figure that is decided on.")
 @option(compare, "--bootstrap", type=click.IntRange(100), help="Draws that the intervals come from.")
 @option(compare, "--shared", help="Keep to the rows that all runs were scored on.")
+@option(compare, "--plot", type=click.Path(path_type=Path), help="Draw the differences: PNG, SVG or PDF.")
 @json_option
 def command(runs: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     """Compare runs on the same test rows, in pairs: is the difference real?
@@ -27,6 +28,7 @@ def command(runs: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     \b
     ferdata compare runs/first runs/second
     ferdata compare runs/first runs/second runs/third --by macro_f1
+    ferdata compare runs/first runs/second --plot difference.pdf
     ferdata compare first.parquet second.parquet     # of evaluate --save-predictions
     """  # fmt: skip
     result = compare(runs, **given)
@@ -34,6 +36,8 @@ def command(runs: tuple[Path, ...], as_json: bool, **given: Any) -> None:
         print_json(result)
     else:
         report(result)
+        if given["plot"]:
+            click.echo(f"Plot: {given['plot']}")
 
 
 def report(r: dict[str, Any]) -> None:

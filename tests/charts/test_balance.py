@@ -39,8 +39,8 @@ def test_each_part_has_a_panel_and_a_bar_is_the_share_of_a_class_within_it(
     large, small = figures[0].axes
     titles = [axes.get_title("left") for axes in (large, small)]
     assert titles == ["large, n = 100", "small, n = 4"]
-    assert [[bar.get_width() for bar in axes.patches] for axes in (large, small)] == [[0.6, 0, 0.4], [0.25, 0, 0.75]]
-    assert [text.get_text() for text in small.texts] == ["25.0%  1", "0.0%  0", "75.0%  3"]
+    assert [[bar.get_width() for bar in axes.patches] for axes in (large, small)] == [[0.6, 0.4, 0], [0.25, 0.75, 0]]
+    assert [text.get_text() for text in small.texts] == ["25.0%  1", "75.0%  3", "0.0%  0"]
     assert large.get_xlim() == small.get_xlim()
     assert [label.get_text() for label in large.get_yticklabels()] == list(FER3.classes)
     assert figures[0].get_suptitle() == "Class shares by dataset, n = 104 labelled rows"

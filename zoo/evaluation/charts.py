@@ -227,6 +227,30 @@ def spread(
         return as_bytes(figure, form)
 
 
+def differences(pairs: Sequence[Mapping[str, Any]], head: str, label: str, form: str = "png") -> bytes:
+    """Draw a line per pair of runs: how much better the second is, in points, with the interval, about a line at 0."""
+    names = [f"{name_of(Path(pair['b']))} - {name_of(Path(pair['a']))}" for pair in pairs]
+    figure = Figure(figsize=(8, 1.7 + 0.6 * len(names)), layout="constrained")
+    axes = figure.subplots()
+    axes.axvline(0, color=INK, lw=1)
+    with lettering([*names, head]) as words:
+        for y, pair in enumerate(pairs):
+            at, interval = 100 * pair["difference"], pair["interval"]
+            if interval is not None:
+                ends = [100 * end for end in interval]
+                axes.plot(ends, (y, y), color=STRONG, lw=2.4, marker="|", ms=11, mew=2.4, solid_capstyle="butt")
+            axes.plot(at, y, marker="D", ms=8, color=STRONG, mec="white", mew=1.2)
+            above: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 9, "color": INK}
+            axes.annotate(f"{at:+.2f}" + ("" if interval else ", no interval"), (at, y), (0, 9), **above)
+        axes.set_yticks(range(len(names)), [words[name] for name in names])
+        axes.set_ylim(len(names) - 0.4, -0.75)
+        axes.margins(x=0.08)
+        axes.set_xlabel(label)
+        quiet(axes, "x")
+        heading(figure, words[head])
+        return as_bytes(figure, form)
+
+
 def _interval(axes: Axes, y: float, interval: Sequence[float] | None) -> None:
     """Draw an interval of a share at the height `y`; where it goes on beyond 0 or 100 %, an arrow says how far."""
     if interval is None:

@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse, stats
 
+from ferdata.charts import style
 from ferdata.errors import BadOption
 from ferdata.schema import SPLITS
-from zoo.evaluation import confidence, metrics, predictions
+from zoo.evaluation import charts, confidence, metrics, predictions
 from zoo.evaluation.predictions import Predictions
 
 ALPHA = 1 - confidence.LEVEL
@@ -36,6 +38,7 @@ def compare(
     by: str = "accuracy",
     bootstrap: int = 2000,
     shared: bool = False,
+    plot: str | Path | None = None,
 ) -> dict[str, Any]:
     """Compare the runs, each with each, on the rows of a split, and say in a sentence whether they differ.
 
@@ -45,9 +48,11 @@ def compare(
     of them have. Returns `runs`, a row of figures each; `pairs`, the tests; `answer`, the sentence.
 
     A pair is tested by McNemar's exact test (McNemar 1947), and a bootstrap of the paired difference over `bootstrap`
-    draws of images, or of what belongs together. With more than two runs the p-values are Holm's. Raises BadOption,
-    and BrokenRun for a run without predictions.
+    draws of images, or of what belongs together. With more than two runs the p-values are Holm's. The differences are
+    drawn to `plot`, a PNG, SVG or PDF. Raises BadOption, CannotWrite, and BrokenRun for a run without predictions.
     """
+    if plot is not None:
+        style.format_of(Path(plot))
     if by not in metrics.HEADLINES:
         raise BadOption(f"--by cannot be {by!r}.", f"Choose one of {', '.join(metrics.HEADLINES)}.")
     if split not in (*SPLITS, "all"):
@@ -62,6 +67,8 @@ def compare(
         pair["real"] = p < ALPHA and not _holds_zero(pair["interval"])
     rows = scored[0].rows
     units = len(np.unique(rows.clusters))
+    if plot is not None:
+        style.write_file(Path(plot), _chart(pairs, f"{split}, n = {len(rows):,}", by))
     return {
         "split": split,
         "by": by,
@@ -73,6 +80,12 @@ def compare(
         "correction": "holm" if len(pairs) > 1 else None,
         "answer": _answer(scored, pairs, by),
     }
+
+
+def _chart(pairs: Sequence[dict[str, Any]], where: str, by: str) -> style.Chart:
+    """Return the chart of the differences."""
+    label = f"difference of {metrics.CALLED[by]}, points, with its 95 % interval"
+    return partial(charts.differences, pairs, f"Runs in pairs: {where}", label)
 
 
 def _read(run: Path, split: str) -> Scored:

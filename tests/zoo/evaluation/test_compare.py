@@ -3,6 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy import stats
 
 from ferdata.errors import BadOption, BrokenRun
@@ -126,6 +127,26 @@ def test_another_figure_is_decided_by_the_bootstrap(run):
     assert told["pairs"][0]["test"] == "bootstrap"
     assert told["pairs"][0]["real"]
     assert "macro-F1" in told["answer"]
+
+
+@pytest.mark.parametrize("form", ["png", "svg", "pdf"])
+def test_the_differences_are_drawn_with_their_intervals_about_nothing(run, ferdata, tmp_path, monkeypatch, form):
+    drawn = []
+    whole = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *a, **more: drawn.append(figure) or whole(figure, *a, **more))
+    rows = answers(mask(900, range(200)))
+    made = [run("a", rows), run("b", answers(mask(900, range(60)))), run("c", rows)]
+    told = compare(made, plot=tmp_path / f"d.{form}")
+    assert (tmp_path / f"d.{form}").is_file()
+    (axes,) = drawn[0].axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b - a", "c - a", "c - b"]
+    zero, *lines = axes.lines
+    assert set(zero.get_xdata()) == {0}
+    ends = [list(line.get_xdata() / 100) for line in lines if line.get_marker() == "|"]
+    assert ends == [pytest.approx(pair["interval"]) for pair in told["pairs"] if pair["interval"]]
+    assert [text.get_text() for text in axes.texts] == ["+15.56", "+0.00, no interval", "-15.56"]
+    assert drawn[0].get_suptitle() == "Runs in pairs: test, n = 900"
+    assert ferdata("compare", *made, "--plot", "d.txt").code == 1
 
 
 def test_different_rows_are_refused_by_name_and_may_be_cut_to_the_shared_ones(run):
