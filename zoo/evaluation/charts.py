@@ -212,8 +212,8 @@ def spread(
     axes = figure.subplots()
     with lettering([*names, head]) as words:
         for y, (values, mean, interval) in enumerate(zip(single, means, intervals, strict=True)):
-            axes.plot(values, [y] * len(values), ls="", marker="o", ms=6, color=SOFT, mew=0)
             _interval(axes, y, interval)
+            axes.plot(values, [y] * len(values), ls="", marker="o", ms=7, color=SOFT, mec="white", mew=1)
             axes.plot(mean, y, marker="D", ms=8, color=STRONG, mec="white", mew=1.2)
             above: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 9, "color": INK}
             axes.annotate(f"{mean:.1%}", (mean, y), (0, 9), **above)
@@ -241,6 +241,7 @@ def differences(pairs: Sequence[Mapping[str, Any]], head: str, label: str, form:
                 axes.plot(ends, (y, y), color=STRONG, lw=2.4, marker="|", ms=11, mew=2.4, solid_capstyle="butt")
             axes.plot(at, y, marker="D", ms=8, color=STRONG, mec="white", mew=1.2)
             above: dict[str, Any] = {"textcoords": "offset points", "ha": "center", "fontsize": 9, "color": INK}
+            above["bbox"] = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
             axes.annotate(f"{at:+.2f}" + ("" if interval else ", no interval"), (at, y), (0, 9), **above)
         axes.set_yticks(range(len(names)), [words[name] for name in names])
         axes.set_ylim(len(names) - 0.4, -0.75)
