@@ -104,8 +104,9 @@ def _protocol(meta: Meta, report: dict[str, Any]) -> Iterator[str]:
     yield "## Protocol"
     yield ""
     if training := report.get("training"):
+        epochs = round(training["epochs"], 1)
         yield (
-            f"- Trained for {round(training['epochs'], 1):g} epochs on {training['n_train']:,} images, "
+            f"- Trained for {epochs:g} epoch{'' if epochs == 1 else 's'} on {training['n_train']:,} images, "
             f"{config['targets']} targets, in {training['seconds']:.0f} s on {training['device']} "
             f"({training['precision']}), seed {config['seed']}."
         )
