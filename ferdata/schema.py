@@ -162,6 +162,12 @@ class Frame:
     turn: int = 0
 
 
+class Shares(tuple[float, ...]):
+    """A box, x, y, width and height, in shares of a picture whose size is not known yet; ingest makes pixels of it."""
+
+    __slots__ = ()
+
+
 class Sample(NamedTuple):
     """What an adapter says of one image; every field but the first two is a column that adapters own.
 

@@ -101,6 +101,5 @@ def _refuse_boxes(base: Path, above: Iterable[Sequence[str]]) -> None:
             raise NotThisDataset(
                 f"{base.joinpath(*place)} is a dataset in YOLO's form: images/ holds the pictures, labels/ a text file "
                 "for each with the class's number and the box of each face; there are no class folders.",
-                "Write it as a table with the columns image, label, x, y, w, h (the box in pixels; data.yaml names the "
-                "classes), and read that: ferdata ingest csv",
+                f"ferdata ingest detection --root {base}",
             )

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ferdata.adapters.csv import columns as usual
-from ferdata.adapters.hf.splits import split_of_file
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, listed
 from ferdata.running.text_file import open_text
 from ferdata.sources import Sample, Skipped, leads_out, read_table
+from ferdata.sources.split_names import split_of_file
 from ferdata.sources.tables import value
 
 FILE = "file_name"  # the column that `datasets` asks for

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ferdata.adapters.csv import columns as usual
-from ferdata.adapters.hf.splits import split_of_file
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, listed
 from ferdata.sources import Sample, Skipped, leads_out
+from ferdata.sources.split_names import split_of_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
