@@ -8,7 +8,7 @@ from ferdata.sources.location import data_root, how_to_obtain
 
 TOKEN = (
     "Make a token on kaggle.com (Settings, API, Create New Token), put the file at ~/.kaggle/kaggle.json, accept the "
-    "dataset's terms on its page if it has some, and try again."
+    "dataset's terms on its page if it asks for that, and try again."
 )
 
 
@@ -20,10 +20,12 @@ def get(name: str, *, out: Path | str | None = None, force: bool = False) -> Pat
     """
     declared = load(name).SOURCE
     if not declared.kaggle:
-        raise BadOption(f"{declared.title} is not to be had on Kaggle.", how_to_obtain(declared))
+        raise BadOption(f"{declared.title} is not available on Kaggle.", how_to_obtain(declared))
     folder = Path(out) if out else data_root() / name
     if folder.exists() and any(folder.iterdir()) and not force:
-        raise AlreadyExists(f"{folder} is there already.", "Add --force to download into it again, or choose --out.")
+        raise AlreadyExists(
+            f"{folder} already exists.", "Add --force to download into it again, or choose another --out."
+        )
     try:
         import kagglehub
         from kagglehub import exceptions

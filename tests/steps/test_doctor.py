@@ -62,7 +62,7 @@ def test_torch_with_a_stranger_for_torchvision_is_bad(monkeypatch: pytest.Monkey
     found = told(monkeypatch, torchvision_error=error)["torch"]
     assert found.state == "bad"
     assert "nms" in found.what
-    assert "one index" in found.remedy
+    assert "same index" in found.remedy
     assert told(monkeypatch, error="No module named torch")["torch"].state == "bad"
 
 

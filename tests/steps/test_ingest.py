@@ -277,7 +277,7 @@ def test_an_archive_is_ingested_without_unpacking_it_by_hand(tmp_path: Path) -> 
     opened = Manifest(packed.out)
     assert opened.sources["ckplus"]["root"] is None
     assert validate(packed.out, images=True) == 6
-    with pytest.raises(BadOption, match="cannot be referred to"):
+    with pytest.raises(BadOption, match="cannot refer to them"):
         ingest("ckplus", root=tmp_path / "ck.zip", out=tmp_path / "c.parquet", images="reference")
 
 

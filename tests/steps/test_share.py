@@ -72,7 +72,7 @@ def test_what_nobody_could_rehydrate_is_not_shared(tmp_path: Path, monkeypatch: 
     two = ingest("ckplus", root=tmp_path / "b", out=tmp_path / "two.parquet", list=str(tmp_path / "list.txt"))
     with pytest.raises(BadOption, match=r"two\.parquet cannot be shared: lineage\[0\]\.options\.list is ") as told:
         share(two.out, out=tmp_path / "shared.json")
-    assert "within the dataset's folder" in told.value.hint
+    assert "inside the dataset's folder" in told.value.hint
     assert not (tmp_path / "shared.json").exists()
 
 
