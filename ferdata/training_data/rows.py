@@ -54,7 +54,7 @@ def _by_fold(manifest: Manifest, column: pa.ChunkedArray, fold: int) -> NDArray[
     known = sorted(set(folds[folds >= 0].tolist()))
     again = f"Make folds: ferdata split {manifest.path} --folds 5 -o folds.parquet"
     if len(known) < 3:
-        has = f"{len(known)} folds: one to test on, one to choose on, none to learn from" if known else "no folds"
+        has = f"{len(known)} folds: one for test, one for val, none for train" if known else "no folds"
         raise BadOption(f"{manifest.path} has {has}.", again)
     if fold not in known:
         whole = known == list(range(len(known)))

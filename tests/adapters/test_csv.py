@@ -73,7 +73,7 @@ def test_a_split_of_unknown_meaning_is_refused_with_its_line(tmp_path):
 @pytest.mark.parametrize("row", ["a.png", "a.png,happy,1"])
 def test_a_row_of_the_wrong_width_is_refused_with_its_line(tmp_path, row):
     write(tmp_path, "image,label", row)
-    with pytest.raises(BrokenSource, match=r"t\.csv:2: . cells where 2 belong"):
+    with pytest.raises(BrokenSource, match=r"t\.csv:2: . cells, not 2"):
         read("csv", tmp_path)
 
 

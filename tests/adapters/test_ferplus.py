@@ -112,7 +112,7 @@ def test_a_folder_that_is_missing_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('fer0000001.png,"(0, 0, 48, 48)",1,2', "4 cells where 12 belong"),
+        ('fer0000001.png,"(0, 0, 48, 48)",1,2', "4 cells, not 12 belong"),
         ('fer0000001.png,"(0, 0, 48)",1,0,0,0,0,0,0,0,0,0', "the box"),
         ('fer0000001.png,"(0, 0, 48, 48)",-1,0,0,0,0,0,0,0,0,0', "a negative vote"),
         ('fer0000001.png,"(0, 0, 48, 48)",x,0,0,0,0,0,0,0,0,0', "votes that are missing"),

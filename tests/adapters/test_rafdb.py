@@ -170,7 +170,7 @@ def contradiction(root):
 
 def test_a_table_that_contradicts_its_folders_is_refused_with_the_number_of_rows_and_the_way_to_choose(tmp_path):
     contradiction(tmp_path)
-    said = r"train_labels.csv:4: label 5 for train_00003_aligned.jpg, which lies in folder 4. .*on 2 of 28 rows"
+    said = r"train_labels.csv:4: label 5 for train_00003_aligned.jpg, which is in folder 4. .*on 2 of 28 rows"
     with pytest.raises(BrokenSource, match=said) as caught:
         read("rafdb", tmp_path)
     assert "--labels-from table or --labels-from folders" in caught.value.hint

@@ -23,7 +23,7 @@ NO_EFFECT = "--seed had no effect"
     ],
 )
 def test_a_seed_is_reported_where_nothing_is_random(
-    ferdata: Callable[..., Ran], make_manifest: MakeManifest, splits: tuple[str | None, ...], more: str, told: bool
+    ferdata: Callable[..., Ran], make_manifest: MakeManifest, splits: tuple[str | None, ...], more: str, reported: bool
 ) -> None:
     rows = [
         {"native_label": "fear", "official_split": split, "subject": f"p{i}{k}"}

@@ -158,7 +158,7 @@ def test_the_model_is_found_by_environment_and_a_wrong_one_stops_before_the_work
     made = make_manifest({"native_label": "happiness"})
     out = tmp_path / "a.parquet"
     monkeypatch.setattr(detectors, "MODEL_URL", "http://127.0.0.1:9/yunet.onnx")  # where nobody answers
-    with pytest.raises(MissingModel, match="not here"):
+    with pytest.raises(MissingModel, match="not found"):
         align(made, out=out, detector="yunet")
     (tmp_path / "wrong.onnx").write_bytes(b"no model")
     ran: Ran = ferdata("align", made, "-o", out, "--detector", "yunet", "--model", tmp_path / "wrong.onnx")
