@@ -98,9 +98,9 @@ def read(path: Path) -> SharedFile:
     except (ValueError, RecursionError) as error:
         what = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise BrokenSource(
-            f"{path} is no shared file of this ferdata: {what}.",
-            "Ask who sent it for a new one, made with `ferdata share M -o shared.json`. If that is refused too, "
-            "theirs is another ferdata, or has adapters that are not installed here.",
+            f"{path} is not a shared file that this ferdata can read: {what}.",
+            "Ask the sender for a new one, made with `ferdata share M -o shared.json`. If that is refused too, the "
+            "sender has another version of ferdata, or adapters that are not installed here.",
         ) from None
 
 
@@ -108,7 +108,7 @@ def parse(document: Any) -> SharedFile:
     """Return a document's parts. Raises ValueError, which says where and what, as all of the below do."""
     whole = _is(document, dict, "it")
     if whole.get("format") != FORMAT:
-        raise ValueError(f"its format is {_shown(whole.get('format'))}, where {FORMAT!r} belongs")
+        raise ValueError(f"its format is {_shown(whole.get('format'))}, expected {FORMAT!r}")
     _only(whole, PARTS, "it")
     _plain({name: part for name, part in whole.items() if name != "rows"})
     policy = _get(whole, "vote_policy", str, "it")
@@ -133,7 +133,7 @@ def _shown(value: Any) -> str:
 
 def _is(value: Any, kind: type[T], where: str) -> T:
     if type(value) is not kind:  # a bool is an int, but no number here
-        raise ValueError(f"{where} is {_shown(value)}, where {_KINDS[kind]} belongs")
+        raise ValueError(f"{where} is {_shown(value)}, expected {_KINDS[kind]}")
     return value
 
 
@@ -189,7 +189,7 @@ def _source(source: Any, where: str) -> None:
     _has(source, _SOURCE, where)
     for field in ("redistribution", "commercial"):
         if source.get(field, "") not in (True, False, None):
-            raise ValueError(f"{where}.{field} is {_shown(source.get(field))}, where true, false or null belongs")
+            raise ValueError(f"{where}.{field} is {_shown(source.get(field))}, expected true, false or null")
     for native, meaning in source[LABELS].items():
         if meaning not in (*EMOTIONS, *NO_LABEL):
             raise ValueError(f"{where}.{LABELS} takes {_shown(native)} to {_shown(meaning)}, which is no emotion")

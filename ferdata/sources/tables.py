@@ -56,7 +56,7 @@ def read_rows(path: Path, columns: int | None = None) -> Iterator[tuple[int, lis
             begun, delimiter = _begin(file)
             for number, row in _split(itertools.chain(begun, file), path, delimiter):
                 if columns is not None and len(row) != columns:
-                    raise broken(path, number, f"{len(row)} cells, not {columns}")
+                    raise broken(path, number, f"{len(row)} cells, expected {columns}")
                 yield number, row
     except UnicodeDecodeError:
         raise BrokenSource(
@@ -131,7 +131,7 @@ def read_table(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str]]]
         )
     for line, row in rows:
         if len(row) != len(header):
-            raise broken(path, line, f"{len(row)} cells, not {len(header)}")
+            raise broken(path, line, f"{len(row)} cells, expected {len(header)}")
         yield line, dict(zip(header, row, strict=True))
 
 
@@ -172,7 +172,7 @@ def read_votes(cells: list[str], path: Path, line: int) -> tuple[int, ...]:
     except ValueError:
         raise broken(path, line, f"votes that are missing or not whole numbers ({','.join(cells)})") from None
     if len(votes) != 10:
-        raise broken(path, line, f"{len(votes)} votes, not 10")
+        raise broken(path, line, f"{len(votes)} votes, expected 10")
     if sum(votes) > 10:
         raise broken(path, line, f"{sum(votes):,} votes, but ten annotators")
     if min(votes) < 0:

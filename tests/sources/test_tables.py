@@ -53,7 +53,7 @@ def test_cells_come_back_from_a_table_as_they_were_written(cells):
 def test_a_line_number_is_that_of_the_file_with_empty_lines_counted(tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes(b"\xef\xbb\xbfa,b\r\n\r\n1,2\r\n\r\n3\r\n")
-    with pytest.raises(BrokenSource, match=r"t\.csv:5: 1 cells, not 2"):
+    with pytest.raises(BrokenSource, match=r"t\.csv:5: 1 cells, expected 2"):
         list(read_table(path, "a"))
 
 

@@ -46,7 +46,7 @@ from tests.steps.shared_documents import OPTIONS, SOURCE, STEP, Document, Where,
         ((*OPTIONS, "unknown_labels"), "refuse", "sets 'unknown_labels'"),
         ((*OPTIONS, "a b"), "1", "sets 'a b'"),
         ((*OPTIONS, "synthetic"), "perhaps", "options.synthetic is 'perhaps', none of yes, no"),
-        ((*OPTIONS, "synthetic"), True, "options.synthetic is True, where text belongs"),
+        ((*OPTIONS, "synthetic"), True, "options.synthetic is True, expected text"),
     ],
 )
 def test_a_shared_file_may_say_what_to_read_and_nothing_else(
