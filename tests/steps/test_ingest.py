@@ -212,7 +212,7 @@ def test_no_such_folder_and_a_file_in_its_place_are_told_apart(tmp_path: Path) -
     with pytest.raises(DatasetMissing, match="no folder"):
         ingest("ferplus", root=tmp_path / "nowhere", out=tmp_path / "m.parquet")
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadOption, match="neither a folder nor an archive"):
+    with pytest.raises(BadOption, match="neither a folder nor a supported archive"):
         ingest("ferplus", root=tmp_path / "file", out=tmp_path / "m.parquet")
 
 

@@ -256,7 +256,7 @@ def test_pictures_that_no_decoder_reads_are_rejected_by_what_they_are(tmp_path: 
     (root / "fear" / "notes").write_bytes(b"x")
     ran = ferdata("ingest", "folder", "--root", root, "-o", tmp_path / "m.parquet")
     assert ran.code == 0, ran
-    for words in ("1 unsupported format", "folder:fear/IMG_1.HEIC", "HEIC, which is not read", "1 broken image"):
+    for words in ("1 unsupported format", "folder:fear/IMG_1.HEIC", "HEIC, which is not supported", "1 broken image"):
         assert words in ran.out
     assert "other files     1 without an ending\n                fear/notes" in ran.out
 
