@@ -59,7 +59,7 @@ SOURCE = Source(
 }""",
     access="Researchers, for non-commercial use, on request through Zenodo.",
     obtain=(
-        "Read the terms on the homepage; they say what a request must contain; other requests are refused.",
+        "Read the terms on the homepage: they list what a request must contain, and other requests are refused.",
         "Log in to Zenodo and send the request form of that record.",
         "Download the pictures and the file README_FIRST.txt, which holds the ratings.",
         "Unpack the pictures into one folder and put README_FIRST.txt into it or beside it.",

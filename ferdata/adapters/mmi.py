@@ -52,7 +52,7 @@ SOURCE = Source(
         "Register on the homepage, under accounts, and print the agreement.",
         "Sign it and send it as the site describes; wait until the account is opened.",
         "Search for sessions with emotion labels, add them to the download list and fetch the archive.",
-        "Unpack it; several downloads may be in one folder, each in a folder of its own.",
+        "Unpack it; several downloads may be in one folder, each in its own subfolder.",
     ),
     place="data/mmi/<download>/Sessions/<id>/",
     content="over 2,000 videos and 500 stills of 50 to 75 people; the labelled ones show six emotions",
@@ -146,7 +146,7 @@ class _Strict(ET.TreeBuilder):
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         """Refuse. The parser calls this before it reads any declaration."""
         del pubid, system
-        raise ET.ParseError(f"a DOCTYPE ({name}), which no file of the publishers' has")
+        raise ET.ParseError(f"a DOCTYPE ({name}), which no file of the dataset has")
 
 
 def _parse(path: Path) -> ET.Element:

@@ -116,7 +116,7 @@ def _set(base: Path, cropped: bool) -> Path:
     fitting = [folder for folder in sets if folder.name.casefold().endswith("acropped") == cropped] or sets
     if len(fitting) > 1:
         raise BrokenSource(
-            f"{base} holds several such sets: {', '.join(folder.name for folder in fitting)}.",
+            f"{base} holds several sets of images: {', '.join(folder.name for folder in fitting)}.",
             "Give the folder of one of them with --root.",
         )
     return fitting[0]

@@ -45,7 +45,7 @@ SOURCE = Source(
 }""",
     access="Researchers at accredited universities; for a student, the supervisor asks.",
     obtain=(
-        "Fill in the request form on the homepage, with a university page that names you.",
+        "Fill in the request form on the homepage, with a university web page that has your name.",
         "Wait for the confirmation by e-mail; check the spam folder too.",
         "Choose and download the pictures, of all angles or frontal only.",
         "Unpack them into one folder, or into one for each angle.",

@@ -56,7 +56,7 @@ class Rules:
         share_of(self.max_synthetic)
         if self.frozen and self != Rules(frozen=self.frozen):
             raise BadOption(
-                "--frozen reads all splits and folds from a list, and goes with no other rule.",
+                "--frozen reads all splits and folds from a list, and cannot be combined with other rules.",
                 "Leave out --split, --folds, --conflicts, --cap, --max-synthetic, --synthetic-anywhere and --seed.",
             )
 

@@ -31,20 +31,20 @@ def test_a_shared_file_with_a_part_missing_or_of_another_form_is_refused(
         (("rows", "split"), "test", "rows.split is 'test', expected a list"),
         (("rows", "image"), [b"".hex()] * 4, "rows holds 'image', which no shared file has"),
         (("rows", "split", 0), 5, "rows.split: Expected bytes, got a 'int'"),
-        (("rows", "split", 0), "nowhere", "rows.split holds 'nowhere', none of train, val, test"),
+        (("rows", "split", 0), "nowhere", "rows.split holds 'nowhere', not one of train, val, test"),
         (("rows", "split_reason", 0), "whim", "rows.split_reason holds 'whim'"),
         (("rows", "label", 0), "bliss", "rows.label holds 'bliss'"),
         (("rows", "reviewed_label", 0), "bliss", "rows.reviewed_label holds 'bliss'"),
         (("rows", "split", 0), "\ud800", "rows.split: .*surrogates"),
         (("rows", "group", 0), 2**70, "rows.group: "),
-        (("rows", "group", 0), 1.5, "rows.group holds what is no int64"),
+        (("rows", "group", 0), 1.5, "rows.group holds a value that is not int64"),
         (("rows", "group", 0), -1, "rows.group holds a number below 0"),
         (("rows", "fold", 0), True, "rows.fold: "),
-        (("rows", "review", 0), {"by": "me", "shell": "rm"}, "rows.review holds what is no struct"),
+        (("rows", "review", 0), {"by": "me", "shell": "rm"}, "rows.review holds a value that is not struct"),
         (("rows", "pixel_hash", 0), None, "rows.pixel_hash lacks 1 of its values"),
         (("rows", "sample_id", 0), "mine:happy/1.png", "rows.sample_id holds an id twice"),
         (("rows", "sample_id", 0), "yours:1", "rows.sample_id holds rows of 'yours'"),
-        (("vote_policy",), "x", "vote_policy is 'x', none of majority"),
+        (("vote_policy",), "x", "vote_policy is 'x', not one of majority"),
         (("taxonomy", "mapping", "happiness"), "x", "taxonomy.classes are"),
         (("taxonomy", "mapping", "bliss"), "fear", "taxonomy.mapping holds 'bliss'"),
         (("taxonomy", "classes"), [*EMOTIONS, "neutral"], "taxonomy.classes are"),
@@ -87,7 +87,7 @@ def test_a_dataset_that_is_read_twice_or_not_at_all_is_refused(tmp_path: Path, d
     more = document["sources"] | {"yours": document["sources"]["mine"]}
     refused(tmp_path, document | {"sources": more}, "reads mine, and its sources are mine, yours")
     other = {"yours": document["sources"]["mine"]}
-    refused(tmp_path, document | {"sources": other}, "dataset is 'mine', which is none of its sources")
+    refused(tmp_path, document | {"sources": other}, "dataset is 'mine', which is not one of its sources")
 
 
 def test_a_shared_file_of_no_rows_is_refused(tmp_path: Path, document: Document) -> None:

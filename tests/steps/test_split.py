@@ -68,7 +68,7 @@ def test_a_frozen_list_gives_the_same_split_again(merged: Path, tmp_path: Path) 
 def test_a_seed_beside_a_list_is_refused_since_nothing_is_drawn(merged: Path, tmp_path: Path) -> None:
     first = split(merged, out=tmp_path / "a.parquet", freeze=tmp_path / "ids.csv")
     assert first.decided.drawn
-    with pytest.raises(BadOption, match="goes with no other rule"):
+    with pytest.raises(BadOption, match="cannot be combined"):
         split(merged, out=tmp_path / "b.parquet", frozen=tmp_path / "ids.csv", seed=3)
     assert not split(merged, out=tmp_path / "b.parquet", frozen=tmp_path / "ids.csv").decided.drawn
 

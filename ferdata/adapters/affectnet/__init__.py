@@ -58,7 +58,7 @@ SOURCE = Source(
                 "train": dict(zip(_EIGHT[:7], _TRAIN[:7], strict=True)),
                 "val": dict.fromkeys(_EIGHT[:7], 500),
             },
-            "The first release, with whole pictures, face boxes and three more answers (none, uncertain, no face). "
+            "The first release, with whole pictures, face boxes and three more labels (none, uncertain, no face). "
             "No test set was ever released; papers report the validation set.",
         ),
         Layout(

@@ -60,7 +60,7 @@ SOURCE = Source(
             ("*nnotation*", FACES),
             CODES,
             {},
-            SPLITS + "The lists for learning all tasks at once, which name every frame with all of its labels.",
+            SPLITS + "The multi-task lists, with every frame and all of its labels.",
         ),
         Layout(
             "videos",
@@ -74,8 +74,8 @@ SOURCE = Source(
     options=(
         Option(
             "task",
-            "Whose annotation files say which frames are rows, and in which split: expr, va or au; the annotations "
-            "of the other two for the same frames are added. mtl: the lists for all tasks at once.",
+            "The task whose annotation files give the rows and the splits: expr, va or au; the annotations "
+            "of the other two for the same frames are added. mtl: the lists for all tasks.",
             "expr",
             (*TASKS, "mtl"),
         ),

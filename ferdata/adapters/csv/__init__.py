@@ -46,8 +46,8 @@ SOURCE = Source(
             "table",
             ("*",),
             {},
-            note="Ingest prints what it used each column for, and which ones it did not use. A split is what --table "
-            "states, else what a column says, else what the names of the table and of the images' folders say "
+            note="Ingest prints what it used each column for, and which ones it did not use. The split is from "
+            "--table, else from a column, else from the name of the table or of the images' folder "
             "(train_labels.csv, test/1.png).",
         ),
     ),
@@ -69,11 +69,11 @@ SOURCE = Source(
         ),
         Option(
             "subject_column",
-            f"Which column says who is in the image, or none; by default one of {', '.join(columns.SUBJECT)}.",
+            f"Which column holds the person, or none; by default one of {', '.join(columns.SUBJECT)}.",
         ),
         Option(
             "clip_column",
-            f"Which column says which video it is from, or none; by default one of {', '.join(columns.CLIP)}.",
+            f"Which column holds the video, or none; by default one of {', '.join(columns.CLIP)}.",
         ),
         Option(
             "box_column",
@@ -130,7 +130,7 @@ def _table(base: Path, name: str, options: Mapping[str, str | None]) -> Table:
     path = base / name
     folder, strip = (posix(SOURCE.option(options, o) or "") for o in ("image_folder", "strip_prefix"))
     if leads_out(folder):
-        raise BadOption(f"--image-folder {folder} lies outside the root.", "Give a folder within it.")
+        raise BadOption(f"--image-folder {folder} is outside the root.", "Give a folder within it.")
     first = next(read_rows(path), None)
     if first is None:
         raise BrokenSource(f"{path} is empty.", "Choose another table with --table.")

@@ -114,7 +114,7 @@ def _named_split(table: Table, line: int, image: str) -> str | None:
         raise table.wrong(
             line,
             f"the names of the table and of the image's folders give two splits, {both(said)}",
-            f"State it for each table: --table {next(iter(said))}={table.name} (also train=, val=, test= or none=; "
+            f"Give it for each table: --table {next(iter(said))}={table.name} (also train=, val=, test= or none=; "
             f"several separated by commas).",
         )
     return next(iter(said), None)

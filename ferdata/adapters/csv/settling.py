@@ -62,7 +62,7 @@ def settle(table: Table, seen: Look, files: Files, guess_folder: bool, guess_pre
     if unused:
         told.append(f"Not used: {listed(unused, 12)}.")
     if table.stated:
-        told.append(f"{table.name} is {table.split or 'of no split'}, as stated.")
+        told.append(f"{table.name} has split {table.split or 'none'}, as given with --table.")
     if columns.split is not None and seen.elsewhere:
         told.append(f"{seen.elsewhere:,} rows are in a folder of another split; {columns.name(columns.split)} is used.")
     if is_windows(table.path):

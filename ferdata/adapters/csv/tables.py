@@ -89,7 +89,7 @@ def _stated(base: Path, given: str) -> Named:
     if found := _inside(base, path):
         return found, True, split
     if leads_out(posix(path)):
-        raise BadOption(f"--table {path} lies outside the root {base}.", "Give a file within the root.")
+        raise BadOption(f"--table {path} is outside the root {base}.", "Give a file within the root.")
     raise BadOption(
         f"There is no table {base / path}.", "--table is a path within the root; separate several by commas."
     )
