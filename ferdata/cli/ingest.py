@@ -65,8 +65,7 @@ def _command(name: str) -> click.Command:
         ),
         option(
             ingest, "--images", type=click.Choice(IMAGES),
-            help="reference: keep paths to the images. embed: copy the files into the manifest "
-            "[default: reference; from archives: embed].",
+            help="reference: paths to the images. embed: the image files [default: reference; from archives: embed].",
         ),
         option(
             ingest, "--votes", type=click.Choice(labels.POLICIES),

@@ -39,10 +39,8 @@ def report(result: Rehydrated) -> None:
     for name, m in result.datasets.items():
         if m.missing:
             click.echo(f"{name}: missing here, first {', '.join(m.first_missing)}")
-    same = (
-        "The manifest equals the shared one, row for row."
-        if result.same
-        else "The manifest differs from the shared one; see above."
-    )
-    click.echo(same)
+    if not result.same:
+        click.echo("The manifest differs from the shared one; see above. Results on it do not compare.")
+        return
+    click.echo("The manifest equals the shared one, row for row.")
     console().print(f"\nNext: ferdata train --manifest {result.out}", style="dim", soft_wrap=True)

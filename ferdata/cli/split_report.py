@@ -43,7 +43,7 @@ def split_options(function: Callable[..., Any]) -> Callable[[Callable[..., Any]]
             function,
             "--folds",
             metavar="K|loso",
-            help="Also fill the column fold: K folds, or loso (leave one subject out).",
+            help="Also fill the column fold, ignoring official splits: K folds, or loso (leave one subject out).",
         ),
         option(
             function,
