@@ -37,7 +37,7 @@ class Licence:
 
 # Of images that anybody may have put together.
 NOT_STATED = Licence(
-    "not stated", "Nothing is known of these images' terms; find out before you pass them on.", None, None
+    "not stated", "The terms of these images are not known; find out before you redistribute them.", None, None
 )
 
 

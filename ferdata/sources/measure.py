@@ -81,7 +81,7 @@ class Measure:
         if not self.setting.root.is_dir():
             raise ImagesMissing(
                 f"The machine {platform.node()} does not see {self.setting.root}.",
-                "Every worker reads the images itself: the root must be at the same path on all of them.",
+                "Every worker reads the images: the root must be at the same path on all machines.",
             )
         places = [_Place(root, root is not self.setting.root) for root in self.setting.roots]
         kept: list[Sample] = []
@@ -210,7 +210,7 @@ def _elsewhere(places: Sequence[_Place], path: str) -> tuple[_Place, str]:
     same = [other for other in alike if same_text(other, path)]
     if len(same) == 1:
         return alike[same[0]], same[0]
-    there = f"{next(iter(alike))} is there, spelled otherwise" if alike else ""
+    there = f"{next(iter(alike))} exists, with another spelling" if alike else ""
     raise FileNotFoundError(errno.ENOENT, there, path)
 
 

@@ -10,7 +10,7 @@ from ferdata.sources.location import data_root, how_to_obtain
 
 TOKEN = (
     "Make a token on kaggle.com (Settings, API, Create New Token), put the file at ~/.kaggle/kaggle.json, accept the "
-    "dataset's terms on its page if it has some, and try again."
+    "dataset's terms on its page if it asks for that, and try again."
 )
 
 HUB = "hf:"  # before OWNER/NAME
@@ -29,7 +29,7 @@ def get(name: str, *, out: Path | str | None = None, force: bool = False) -> Pat
         return _from_hub(name.removeprefix(HUB), out, force)
     declared = load(name).SOURCE
     if not declared.kaggle:
-        raise BadOption(f"{declared.title} is not to be had on Kaggle.", how_to_obtain(declared))
+        raise BadOption(f"{declared.title} is not available on Kaggle.", how_to_obtain(declared))
     folder = _free(Path(out) if out else data_root() / name, force)
     try:
         import kagglehub
@@ -60,7 +60,9 @@ def get(name: str, *, out: Path | str | None = None, force: bool = False) -> Pat
 
 def _free(folder: Path, force: bool) -> Path:
     if folder.exists() and any(folder.iterdir()) and not force:
-        raise AlreadyExists(f"{folder} is there already.", "Add --force to download into it again, or choose --out.")
+        raise AlreadyExists(
+            f"{folder} already exists.", "Add --force to download into it again, or choose another --out."
+        )
     return folder
 
 

@@ -177,7 +177,7 @@ def test_spellings_that_are_no_class_names_are_printed_with_their_class(tmp_path
     layout, _, _, _ = read("folder", tmp_path)
     assert layout.labels["0_angry"] == "anger"
     told = "0_angry is anger, Happy_faces is happiness, miedo is fear, normal is neutral, Suprise is surprise"
-    assert layout.note == f"Labels by their spelling: {told}, Traurig is sadness."
+    assert layout.note == f"Labels read by their spelling: {told}, Traurig is sadness."
 
 
 @pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
