@@ -102,9 +102,7 @@ def _refuse_boxes(base: Path, above: Iterable[Sequence[str]]) -> None:
     for place in {names[:i] for names in above for i, name in enumerate(names) if name.casefold() == "images"}:
         if any(True for _ in base.joinpath(*place, "labels").rglob("*.txt")):
             raise NotThisDataset(
-                f"{base.joinpath(*place)} is a dataset in YOLO format: images/ holds the pictures, labels/ a text "
-                f"file for each, with the class number and box of each face; there are no class folders.",
-                "Convert it to a table with the columns image, label, x, y, w, h (the box in pixels; data.yaml names "
-                "the "
-                "classes), and read that: ferdata ingest csv",
+                f"{base.joinpath(*place)} is a dataset in YOLO format: images/ holds the pictures, labels/ a text file "
+                "for each with the class's number and the box of each face; there are no class folders.",
+                f"ferdata ingest detection --root {base}",
             )

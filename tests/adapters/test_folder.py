@@ -154,7 +154,7 @@ def test_a_tree_of_boxes_is_called_what_it_is(tmp_path, images, labels):
     with pytest.raises(NotThisDataset, match="YOLO") as caught:
         read("folder", tmp_path)
     assert "happiness" not in caught.value.hint
-    assert "ferdata ingest csv" in caught.value.hint
+    assert "ferdata ingest detection" in caught.value.hint
 
 
 def test_no_hint_says_what_a_folder_of_unknown_meaning_means(tmp_path):
