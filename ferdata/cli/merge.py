@@ -109,7 +109,7 @@ def report(result: Merged) -> None:
             aligned = path.with_name(f"{path.stem}-aligned.parquet")
             console().print(f"  ferdata align {path} -o {aligned}", style="dim", soft_wrap=True)
     else:
-        console().print(f"\nNext: ferdata train --manifest {result.out}", style="dim", soft_wrap=True)
+        console().print(split_report.next_step(result.out, result.decided), style="dim", soft_wrap=True)
 
 
 def about_pictures(result: Merged | Grouped) -> dict[str, str]:

@@ -45,4 +45,4 @@ def report(result: Parted) -> None:
     )
     click.echo()
     split_report.report(result.decided)
-    console().print(f"\nNext: ferdata train --manifest {result.out}", style="dim", soft_wrap=True)
+    console().print(split_report.next_step(result.out, result.decided), style="dim", soft_wrap=True)

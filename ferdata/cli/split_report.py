@@ -113,6 +113,11 @@ def report(decided: Decided) -> None:
         click.echo("--seed had no effect: nothing here is random.")
 
 
+def next_step(out: Path, decided: Decided) -> str:
+    """Return what to do with a manifest that has its splits; where folds were made, a run on each of them."""
+    return f"\nNext: ferdata train --manifest {out}" + (" --folds all" if decided.folds else "")
+
+
 def _reasons(name: str, part: Part) -> None:
     for reason, n in {**part.left_out, **part.moved}.items():
         click.echo(f"{name}: {n:,} rows {STANDS.get(reason, 'have no split')}: {REASONS.get(reason, reason)}")

@@ -132,6 +132,7 @@ def test_the_command_prints_folds_and_how_far_each_split_is_from_what_was_reques
     assert ran.code == 0, ran
     assert "% of rows  % requested" in ran.out
     assert "Folds (12 people; 0 rows without a fold)" in ran.out
+    assert "Next: ferdata train --manifest s.parquet --folds all" in ran.out
     again = ferdata("split", merged, "--frozen", "i.csv", "-o", "t.parquet")
     assert "Frozen list: 0 ids of the list are not in the manifest" in again.out, again
     refused = ferdata("split", merged, "--folds", "99", "-o", "u.parquet")
