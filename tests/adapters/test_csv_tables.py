@@ -25,7 +25,7 @@ def test_a_table_per_split_beside_the_images_is_one_dataset(tmp_path):
         "test/1.jpg": "test",
     }
     assert "test_labels.csv as test" in layout.note
-    assert "train_labels.csv is train" in layout.note
+    assert "train_labels.csv as train" in layout.note
 
 
 def test_a_table_in_each_splits_folder_is_one_dataset_and_its_paths_start_beside_it(tmp_path):

@@ -61,7 +61,8 @@ SOURCE = Source(
         ),
         Option(
             "image_column",
-            f"Which column holds the paths, by name or by number from 0; by default one of {', '.join(column_names.IMAGE)}.",
+            "Which column holds the paths, by name or by number from 0; by default one of "
+            f"{', '.join(column_names.IMAGE)}.",
         ),
         Option("label_column", f"Which column holds the labels; by default one of {', '.join(column_names.LABEL)}."),
         Option(
