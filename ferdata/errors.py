@@ -34,6 +34,30 @@ def listed(names: "Iterable[object]", most: int = 8) -> str:
     return ", ".join(words[:most]) + (f" and {cut:,} more" if cut > 0 else "")
 
 
+def close_names(word: object, names: "Iterable[object]", most: int = 3) -> list[str]:
+    """Return those of `names` that `word` may be meant for, the closest first; capitals, - and _ do not count."""
+    import difflib
+
+    plain = {_plain(name): str(name) for name in names}
+    return [plain[found] for found in difflib.get_close_matches(_plain(word), plain, most, cutoff=0.5)]
+
+
+def _plain(name: object) -> str:
+    return str(name).casefold().replace("_", "-")
+
+
+def did_you_mean(word: object, names: "Iterable[object]") -> str:
+    """Return `Did you mean a or b? ` for a hint, about a word that is none of `names`; "" where none is close."""
+    close = close_names(word, names)
+    return f"Did you mean {' or '.join(close)}? " if close else ""
+
+
+def choose_one(word: object, names: "Iterable[object]") -> str:
+    """Return the hint for a word that is none of `names`: the close ones, and all of them."""
+    known = list(names)
+    return f"{did_you_mean(word, known)}Choose one of {', '.join(map(str, known))}."
+
+
 class FerdataError(Exception):
     """An error with a remedy: `message` says what and where, `hint` says what to do."""
 

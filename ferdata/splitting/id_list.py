@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import csv
 
-from ferdata.errors import AlreadyExists, BadOption, CannotWrite
+from ferdata.errors import AlreadyExists, BadOption, CannotWrite, did_you_mean
 from ferdata.running.whole_file import whole_file
 from ferdata.schema import SPLITS
 
@@ -45,7 +45,10 @@ def read(path: Path, ids: pa.ChunkedArray) -> Frozen:
     code = pc.index_in(split, pa.array(SPLITS))
     strange = split.filter(pc.and_(split.is_valid(), code.is_null())).unique().to_pylist()
     if strange:
-        raise BadOption(f"{path} has the split {strange[0]!r}.", f"A split is {', '.join(SPLITS)}, or empty for none.")
+        raise BadOption(
+            f"{path} has the split {strange[0]!r}.",
+            f"{did_you_mean(strange[0], SPLITS)}A split is {', '.join(SPLITS)}, or empty for none.",
+        )
     fold = pc.fill_null(table["fold"], -1).to_numpy().astype(np.int64)
     if len(fold) and fold.min() < -1:
         raise BadOption(f"{path} has a fold below 0.", "Folds count from 0; empty is none.")
