@@ -1,14 +1,16 @@
-"""Where words go on a terminal: tables that fit its width, and text that breaks between words. Piped text is left alone.
+"""Where words go on a terminal: tables that fit its width, and text that breaks between words.
 
-Numbers and words are never cut, and nothing is left out. A command to copy stays on one line, whatever its length.
+A pipe has no width: each row of a table and each paragraph is one line there. Numbers and words are never cut, and
+nothing is left out. A command to copy stays on one line, whatever its length.
 """
 
 import os
 import re
+import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -29,6 +31,12 @@ def room(stream: TextIO) -> int | None:
     except OSError:
         shown = 0
     return int(os.environ.get("COLUMNS", "0") or 0) or shown or 80
+
+
+def prose(text: str, err: bool = False, **style: Any) -> None:
+    """Print text for people; a terminal breaks it between words, and no command that stands after a colon."""
+    lines = paragraphs(text, room(sys.stderr if err else sys.stdout))
+    click.secho("\n".join(lines), err=err, **style)
 
 
 def wrapped(text: str, width: int | None, first: str = "", rest: str | None = None) -> list[str]:
@@ -105,7 +113,7 @@ def _widths(columns: Sequence[str], rows: Rows, soft: set[int], width: int | Non
 
 
 def _least(stack: Sequence[str], soft: bool) -> int:
-    """Return the least width of a column, whose heading stands on top: no word of it is cut, and no cell unless soft."""
+    """Return the least width of a column, its heading on top: no word of it is cut, and no cell unless it is soft."""
     head, *cells = stack
     words = [word for cell in (stack if soft else (head,)) for word in cell.split()]
     whole = min(LEAST, max(map(length, stack))) if soft else max(map(length, cells), default=0)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from ferdata.cli.layout import paragraphs, room, tabulated, wrapped
+from ferdata.cli.layout import room, tabulated, wrapped
 
 
 def console() -> Console:
@@ -45,12 +45,6 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], cap
     if caption:
         click.secho("\n".join(wrapped(caption, width)), italic=True)
     click.echo()
-
-
-def prose(text: str, err: bool = False, **style: Any) -> None:
-    """Print text for people; a terminal breaks it between words, and no command that stands after a colon."""
-    lines = paragraphs(text, room(sys.stderr if err else sys.stdout))
-    click.secho("\n".join(lines), err=err, **style)
 
 
 def cell(value: Any) -> str:

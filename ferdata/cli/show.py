@@ -87,7 +87,7 @@ def _lineage(steps: Sequence[Mapping[str, Any]]) -> Iterator[Branch]:
         options = " ".join(f"{k}={v}" for k, v in step["options"].items() if v is not None)
         what = f"{step['step']} {step.get('adapter', '')}".strip()
         rows = step.get("rows_out", sum(source["rows"] for source in step["inputs"]))  # early reviews did not write it
-        below = [
+        below: list[Branch] = [
             (f"{word}: {by_reason(counts)}", [])
             for word, counts in (("dropped", step.get("dropped")), ("without split", step.get("without_split")))
             if counts
