@@ -19,6 +19,8 @@ GAP = "  "
 # What is copied as a whole: something in backticks, or a command after a colon, which goes on to the line's end.
 WHOLE = re.compile(r"`[^`]*`|(?<=: )(?:ferdata|pip|make|python) .*")
 
+MARK = re.compile(r" *(?:\d+\. |- )?")  # blanks, and a list's number or dash
+
 Rows = Sequence[Sequence[str]]
 
 
@@ -52,12 +54,12 @@ def wrapped(text: str, width: int | None, first: str = "", rest: str | None = No
 
 
 def paragraphs(text: str, width: int | None) -> list[str]:
-    """Return the lines of a text of several; each goes on two characters further in than it begins."""
+    """Return the lines of a text of several; where one goes on, it does so below its first word, past its number."""
     lines: list[str] = []
     for line in text.split("\n"):
-        words = line.lstrip(" ")
-        indent = line[: len(line) - len(words)]
-        lines += wrapped(words, width, indent, indent + ("  " if indent else ""))
+        begun = MARK.match(line)
+        head = begun[0] if begun else ""
+        lines += wrapped(line[len(head) :], width, head, " " * len(head) + ("  " if head.isspace() else ""))
     return lines
 
 

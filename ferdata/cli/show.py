@@ -38,7 +38,7 @@ def report(result: Shown, columns: bool) -> None:
             "manifest": f"{result.manifest} ({gigabytes(result.size)}, schema {result.schema_version})",
             "rows": result.rows,
             "classes": f"{', '.join(result.classes)} ({result.taxonomy})",
-            "votes by": result.vote_policy,
+            "vote policy": result.vote_policy,
             "fingerprint": result.fingerprint,
         }
     )

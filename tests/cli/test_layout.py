@@ -125,7 +125,7 @@ def test_lines_of_a_text_keep_their_indent() -> None:
     assert paragraphs("How:\n  1. Read the terms on the homepage", 24) == [
         "How:",
         "  1. Read the terms on",
-        "    the homepage",
+        "     the homepage",
     ]
 
 
