@@ -35,11 +35,16 @@ def listed(names: "Iterable[object]", most: int = 8) -> str:
 
 
 def close_names(word: object, names: "Iterable[object]", most: int = 3) -> list[str]:
-    """Return those of `names` that `word` may be meant for, the closest first; capitals, - and _ do not count."""
+    """Return those of `names` that `word` may be meant for, the closest first; capitals, - and _ do not count.
+
+    What is much further off than the closest is left out.
+    """
     import difflib
 
-    plain = {_plain(name): str(name) for name in names}
-    return [plain[found] for found in difflib.get_close_matches(_plain(word), plain, most, cutoff=0.5)]
+    wanted, plain = _plain(word), {_plain(name): str(name) for name in names}
+    found = difflib.get_close_matches(wanted, plain, most, cutoff=0.5)
+    near = [difflib.SequenceMatcher(None, name, wanted).ratio() for name in found]
+    return [plain[name] for name, likeness in zip(found, near, strict=True) if likeness > near[0] - 0.15]
 
 
 def _plain(name: object) -> str:

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 
-import click
-
+from ferdata.cli.layout import prose
 from ferdata.cli.output import table
 from ferdata.duplicates.label_conflicts import Against, Conflicts
 
@@ -11,7 +10,7 @@ from ferdata.duplicates.label_conflicts import Against, Conflicts
 def report(found: Conflicts, *, cells: bool = True, printer: Callable[..., None] = table, words: bool = True) -> None:
     """Print the agreement of each pair of datasets and, with `cells`, a table of labels for each."""
     if words:
-        click.echo(
+        prose(
             f"{found.copied:,} pictures are in two or more labelled rows; {found.pictures:,} of them with different "
             f"labels ({found.rows:,} rows)\n"
         )

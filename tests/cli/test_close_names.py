@@ -94,6 +94,11 @@ def test_capitals_and_hyphens_do_not_hide_a_name() -> None:
     assert did_you_mean("Oulu-CASIA", ["oulu_casia", "expw"]) == "Did you mean oulu_casia? "
 
 
+def test_what_is_much_further_off_is_not_named_beside_the_close_one() -> None:
+    assert did_you_mean("agument", ["augment", "momentum", "logit_adjustment"]) == "Did you mean augment? "
+    assert did_you_mean("basic9", ["basic8", "basic7", "fer3"]) == "Did you mean basic8 or basic7? "
+
+
 def test_where_nothing_is_close_all_names_are_told() -> None:
     assert choose_one("zzz", ["train", "val", "test"]) == "Choose one of train, val, test."
     assert choose_one("tset", ["train", "val", "test"]).startswith("Did you mean test? Choose one of train, ")
