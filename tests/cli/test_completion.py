@@ -75,6 +75,14 @@ def test_a_completion_loads_no_command_and_no_heavy_library() -> None:
         assert loaded & {*HEAVY, "numpy", "ferdata.cli.train", "ferdata.cli.audit"} == set(), line
 
 
+def test_where_torch_is_not_installed_nothing_is_offered_and_nothing_said() -> None:
+    code = "import sys\nsys.modules['torch'] = None\nfrom ferdata.cli import main\nmain()"
+    asked = {"COMP_WORDS": "ferdata train --recipe k", "COMP_CWORD": "3", "_FERDATA_COMPLETE": "bash_complete"}
+    command = [sys.executable, "-c", code]
+    ran = subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, check=True)
+    assert (ran.stdout.strip(), ran.stderr) in (("", ""), ("file,k", ""))
+
+
 def test_what_is_kept_for_the_tab_key_is_what_the_commands_take() -> None:
     kept = json.loads(FILE.read_text(encoding="utf-8"))
     assert kept == make.told(), "python -m ferdata.cli.completion.make writes it anew"

@@ -129,6 +129,15 @@ def test_lines_of_a_text_keep_their_indent() -> None:
     ]
 
 
+def test_stats_fits_a_terminal_of_eighty_columns_with_whole_numbers(make_manifest: MakeManifest) -> None:
+    splits = ("train", "val", "test")
+    made = make_manifest(*({"native_label": label, "official_split": s} for label in CLASSES for s in splits))
+    lines = in_a_terminal(80, "stats", str(made))
+    assert max(map(len, lines)) <= 80
+    assert [line.split() for line in lines if line.startswith("labelled")] == [["labelled", "8", "8", "8", "24"]]
+    assert [line.split()[0] for line in lines[4:12]] == list(CLASSES)
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_show_prints_all_of_its_lineage_at_any_width(width: int, make_manifest: MakeManifest, tmp_path: Path) -> None:
     from ferdata.manifest import Manifest

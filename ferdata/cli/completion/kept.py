@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ferdata.cli.groups import UsualGroup
+from ferdata.errors import MissingExtra
 
 FILE = Path(__file__).with_name("commands.json")
 
@@ -57,11 +58,18 @@ def _completing(told: Mapping[str, Any]) -> Callable[..., list[CompletionItem[st
     def complete(ctx: click.Context, parameter: click.Parameter, begun: str) -> list[CompletionItem[str]]:
         del ctx, parameter
         before, comma, last = begun.rpartition(",") if told.get("commas") else ("", "", begun)
-        words = told["words"] if "words" in told else NAMES[told["names"]]()
+        words = told["words"] if "words" in told else _named(told["names"])
         found = [CompletionItem(before + comma + word) for word in words if word.startswith(last)]
         return found or ([CompletionItem(begun, type="file")] if told.get("file") else [])
 
     return complete
+
+
+def _named(what: str) -> Iterable[str]:
+    try:
+        return NAMES[what]()
+    except MissingExtra:  # the command itself says what is missing; a completion has no place for it
+        return ()
 
 
 def _datasets() -> Iterable[str]:

@@ -1,4 +1,5 @@
 import json
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,16 @@ def test_of_another_timm_only_what_it_says_itself_is_listed(monkeypatch: pytest.
         assert "resnet_of_old" not in found
     finally:
         timm_nets.kept.cache_clear()
+
+
+def test_a_timm_that_does_not_say_its_version_is_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert timm_nets.is_of_this_timm()
+
+    def unknown(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", unknown)
+    assert not timm_nets.is_of_this_timm()
 
 
 @pytest.mark.slow
