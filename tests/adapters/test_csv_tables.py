@@ -44,7 +44,7 @@ def test_the_split_of_a_table_can_be_stated(tmp_path):
     _, _, samples, _ = read("csv", tmp_path, table="train=one.csv,test=two.csv")
     assert splits(samples) == {"a.png": "train", "b.png": "test"}
     assert splits(read("csv", tmp_path, table="val=two.csv")[2]) == {"b.png": "val"}
-    with pytest.raises(BadOption, match="'tset' is no split"):
+    with pytest.raises(BadOption, match="'tset' is not a split"):
         read("csv", tmp_path, table="tset=two.csv")
 
 

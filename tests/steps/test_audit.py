@@ -186,7 +186,7 @@ def test_options_that_cannot_work_are_refused_before_the_work(leaky: Path, tmp_p
         ({"threshold": ["dark=x"]}, "threshold of dark"),
         ({"detect": "eyes"}, "--detect cannot be"),
         ({"detect": "haar", "pixels": False}, "--no-pixels"),
-        ({"model": "x.onnx"}, "--model is YuNet's"),
+        ({"model": "x.onnx"}, "--model is for YuNet"),
         ({"report": tmp_path / "page.pdf"}, "cannot be page.pdf"),
         ({"predictions": tmp_path / "none.parquet"}, "holds no predictions"),
     ):

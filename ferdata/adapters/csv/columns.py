@@ -109,8 +109,8 @@ def _without_header(first: Sequence[str], seen: "_Header") -> Columns:
     if len(images) != 1 or len(labels) != 1:
         cells = listed(f"{c} {cell!r}" for c, cell in enumerate(first))
         raise BadOption(
-            f"{seen.path} has no header line, and its first does not say which column is what: {cells}.",
-            "Say it by number: --image-column 0 --label-column 1.",
+            f"{seen.path} has no header line, and the columns cannot be guessed from its first line: {cells}.",
+            "Give the columns by number: --image-column 0 --label-column 1.",
         )
     split, subject = seen.optional("split_column"), seen.optional("subject_column")
     box = seen.optional("box_column")
@@ -177,8 +177,8 @@ class _Header:
         if (times := self.names.count(name)) > 1:
             numbers = [str(c) for c, other in enumerate(self.names) if other == name]
             raise BadOption(
-                f"{self.path}: {name!r} stands over {times} columns.",
-                f"Say which by number: {_flag(option)} {' or '.join(numbers)}.",
+                f"{self.path}: {times} columns are called {name!r}.",
+                f"Choose one by number: {_flag(option)} {' or '.join(numbers)}.",
             )
         return self.names.index(name)
 

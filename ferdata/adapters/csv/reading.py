@@ -12,7 +12,7 @@ from ferdata.errors import BrokenSource
 from ferdata.sources import Sample, leads_out, read_rows, split_of, value
 from ferdata.sources.words import both, own_meaning, splits_named
 
-MEND = "Mend the line, or take it out."
+MEND = "Correct the line, or remove it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Table:
             next(rows, None)
         for line, cells in rows:
             if len(cells) != width:
-                raise self.wrong(line, f"{len(cells)} cells where {width} belong")
+                raise self.wrong(line, f"{len(cells)} cells, expected {width}")
             yield line, cells
 
     def key(self, line: int, cells: Sequence[str]) -> str:
@@ -85,7 +85,7 @@ def samples(table: Table, own: Mapping[str, str], base: Path) -> Iterator[tuple[
     for line, cells in table.rows():
         key = table.key(line, cells)
         if leads_out(key):
-            raise table.wrong(line, f"the image path {key!r}, which leads out of the folder")
+            raise table.wrong(line, f"the image path {key!r}, which leads outside the folder")
         image = start.image(key)
         if table.stated:
             split = table.split
@@ -113,8 +113,8 @@ def _named_split(table: Table, line: int, image: str) -> str | None:
     if len(said) > 1:
         raise table.wrong(
             line,
-            f"the names of the table and of the image's folders say two splits, {both(said)}",
-            f"State it for each table: --table {next(iter(said))}={table.name} (also train=, val=, test= or none=; "
-            "several with commas between).",
+            f"the names of the table and of the image's folders give two splits, {both(said)}",
+            f"Give it for each table: --table {next(iter(said))}={table.name} (also train=, val=, test= or none=; "
+            f"several separated by commas).",
         )
     return next(iter(said), None)

@@ -62,11 +62,11 @@ def settle(table: Table, seen: Look, files: Files, guess_folder: bool, guess_pre
     if unused:
         told.append(f"Not used: {listed(unused, 12)}.")
     if table.stated:
-        told.append(f"{table.name} is {table.split or 'of no split'}, as stated.")
+        told.append(f"{table.name} has split {table.split or 'none'}, as given with --table.")
     if columns.split is not None and seen.elsewhere:
-        told.append(f"{seen.elsewhere:,} rows lie in a folder of another split; {columns.name(columns.split)} decides.")
+        told.append(f"{seen.elsewhere:,} rows are in a folder of another split; {columns.name(columns.split)} is used.")
     if is_windows(table.path):
-        told.append(f"{table.name} was read as Windows-1252, since it is no UTF-8.")
+        told.append(f"{table.name} was read as Windows-1252, since it is not UTF-8.")
     table, spelled = _spelled(table, seen, files)
     return table, [*told, *moved, *spelled]
 
@@ -92,11 +92,11 @@ def _no_split(table: Table, seen: Look, column: int) -> str:
     if strange is None:
         return ""
     if guessed and not any(map(split_of, seen.words)):
-        return f"holds {strange!r}, which is no split"
+        return f"holds {strange!r}, which is not a split"
     raise table.wrong(
         seen.words[strange],
-        f"{strange!r} in {table.columns.name(column)}, where train, val or test belongs",
-        MEND + (" Or leave the column out: --split-column none." if guessed else ""),
+        f"{strange!r} in {table.columns.name(column)}, expected train, val or test",
+        MEND + (" Or do not use the column: --split-column none." if guessed else ""),
     )
 
 
@@ -106,7 +106,7 @@ def _no_box(table: Table, seen: Look) -> str:
         return ""
     line, what = seen.wrong_box or (seen.lines[0], "boxes in shares of 1")
     if "box" not in table.columns.guessed:
-        raise table.wrong(line, f"{what}, where x, y, width and height in pixels belong")
+        raise table.wrong(line, f"{what}, expected x, y, width and height in pixels")
     return f"no boxes in pixels: line {line} has {what}"
 
 
@@ -129,18 +129,18 @@ def _located(table: Table, seen: Look, files: Files, guess_folder: bool, guess_p
     best = max(found, key=lambda prefix: found[prefix], default="")
     if found and found[best] == len(seen.paths):
         seen.paths = [path.removeprefix(best) for path in seen.paths]
-        return replace(table, start=replace(start, strip=best)), [f"{best!r} was stripped from every path."]
+        return replace(table, start=replace(start, strip=best)), [f"{best!r} was removed from every path."]
     if out is not None:
         raise _leads_out(table, seen, out, best if found and found[best] else "")
     return table, []
 
 
 def _leads_out(table: Table, seen: Look, at: int, prefix: str) -> BrokenSource:
-    way = f"--strip-prefix {prefix.removesuffix('/')} cuts off what all paths share." if prefix else ""
+    way = f"--strip-prefix {prefix.removesuffix('/')} removes what all paths share." if prefix else ""
     return table.wrong(
         seen.lines[at],
-        f"the image path {seen.paths[at]!r}, which leads out of the folder",
-        way or f"{MEND} --strip-prefix DIR cuts off where the images were on another machine.",
+        f"the image path {seen.paths[at]!r}, which leads outside the folder",
+        way or f"{MEND} --strip-prefix DIR removes the folder of another machine.",
     )
 
 
@@ -153,11 +153,13 @@ def _spelled(table: Table, seen: Look, files: Files) -> tuple[Table, list[str]]:
     there = {image: files.find(image) or image for image in images}
     differing = sum(1 for image, found in there.items() if image != found)
     if len(set(there.values())) < len(images):
-        return replace(table, any_case=False), ["Capitals in paths count, since some paths differ in them alone."]
+        return replace(table, any_case=False), [
+            "Capital letters in paths matter, since some paths differ only in them."
+        ]
     if not differing:
         return table, []
     paths = "1 path differs from its file's name" if differing == 1 else f"{differing:,} paths differ from their files'"
-    return table, [f"{paths} in capitals or Unicode form only; what is there is read."]
+    return table, [f"{paths} in capital letters or Unicode form only; the files are read."]
 
 
 def told_of_splits(tables: Sequence[Table], seen: Sequence[Look]) -> str:
