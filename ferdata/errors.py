@@ -34,6 +34,35 @@ def listed(names: "Iterable[object]", most: int = 8) -> str:
     return ", ".join(words[:most]) + (f" and {cut:,} more" if cut > 0 else "")
 
 
+def close_names(word: object, names: "Iterable[object]", most: int = 3) -> list[str]:
+    """Return those of `names` that `word` may be meant for, the closest first; capitals, - and _ do not count.
+
+    What is much further off than the closest is left out.
+    """
+    import difflib
+
+    wanted, plain = _plain(word), {_plain(name): str(name) for name in names}
+    found = difflib.get_close_matches(wanted, plain, most, cutoff=0.5)
+    near = [difflib.SequenceMatcher(None, name, wanted).ratio() for name in found]
+    return [plain[name] for name, likeness in zip(found, near, strict=True) if likeness > near[0] - 0.15]
+
+
+def _plain(name: object) -> str:
+    return str(name).casefold().replace("_", "-")
+
+
+def did_you_mean(word: object, names: "Iterable[object]") -> str:
+    """Return `Did you mean a or b? ` for a hint, about a word that is none of `names`; "" where none is close."""
+    close = close_names(word, names)
+    return f"Did you mean {' or '.join(close)}? " if close else ""
+
+
+def choose_one(word: object, names: "Iterable[object]") -> str:
+    """Return the hint for a word that is none of `names`: the close ones, and all of them."""
+    known = list(names)
+    return f"{did_you_mean(word, known)}Choose one of {', '.join(map(str, known))}."
+
+
 class FerdataError(Exception):
     """An error with a remedy: `message` says what and where, `hint` says what to do."""
 

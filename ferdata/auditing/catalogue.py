@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 
 ABOUT = ("image", "label", "set")  # a finding is about a picture, a label, or the whole
 
@@ -108,10 +108,4 @@ def check_names(names: Iterable[str]) -> None:
     """Raise BadOption for a name that is no finding's."""
     for name in names:
         if name not in BY_NAME:
-            import difflib
-
-            close = difflib.get_close_matches(name, BY_NAME, cutoff=0.5)
-            raise BadOption(
-                f"There is no finding {name!r}." + (f" Did you mean {' or '.join(close)}?" if close else ""),
-                f"There are {', '.join(BY_NAME)}.",
-            )
+            raise BadOption(f"There is no finding {name!r}.", choose_one(name, BY_NAME))

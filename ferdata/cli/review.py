@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ferdata.cli import DONE, FINDINGS
+from ferdata.cli.groups import UsualGroup
 from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
 from ferdata.errors import UnknownLabel
@@ -22,17 +23,7 @@ from ferdata.steps.sheet import Imported, export, import_sheet
 FILE = click.Path(path_type=Path)
 
 
-class Review(click.Group):
-    """A group whose command, where none is named, is `open`: `ferdata review M` opens M."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `open` before what is no command."""
-        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
-            args = ["open", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group("review", cls=Review)
+@click.group("review", cls=UsualGroup, usual="open")
 def command() -> None:
     """A manifest in the FiftyOne App; decisions come back by `pull`.
 

@@ -13,7 +13,7 @@ import click
 from ferdata.charts.lettering import key
 from ferdata.cli import merge_first
 from ferdata.cli.groups import Decorator, GroupedCommand, under
-from ferdata.cli.options import json_option, option, refuse_idle
+from ferdata.cli.options import Choice, json_option, option, refuse_idle
 from ferdata.cli.output import console, facts, print_json
 from ferdata.cli.pipes import say
 
@@ -68,9 +68,7 @@ FILE = click.Path(path_type=Path)
     option(train, "-o", "--out", type=FILE, help="The run's folder [default: runs/MANIFEST-BACKBONE]."),
     named("--dataset", "Keep to this dataset; may be repeated.", "datasets", multiple=True, metavar="NAME"),
     named("--fold", "Test on this fold, choose on the next, train on the others.", type=click.IntRange(0)),
-    click.option(
-        "--folds", type=click.Choice(["all"]), help="A run for each fold, tested once; goes on where stopped."
-    ),
+    click.option("--folds", type=Choice(["all"]), help="A run for each fold, tested once; goes on where stopped."),
     named("--size", "Input side, pixels [default: the backbone's own].", type=click.IntRange(AT_LEAST["size"])),
     named("--channels", "1 grey, 3 colour [default: as the images are].", type=click.Choice([1, 3])),
 )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ferdata import manifest as manifests
 from ferdata.auditing import answers, page, pictures, predicted, suspects, whole
 from ferdata.auditing.catalogue import CATALOGUE, OF_PARTS, Finding, check_names, thresholds
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 from ferdata.images import detectors as faces
 from ferdata.images.alignment import NO_FACE, SEVERAL
 from ferdata.manifest import Manifest, rejects
@@ -165,7 +165,7 @@ def _outputs(
 
 def _model(name: str, model: Path | str | None, pixels: bool) -> bytes | None:
     if name not in DETECT:
-        raise BadOption(f"--detect cannot be {name!r}.", f"Choose one of {', '.join(DETECT)}.")
+        raise BadOption(f"--detect cannot be {name!r}.", choose_one(name, DETECT))
     if name != "none" and not pixels:
         raise BadOption("--detect looks at pixels, and --no-pixels does not.", "Leave one of them out.")
     if name != "yunet":

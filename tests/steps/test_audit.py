@@ -182,7 +182,7 @@ def test_an_empty_manifest_has_no_findings(make_manifest: MakeManifest, tmp_path
 
 def test_options_that_cannot_work_are_refused_before_the_work(leaky: Path, tmp_path: Path) -> None:
     for options, words in (
-        ({"fail_on": ["leaks"]}, "no finding 'leaks'. Did you mean leak"),
+        ({"fail_on": ["leaks"]}, "no finding 'leaks'.\nDid you mean leak"),
         ({"threshold": ["dark=x"]}, "threshold of dark"),
         ({"detect": "eyes"}, "--detect cannot be"),
         ({"detect": "haar", "pixels": False}, "--no-pixels"),

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 from ferdata.images import alignment, detectors
 from ferdata.images.alignment import Aim
 from ferdata.images.detectors import Box, Face
@@ -115,7 +115,7 @@ def looks_with(meta: Meta, find: str | None) -> str | None:
     with. Raises BadOption.
     """
     if find is not None and find not in DETECT:
-        raise BadOption(f"--detect cannot be {find!r}.", f"Choose one of {', '.join(DETECT)}.")
+        raise BadOption(f"--detect cannot be {find!r}.", choose_one(find, DETECT))
     if find is not None:
         return None if find == "none" else find
     if meta.alignment is None:

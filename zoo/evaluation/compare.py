@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse, stats
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 from ferdata.schema import SPLITS
 from zoo.evaluation import confidence, metrics, predictions
 from zoo.evaluation.predictions import Predictions
@@ -49,9 +49,9 @@ def compare(
     and BrokenRun for a run without predictions.
     """
     if by not in metrics.HEADLINES:
-        raise BadOption(f"--by cannot be {by!r}.", f"Choose one of {', '.join(metrics.HEADLINES)}.")
+        raise BadOption(f"--by cannot be {by!r}.", choose_one(by, metrics.HEADLINES))
     if split not in (*SPLITS, "all"):
-        raise BadOption(f"There is no split {split!r}.", f"Choose one of {', '.join(SPLITS)} or all.")
+        raise BadOption(f"There is no split {split!r}.", choose_one(split, (*SPLITS, "all")))
     if len(runs) < 2:
         raise BadOption(f"{len(runs)} run is not enough to compare.", "Name two runs or more.")
     scored = aligned([_read(Path(run), split) for run in runs], shared)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ferdata.errors import AlreadyExists, BadOption, FerdataError
+from ferdata.errors import AlreadyExists, BadOption, FerdataError, choose_one
 from ferdata.manifest import Manifest
 from ferdata.running.whole_file import write_whole
 from ferdata.schema import SPLITS
@@ -39,7 +39,7 @@ def evaluate(
     whatever training used, so that a figure does not hang on the device. Raises FerdataError's kinds.
     """
     if split not in (*SPLITS, "all"):
-        raise BadOption(f"There is no split {split!r}.", f"Choose one of {', '.join(SPLITS)} or all.")
+        raise BadOption(f"There is no split {split!r}.", choose_one(split, (*SPLITS, "all")))
     if tta is not None:
         inference.check_tta(tta)
     if bootstrap < 1:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ferdata.adapters.csv.emotions import columns_of
-from ferdata.errors import BadOption, listed
+from ferdata.errors import BadOption, did_you_mean, listed
 from ferdata.sources import is_image, meaning
 from ferdata.sources.column_names import BOX, CLIP, CORNERS, FACTS, IMAGE, LABEL, SIDES, SPLIT, SUBJECT
 from ferdata.sources.tables import is_code
@@ -173,7 +173,8 @@ class _Header:
                 return int(chosen)
             raise BadOption(
                 f"{self.path} has no column {chosen!r}; it has {listed(self.names, 20)}.",
-                f"Name one of them with {_flag(option)}, or give its number, counted from 0.",
+                did_you_mean(chosen, self.names)
+                + f"Name one of them with {_flag(option)}, or give its number, counted from 0.",
             )
         return next((self._once(name, option) for name in map(self._named, usual) if name is not None), None)
 

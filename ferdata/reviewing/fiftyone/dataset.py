@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 from ferdata.manifest import Manifest
 from ferdata.reviewing.fiftyone import decide, fields, findings, looks, media
 from ferdata.reviewing.fiftyone.decide import INFO
@@ -193,12 +193,9 @@ def ours(fo: Any) -> list[Listed]:
 
 def delete(fo: Any, name: str, force: bool) -> Deleted:
     """Delete a dataset of ours. Raises BadOption; unpulled decisions need `force`."""
-    import difflib
-
     known = {listed.name: listed for listed in ours(fo)}
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
-        hint = f"Did you mean {close[0]}? " if close else ""
+        hint = did_you_mean(name, known)
         raise BadOption(f"ferdata has no dataset {name!r} in FiftyOne.", f"{hint}See `ferdata review --list`.")
     listed = known[name]
     if listed.waiting and not force:
