@@ -33,7 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "review": ("review", "See and correct a manifest in the FiftyOne App; the way back."),
     "share": ("share", "Everything of a manifest but the pixels, to pass on."),
     "rehydrate": ("rehydrate", "A shared manifest, rebuilt on your own copy."),
-    "audit": ("audit", "What is amiss with pictures, labels and splits."),
+    "audit": ("audit", "Find problems in images, labels and splits."),
     "pack": ("pack", "Decode a manifest's images into the cache, ahead of train."),
     "cache": ("cache", "What the cache holds, how much it may, and clearing it."),
     "augment": ("augment", "Look at what an augmentation policy makes of some faces."),
