@@ -158,7 +158,12 @@ def report(result: Audited, predicted: bool) -> None:
     if result.report:
         # An address, since macOS opens no plain path that way.
         address = result.report.resolve().as_uri()
-        screen.print(f"\nNext: look at {result.report}\n  python -m webbrowser {address}", style="dim", soft_wrap=True)
+        screen.print(
+            f"\nNext: look at {result.report}\n  python -m webbrowser {address}",
+            style="dim",
+            soft_wrap=True,
+            markup=False,
+        )
 
 
 def number(value: float | None) -> str:

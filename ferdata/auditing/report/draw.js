@@ -40,7 +40,7 @@ function spread(finding, changed) {
     slider.value = value; slider.setAttribute("aria-valuetext", `${value}: ${counted(s.found[at], "row")}`);
     line.setAttribute("x1", x(value)); line.setAttribute("x2", x(value));
     bars.forEach((bar, i) => { const middle = s.low + (i + .5) * step; bar.classList.toggle("hit", finding.above ? middle > value : middle < value); });
-    says.replaceChildren(`${counted(s.found[at], "row")} of ${whole(finding.of)} ${finding.above ? "above" : "below"} ${value}`);
+    says.replaceChildren(`${whole(s.found[at])} of ${counted(finding.of, "row")} ${finding.above ? "above" : "below"} ${value}`);
     if (at === s.at) return;
     const option = `--threshold ${finding.name}=${value}`, keep = make("button", "Copy"), back = make("button", "Reset");
     keep.type = back.type = "button";

@@ -1,7 +1,7 @@
 // The page: which view the address names, what of it the filters leave, and what leads on from there.
 const STEP = 120;
 const COPIES = { name: "copies", groups: data.copies.groups, count: data.copies.count, of_groups: data.copies.of_groups, meaning: "One picture in several rows is no fault in itself. It is one on two sides of a split (leak), or under two labels (conflict).", found: {} };
-const VIEWS = { distributions: "Distributions", classes: "Classes and outliers", copies: "Copies" };
+const VIEWS = { distributions: "Distributions", classes: "Classes and outliers", ...(COPIES.count ? { copies: "Copies" } : {}) };
 const inRows = f => f.rows && f.rows.length > 0 || f.groups && f.groups.length > 0;
 const first = data.findings.find(f => f.count && inRows(f)) || data.findings.find(f => f.count);
 let limit = STEP, opened = [], at = 0;
@@ -75,7 +75,7 @@ function cards() {
     $("more").hidden = seen.length <= limit;
     if (!entries.length && f.spread) $("cards").replaceChildren(make("p", "No row here. Move the threshold to see those next to it.", "soft"));
     const known = f.rows.filter((r, i) => !f.spread || past(f, f.scores[i], threshold(f))).length;
-    $("shown").textContent = counted(entries.length, "row") + (seen.length < entries.length ? `, ${whole(seen.length)} with a picture here` : "") + (known < total ? `; of ${whole(total)}, of which this page holds ${whole(known)}` : "");
+    $("shown").textContent = counted(entries.length, "row") + (known < total ? `, among the worst ${whole(known)} of ${whole(total)}` : "") + (seen.length < entries.length ? `; ${whole(seen.length)} with a picture here` : "");
   }
   handOn(f, entries);
 }
@@ -128,7 +128,7 @@ $("large").addEventListener("click", e => { if (e.target === $("large")) $("larg
 // Overviews.
 function distributions() {
   const box = make("div", undefined, "panels");
-  box.append(...data.findings.filter(f => f.spread).map(f => { const p = make("section", undefined, "panel"), h = make("h3"), a = make("a", words(f.name)); a.href = "#" + f.name; h.append(a); p.append(h, spread(f, () => {})); return p; }));
+  box.append(...data.findings.filter(f => f.spread).sort((a, b) => (b.about === "image") - (a.about === "image")).map(f => { const p = make("section", undefined, "panel"), h = make("h3"), a = make("a", words(f.name)); a.href = "#" + f.name; h.append(a); p.append(h, spread(f, () => {})); return p; }));
   return [box];
 }
 function classes() {
