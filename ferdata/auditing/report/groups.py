@@ -1,7 +1,7 @@
 """Rows that are to be seen side by side: one picture under several labels, copies, what several splits share."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,10 +16,10 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class Group:
-    """Rows that belong together and `why`, mixed: each split and label has its first before any has its second."""
+class Group(NamedTuple):
+    """Rows that belong together, and why; `order` sorts groups."""
 
+    order: tuple[int, ...]
     why: str
     rows: Ints
 
@@ -53,14 +53,12 @@ def kin(table: pa.Table, picture: Ints, label: Ints) -> Kin:
 
 def conflicts(of: Kin, found: Mask) -> list[Group]:
     """Return the pictures of the rows found, with all their labelled rows."""
-    rows = np.flatnonzero(np.isin(of.picture, of.picture[found]) & (of.label >= 0))
-    return _sorted(of, _alike(of, rows))
+    return sorted(_alike(of, np.isin(of.picture, of.picture[found]) & (of.label >= 0)))
 
 
 def copies(of: Kin) -> list[Group]:
     """Return the pictures that stand in two rows or more."""
-    rows = np.flatnonzero(np.bincount(of.picture, minlength=1)[of.picture] > 1) if len(of.picture) else of.picture
-    return _sorted(of, _alike(of, rows))
+    return sorted(_alike(of, np.bincount(of.picture, minlength=1)[of.picture] > 1))
 
 
 def leaks(of: Kin, found: Mask) -> list[Group]:
@@ -69,38 +67,44 @@ def leaks(of: Kin, found: Mask) -> list[Group]:
     left = found.copy()
     for why, code in of.links.items():
         shared = reach(code, of.split) > 1  # NaN is not
-        fresh = left & shared
-        rows = np.flatnonzero(np.isin(code, code[fresh]) & (code >= 0) & (of.split >= 0))
-        groups += [Group(why, part) for part in _parts(code, rows)]
+        member = np.isin(code, code[left & shared]) & (code >= 0) & (of.split >= 0)
+        groups += _parts(of, code, member, why)
         left &= ~shared
-    return _sorted(of, groups)
+    return sorted(groups)
 
 
-def _alike(of: Kin, rows: Ints) -> list[Group]:
-    pixels = of.links[SAME]
-    parts = _parts(of.picture, rows)
-    return [Group(SAME if (pixels[part] == pixels[part[0]]).all() else NEAR, part) for part in parts]
-
-
-def _parts(code: Ints, rows: Ints) -> list[Ints]:
-    """Return `rows` parted by their code."""
-    ordered = rows[np.argsort(code[rows], kind="stable")]
-    return np.split(ordered, np.flatnonzero(np.diff(code[ordered])) + 1) if len(rows) else []
-
-
-def _sorted(of: Kin, groups: Sequence[Group]) -> list[Group]:
-    """Return groups with most splits first, then those with most labels, datasets and rows; their rows mixed."""
-
-    def weight(group: Group) -> tuple[int, ...]:
-        kinds = (np.unique(code[group.rows]) for code in (of.split, of.label, of.dataset))
-        return (*(-int((kind >= 0).sum()) for kind in kinds), -len(group.rows))
-
-    return [Group(group.why, _mixed(of, group.rows)) for group in sorted(groups, key=weight)]
-
-
-def _mixed(of: Kin, rows: Ints) -> Ints:
+def mixed(of: Kin, rows: Ints) -> Ints:
+    """Return rows so that each split and label has its first before any has its second."""
     cell = np.unique(np.stack([of.split[rows], of.label[rows]]), axis=1, return_inverse=True)[1].reshape(-1)
     order = np.argsort(cell, kind="stable")
     rank = np.empty(len(rows), np.int64)
     rank[order] = np.arange(len(rows)) - np.searchsorted(cell[order], cell[order])
     return rows[np.lexsort((cell, rank))]
+
+
+def _alike(of: Kin, member: Mask) -> list[Group]:
+    """Return pictures; whose rows differ in pixels are near copies."""
+    return [
+        group if (of.links[SAME][group.rows] == of.links[SAME][group.rows[0]]).all() else group._replace(why=NEAR)
+        for group in _parts(of, of.picture, member, SAME)
+    ]
+
+
+def _parts(of: Kin, code: Ints, member: Mask, why: str) -> list[Group]:
+    """Return the members of each code as a group: those with most splits first, then most labels, datasets, rows."""
+    rows = np.flatnonzero(member)
+    if not len(rows):
+        return []
+    rows = rows[np.argsort(code[rows], kind="stable")]
+    begins = np.flatnonzero(np.diff(code[rows], prepend=code[rows[0]] - 1))
+    number = np.repeat(np.arange(len(begins)), np.diff(begins, append=len(rows)))
+
+    def kinds(value: Ints) -> list[int]:
+        known = value[rows] >= 0
+        pairs = np.unique(np.stack([number[known], value[rows][known]]), axis=1)
+        counts: list[int] = (-np.bincount(pairs[0], minlength=len(begins))).tolist()
+        return counts
+
+    sizes = (-np.bincount(number)).tolist()
+    orders = zip(kinds(of.split), kinds(of.label), kinds(of.dataset), sizes, rows[begins].tolist(), strict=True)
+    return [Group(order, why, part) for order, part in zip(orders, np.split(rows, begins[1:]), strict=True)]

@@ -159,7 +159,7 @@ class _Collected:
         for group in made:
             if left <= 0:
                 break
-            rows = group.rows[:left]
+            rows = groups.mixed(self.kin, group.rows)[:left]
             seen = rows[:MEMBERS] if pictures > 0 else rows[:0]
             left, pictures = left - len(rows), pictures - len(seen)
             self.pictured.update(seen.tolist())
