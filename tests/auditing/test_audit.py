@@ -231,7 +231,7 @@ def test_rows_without_a_label_or_a_prediction_have_no_quality() -> None:
 def test_predictions_of_one_class_alone_judge_nothing() -> None:
     labels, p, _ = doubted()
     labels.hard[:] = 1
-    with pytest.raises(BadOption, match="1 classes"):
+    with pytest.raises(BadOption, match="two classes or more need a prediction; here it is 1"):
         suspects.find(labels, p)
 
 
@@ -253,7 +253,7 @@ def test_predictions_that_cannot_be_used_are_refused_with_the_reason(tmp_path: P
     for columns, words in (
         ({"id": ["a"]}, "no column sample_id"),
         ({"sample_id": ["a"], "anger": [1.0]}, "no column neutral"),
-        ({"sample_id": ["a"], **{e: [0.5] for e in EMOTIONS}}, "no probabilities"),
+        ({"sample_id": ["a"], **{e: [0.5] for e in EMOTIONS}}, "not probabilities"),
         ({"sample_id": ["z"], **{e: [1 / 8] for e in EMOTIONS}}, "none of the manifest's 3 rows"),
         ({"sample_id": ["a"], "probabilities": [[1.0]]}, "which classes"),
     ):
