@@ -29,7 +29,7 @@ function spread(finding, changed) {
   const x = value => W * (value - s.low) / (s.high - s.low), step = (s.high - s.low) / s.bars.length, top = Math.max(...s.bars);
   // Heights by the square root: what a threshold finds is one row in a thousand, and would not be seen beside the rest.
   const bars = s.bars.map((n, i) => put("rect", { x: i * W / s.bars.length + 1, width: W / s.bars.length - 2, y: H - H * Math.sqrt(n / top), height: H * Math.sqrt(n / top) }));
-  for (const other of data.findings) if (other !== finding && other.spread && other.spread.axis === s.axis) put("line", { x1: x(other.threshold), x2: x(other.threshold), y1: 0, y2: H, class: "other", "vector-effect": "non-scaling-stroke" });
+  for (const other of data.findings) if (other !== finding && other.spread && other.spread.axis === s.axis && other.threshold > s.low && other.threshold < s.high) put("line", { x1: x(other.threshold), x2: x(other.threshold), y1: 0, y2: H, class: "other", "vector-effect": "non-scaling-stroke" });
   const line = put("line", { y1: -4, y2: H, "vector-effect": "non-scaling-stroke" });
   const slider = make("input"), axis = make("div", undefined, "axis"), says = make("output");
   slider.type = "range"; slider.min = s.low; slider.max = s.high; slider.step = "any"; slider.setAttribute("aria-label", `Threshold of ${words(finding.name)}`);

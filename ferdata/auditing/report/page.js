@@ -75,7 +75,7 @@ function cards() {
     $("more").hidden = seen.length <= limit;
     if (!entries.length && f.spread) $("cards").replaceChildren(make("p", "No row here. Move the threshold to see those next to it.", "soft"));
     const known = f.rows.filter((r, i) => !f.spread || past(f, f.scores[i], threshold(f))).length;
-    $("shown").textContent = counted(entries.length, "row") + (known < total ? `, among the worst ${whole(known)} of ${whole(total)}` : "") + (seen.length < entries.length ? `; ${whole(seen.length)} with a picture here` : "");
+    $("shown").textContent = counted(entries.length, "row") + (known < total ? `, ${entries.length < known ? "among " : ""}the worst ${entries.length < known ? whole(known) + " " : ""}of ${whole(total)}` : "") + (seen.length < entries.length ? `; ${whole(seen.length)} with a picture here` : "");
   }
   handOn(f, entries);
 }
