@@ -131,7 +131,7 @@ def taxonomy(spec: str) -> Taxonomy:
     if name not in TAXONOMIES:
         raise BadOption(
             f"There is no taxonomy {name!r}.",
-            f"Choose one of {', '.join(TAXONOMIES)}, or name a TOML file with classes and a [mapping].",
+            f"Choose one of {', '.join(TAXONOMIES)}, or give a TOML file with classes and a [mapping].",
         )
     chosen = TAXONOMIES[name]
     if not overrides:
@@ -148,7 +148,7 @@ def _taxonomy_file(path: Path) -> Taxonomy:
         raise BadOption(f"Cannot read the taxonomy {path}: {error.strerror}.", "Check the path.") from None
     except (KeyError, TypeError, ValueError) as error:
         raise BadOption(
-            f"{path} is no taxonomy: {error}.",
+            f"{path} is not a taxonomy: {error}.",
             'It needs `classes = ["happy", ...]` and a table [mapping] with lines like `happiness = "happy"`.',
         ) from None
     return _checked(chosen, str(path))
@@ -161,7 +161,7 @@ def _checked(chosen: Taxonomy, where: str) -> Taxonomy:
     twice = sorted({c for c in chosen.classes if chosen.classes.count(c) > 1})
     if strangers or homeless or empty or twice:
         raise BadOption(
-            f"The taxonomy {where} does not close: unknown emotions {strangers}, classes not listed {homeless}, "
+            f"The taxonomy {where} is inconsistent: unknown emotions {strangers}, classes not listed {homeless}, "
             f"classes that no emotion maps to {empty}, classes listed twice {twice}.",
             f"Emotions are {', '.join(EMOTIONS)}; every class must be listed once and mapped to.",
         )
@@ -307,7 +307,7 @@ def _from_native(table: "pa.Table", maps: Mapping[str, Mapping[str, str]], names
         first = int(lost[0])
         known = ", ".join(maps.get(table["dataset"][first].as_py(), {})) or "none"
         raise UnknownLabel(
-            f"{len(lost)} rows carry a label that the map does not know; the first is "
+            f"{len(lost)} rows have a label that is not in the label map; the first is "
             f"{table['native_label'][first].as_py()!r} of {table['dataset'][first].as_py()}.",
             f"Known labels: {known}. Check that this is the release you mean.",
         )

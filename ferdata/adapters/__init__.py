@@ -58,7 +58,7 @@ def load(name: str) -> Adapter:
         raise BadOption(
             f"There is no dataset {name!r}.",
             (f"Did you mean {' or '.join(close)}? " if close else "")
-            + "`ferdata datasets` lists all of them; `ferdata ingest folder` and `csv` read anything else.",
+            + "`ferdata datasets` lists all of them; `ferdata ingest folder` and `csv` read any other images.",
         )
     try:
         adapter = cast(Adapter, point.load())
@@ -70,7 +70,8 @@ def load(name: str) -> Adapter:
     if not fits:
         raise BadOption(
             f"The adapter {name!r} of {point.value} cannot be used: {problem}.",
-            f"Mend or remove the package that brings it: pip show {point.dist.name if point.dist else point.module}",
+            f"Fix or uninstall the package that provides it: pip show "
+            f"{point.dist.name if point.dist else point.module}",
         )
     return adapter
 

@@ -8,7 +8,7 @@ from ferdata.adapters import catalogue, load
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json, table
 from ferdata.sources.location import how_to_obtain
-from ferdata.steps.get import get
+from ferdata.steps.get import HUB, get
 
 
 @click.group("datasets", invoke_without_command=True)
@@ -41,12 +41,20 @@ def command(context: click.Context, as_json: bool) -> None:
 @option(get, "--force", help="Download again.")
 @json_option
 def fetch(name: str, out: Path | None, force: bool, as_json: bool) -> None:
-    """Download a dataset that is free on Kaggle, with your own account (pip install 'ferdata[kaggle]')."""
+    """Download a dataset that is free on Kaggle, with your own account, or one of the Hugging Face Hub.
+
+    It needs the extra `kaggle`, or `hub`.
+
+    \b
+    ferdata datasets get kaggle_face_expression
+    ferdata datasets get hf:OWNER/NAME
+    """
     folder = get(name, out=out, force=force)
     if as_json:
         print_json({"dataset": name, "folder": folder})
         return
-    click.echo(f"{name} is in {folder}\n\nNext: ferdata ingest {name} --root {folder}")
+    adapter = "hf" if name.startswith(HUB) else name
+    click.echo(f"{name} is in {folder}\n\nNext: ferdata ingest {adapter} --root {folder}")
 
 
 @command.command("show")

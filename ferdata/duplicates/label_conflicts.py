@@ -15,7 +15,7 @@ from ferdata.errors import BadOption
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 MANY = 30  # versions of one picture; the one that FER+ has most of comes in 21
-RULES = "keep, drop, majority, or first: and datasets in order (first:ferplus,fer2013)"
+RULES = "keep, drop, majority, or first: with datasets in order (first:ferplus,fer2013)"
 
 
 @dataclass(frozen=True)

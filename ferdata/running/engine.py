@@ -48,7 +48,7 @@ def choose(engine: str, workers: int | None, address: str | None, large: bool = 
         raise BadOption(f"--engine cannot be {engine!r}.", f"Choose one of {', '.join(ENGINES)}.")
     if engine == "local":
         if address:
-            raise BadOption("--address is a Ray cluster's, and --engine is local.", "Add --engine ray.")
+            raise BadOption("--address names a Ray cluster, but --engine is local.", "Add --engine ray.")
         return local(workers, large)
     from ferdata.running.ray_engine import Cluster
 

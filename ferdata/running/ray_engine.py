@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from ferdata import errors
 from ferdata.errors import BadOption, FerdataError, MissingExtra, WorkersLost
+from ferdata.running.extras import install
 from ferdata.running.machine import cores
 
 A = TypeVar("A")
@@ -44,7 +45,7 @@ class Cluster:
         from importlib.util import find_spec
 
         if find_spec("ray") is None:
-            raise MissingExtra("--engine ray needs Ray, which is not installed.", "pip install 'ferdata[ray]'")
+            raise MissingExtra("--engine ray needs Ray, which is not installed.", install("ray"))
         self.workers, self.address = workers, address
 
     @property
@@ -194,10 +195,10 @@ def _through(work: Callable[[A], B], window: list[bytes], at_most: int | None) -
     except RayError as error:
         raise _lost(error) from error
     if count != len(window):
-        raise WorkersLost(f"Ray gave back {count:,} of {len(window):,} pieces of work.", AGAIN)
+        raise WorkersLost(f"Ray returned {count:,} of {len(window):,} batches.", AGAIN)
 
 
-AGAIN = "Look at the workers' memory and at the batch's files; --engine local needs no Ray."
+AGAIN = "Check the memory of the workers and the files of the batch; --engine local needs no Ray."
 
 
 def _lost(error: Exception) -> Exception:

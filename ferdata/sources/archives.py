@@ -69,15 +69,22 @@ class Opened:
 
 @contextmanager
 def opened(root: Path) -> Iterator[Opened]:
-    """Give `root` as a folder: itself, or, if it is an archive or holds some, a temporary one with their files.
+    """Give `root` as a folder: itself, or, if it is a file or holds archives, a temporary one with their files.
 
     An archive with a single top folder is unpacked as if where it lies, any other into a folder of its own name; one
     whose folder is there already is passed over. The other files of `root` are there as links, and a member whose
     place is taken by another file is left out. Errors name `root`, never the temporary folder. Raises BrokenSource
     for a damaged, locked or foreign archive, CannotWrite when space runs out.
     """
-    found = [root] if root.is_file() else [p for p in _archives(root) if not p.with_name(_stem(p)).is_dir()]
-    if not found:
+    single = root.is_file() and not is_archive(root)
+    found = (
+        []
+        if single
+        else [root]
+        if root.is_file()
+        else [p for p in _archives(root) if not p.with_name(_stem(p)).is_dir()]
+    )
+    if not found and not single:
         yield Opened(root)
         return
     with tempfile.TemporaryDirectory(prefix="ferdata-", ignore_cleanup_errors=True) as temporary:
@@ -96,6 +103,8 @@ def opened(root: Path) -> Iterator[Opened]:
             ) from None
         if root.is_dir():
             _link_others(root, folder, set(found))
+        elif single:
+            (folder / root.name).symlink_to(root.absolute())
         try:
             yield result
         except FerdataError as error:
@@ -152,9 +161,9 @@ def _link_others(root: Path, folder: Path, archives: set[Path]) -> None:
                 place.symlink_to(path.absolute(), target_is_directory=entry.is_dir())
             except OSError as error:
                 raise CannotWrite(
-                    f"{root} holds archives beside other files, and this system makes no links to read both as one "
-                    f"folder: {error.strerror or error}.",
-                    "Unpack the archives by hand, and take them out of the folder.",
+                    f"{root} holds archives beside other files, and this system cannot create the links to read both "
+                    f"as one folder: {error.strerror or error}.",
+                    "Unpack the archives by hand, and remove them from the folder.",
                 ) from None
 
 
@@ -164,7 +173,7 @@ def _check_space(archives: list[Path], folder: Path) -> None:
     if needed > free:
         raise CannotWrite(
             f"The archives need {needed / 1e9:.1f} GB unpacked; {folder.parent} has {free / 1e9:.1f} GB free.",
-            "Choose another disk for temporary files with TMPDIR=/path, or unpack them and name the folder.",
+            "Choose another disk for temporary files with TMPDIR=/path, or unpack them and give the folder as --root.",
         )
 
 
@@ -189,7 +198,7 @@ def _refused(name: str) -> str:
     if path.is_absolute() or (len(name) > 1 and name[1] == ":"):
         return "an absolute path"
     if ".." in path.parts:
-        return "a path that leads out (..)"
+        return "a path that leads outside (..)"
     return "" if path.parts and "\0" not in name else "no name"
 
 
@@ -217,7 +226,7 @@ def _copy(archive: Path, member: Member, target: Path, taken: Path | None) -> st
         return "" if _holds(path, pieces(archive, member), member.size) else _TAKEN
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ):
-            return "a name that no file can have here"
+            return "a name that is not allowed on this system"
         raise
     with file:
         for data in pieces(archive, member):
@@ -225,7 +234,7 @@ def _copy(archive: Path, member: Member, target: Path, taken: Path | None) -> st
     return ""
 
 
-_TAKEN = "another file of that name is there"
+_TAKEN = "another file has that name"
 
 
 def _in_the_way(folder: Path, name: str) -> Path | None:

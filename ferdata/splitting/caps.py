@@ -43,7 +43,9 @@ def parse_caps(caps: Sequence[str], classes: Sequence[str], datasets: Sequence[s
 def share_of(most: float | None) -> float | None:
     """Return `most` if it can be a share of train. Raises BadOption."""
     if most is not None and not 0 <= most < 1:
-        raise BadOption(f"--max-synthetic cannot be {most}.", "Use a share of train from 0 up to, but not, 1: 0.3.")
+        raise BadOption(
+            f"--max-synthetic cannot be {most}.", "Use a share of train, 0 or more and below 1, such as 0.3."
+        )
     return most
 
 

@@ -13,6 +13,7 @@ from ferdata.running.engine import ENGINES, choose
 from ferdata.schema import SPLITS
 from ferdata.training_data import arrays as packs
 from ferdata.training_data import rows
+from ferdata.training_data.split_advice import how_to_split
 
 SIZES = (8, 2048)
 
@@ -70,7 +71,7 @@ def pack(
     if channels not in (None, 1, 3):
         raise BadOption(f"--channels cannot be {channels}.", "Use 1 for grey, 3 for colour.")
     if strangers := [name for name in split if name not in SPLITS]:
-        raise BadOption(f"There is no split {strangers[0]!r}.", f"Choose of {', '.join(SPLITS)}.")
+        raise BadOption(f"There is no split {strangers[0]!r}.", f"Choose from {', '.join(SPLITS)}.")
     runner = choose(engine, workers, address, large=True)
     opened = Manifest(Path(manifest))
     table, taxonomy = opened.table(*rows.COLUMNS), opened.taxonomy
@@ -79,7 +80,7 @@ def pack(
     if not any(len(where) for where in wanted.values()):
         raise BadOption(
             f"{opened.path} has no labelled row in {', '.join(wanted)} (column {source}).",
-            f"Split it: ferdata merge {opened.path} -o merged.parquet --split 0.8,0.1,0.1",
+            how_to_split(opened, table),
         )
     judged = (side != "") & ((side == "train") | (rows.classes_of(table, taxonomy) >= 0))
     everything = np.flatnonzero(judged & rows.with_target(table, taxonomy))  # what train uses, whatever `split` says

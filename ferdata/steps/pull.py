@@ -55,8 +55,8 @@ def pull(
         dataset = sets.of(fo, opened.path)
         if dataset is None:
             raise BadOption(
-                f"{opened.path} is not in FiftyOne.", f"Open it first: ferdata review {opened.path}\n"
-                "Or see `ferdata review --list`: its dataset may have been made before the manifest was moved.",
+                f"{opened.path} is not in FiftyOne.", f"Open it first: ferdata review {opened.path}\nIf the manifest "
+                    f"was moved after that, find its dataset with `ferdata review --list`.",
             )  # fmt: skip
         strange = decide.harvest(dataset, by)
         with ledgers.locked(path):

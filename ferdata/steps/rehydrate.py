@@ -92,7 +92,7 @@ def _roots(given: Sequence[str], sources: Mapping[str, Any]) -> dict[str, str]:
     for name, place in roots.items():
         if name not in sources or not place:
             raise BadOption(
-                f"--root {name}={place} is of no use here.",
+                f"--root {name}={place}: the shared file has no dataset {name}.",
                 f"Use --root NAME=DIR with one of {', '.join(sources)}.",
             )
     return roots

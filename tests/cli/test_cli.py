@@ -241,7 +241,7 @@ def test_our_warnings_are_notes_and_those_of_libraries_are_not_shown(
 
     quiet = told()
     assert quiet.startswith("Note: The cache ")
-    assert "kept in memory for this run. Name a folder that you may write in: FERDATA_CACHE=" in quiet
+    assert "kept in memory for this run. Set a folder that you may write in: FERDATA_CACHE=" in quiet
     assert "cache clear" not in quiet
     assert "Warning" not in quiet
     assert "RuntimeWarning: of a library" in told("-W", "default")
@@ -254,5 +254,5 @@ def test_an_ingest_that_passes_over_what_a_stopped_one_left_says_so_in_a_line(
     (tmp_path / ".m.parquet.resume").write_bytes(b"?")
     ran = ferdata("ingest", "folder", "--root", "data", "-o", "m.parquet")
     assert ran.code == 0
-    assert ran.err.startswith("Note: A run that was stopped has left 0 rows for m.parquet")
+    assert ran.err.startswith("Note: An interrupted run left 0 rows for m.parquet")
     assert ran.err.count("\n") == 1

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ferdata.drawing.rafdb_tree import draw_rafdb
+from ferdata.running.extras import install
 from ferdata.steps import doctor as under_test
 from ferdata.steps.doctor import OPENCV_WHEELS, Finding, doctor
 
@@ -54,7 +55,7 @@ def test_torch_that_is_not_there_is_absent_not_bad(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(under_test, "_installed", dict)
     (only,) = under_test._training()
     assert (only.name, only.state) == ("training", "absent")
-    assert "ferdata[train]" in only.remedy
+    assert "[train]'" in only.remedy
 
 
 def test_torch_with_a_stranger_for_torchvision_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +63,7 @@ def test_torch_with_a_stranger_for_torchvision_is_bad(monkeypatch: pytest.Monkey
     found = told(monkeypatch, torchvision_error=error)["torch"]
     assert found.state == "bad"
     assert "nms" in found.what
-    assert "one index" in found.remedy
+    assert "same index" in found.remedy
     assert told(monkeypatch, error="No module named torch")["torch"].state == "bad"
 
 
@@ -94,7 +95,7 @@ def test_a_torch_that_says_nothing_is_an_error_not_a_crash(monkeypatch: pytest.M
 
 def test_fiftyone_needs_a_database_only_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     (absent,) = under_test._review({})
-    assert (absent.state, absent.remedy) == ("absent", 'pip install "ferdata[review]"')
+    assert (absent.state, absent.remedy) == ("absent", install("review"))
     monkeypatch.setattr(under_test.start, "mongod", lambda: None)
     found, database = under_test._review({"fiftyone": "1.9"})
     assert (found.state, database.state) == ("ok", "bad")
@@ -166,7 +167,7 @@ def test_a_cache_that_cannot_be_written_is_told_with_the_way_out(
     monkeypatch.setenv("FERDATA_CACHE", str(tmp_path / "file" / "cache"))
     found = {f.name: f for f in under_test._machine()}["cache"]
     assert (found.state, "not writable" in found.what) == ("warn", True)
-    assert found.remedy == "Name a folder that you may write in: FERDATA_CACHE=/path/to/it"
+    assert found.remedy == "Set a folder that you may write in: FERDATA_CACHE=/path/to/it"
     monkeypatch.setenv("FERDATA_CACHE", str(tmp_path / "new" / "cache"))
     assert {f.name: f.state for f in under_test._machine()}["cache"] == "ok"
     assert not (tmp_path / "new").exists()  # nothing is changed

@@ -52,7 +52,7 @@ def test_a_film_that_was_cut_short_gives_what_it_has_and_says_so(tmp_path):
 
 def test_what_is_no_film_is_said(tmp_path):
     (tmp_path / "f.mp4").write_bytes(b"no film" * 100)
-    with pytest.raises(UnreadableImage, match="no readable video"):
+    with pytest.raises(UnreadableImage, match="not a readable video"):
         Film(tmp_path / "f.mp4")
     with pytest.raises(FileNotFoundError):
         Film(tmp_path / "gone.mp4")
