@@ -40,6 +40,9 @@ def command() -> None:
 @option(review, "--predictions", type=FILE, help="A run's predictions.parquet: shown beside the labels.")
 @option(review, "--features", type=FILE, help="Vectors by sample_id (Parquet or .npz): an embedding plot.")
 @option(review, "--umap", help="Lay the plot out by UMAP, which takes minutes, and not by principal components.")
+@option(
+    review, "--ids", type=FILE, help="A CSV file with a column sample_id: a saved view of these rows, in its order."
+)
 @option(review, "--by", help="Who reviews [default: FERDATA_REVIEWER, else your name on this machine].")
 @option(review, "--port", type=click.IntRange(1, 65535), help="Of the App [default: 5151].")
 @option(review, "--address", help="Of the App; anything but this machine's own lets others see the faces.")
