@@ -80,7 +80,7 @@ def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as
         if as_json:
             print_json({"deleted": gone.name, "samples": gone.samples, "lost": gone.lost})
         else:
-            lost = f"; decisions on {gone.lost:,} pictures that were not pulled are lost" if gone.lost else ""
+            lost = f"; decisions that were not pulled, on {gone.lost:,} of its pictures, are lost" if gone.lost else ""
             click.echo(f"{gone.name}: {gone.samples:,} samples{lost}")
         return DONE
     if manifest is None:
@@ -89,7 +89,7 @@ def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as
         manifest, announce=lambda pushed, url: report_loaded(pushed, url, manifest, as_json), **given  # type: ignore[arg-type]
     )  # fmt: skip
     if given["app"] and not as_json:
-        decided = f"{waiting:,} pictures to pull: ferdata review pull {manifest}" if waiting else "Nothing to pull."
+        decided = f"To pull, decisions on {waiting:,} of its pictures: ferdata review pull {manifest}" if waiting else "Nothing to pull."
         click.echo(f"\nClosed. {decided}")
     return DONE
 
@@ -108,7 +108,7 @@ def report_loaded(pushed: Pushed, url: str | None, manifest: Path, as_json: bool
             "no picture": f"{pushed.without_picture:,} rows, which are not shown" if pushed.without_picture else None,
             "to look at": by_reason(pushed.findings) or None,
             "views": ", ".join(pushed.views),
-            "not pulled": f"decisions on {pushed.waiting:,} pictures" if pushed.waiting else None,
+            "not pulled": f"decisions on {pushed.waiting:,} of its pictures" if pushed.waiting else None,
             "not applied": f"{pushed.not_applied:,} rows lack what the ledger says of them: "
             f"ferdata review apply {manifest}"
             if pushed.not_applied

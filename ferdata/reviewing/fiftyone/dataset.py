@@ -223,7 +223,7 @@ def delete(fo: Any, name: str, force: bool) -> Deleted:
     listed = known[name]
     if listed.waiting and not force:
         raise BadOption(
-            f"{name} holds decisions on {listed.waiting:,} pictures that were not pulled.",
+            f"{name} holds decisions that were not pulled, on {listed.waiting:,} of its pictures.",
             f"Pull them first: ferdata review pull {listed.manifest}\nOr add --force, and they are lost.",
         )
     dataset = fo.load_dataset(name)

@@ -102,7 +102,7 @@ def why(
         if label is not None and label != columns["target"][i]:
             words.append(f"\u2192 {label}" + ("" if confidence is None else f" {confidence:.0%}"))
         if elsewhere.get(i):
-            words.append(f"copy: {', '.join(elsewhere[i])}")
+            words.append(f"also labelled {', '.join(elsewhere[i])}")
         most = _most_voted(columns["votes"][i])[:2]
         if most:
             words.append(", ".join(f"{n} {WORDS.get(name, name)}" for n, name in most))

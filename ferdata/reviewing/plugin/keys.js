@@ -39,6 +39,7 @@
     [data-cy="tag-why"] ~ [data-cy="tag-why"], [data-cy="tag-decision"] ~ [data-cy="tag-why"] { display: none }
     [data-cy="looker"] [data-cy="tag-label_reason"] { background: rgba(255,255,255,.9) !important; color: #000 !important }
     .notistack-SnackbarContainer, .MuiSnackbar-root { bottom: calc(var(--ferdata-bar) + 14px) !important }
+    [data-cy="modal"] { height: calc(100% - var(--ferdata-bar)) !important }
     .ferdata-open [data-cy="modal-looker-container"] { width: calc(100% - var(--ferdata-card) - 60px) !important }
     .ferdata-open.ferdata-small [data-cy="modal-looker-container"] { width: 270px !important; height: 270px !important;
       margin: 40px 0 0 max(60px, calc(50% - 135px - var(--ferdata-card) / 2)) }
@@ -204,7 +205,7 @@
       card.append(make("h3", "", "Model, confidence"));
       measure(said.label, said.confidence == null ? 0 : said.confidence, confidence);
     }
-    const why = [...(face.why || []).filter((w) => w.startsWith("copy")), ...(face.findings || []),
+    const why = [...(face.why || []).filter((w) => w.startsWith("also labelled")), ...(face.findings || []),
       ...(face.image_issues || [])];
     if (why.length) card.append(make("h3", "", "Findings"), make("div", "", why.join(", ")));
     if (face.note) card.append(make("h3", "", "Note"), make("div", "", face.note));
