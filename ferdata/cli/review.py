@@ -89,7 +89,11 @@ def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as
         manifest, announce=lambda pushed, url: report_loaded(pushed, url, manifest, as_json), **given  # type: ignore[arg-type]
     )  # fmt: skip
     if given["app"] and not as_json:
-        decided = f"To pull, decisions on {waiting:,} of its pictures: ferdata review pull {manifest}" if waiting else "Nothing to pull."
+        decided = (
+            f"To pull, decisions on {waiting:,} of its pictures: ferdata review pull {manifest}"
+            if waiting
+            else "Nothing to pull."
+        )
         click.echo(f"\nClosed. {decided}")
     return DONE
 

@@ -110,7 +110,11 @@ def _edited() -> dict[str, Any]:
 
 
 def decide(
-    dataset: Any, ids: Iterable[Any], new: str | None, by: str | None = None, note: str | None = None,
+    dataset: Any,
+    ids: Iterable[Any],
+    new: str | None,
+    by: str | None = None,
+    note: str | None = None,
     at: datetime | None = None,
 ) -> tuple[int, int]:
     """Record a decision on each picture of the samples `ids`: `new`, one of DECISIONS, or None to confirm its label.

@@ -30,7 +30,11 @@ DOUBTFUL = 0.5  # label_quality below it is suspect, where audit named no row so
 TORN_SHARE = 0.5  # of the votes: no majority
 CONFIDENT = 0.5  # a prediction that contradicts with more
 # What can hardly be a face, where no audit has named anything: issue -> (threshold, whether above it), 0..1
-UNLIKE_A_FACE: Mapping[str, tuple[float, bool]] = {"dark": (0.06, False), "bright": (0.94, True), "blank": (0.03, False)}
+UNLIKE_A_FACE: Mapping[str, tuple[float, bool]] = {
+    "dark": (0.06, False),
+    "bright": (0.94, True),
+    "blank": (0.03, False),
+}
 FINDING_COLUMNS = (
     *PICTURE_BY,
     "target",
@@ -110,7 +114,9 @@ def why(
 
 
 def suggestions(
-    table: pa.Table, labels: Sequence[str | None], choices: Sequence[str],
+    table: pa.Table,
+    labels: Sequence[str | None],
+    choices: Sequence[str],
     predicted: Mapping[str, tuple[str, float | None]],
 ) -> list[str | None]:
     """Return the label that one key gives each row in place of its own: the model's where it says otherwise; for a row

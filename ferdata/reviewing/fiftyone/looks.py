@@ -35,6 +35,7 @@ ORDER: Mapping[str, tuple[str, bool]] = {
 }
 OPEN = {f: f"{VIEWS[f][0]}, not decided" for f in (words.SUSPECT, words.DISAGREES)}  # finding -> its view of those left
 NOT_REVIEWED, REVIEWED = "Not reviewed yet", "Reviewed"
+FORMER = ("Torn votes", "Copies")  # what views were called once: they go when a manifest is opened again
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "review": (TRUTH, *DECIDED, SUGGESTION, "why", "findings", "issues", "image_issues",
                "label_quality", "image_quality"),
@@ -73,7 +74,7 @@ def views(dataset: Any, present: Sequence[str], classes: Sequence[str], datasets
     if len(datasets) > 1:
         for name in datasets:
             wanted[f"Dataset: {name}"] = (dataset.match(F("dataset") == name), f"rows of {name}")
-    ours = {name for name, _ in VIEWS.values()} | {*OPEN.values(), NOT_REVIEWED, REVIEWED}
+    ours = {name for name, _ in VIEWS.values()} | {*OPEN.values(), NOT_REVIEWED, REVIEWED, *FORMER}
     for name in dataset.list_saved_views():
         if name in ours or name.startswith(("Class: ", "Dataset: ")):
             dataset.delete_saved_view(name)

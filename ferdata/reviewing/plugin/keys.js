@@ -40,7 +40,8 @@
     [data-cy="looker"] [data-cy="tag-label_reason"] { background: rgba(255,255,255,.9) !important; color: #000 !important }
     .notistack-SnackbarContainer, .MuiSnackbar-root { bottom: calc(var(--ferdata-bar) + 14px) !important }
     [data-cy="modal"] { height: calc(100% - var(--ferdata-bar)) !important }
-    .ferdata-open [data-cy="modal-looker-container"] { width: calc(100% - var(--ferdata-card) - 60px) !important }
+    .ferdata-open [data-cy="modal-looker-container"] { margin-left: 60px;
+      width: calc(100% - var(--ferdata-card) - 120px) !important }
     .ferdata-open.ferdata-small [data-cy="modal-looker-container"] { width: 270px !important; height: 270px !important;
       margin: 40px 0 0 max(60px, calc(50% - 135px - var(--ferdata-card) / 2)) }
     #ferdata-card { position: fixed; z-index: 1240; display: none; width: calc(var(--ferdata-card) - 20px);

@@ -160,7 +160,7 @@ def test_an_annotator_goes_from_face_to_face_and_back_and_sees_what_speaks_for_e
         tab.screenshot(SHOTS / "13-labels-of-every-colour.png")
         choose(tab, 7, "Prediction disagrees, not decided")
         still(tab, 7)
-        first, second, third = there_and_on(fo, made, tab)
+        second, third = there_and_on(fo, made, tab)
 
         tab.key("u")
         assert opened(tab, after=third) == second
@@ -179,8 +179,8 @@ def test_an_annotator_goes_from_face_to_face_and_back_and_sees_what_speaks_for_e
         assert all('"security"' in complaint for complaint in fonts)  # never asked for
 
 
-def there_and_on(fo: Any, made: Path, tab: Browser) -> tuple[str, str, str]:
-    """Open a face, accept what is suggested, and relabel the next one with a note; return these two and the third."""
+def there_and_on(fo: Any, made: Path, tab: Browser) -> tuple[str, str]:
+    """Open a face, accept what is suggested, and relabel the next one with a note; return that one and the third."""
     said = f"{CARD}.style.display == 'block' && {CARD}.textContent.includes('{{}}')"
     tab.click(f"{TILES}[0]")
     first = opened(tab)
@@ -208,7 +208,7 @@ def there_and_on(fo: Any, made: Path, tab: Browser) -> tuple[str, str, str]:
     tab.until(count(2, 7, 2))
     (note,) = shown(fo, made).match({"sample_id": second}).values("note")
     assert (decided(fo, made)[second], note) == ("disgust", "why2")
-    return first, second, third
+    return second, third
 
 
 def still(tab: Browser, tiles: int = 12) -> None:

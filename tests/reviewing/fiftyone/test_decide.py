@@ -91,6 +91,7 @@ def test_what_is_suggested_is_accepted_in_one_step(fo: Any, made: Path, tmp_path
     assert [states(fo, made)[n] for n in (0, 4)] == [("fear", "relabelled"), ("anger", "relabelled")]
     assert decide.undo(found, decide.last_decided(found)) == 2
 
+
 def test_a_decision_on_a_picture_is_shown_on_its_copies_and_asked_once(fo: Any, made: Path) -> None:
     load(made)
     found = shown(fo, made)
