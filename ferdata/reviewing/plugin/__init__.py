@@ -184,8 +184,11 @@ class Undo(Decide):
         return types.Property(types.Object(), view=types.View(label=f"Undo: {about}"))
 
     def execute(self, ctx: Any) -> dict[str, Any]:
-        """Take back; the last decision may be on a face that has left the view."""
-        chosen = _chosen(ctx)
+        """Take back; the last decision may be on a face that has left the view.
+
+        keys.js asks for the `last` one where it has just gone on from it to the face that is open.
+        """
+        chosen = [] if ctx.params.get("last") else _chosen(ctx)
         done = decide.undo(ctx.dataset, chosen)
         if not done and (_open(ctx) or not chosen):
             chosen = decide.last_decided(ctx.dataset)

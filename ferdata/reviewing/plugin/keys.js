@@ -6,11 +6,14 @@
   if (!operators || window.__ferdata__) return;
   const uri = (name) => "@ferdata/review/" + name;
   const state = { choices: [], colours: {}, opened: {}, note: null, here: "", asking: 0, deciding: 0,
-    trail: [] };
+    trail: [], advance: true };
   window.__ferdata__ = state;
 
   // What the App itself writes when its advertisement, which lies over the first row of faces, is dismissed.
-  try { localStorage.setItem("fiftyone-enterprise-tooltip-seen", "true"); } catch { /* a browser that keeps nothing */ }
+  try {
+    localStorage.setItem("fiftyone-enterprise-tooltip-seen", "true");
+    state.advance = localStorage.getItem("ferdata-advance") !== "off";
+  } catch { /* a browser that keeps nothing */ }
 
   const style = document.createElement("style");
   style.textContent = `
@@ -81,7 +84,6 @@
   // 1..8 the emotions in their order, 9 can't tell, 0 not a face: the last two of what may be chosen.
   const keyOf = (i) => (i === state.choices.length - 1 ? "0" : i === state.choices.length - 2 ? "9" : String(i + 1));
   const number = (n) => n.toLocaleString("en");
-  const advances = () => localStorage.getItem("ferdata-advance") !== "off";
 
   function make(kind, className, ...content) {
     const element = document.createElement(kind);
@@ -125,7 +127,7 @@
     piece("undo", "u");
     if (state.writing) bar.append(state.writing, " ");
     else piece(state.note ? 'note: "' + state.note + '"' : "note", "n");
-    piece("auto-advance: " + (advances() ? "on" : "off"), "t");
+    piece("auto-advance: " + (state.advance ? "on" : "off"), "t");
     bar.style.display = state.choices.length ? "flex" : "none";
   }
 
@@ -255,13 +257,14 @@
     if (button) button.dispatchEvent(new MouseEvent("click", { bubbles: true }));  // it is a drawing
   };
 
-  // A decision on the open face opens the next one; its undo leads back. A key that comes before the answer to the last
-  // one would fall on a face that is about to go, so it counts for nothing.
+  // A decision on the open face opens the next one, and its undo leads back: `trail` are the faces that were left so,
+  // until somebody goes elsewhere. A key that comes before the answer to the last one would fall on a face that is about
+  // to go, so it counts for nothing.
   function decide(name, params) {
     const face = open();
     state.deciding = Date.now();
     run(name, { ...params, note: state.note }, (result) => {
-      if (!result.decided || !face || open() !== face || !advances()) return;
+      if (!result.decided || !face || open() !== face || !state.advance) return;
       state.trail.push(face);
       turn("right");
     });
@@ -271,13 +274,16 @@
   function undo() {
     const face = open();
     state.deciding = Date.now();
-    run("undo", {}, (result) => {
-      if (!face) state.trail = [];
+    run("undo", { last: state.trail.length > 0 }, (result) => {
       if (!result.undone.includes(state.trail.at(-1))) return;
       const before = state.trail.pop();
       if (open() === face && face !== before) turn("left");
     });
   }
+
+  document.addEventListener("click", (event) => {
+    if (event.isTrusted && event.target.closest("[data-cy^=nav-]")) state.trail = [];
+  }, true);
 
   // The App fetches a face when it is opened for the first time, and shows it like that ever after. Only a hook of its
   // own replaces what it has, and only a component or an operator may use a hook.
@@ -315,6 +321,7 @@
   document.addEventListener(
     "keydown",
     (event) => {
+      if (event.key?.startsWith("Arrow")) state.trail = [];
       if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || typing(event.target)) return;
       if (!state.choices.length || open() === "") return;
       const chosen = state.choices.findIndex((_, i) => keyOf(i) === event.key);
@@ -325,7 +332,8 @@
       else if (event.key === "u") undo();
       else if (event.key === "n") write();
       else if (event.key === "t") {
-        localStorage.setItem("ferdata-advance", advances() ? "off" : "on");
+        state.advance = !state.advance;
+        try { localStorage.setItem("ferdata-advance", state.advance ? "on" : "off"); } catch { /* as above */ }
         show(state.last);
       } else return;
       event.preventDefault();
@@ -343,6 +351,7 @@
     const now = open();
     const moved = location.href !== state.here || now !== state.open;
     lay();
+    if (now === null) state.trail = [];
     if (state.asking && Date.now() - state.asking < 30000) return;
     if (!moved && Date.now() - (state.asked || 0) < 3000) return;
     state.here = location.href;

@@ -70,6 +70,10 @@ def test_undo_takes_back_the_last_decision_where_the_open_face_has_none(fo: Any,
     assert (did["notify"]["message"], result["undone"]) == ("made:0001 is as before.", [str(second)])
     result, _ = run(Undo(), fo, made)
     assert (result["undone"], truths(fo, made)) == ([str(first)], before)
+    for face in (first, second):
+        decide.decide(shown(fo, made), [face], "disgust")
+    for params, taken_back in (({"open": str(first), "last": True}, second), ({"open": str(first)}, first)):
+        assert run(Undo(), fo, made, params=params)[0]["undone"] == [str(taken_back)]
 
 
 def test_a_view_keeps_its_name_for_the_count_while_what_is_decided_leaves_it(fo: Any, made: Path) -> None:
