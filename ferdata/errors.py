@@ -13,6 +13,7 @@ FerdataError
 ├── BadOption           an option's value cannot work: what it may be
 ├── MissingExtra        a library that is not installed: the pip line
 ├── NoDatabase          FiftyOne has no MongoDB to talk to: which package, or FIFTYONE_DATABASE_URI
+├── NoApp               FiftyOne's server does not start: give it more time, or another port
 ├── WorkersLost         processes that did the work are gone: free memory, go on with --resume
 ├── MissingModel        a model file that is not there, or not the known one: where to get it and put it
 ├── Leak                test shares faces with train: merge again, or --allow-leak
@@ -125,6 +126,10 @@ class MissingExtra(FerdataError):
 
 class NoDatabase(FerdataError):
     """FiftyOne's database is not there, or does not answer."""
+
+
+class NoApp(FerdataError):
+    """FiftyOne's server did not start in time."""
 
 
 class WorkersLost(FerdataError):

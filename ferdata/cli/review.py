@@ -60,13 +60,13 @@ def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as
     ferdata review --delete merged-1a2b3c
     """  # fmt: skip
     if listing or name is not None:
-        refuse_idle(("manifest", *given), "of the App, which --list and --delete do not open")
+        refuse_idle(("manifest", *given), "not used with --list or --delete, which do not open the App")
     if name is None:
-        refuse_idle(("force",), "of what --delete takes out; add --delete")
+        refuse_idle(("force",), "used only with --delete")
     if not given["app"]:
-        refuse_idle(("port", "address", "browser"), "of the App, and --no-app does without")
+        refuse_idle(("port", "address", "browser"), "not used with --no-app, which does not open the App")
     if not given["features"]:
-        refuse_idle(("umap",), "of an embedding plot; add --features")
+        refuse_idle(("umap",), "used only with --features, which makes the embedding plot")
     if listing:
         return listed(as_json)
     if name is not None:
@@ -74,7 +74,7 @@ def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as
         if as_json:
             print_json({"deleted": gone.name, "samples": gone.samples, "lost": gone.lost})
         else:
-            lost = f"; {gone.lost:,} decisions that were not pulled are lost" if gone.lost else ""
+            lost = f"; decisions that were not pulled, on {gone.lost:,} of its pictures, are lost" if gone.lost else ""
             click.echo(f"{gone.name}: {gone.samples:,} samples{lost}")
         return DONE
     if manifest is None:
@@ -83,7 +83,11 @@ def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as
         manifest, announce=lambda pushed, url: report_loaded(pushed, url, manifest, as_json), **given  # type: ignore[arg-type]
     )  # fmt: skip
     if given["app"] and not as_json:
-        decided = f"{waiting:,} decisions wait: ferdata review pull {manifest}" if waiting else "Nothing was decided."
+        decided = (
+            f"To pull, decisions on {waiting:,} of its pictures: ferdata review pull {manifest}"
+            if waiting
+            else "Nothing to pull."
+        )
         click.echo(f"\nClosed. {decided}")
     return DONE
 
@@ -102,7 +106,7 @@ def report_loaded(pushed: Pushed, url: str | None, manifest: Path, as_json: bool
             "no picture": f"{pushed.without_picture:,} rows, which are not shown" if pushed.without_picture else None,
             "to look at": by_reason(pushed.findings) or None,
             "views": ", ".join(pushed.views),
-            "not pulled": f"{pushed.waiting:,} decisions" if pushed.waiting else None,
+            "not pulled": f"decisions on {pushed.waiting:,} of its pictures" if pushed.waiting else None,
             "not applied": f"{pushed.not_applied:,} rows lack what the ledger says of them: "
             f"ferdata review apply {manifest}"
             if pushed.not_applied

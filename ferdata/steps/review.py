@@ -31,7 +31,7 @@ def review(
     app: bool = True,
     announce: Announce | None = None,
 ) -> int:
-    """Bring a manifest into FiftyOne and show it until Ctrl-C; return how many decisions wait to be pulled.
+    """Bring a manifest into FiftyOne and show it until Ctrl-C; return how many pictures are to be pulled.
 
     `predictions` is a run's predictions.parquet; `features` a Parquet or .npz file of vectors by `sample_id`, laid
     out by their principal components, or with `umap` by UMAP. `ids` is a CSV file with a column `sample_id`, whose
