@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from ferdata.running.whole_file import write_whole
 from ferdata.schema import SPLITS
 from zoo.data import sampler
 from zoo.data.rows import Images, class_weights
-from zoo.evaluation import calibration, charts, predictions, report
+from zoo.evaluation import calibration, predictions, report
 from zoo.evaluation.inference import features, score
 from zoo.models import build, xgboost_head
 from zoo.models.load import load_model
@@ -23,7 +22,7 @@ from zoo.training.validation import keep
 
 
 def finish(context: RunContext, state: TrainState) -> Run:
-    """Fit the temperature on val, score test, and write report, pictures and card. Only the leading process does."""
+    """Fit the temperature on val, score test, and write report, charts and card. Only the leading process does."""
     if not context.leads:
         return Run(context.folder.path, {})
     with sanity_checks.memory_to_finish(context.config, context.folder.path):
@@ -52,7 +51,6 @@ def _finish(context: RunContext, state: TrainState) -> Run:
         result["linear_head"] = {"accuracy": float((p.argmax(1) == test.hard.numpy()).mean())}
     scored = {s: (context.parts[s].where, calibration.apply(p, meta.temperature)) for s, p in raw.items()}
     predictions.save(context.folder.predictions, predictions.gather(meta, context.rows, scored))
-    write_whole(context.folder.curves, charts.curves(state.history, state.best_epoch))
     report.write(context.folder, meta, result)
     context.folder.last.unlink(missing_ok=True)  # a finished run is not gone on with
     return Run(context.folder.path, result)
@@ -96,7 +94,8 @@ def _training(context: RunContext, state: TrainState) -> dict[str, Any]:
     """Return how training went, for the report."""
     config = context.config
     return {
-        "epochs": sum(row["images"] for row in state.history) / len(context.parts["train"]),
+        # A whole epoch leaves a short last batch out.
+        "epochs": sum(row["images"] for row in state.history) / (context.steps * config.batch),
         "steps": state.step,
         "seconds": round(state.schedule.elapsed, 1),
         "device": str(context.fabric.device),
