@@ -65,7 +65,7 @@ class TestBroken:
         [
             ("0 0.5 0.5 1 1\n2 0.5 0.5 1 1\n", r"a.txt:2: class 2, and 2 classes have names: 0 to 1"),
             ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.1 0.2\n", r"a.txt:1: 9 numbers"),
-            ("anger 0.5 0.5 1 1\n", r"a.txt:1: .* is no class and box"),
+            ("anger 0.5 0.5 1 1\n", r"a.txt:1: .* is not a class and a box"),
         ],
     )
     def test_a_line_of_yolo_that_cannot_be_is_named(self, tmp_path, line, words):
@@ -77,18 +77,18 @@ class TestBroken:
     def test_a_box_outside_the_picture_is_left_out_and_counted(self, tmp_path, line):
         write_yolo(tmp_path, line)
         done = ingested(tmp_path)
-        assert (done.rows, done.rejected) == (1, {"its box lies outside the picture": 1})
+        assert (done.rows, done.rejected) == (1, {"its box is outside the picture": 1})
 
     def test_a_box_over_the_edge_ends_there_and_is_told(self, tmp_path):
         write_yolo(tmp_path, "1 0.9 0.5 0.4 0.5")
         done = ingested(tmp_path)
-        assert "1 boxes reach over their picture's edge" in done.note
+        assert "1 boxes reached over the edge of their picture" in done.note
         box = Manifest(done.out).table("face_box")["face_box"].to_pylist()[0]
         assert box == pytest.approx([0.7 * 48, 12, 0.3 * 48, 24])
 
     def test_no_names_of_classes(self, tmp_path):
         write_yolo(tmp_path, "0 0.5 0.5 0.2 0.2", yaml="")
-        with pytest.raises(NotThisDataset, match="no file that names their classes"):
+        with pytest.raises(NotThisDataset, match="no file with the names of their classes"):
             ingested(tmp_path)
 
     def test_labelimg_s_list_of_classes_will_do(self, tmp_path):

@@ -27,7 +27,7 @@ SOURCE = Source(
     obtain=(
         "Export the pictures with their boxes from the tool (Roboflow, CVAT, Label Studio, LabelImg) as YOLO, COCO or "
         "Pascal VOC, and unpack them.",
-        "Name the folder: ferdata ingest detection --root DIR --name NAME",
+        "Give the folder: ferdata ingest detection --root DIR --name NAME",
     ),
     place="anywhere",
     content="pictures with a box and a class for each face",
@@ -36,7 +36,7 @@ SOURCE = Source(
             "yolo",
             ("**/labels",),
             {},
-            note="images/ and labels/ beside each other; the classes are those of data.yaml or classes.txt.",
+            note="images/ and labels/ in one folder; the classes are from data.yaml or classes.txt.",
         ),
         Layout("voc", ("**/*.xml",), {}, note="An XML file for each picture; splits by ImageSets/Main or by folder."),
         Layout("coco", ("**/*.json",), {}, note="A JSON file for each split; its pictures are found by their names."),
@@ -59,7 +59,7 @@ def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> La
     faces = [row for row in rows if isinstance(row, Face)]
     if not faces:
         raise NotThisDataset(
-            f"{base} has the form of {layout.name}, and no box with a class in it.",
+            f"{base} has the layout {layout.name}, but no box with a class in it.",
             "Is the export complete? It holds the pictures and a box for each face.",
         )
     counts = Counter(face.label for face in faces)
@@ -70,7 +70,7 @@ def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> La
     labels = {label: known for label, known in mapped.items() if known}
     cut = sum(face.cut for face in faces)
     told = f"{len(faces):,} faces in {len({face.image for face in faces}):,} pictures."
-    edge = f"{cut:,} boxes reach over their picture's edge, and end there." if cut else ""
+    edge = f"{cut:,} boxes reached over the edge of their picture, and were clipped." if cut else ""
     return replace(
         layout, labels=labels, note="\n".join(filter(None, (layout.note, told, edge, told_spellings(labels, own)))),
         found=rows,

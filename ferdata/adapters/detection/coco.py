@@ -21,7 +21,7 @@ def rows(base: Path) -> Iterator[Face | Skipped]:
     found = [(path, content) for path in sorted(base.rglob("*.json")) if (content := _read(path)) is not None]
     if not found:
         raise NotThisDataset(
-            f"{base} holds JSON, and none of it has {listed(KEYS)}, as COCO's files do.",
+            f"{base} holds JSON files, but none with {listed(KEYS)}, as in COCO.",
             "For a table of images there is `ferdata ingest csv`.",
         )
     pictures = Pictures(base)
@@ -72,7 +72,7 @@ def _of_file(path: Path, name: str, content: dict[str, Any], pictures: Pictures)
             if number not in used:
                 yield Skipped(pictures.find(str(image["file_name"]), folder) or str(image["file_name"]), NO_BOX)
     except (KeyError, TypeError, ValueError) as error:
-        raise BrokenSource(f"{path} is not as COCO's files are: {error!r}.", AGAIN) from None
+        raise BrokenSource(f"{path} does not follow the COCO format: {error!r}.", AGAIN) from None
 
 
 NO_BOX = "no box in the picture"

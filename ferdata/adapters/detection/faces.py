@@ -8,7 +8,7 @@ from ferdata.schema import Shares
 from ferdata.sources import leads_out
 from ferdata.sources.recognise import image_names
 
-OUTSIDE = "its box lies outside the picture"
+OUTSIDE = "its box is outside the picture"
 ROUNDED = 1e-3  # by which a share may be over 1 and mean 1
 
 

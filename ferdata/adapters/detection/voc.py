@@ -29,7 +29,7 @@ def rows(base: Path) -> Iterator[Face | Skipped]:
             found = True
             yield from _of_file(path, relative(path, base), root, pictures, splits)
     if not found:
-        raise NotThisDataset(f"{base} holds XML, and none of it is an annotation as Pascal VOC has it.", AGAIN)
+        raise NotThisDataset(f"{base} holds XML files, but no Pascal VOC annotation.", AGAIN)
 
 
 def image_sets(base: Path) -> dict[str, str]:

@@ -51,7 +51,7 @@ def classes(base: Path) -> Mapping[int, str]:
         with open_text(path) as file:
             return dict(enumerate(line.strip() for line in file if line.strip()))
     raise NotThisDataset(
-        f"{base} has boxes in labels/, and no file that names their classes.",
+        f"{base} has boxes in labels/, but no file with the names of their classes.",
         "Put data.yaml beside images/ and labels/, with a line such as  names: [anger, happiness]",
     )
 
@@ -67,7 +67,7 @@ def _names(path: Path) -> dict[int, str] | None:
         return None if pairs is None else {int(number): str(name) for number, name in pairs}
     except (yaml.YAMLError, OSError, ValueError, TypeError) as error:
         raise BrokenSource(
-            f"{path} cannot be read: {' '.join(str(error).split())}.", "Mend it, or export the dataset again."
+            f"{path} cannot be read: {' '.join(str(error).split())}.", "Correct the file, or export the dataset again."
         ) from None
 
 
@@ -78,14 +78,14 @@ def _boxes(path: Path, image: str, names: Mapping[int, str]) -> Iterator[Face | 
             if not (cells := text.split()):
                 continue
             if len(cells) not in (5, 6):  # a sixth is a detector's confidence
-                raise broken(path, line, f"{len(cells)} numbers, where a class and a box are five")
+                raise broken(path, line, f"{len(cells)} numbers, expected five (class and box)")
             try:
                 number = int(cells[0])
                 x, y, wide, high = map(float, cells[1:5])
             except ValueError:
-                raise broken(path, line, f"{text.strip()!r} is no class and box") from None
+                raise broken(path, line, f"{text.strip()!r} is not a class and a box") from None
             if number not in names:
-                raise broken(path, line, f"class {number}, and {len(names)} classes have names: 0 to {max(names)}")
+                raise broken(path, line, f"class {number}, but {len(names)} classes have names: 0 to {max(names)}")
             found = in_shares((x - wide / 2, y - high / 2, wide, high))
             if found is None:
                 yield Skipped(f"{path.name}:{line} of {image}", OUTSIDE)
