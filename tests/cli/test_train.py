@@ -145,7 +145,7 @@ def test_every_parameter_of_train_has_an_option(ferdata):
         (("evaluate", "run", "--force"), "--force: nothing is written without --save"),
         (("predict", "run", "a.png", "--port", 8000), "--port: for the page of --serve alone"),
         (("predict", "run", "a.png", "--force"), "--force: it replaces the table of --out"),
-        (("predict", "run", "--serve", "--every", 2, "--force"), "--every, --force: the page has no film"),
+        (("predict", "run", "--serve", "--every", 2, "--force"), "--every, --force: the page takes no video file"),
     ],
 )
 def test_an_option_that_would_do_nothing_is_refused_by_name(ferdata, arguments, words):

@@ -62,7 +62,7 @@ class Cut:
     """One face: `pixels` uint8 (size, size, channels); `box` x, y, width, height in the picture's pixels.
 
     `box` and `score`, the detector's, are None where the whole picture was taken for a face; `track` is its number in a
-    film (`zoo.deploy.tracks`), None where it was not followed.
+    video (`zoo.deploy.tracks`), None where it was not followed.
     """
 
     pixels: NDArray[np.uint8]
@@ -129,10 +129,15 @@ def looks_with(meta: Meta, find: str | None) -> str | None:
 
 
 def or_any(meta: Meta, find: str | None) -> str | None:
-    """Return `find`, or, for whole scenes (a camera, a film), a detector even if the run was trained without one."""
+    """Return `find`, or, for whole scenes (a camera, a video), a detector even if the run was trained without one."""
     if find is None and (meta.alignment is None or meta.alignment.get("mixed")):
         return "haar" if detectors.find_model() is None else "yunet"
     return find
+
+
+def looks_in_videos(meta: Meta, find: str | None) -> str | None:
+    """Return the detector that looks at the frames of videos and of a camera, None for none. Raises BadOption."""
+    return looks_with(meta, or_any(meta, find))
 
 
 def _aim(meta: Meta, margin: float | None) -> Aim:
