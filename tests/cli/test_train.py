@@ -82,6 +82,9 @@ def test_a_dry_run_prints_what_a_run_would_take_and_writes_nothing(ferdata, draw
     assert ran.code == 0, ran
     for word in ("128 train, 40 val, 48 test", "a step", "an epoch", "the whole", "memory", "Val has 40 images"):
         assert word in ran.out
+    assert " for 2 epochs at the most" in ran.out
+    once = ferdata("train", "--manifest", drawn, *QUICK, "--epochs", 1, "-o", "dry", "--dry-run")
+    assert " for 1 epoch at the most" in once.out
     assert not (tmp_path / "dry").exists()
     told = json.loads(ferdata("train", "--manifest", drawn, *QUICK, "-o", "dry", "--dry-run", "--json").out)
     assert told["dry_run"]

@@ -18,6 +18,7 @@ from zoo.options.options import TrainConfig
 from zoo.run import model_file
 from zoo.run.model_file import Meta
 from zoo.training import sanity_checks
+from zoo.training.overrun import noted
 from zoo.training.state import Run, RunContext, TrainState
 from zoo.training.validation import keep
 
@@ -26,7 +27,7 @@ def finish(context: RunContext, state: TrainState) -> Run:
     """Fit the temperature on val, score test, and write report, pictures and card. Only the leading process does."""
     if not context.leads:
         return Run(context.folder.path, {})
-    with sanity_checks.memory_to_finish(context.config, context.folder.path):
+    with sanity_checks.memory_to_finish(context.config, context.folder.path), noted(context, state.schedule):
         return _finish(context, state)
 
 
@@ -96,7 +97,8 @@ def _training(context: RunContext, state: TrainState) -> dict[str, Any]:
     """Return how training went, for the report."""
     config = context.config
     return {
-        "epochs": sum(row["images"] for row in state.history) / len(context.parts["train"]),
+        # What an epoch is made of leaves out the last batch where that is short: three epochs are 3, not 2.7.
+        "epochs": sum(row["images"] for row in state.history) / (context.steps * config.batch),
         "steps": state.step,
         "seconds": round(state.schedule.elapsed, 1),
         "device": str(context.fabric.device),

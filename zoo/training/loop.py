@@ -44,6 +44,7 @@ def fit(context: RunContext, state: TrainState, validation: bool = True) -> None
     batches = begin_epoch(context, state)
     while not state.over:
         learnt = learn_epoch(context, state, batches)
+        state.schedule.stop()
         if not learnt["images"]:  # the time was over before the first batch
             return out_of_time(state)
         state.epoch += 1
