@@ -18,7 +18,7 @@ from zoo.options.options import TrainConfig
 from zoo.run import model_file
 from zoo.run.model_file import Meta
 from zoo.training import sanity_checks
-from zoo.training.overrun import noted
+from zoo.training.overrun import closing
 from zoo.training.state import Run, RunContext, TrainState
 from zoo.training.validation import keep
 
@@ -27,7 +27,7 @@ def finish(context: RunContext, state: TrainState) -> Run:
     """Fit the temperature on val, score test, and write report, pictures and card. Only the leading process does."""
     if not context.leads:
         return Run(context.folder.path, {})
-    with sanity_checks.memory_to_finish(context.config, context.folder.path), noted(context, state.schedule):
+    with sanity_checks.memory_to_finish(context.config, context.folder.path):
         return _finish(context, state)
 
 
@@ -101,6 +101,7 @@ def _training(context: RunContext, state: TrainState) -> dict[str, Any]:
         "epochs": sum(row["images"] for row in state.history) / (context.steps * config.batch),
         "steps": state.step,
         "seconds": round(state.schedule.elapsed, 1),
+        "closing": closing(state.schedule, context.fabric.device.type == "cpu"),
         "device": str(context.fabric.device),
         "devices": config.devices,
         "precision": config.precision,

@@ -1,38 +1,42 @@
 """A time limit that was overrun all the same: by how much, and why."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
+from typing import Any
 
 from zoo.training.schedule import Schedule
-from zoo.training.state import RunContext
 
 NOTED = 1.0  # seconds: less than what ending a program takes is no overrun
 FREE = 0.7  # of a core, that a program gets which nobody disturbs
 
 
-@contextmanager
-def noted(context: RunContext, schedule: Schedule) -> Iterator[None]:
-    """Say, after the last work of a run, if it ended later than it should, and why."""
-    began, worked = schedule.elapsed, time.process_time()
-    yield
-    share = (time.process_time() - worked) / max(schedule.elapsed - began, 1e-9)
-    if words := overrun(schedule, share if context.fabric.device.type == "cpu" else 1.0):
-        context.say(words)
+def closing(schedule: Schedule, on_cpu: bool) -> dict[str, Any]:
+    """Return how the end of a run goes, for its report.
+
+    After how many seconds it stopped learning (`began`), how many were `kept` for the rest, whether that was `known`
+    from an earlier epoch, and which share of a core it has had since, on a CPU.
+    """
+    spent = schedule.elapsed - schedule.learnt
+    core = (time.process_time() - schedule.worked) / max(spent, 1e-9)
+    return {
+        "began": round(schedule.learnt, 1),
+        "kept": round(schedule.kept, 1),
+        "known": schedule.known,
+        "core": round(core, 2) if on_cpu else None,
+    }
 
 
-def overrun(schedule: Schedule, share: float = 1.0) -> str:
-    """Return the sentence on an overrun limit, "" where it was kept; `share` of a core was ours in the last work."""
-    if schedule.limit is None or schedule.elapsed < schedule.limit + NOTED:
+def overrun(limit: float | None, took: float, closed: Mapping[str, Any]) -> str:
+    """Return the sentence on a run that `took` so long, "" where that is within its limit; `closed` is `closing`'s."""
+    if limit is None or took < limit + NOTED:
         return ""
-    took, late = schedule.elapsed - schedule.learnt, schedule.learnt + schedule.kept - schedule.limit
+    end, late = took - closed["began"], closed["began"] + closed["kept"] - limit
     why = []
-    if took > schedule.kept:
-        unknown = "" if schedule.known else ", since how long they take is known only after a first epoch"
-        why.append(f"validation, test and report took {took:.0f} s, and only {schedule.kept:.0f} s were kept{unknown}")
+    if end > closed["kept"]:
+        unknown = "" if closed["known"] else ", since how long they take is known only after a first epoch"
+        why.append(f"validation, test and report took {end:.0f} s, and only {closed['kept']:.0f} s were kept{unknown}")
     if late >= NOTED:
         why.append(f"the last training step ended {late:.0f} s late")
-    if share < FREE:
-        why.append(f"other programs left this one {share:.0%} of a processor core")
-    over = schedule.elapsed - schedule.limit
-    return f"The time limit of {schedule.limit:.0f} s was overrun by {over:.0f} s: {'; '.join(why)}."
+    if closed["core"] is not None and closed["core"] < FREE:
+        why.append(f"other programs left this one {closed['core']:.0%} of a processor core")
+    return f"The time limit of {limit:.0f} s was overrun by {took - limit:.0f} s: {'; '.join(why)}."

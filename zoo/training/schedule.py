@@ -126,6 +126,7 @@ class Schedule:
     def stop(self) -> None:
         """Note that learning has stopped, for now or for good, and what is kept for what comes after it."""
         self.learnt, self.kept, self.known = self.elapsed, self.reserve, bool(self.estimates)
+        self.worked = time.process_time()
 
     def resume(self, elapsed: float, trained: float, estimates: list[float]) -> None:
         """Go on as if the `elapsed` seconds of an earlier process, `trained` of them in training, were of this one."""

@@ -12,6 +12,7 @@ from zoo.training.distributed import Place
 from zoo.training.dry_run import rehearse
 from zoo.training.launch import launch
 from zoo.training.loop import run
+from zoo.training.overrun import overrun
 from zoo.training.resolve import Resolved, check_and_resolve, resolve
 from zoo.training.resume_checkpoint import begin_folder, read
 from zoo.training.schedule import Schedule
@@ -94,9 +95,13 @@ def train(
     if dry_run:
         return rehearse(ready, folder, clock, roots, tell)
     if ready.config.devices == 1:
-        return _learn(ready, folder, clock, roots, resume, Place(), tell)
-    work = partial(_on_one_of_several, ready.config, Path(manifest), folder, clock.started, roots, resume)
-    return launch(ready.config, work, tell)
+        made = _learn(ready, folder, clock, roots, resume, Place(), tell)
+    else:
+        work = partial(_on_one_of_several, ready.config, Path(manifest), folder, clock.started, roots, resume)
+        made = launch(ready.config, work, tell)
+    if words := overrun(ready.config.time_limit, clock.elapsed, made.report["training"]["closing"]):
+        tell(words)
+    return made
 
 
 def _on_one_of_several(

@@ -12,43 +12,25 @@ from zoo.training.schedule import Schedule
 from zoo.training.train import train
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def at(stopped, ended, estimates=()):
-    """Return the schedule of a run under a limit of 60 s that stopped learning and ended at those seconds."""
-    clock = Clock()
-    schedule = Schedule(60, clock)
-    for estimate in estimates:
-        schedule.keep(estimate)
-    clock.now = stopped
-    schedule.stop()
-    clock.now = ended
-    return schedule
+def closed(began, kept=4, known=False, core=1.0):
+    return {"began": began, "kept": kept, "known": known, "core": core}
 
 
 def test_a_kept_limit_is_not_spoken_of():
-    assert overrun(at(40, 59)) == ""
-    assert overrun(at(56, 60.9)) == ""
-    clock = Clock()
-    unlimited = Schedule(None, clock)
-    clock.now = 1e6
-    assert overrun(unlimited) == ""
+    assert overrun(60, 59, closed(40)) == ""
+    assert overrun(60, 60.9, closed(56)) == ""
+    assert overrun(None, 1e6, closed(40)) == ""
 
 
 def test_an_overrun_limit_is_named_with_how_much_and_why():
-    assert overrun(at(40, 110, [10])) == (
+    assert overrun(60, 110, closed(40, kept=19, known=True)) == (
         "The time limit of 60 s was overrun by 50 s: validation, test and report took 70 s, and only 19 s were kept."
     )
-    assert overrun(at(56, 110)) == (
+    assert overrun(60, 110, closed(56)) == (
         "The time limit of 60 s was overrun by 50 s: validation, test and report took 54 s, and only 4 s were kept, "
         "since how long they take is known only after a first epoch."
     )
-    assert overrun(at(70, 73, [2]), share=0.4) == (
+    assert overrun(60, 73, closed(70, kept=7, known=True, core=0.4)) == (
         "The time limit of 60 s was overrun by 13 s: the last training step ended 17 s late; "
         "other programs left this one 40% of a processor core."
     )
@@ -66,6 +48,10 @@ def test_a_run_whose_report_takes_an_hour_says_so(manifest_path, tmp_path, monke
         return write(*arguments)
 
     monkeypatch.setattr(final_test.report, "write", slow)
-    train(manifest_path, tmp_path / "run", **{**QUICK, "epochs": 1}, time_limit=600, say=lines.append)
+    run = train(manifest_path, tmp_path / "run", **{**QUICK, "epochs": 1}, time_limit=600, say=lines.append)
     said = [line for line in lines if line.startswith("The time limit of 600 s was overrun by 3")]
     assert len(said) == bool(later)
+    closing = run.report["training"]["closing"]
+    assert 0 < closing["began"] < run.report["training"]["seconds"]
+    assert (closing["kept"], closing["known"]) == (4, False)
+    assert closing["core"] > 0
