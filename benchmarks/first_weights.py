@@ -26,7 +26,7 @@ from zoo.experiments.run_or_reuse import once
 SEEDS = (0, 1, 2)
 LITE, FACE = "tf_efficientnet_lite0", "face_api"
 # pixels -> epochs: about six minutes of the slowest net on two cores of an AMD EPYC
-EPOCHS = {48: 12, 112: 3, 150: 1}
+EPOCHS = {48: 4, 112: 1, 150: 1}
 
 
 @dataclass(frozen=True)

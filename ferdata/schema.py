@@ -165,12 +165,13 @@ class Frame:
 class Sample(NamedTuple):
     """What an adapter says of one image; every field but the first two is a column that adapters own.
 
-    `image` is a POSIX path relative to the root, a video's frame, or the pixels themselves, uint8 (H, W) grey or
-    (H, W, 3) RGB, where the source is no image file. `key` is unique within the dataset.
+    `image` is a POSIX path relative to the root, a video's frame, an image file's bytes where it lies inside another
+    file, or the pixels themselves, uint8 (H, W) grey or (H, W, 3) RGB, where the source is no image file. `key` is
+    unique within the dataset.
     """
 
     key: str
-    image: "str | Frame | NDArray[np.uint8]"
+    image: "str | Frame | bytes | NDArray[np.uint8]"
     native_label: str | None = None
     votes: tuple[int, ...] | None = None
     ratings: tuple[float | None, ...] | None = None

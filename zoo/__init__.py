@@ -1,4 +1,4 @@
-"""The model half: trains a backbone on a manifest, scores it, predicts with it. Needs `pip install 'ferdata[train]'`.
+"""The model half: trains a backbone on a manifest, scores it, predicts with it. Needs the extra `train`.
 
 What a notebook wants of it is imported from here: `from zoo import train, evaluate, predict`. It reads manifests and
 knows nothing of how they were made.
@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from ferdata.errors import MissingExtra
+from ferdata.running.extras import install
 
 if TYPE_CHECKING:
     from zoo.augment.contact_sheet import sheet as sheet
@@ -34,7 +35,7 @@ _missing = [
     if find_spec(name) is None
 ]
 if _missing:
-    raise MissingExtra(f"Training needs {', '.join(_missing)}.", "pip install 'ferdata[train]'")
+    raise MissingExtra(f"Training needs {', '.join(_missing)}.", install("train"))
 
 _ROOMS = {
     "ablate": "zoo.experiments.ablation",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ferdata.auditing.answers import Labels
 from ferdata.errors import BadOption, MissingExtra
+from ferdata.running.extras import install
 
 FEWEST = 2  # classes with a predicted row
 # Shares of wrong labels that are believed. Below the least, none would be named of a set with few: nets that have
@@ -63,7 +64,7 @@ def noise(hard: NDArray[np.int64], predicted: NDArray[np.float32]) -> float:
     try:
         from cleanlab.count import num_label_issues
     except ImportError:
-        raise MissingExtra("Suspect labels need cleanlab.", "pip install 'ferdata[audit]'") from None
+        raise MissingExtra("Suspect labels need cleanlab.", install("audit")) from None
     present, label = np.unique(hard, return_inverse=True)
     if len(present) < FEWEST:
         raise BadOption(

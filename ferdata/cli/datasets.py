@@ -41,7 +41,7 @@ def command(context: click.Context, as_json: bool) -> None:
 @option(get, "--force", help="Download again.")
 @json_option
 def fetch(name: str, out: Path | None, force: bool, as_json: bool) -> None:
-    """Download a dataset that is free on Kaggle, with your own account (pip install 'ferdata[kaggle]')."""
+    """Download a dataset that is free on Kaggle, with your own account (needs the extra `kaggle`)."""
     folder = get(name, out=out, force=force)
     if as_json:
         print_json({"dataset": name, "folder": folder})

@@ -2,6 +2,8 @@
 
 import re
 import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import click
 
 from ferdata.charts.lettering import key
+from ferdata.cli import merge_first
 from ferdata.cli.groups import Decorator, GroupedCommand, under
 from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import console, facts, print_json
@@ -19,10 +22,12 @@ _before = time.monotonic()
 from ferdata.cli.evaluate import folds_report, headlines  # noqa: E402
 from zoo.evaluation.model_card import in_epochs  # noqa: E402
 from zoo.experiments.cross_validation import cross_validate  # noqa: E402
-from zoo.options.options import AT_LEAST, CHOICES, TrainConfig  # noqa: E402
+from zoo.options.options import AT_LEAST, CHOICES, NAMED, TrainConfig  # noqa: E402
 from zoo.options.recipes import DEFAULT, load, names  # noqa: E402
 from zoo.run.device import DEVICES, PRECISIONS  # noqa: E402
-from zoo.training.train import Run, train  # noqa: E402
+from zoo.run.run_folder import Folder  # noqa: E402
+from zoo.training import resolve  # noqa: E402
+from zoo.training.train import Run, default_out, train  # noqa: E402
 
 # What a run does when it is told nothing: the default recipe's word, else the dataclass's.
 USUAL = {**TrainConfig().as_dict(), **load(DEFAULT).options}
@@ -130,16 +135,27 @@ FILE = click.Path(path_type=Path)
     option(train, "--dry-run", help="Check everything, say what a run would take, write nothing."),
     option(train, "--resume", help="Go on with the unfinished run in --out from its last whole epoch."),
     option(train, "--force", help="Replace the run in --out."),
+    click.option("--as-is", is_flag=True, help="Take the splits as they stand: merge nothing first."),
     named("--allow-leak/--no-allow-leak", "Train although val or test share faces with train; the report says so."),
     named("--trust-files/--no-trust-files", "Take images that have changed since ingest as they are."),
     json_option,
 )
 def command(
-    as_json: bool, datasets: tuple[str, ...], time_limit: float | None, folds: str | None, **given: Any
+    as_json: bool,
+    datasets: tuple[str, ...],
+    time_limit: float | None,
+    folds: str | None,
+    as_is: bool,
+    manifest: Path,
+    **given: Any,
 ) -> None:
     """Train a backbone on a manifest's train split; val chooses the checkpoint, test is scored once.
 
+    A manifest that was only ingested is first merged, as `ferdata merge` does, into the run's folder: its official test
+    stays whole, val is drawn from train, and duplicates stand on one side. Not with --as-is, --fold or --folds.
+
     \b
+    ferdata train --manifest manifests/rafdb.parquet
     ferdata train --manifest manifests/merged.parquet --time-limit 10m
     ferdata train --manifest manifests/merged.parquet --recipe khaireddin --set lr=0.02 --dry-run
     ferdata train --manifest manifests/merged.parquet -o runs/b0 --backbone efficientnet_b0 --pretrained --size 112
@@ -149,26 +165,43 @@ def command(
     """  # fmt: skip
     if folds:
         refuse_idle(("resume",), "--folds all goes on by itself where it was stopped; leave it out")
+    if folds or given["fold"] is not None:
+        refuse_idle(("as_is",), "folds are taken as they stand; leave it out")
     if given["resume"]:
         refuse_idle(("force",), "what --resume goes on with is not replaced; leave one of them out")
     if given["select"] == "last":
         refuse_idle(("patience",), "under --select last no epoch is better than another; leave it out")
+    given |= {"datasets": datasets or None, "time_limit": time_limit}
     if folds:
-        crossed(as_json, datasets=datasets or None, time_limit=time_limit, **given)
+        crossed(as_json, manifest=manifest, **given)
         return
-    run = train(
-        time_limit=time_limit,
-        datasets=datasets or None,
-        say=partial(say, err=as_json),
-        begun=_before,  # the time limit covers the import of torch too
-        **given,
-    )
+    tell = partial(say, err=as_json)
+    given["out"] = given["out"] or Path(default_out(manifest, given["recipe"], given))
+    with splits(manifest, as_is, given, tell) as ready:
+        run = train(ready, say=tell, begun=_before, **given)  # the time limit covers the import of torch too
     if as_json:
         print_json(run.report)
     elif run.report.get("dry_run"):
         rehearsed(run)
     else:
         report(run)
+
+
+def splits(
+    manifest: Path, as_is: bool, given: Mapping[str, Any], tell: merge_first.Say
+) -> AbstractContextManager[Path]:
+    """Return what opens the manifest to train on, merged first where it was only ingested.
+
+    What cannot work is refused before that, since a merge takes its time.
+    """
+    if as_is or given["fold"] is not None:
+        return nullcontext(manifest)
+    out, resume, force, dry_run = Path(given["out"]), given["resume"], given["force"], given["dry_run"]
+    Folder(out).check(force or dry_run, resume)
+    if not resume:
+        named = {key: value for key, value in given.items() if key in NAMED}
+        resolve.check_names(resolve.merge("", given["recipe"], given["options"], named, None))
+    return merge_first.merged_first(manifest, out, resume, force, dry_run, tell)
 
 
 def crossed(as_json: bool, fold: int | None, resume: bool, **given: Any) -> None:  # noqa: ARG001  # it always goes on

@@ -35,8 +35,9 @@ GOES_ON = "What was done is kept aside: the same command with --resume goes on."
 class Manifest:
     """An open manifest: its metadata now, its rows when asked for."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | str) -> None:
         """Open `path`. Raises NotAManifest if it is none, or of another schema version."""
+        path = Path(path)
         # What is called `.` or `..` has no name that a neighbour's could be made of: a ledger's, a lock's.
         self.path = path.resolve() if path.name in ("", "..") else path
         again = "Make it with `ferdata ingest` or `ferdata merge`."

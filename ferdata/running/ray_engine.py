@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from ferdata import errors
 from ferdata.errors import BadOption, FerdataError, MissingExtra, WorkersLost
+from ferdata.running.extras import install
 from ferdata.running.machine import cores
 
 A = TypeVar("A")
@@ -44,7 +45,7 @@ class Cluster:
         from importlib.util import find_spec
 
         if find_spec("ray") is None:
-            raise MissingExtra("--engine ray needs Ray, which is not installed.", "pip install 'ferdata[ray]'")
+            raise MissingExtra("--engine ray needs Ray, which is not installed.", install("ray"))
         self.workers, self.address = workers, address
 
     @property

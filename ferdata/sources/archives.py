@@ -69,15 +69,22 @@ class Opened:
 
 @contextmanager
 def opened(root: Path) -> Iterator[Opened]:
-    """Give `root` as a folder: itself, or, if it is an archive or holds some, a temporary one with their files.
+    """Give `root` as a folder: itself, or, if it is a file or holds archives, a temporary one with their files.
 
     An archive with a single top folder is unpacked as if where it lies, any other into a folder of its own name; one
     whose folder is there already is passed over. The other files of `root` are there as links, and a member whose
     place is taken by another file is left out. Errors name `root`, never the temporary folder. Raises BrokenSource
     for a damaged, locked or foreign archive, CannotWrite when space runs out.
     """
-    found = [root] if root.is_file() else [p for p in _archives(root) if not p.with_name(_stem(p)).is_dir()]
-    if not found:
+    single = root.is_file() and not is_archive(root)
+    found = (
+        []
+        if single
+        else [root]
+        if root.is_file()
+        else [p for p in _archives(root) if not p.with_name(_stem(p)).is_dir()]
+    )
+    if not found and not single:
         yield Opened(root)
         return
     with tempfile.TemporaryDirectory(prefix="ferdata-", ignore_cleanup_errors=True) as temporary:
@@ -96,6 +103,8 @@ def opened(root: Path) -> Iterator[Opened]:
             ) from None
         if root.is_dir():
             _link_others(root, folder, set(found))
+        elif single:
+            (folder / root.name).symlink_to(root.absolute())
         try:
             yield result
         except FerdataError as error:

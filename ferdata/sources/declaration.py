@@ -89,6 +89,7 @@ class Source:
     options: tuple[Option, ...] = ()
     generic: bool = False  # reads any folder, so it is never guessed from one
     kaggle: str = ""  # `datasets/OWNER/NAME` or `competitions/NAME`, where it is free there
+    files: tuple[str, ...] = ()  # endings of single files that are the dataset, beside archives
 
     def option(self, options: Mapping[str, str | None], name: str) -> str | None:
         """Return the value of an option, or its default. Raises BadOption on a value that is no choice."""

@@ -27,7 +27,7 @@ def find_root(declared: Source, root: Path | str | None = None) -> Path:
             return folder
         raise DatasetMissing(f"{declared.title} is not in {folder}.", how_to_obtain(declared))
     place = Path(given)
-    if place.is_dir() or (place.is_file() and is_archive(place)):
+    if place.is_dir() or (place.is_file() and (is_archive(place) or place.suffix.lower() in declared.files)):
         return place
     if place.is_file():
         raise BadOption(

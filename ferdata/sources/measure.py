@@ -105,6 +105,8 @@ class Measure:
         if isinstance(image, str):
             place, path, data = _found(places, self.setting.prefix + image, lambda p, path: p.files.read(path))
             return pictures.decode(data), (data if self.setting.embed or place.passing else None, path)
+        if isinstance(image, bytes):
+            return pictures.decode(image), (image, None)
         if isinstance(image, Frame):
             frame = image
             _, _, image = _found(places, self.setting.prefix + image.path, lambda p, path: p.videos.read(path, frame))
@@ -121,7 +123,8 @@ class Measure:
             reason, detail = UNSUPPORTED, str(error)
         else:
             reason, detail = BROKEN, str(error)
-        named = sample.image.path if isinstance(sample.image, Frame) else str(sample.image)
+        image = sample.image
+        named = image.path if isinstance(image, Frame) else image if isinstance(image, str) else sample.key
         return Reject(self.setting.sample_id(sample.key), self.setting.prefix + named, reason, detail)
 
     def _rows(self, kept: list[Sample], facts: dict[str, list[Any]], stored: list[Stored]) -> pa.RecordBatch:

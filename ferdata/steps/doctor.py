@@ -18,6 +18,7 @@ from ferdata import __version__
 from ferdata.errors import FerdataError
 from ferdata.reviewing.fiftyone import start
 from ferdata.running import cache, machine
+from ferdata.running.extras import install
 from ferdata.schema import root_variable
 from ferdata.sources.location import data_root, find_root
 
@@ -123,10 +124,10 @@ def _training() -> Iterator[Finding]:
     missing = [name for name in _wanted("train") if name.lower() not in here]
     if "torch" not in here:
         what = "torch is not installed: everything but train, evaluate and predict works"
-        yield Finding("training", "absent", what, 'pip install "ferdata[train]"')
+        yield Finding("training", "absent", what, install("train"))
         return
     if missing:
-        yield Finding("training", "bad", f"missing: {', '.join(missing)}", 'pip install "ferdata[train]"')
+        yield Finding("training", "bad", f"missing: {', '.join(missing)}", install("train"))
     yield from _torch(_ask_torch())
 
 
@@ -167,7 +168,7 @@ def _torch(facts: dict[str, Any]) -> Iterator[Finding]:
 def _review(here: dict[str, str]) -> Iterator[Finding]:
     if "fiftyone" not in here:
         what = "not installed: everything but the App of `ferdata review` works"
-        yield Finding("FiftyOne", "absent", what, start.PACKAGE)
+        yield Finding("FiftyOne", "absent", what, install("review"))
         return
     yield Finding("FiftyOne", "ok", f"fiftyone {here['fiftyone']}")
     yield _database()

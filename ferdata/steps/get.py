@@ -4,6 +4,7 @@ from pathlib import Path
 
 from ferdata.adapters import load
 from ferdata.errors import AlreadyExists, BadOption, CannotWrite, DatasetMissing, MissingExtra
+from ferdata.running.extras import install
 from ferdata.sources.location import data_root, how_to_obtain
 
 TOKEN = (
@@ -28,7 +29,7 @@ def get(name: str, *, out: Path | str | None = None, force: bool = False) -> Pat
         import kagglehub
         from kagglehub import exceptions
     except ImportError:
-        raise MissingExtra("Downloading needs kagglehub.", "pip install 'ferdata[kaggle]'") from None
+        raise MissingExtra("Downloading needs kagglehub.", install("kaggle")) from None
     kind, _, handle = declared.kaggle.partition("/")
     download = kagglehub.competition_download if kind == "competitions" else kagglehub.dataset_download
     page = f"https://www.kaggle.com/{declared.kaggle}"

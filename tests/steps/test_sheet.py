@@ -184,4 +184,4 @@ def test_everything_but_the_app_works_without_fiftyone(
     for arguments in (["review", made], ["review", "pull", made], ["review", "--list"]):
         ran = ferdata(*arguments)
         assert ran.code == 1, ran
-        assert 'pip install "ferdata[review]"' in ran.err
+        assert "[review]'" in ran.err

@@ -16,6 +16,7 @@ import numpy as np
 
 from ferdata.errors import BadOption, FerdataError, MissingExtra
 from ferdata.manifest import Manifest, check_output
+from ferdata.running.extras import install
 from ferdata.running.whole_file import write_whole
 from zoo.data.rows import Images, load, read_rows
 from zoo.deploy.onnx_check import as_input, check_parity, compare_opencv, run_onnx, versions
@@ -188,5 +189,5 @@ def _onnx() -> Any:
         import onnxruntime  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
-        raise MissingExtra(f"Exporting needs {error.name}.", "pip install 'ferdata[export]'") from None
+        raise MissingExtra(f"Exporting needs {error.name}.", install("export")) from None
     return onnx

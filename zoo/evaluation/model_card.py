@@ -121,6 +121,10 @@ def _protocol(meta: Meta, report: dict[str, Any]) -> Iterator[str]:
         f"- Manifest fingerprint `{meta.fingerprint}`; split column `{protocol['split_source']}`{fold}; "
         f"taxonomy {protocol['taxonomy']}; views averaged at test: {protocol['tta']}; scored in float32."
     )
+    if made := protocol.get("split_by"):
+        inputs = ", ".join(f"{source['name']} (`{source['fingerprint']}`)" for source in made["inputs"])
+        given = ", ".join(f"{key} {value}" for key, value in made["options"].items() if value not in (None, False, ""))
+        yield f"- Splits by `ferdata {made['step']}` of {inputs}: {given}."
     yield ""
 
 

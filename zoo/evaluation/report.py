@@ -17,6 +17,8 @@ from zoo.evaluation.model_card import card
 from zoo.run.model_file import Meta
 from zoo.run.run_folder import Folder
 
+SPLITTING = ("merge", "split")  # the steps that decide in which split a row is
+
 __all__ = ["build", "card", "check_free", "write"]
 
 
@@ -54,6 +56,7 @@ def build(
         "fingerprint": rows.manifest.fingerprint,
         "split": split,
         "split_source": rows.split_source,
+        "split_by": _split_by(rows),
         "fold": meta.config.get("fold"),
         "taxonomy": meta.taxonomy["name"],
         "selection": _selection(meta.config["select"]),
@@ -71,6 +74,18 @@ def _selection(select: str) -> str:
     """Return in words what the checkpoint was chosen by."""
     chosen = "the last epoch, whatever val said" if select == "last" else f"the epoch with the best val {select}"
     return f"{chosen}; test took no part and is scored once, at the end"
+
+
+def _split_by(rows: Rows) -> dict[str, Any] | None:
+    """Return the step that decided on the splits: its name, options and inputs; None for splits as published."""
+    lineage = [] if rows.split_source == "official_split" else rows.manifest.metadata["lineage"]
+    while lineage:
+        made = lineage[-1]
+        if made["step"] in SPLITTING:
+            inputs = [{key: source[key] for key in ("name", "rows", "fingerprint")} for source in made["inputs"]]
+            return {"step": made["step"], "options": made["options"], "inputs": inputs}
+        lineage = made["inputs"][0]["lineage"] if made["inputs"] else []  # any other step has one input
+    return None
 
 
 def _sources(rows: Rows, scored: NDArray[np.str_]) -> dict[str, dict[str, Any]]:

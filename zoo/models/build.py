@@ -266,6 +266,13 @@ def blank(card: Backbone, channels: int, classes: int, size: int, *, stem: str =
     return net
 
 
+def has_depthwise(card: Backbone) -> bool:
+    """Say whether the net filters its channels one by one, as EfficientNets and MobileNets do."""
+    size = card.size or card.known.input_size[-1]
+    convolutions = (m for m in blank(card, 3, 2, size).modules() if isinstance(m, nn.Conv2d))
+    return any(1 < layer.groups == layer.in_channels for layer in convolutions)
+
+
 def smallest(card: Backbone, channels: int = 3, *, stem: str = "native", above: int = FLOOR - 1) -> int | None:
     """Return the smallest input side, in pixels, above `above` that the net takes, found by trying; None if none.
 

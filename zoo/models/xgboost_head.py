@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ferdata.errors import BadOption, BrokenRun, MissingExtra
 from ferdata.running import progress
+from ferdata.running.extras import install
 from ferdata.running.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _xgboost() -> Any:
     try:
         import xgboost
     except ImportError:
-        raise MissingExtra("Trees need xgboost.", "pip install 'ferdata[train]'") from None
+        raise MissingExtra("Trees need xgboost.", install("train")) from None
     return xgboost
 
 

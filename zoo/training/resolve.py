@@ -18,7 +18,7 @@ from ferdata.manifest import Manifest
 from zoo.augment import policies
 from zoo.data.rows import Rows, all_grey, natural_size, of_split, read_rows
 from zoo.models import initial_weights
-from zoo.models.build import Backbone, backbone
+from zoo.models.build import Backbone, backbone, has_depthwise
 from zoo.options import recipes
 from zoo.options.options import KEYS, TrainConfig, refuse_idle
 from zoo.run import device
@@ -128,23 +128,29 @@ def check_and_resolve(asked: TrainConfig, manifest: Path, saved: dict[str, Any] 
 
     A run that is resumed, from the checkpoint `saved`, has its weights: those that it began with may be gone.
     """
-    if saved is None:
-        card = backbone(asked.backbone, asked.pretrained, asked.weights)
-    else:
-        card = replace(backbone(saved["meta"].backbone), arguments=saved["meta"].arguments)
-    policies.policy(asked.augment)
+    card = (
+        check_names(asked)
+        if saved is None
+        else replace(backbone(saved["meta"].backbone), arguments=saved["meta"].arguments)
+    )
     rows = read_rows(Manifest(manifest), asked.datasets, asked.fold, asked.targets)
     where = of_split(rows, asked.targets)
     sanity_checks.check_splits(rows, where)
     notes = [
         *sanity_checks.check_classes(rows, where),
         *sanity_checks.check_scenes(rows, where),
-        *sanity_checks.check_val(len(where["val"]), asked.select),
+        *sanity_checks.check_val(rows, len(where["val"]), asked.select),
     ]
     first = None if saved is not None else initial_weights.of_run(asked, rows.taxonomy)
     config = resolve_defaults(asked, card, rows, where, first)
     leak = sanity_checks.check_leak(rows, where, config.allow_leak)
     return Resolved(rows, where, config, card, first, saved, leak, notes)
+
+
+def check_names(asked: TrainConfig) -> Backbone:
+    """Return the backbone's card. Raises BadOption for a backbone or an augmentation that there is not."""
+    policies.policy(asked.augment)
+    return backbone(asked.backbone, asked.pretrained, asked.weights)
 
 
 def resolve_defaults(
@@ -156,6 +162,10 @@ def resolve_defaults(
     """
     everything = np.concatenate(list(where.values()))
     chosen, precision = device.resolve(config.device, config.precision)
+    if config.precision == "auto" and (chosen, precision) == ("cpu", "bf16-mixed") and has_depthwise(card):
+        precision = (
+            "32-true"  # on an EPYC with AVX-512 BF16 a step took half as long: benchmarks/results/precision-*.md
+        )
     batch, accumulate = _batch(config, len(where["train"]))
     own = card.optimizer if config.optimizer is None else config.optimizer
     if own == "sgd" and not config.momentum:

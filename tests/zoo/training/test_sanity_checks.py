@@ -181,16 +181,16 @@ def test_classes_that_nobody_has_are_said(manifest_path):
     ]
 
 
-def test_a_val_too_small_to_choose_on_is_refused_and_a_small_one_said_with_its_interval():
-    assert sanity_checks.check_val(385, "accuracy") == []
-    assert sanity_checks.check_val(40, "accuracy")[0].startswith(
-        "Val has 40 images, so that an accuracy on it is known to"
+def test_a_val_too_small_to_choose_on_is_refused_and_a_small_one_said_with_its_interval(manifest_path):
+    rows = read_rows(Manifest(manifest_path))
+    assert sanity_checks.check_val(rows, 385, "accuracy") == []
+    assert sanity_checks.check_val(rows, 40, "accuracy")[0].startswith(
+        "Val has 40 images, so that an accuracy on it is known to about 15 points"
     )
-    assert "15 points" in sanity_checks.check_val(40, "accuracy")[0]
     with pytest.raises(BadOption, match="about 22 points") as error:
-        sanity_checks.check_val(19, "accuracy")
+        sanity_checks.check_val(rows, 19, "accuracy")
     assert "--select last" in error.value.hint
-    assert sanity_checks.check_val(19, "last") == []
+    assert sanity_checks.check_val(rows, 19, "last") == []
 
 
 def test_memory_that_is_not_enough_names_the_batch_and_what_to_try():
