@@ -117,12 +117,14 @@ def report(result: list[Prediction], meta: Meta, detect: str | None, out: Path |
 
 
 def summary(n: dict[str, Any], meta: Meta, detect: str | None, out: Path | None) -> dict[str, str | None]:
-    """Return what a `tally` counted, and by which detector, in words: pictures, frames and faces each for themselves."""
+    """Return what a `tally` counted, in words, pictures, frames and faces apart, and which detector looked."""
     pictures, frames = n["pictures"] - n["frames"], n["frames"]
     tracks = f" in {counted(n['tracks'], 'track')}" if n["tracks"] else ""
     return {
         "pictures": f"{pictures:,}{shares(pictures, n['no_face'] - n['frames_no_face'])}" if pictures else None,
-        "frames": f"{frames:,} of {counted(n['videos'], 'video')}{shares(frames, n['frames_no_face'])}" if frames else None,
+        "frames": f"{frames:,} of {counted(n['videos'], 'video')}{shares(frames, n['frames_no_face'])}"
+        if frames
+        else None,
         "unread": f"{n['unread']:,}, in whole or in part" if n["unread"] else None,
         "faces": f"{n['faces']:,}{tracks}" + (f": {by_reason(n['labels'])}" if n["faces"] else ""),
         "detector": detectors(meta, detect, bool(pictures), bool(frames)),

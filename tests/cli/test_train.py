@@ -71,7 +71,7 @@ def test_ctrl_c_says_how_the_run_stands(ferdata, drawn, monkeypatch):
         ran = ferdata("train", "--manifest", drawn, *QUICK, "-o", "run")
     assert ran.code == 130
     assert "not validated" in ran.err
-    assert "Go on with: ferdata train --manifest " in ran.err
+    assert "Continue with: ferdata train --manifest " in ran.err
     assert f"{drawn.name} --out run --resume" in ran.err
     assert ferdata("train", "--manifest", drawn, *QUICK, "-o", "run").code == 1
     assert ferdata("train", "--manifest", drawn, "-o", "run", "--resume").code == 0

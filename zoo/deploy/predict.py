@@ -46,8 +46,8 @@ class Prediction:
     `probabilities` go from class to 0..1, in the model's class order, and sum to 1. `box` is x, y, width, height in the
     picture's pixels and `score` the detector's, None where the whole picture was taken for a face; `size` the
     picture's width and height. `frame` (from 0) and `seconds` are of videos; so is `track`, where faces were
-    followed: the face's number in its video, from 1. `error` says why there is no label: NO_FACE (`no_face`), or why it could not
-    be read.
+    followed: the face's number in its video, from 1. `error` says why there is no label: NO_FACE (`no_face`), or why it
+    could not be read.
     """
 
     path: Path

@@ -84,7 +84,7 @@ class Page(ThreadingHTTPServer):
             super().__init__((ADDRESS, port), Handler)
         except OSError as error:
             reason = error.strerror or error
-            raise BadOption(f"Port {port} cannot be had: {reason}.", "Add --port 0 for any that is free.") from None
+            raise BadOption(f"Port {port} cannot be used: {reason}.", "Add --port 0 for any free port.") from None
         self.predictor, self.turn = predictor, threading.Lock()
         self.followed: OrderedDict[str, Tracker] = OrderedDict()
         self.url = f"http://{ADDRESS}:{self.server_port}"

@@ -112,10 +112,10 @@ def _training(context: RunContext, state: TrainState) -> dict[str, Any]:
 def interrupted(context: RunContext, state: TrainState) -> str:
     """Leave the best checkpoint, or the present weights where no epoch has ended; return how it stands."""
     manifest = context.folder.absolute(context.config.manifest)
-    more = f"Go on with: ferdata train --manifest {manifest} --out {context.folder.path} --resume"
+    more = f"Continue with: ferdata train --manifest {manifest} --out {context.folder.path} --resume"
     if not state.best_epoch:
         keep(context, state, {"epoch": 0})
-        return f"{context.folder.model} has the weights as they were, in the first epoch and not validated.\n{more}"
+        return f"{context.folder.model} has the weights of the unfinished first epoch, not validated.\n{more}"
     value = state.history[state.best_epoch - 1].get(f"val_{context.config.select}", 0.0)
     what = f"the best of {len(state.history)} (val {context.config.select} {value:.4f})"
     return f"{context.folder.model} is of epoch {state.best_epoch}, {what}; test was not scored.\n{more}"

@@ -176,7 +176,7 @@ def test_what_is_no_picture_is_said_and_the_next_is_still_answered(page, data):
 
 
 def test_a_port_that_is_taken_is_said(page):
-    with pytest.raises(BadOption, match="cannot be had") as caught:
+    with pytest.raises(BadOption, match="cannot be used") as caught:
         Page(page.predictor, Folder(Path("second")), page.server_port)
     assert "--port 0" in caught.value.hint
 
@@ -266,7 +266,9 @@ def test_a_browser_with_a_camera_draws_boxes_and_bars_and_a_dropped_picture_too(
         widths = chromium.run("[...document.querySelectorAll('dl .bar i')].map((bar) => parseFloat(bar.style.width))")
         assert sum(widths) == pytest.approx(100, abs=0.1)
         # The face is left of the middle, and the picture is shown as in a mirror: its frame is on the right.
-        drawn = "new Uint32Array(boxes.getContext('2d').getImageData({} * boxes.width, 0, {} * boxes.width, boxes.height)"
+        drawn = (
+            "new Uint32Array(boxes.getContext('2d').getImageData({} * boxes.width, 0, {} * boxes.width, boxes.height)"
+        )
         drawn += ".data.buffer).some((p) => p !== 0)"
         assert chromium.run(drawn.format(0.5, 0.5))
         assert not chromium.run(drawn.format(0, 0.4))

@@ -81,8 +81,7 @@ def _loaded(file: Path, head: bytes) -> Any:
         if "TorchScript" in str(error):
             raise _pickled(file, "GLOBAL TorchScript") from None
         raise BadOption(
-            f"{file} cannot be read as weights: it is damaged or cut short, or of another kind "
-            f"({reason(error)}).",
+            f"{file} cannot be read as weights: it is damaged or cut short, or of another kind ({reason(error)}).",
             "Fetch it again, or take a .safetensors file.",
         ) from None
 

@@ -100,7 +100,9 @@ def test_the_reason_of_a_torn_file_ends_with_a_whole_sentence(tmp_path):
     torch.save({f"layer{i}": torch.randn(64, 64) for i in range(20)}, tmp_path / "whole.pth")
     data = (tmp_path / "whole.pth").read_bytes()
     (tmp_path / "half.pth").write_bytes(data[: len(data) // 2])
-    with pytest.raises(BadOption, match=r"failed finding central directory\. This is an internal miniz error\)\.\n") as torn:
+    with pytest.raises(
+        BadOption, match=r"failed finding central directory\. This is an internal miniz error\)\.\n"
+    ) as torn:
         read(tmp_path / "half.pth")
     assert torn.value.hint == "Fetch it again, or take a .safetensors file."
 
