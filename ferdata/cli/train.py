@@ -20,6 +20,7 @@ from ferdata.cli.pipes import say
 _before = time.monotonic()
 
 from ferdata.cli.evaluate import folds_report, headlines  # noqa: E402
+from zoo.evaluation.model_card import in_epochs  # noqa: E402
 from zoo.experiments.cross_validation import cross_validate  # noqa: E402
 from zoo.options.options import AT_LEAST, CHOICES, NAMED, TrainConfig  # noqa: E402
 from zoo.options.recipes import DEFAULT, load, names  # noqa: E402
@@ -228,7 +229,7 @@ def rehearsed(run: Run) -> None:
             "stages": ", then ".join(r["stages"]) if len(r["stages"]) > 1 else None,
             "a step": f"{1000 * r['seconds_per_step']:,.0f} ms on {config['device']} ({config['precision']})",
             "an epoch": span(r["seconds_per_epoch"]),
-            "the whole": f"{span(r['seconds'])} for {r['epochs']:g} epochs at the most",
+            "the whole": f"{span(r['seconds'])} for {in_epochs(r['epochs'])} at the most",
             "memory": f"{r['memory_bytes'] / 1e9:.1f} GB" if r["memory_bytes"] else None,
             "note": "\n".join(r["notes"]) or None,
         }
@@ -253,7 +254,7 @@ def report(run: Run) -> None:
         {
             "run": run.path,
             "backbone": f"{r['backbone']}, {r['parameters']:,} parameters",
-            "trained": f"{training['epochs']:.1f} epochs of {training['n_train']:,} images in "
+            "trained": f"{in_epochs(training['epochs'])} of {training['n_train']:,} images in "
             f"{training['seconds']:.0f} s on {training['device']} ({training['precision']})",
             "chosen": f"epoch {chosen['epoch']}, val accuracy {chosen['val_accuracy']:.2%} on {training['n_val']:,}",
             "leak": "ALLOWED: val or test share faces with train"
