@@ -21,14 +21,14 @@ TOP = "ferdata.cli"  # the one room that knows both halves
 WORDS = {
     "ferdata.cli": "one file per command: parse, call one function, print",
     "ferdata.steps": "one file per verb",
-    "ferdata.shared_file": "a manifest to pass on",
+    "ferdata.shared_file": "share a manifest",
     "ferdata.adapters": "one file per dataset",
     "ferdata.splitting": "rows to splits, folds",
     "ferdata.reviewing": "decisions, FiftyOne",
     "ferdata.auditing": "problems and report",
     "ferdata.sources": "datasets on disk",
     "ferdata.training_data": "decoded arrays",
-    "ferdata.duplicates": "copies and groups",
+    "ferdata.duplicates": "duplicates, groups",
     "ferdata.charts": "balance, fonts",
     "ferdata.drawing": "synthetic faces",
     "ferdata.manifest": "the Parquet file",
@@ -51,7 +51,7 @@ WORDS = {
 BOX, HEIGHT, LANE, GAP, STEP, MARGIN = 164, 48, 10, 16, 88, 20  # pixels; LANE is what an arrow takes to pass a row
 INK, PALE = "#222222", "#666666"
 Point = tuple[float, float]
-CAPTION = "An arrow: imports. What a chain of arrows implies is left out. Rows: the layers that import-linter holds."
+CAPTION = "Arrows: imports, without those that other arrows imply. Rows: the layers that import-linter enforces."
 LABEL = 22  # pixels between the command line and the first row, where the halves' names stand
 
 
@@ -256,7 +256,7 @@ def svg(parts: Iterable[str], width: float, height: float) -> str:
         f'height="{height:.0f}" font-family="Helvetica, Arial, sans-serif" text-anchor="middle">'
     )
     back = f'<rect width="{width:.0f}" height="{height:.0f}" rx="12" fill="#ffffff"/>'
-    title = "<title>The rooms of ferdata and zoo, and who imports whom</title>"
+    title = "<title>The packages of ferdata and zoo, and their imports</title>"
     return "\n".join([head, title, "<defs>", *markers, "</defs>", back, *parts, "</svg>", ""])
 
 

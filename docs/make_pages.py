@@ -8,8 +8,8 @@ from ferdata.sources.declaration import Layout, Source
 DOCS = Path(__file__).parent
 INTRO = """# Datasets
 
-Made from the adapters' declarations by `python docs/make_pages.py`; edit those, not these pages. Facts come from the
-publishers' pages and from copies that were counted; what is not certain is said to be so.
+Generated from the adapters by `python docs/make_pages.py`; edit the adapters, not these pages. The facts are from the
+publishers' pages and from copies that were counted; what is uncertain is marked as such.
 
 | name | content | who may have it | licence |
 |---|---|---|---|
@@ -19,7 +19,7 @@ publishers' pages and from copies that were counted; what is not certain is said
 def page(source: Source) -> str:
     """Return the page of one dataset as Markdown."""
     allowed = {True: "allowed", False: "not allowed", None: "not known"}
-    steps = "\n".join(f"{i}. {step}" for i, step in enumerate(source.obtain, 1)) or "Say where it is with `--root`."
+    steps = "\n".join(f"{i}. {step}" for i, step in enumerate(source.obtain, 1)) or "Give its folder with `--root`."
     parts = [
         f"# {source.title}",
         f"`ferdata ingest {source.name}` · {source.content}",

@@ -11,25 +11,25 @@ HEAD = """# Recipes
 
 <!-- made by docs/make_recipes.py from zoo/recipes/*.toml -->
 
-A recipe is a system that someone published, as options of `ferdata train`: its network and its hyper-parameters as they
-were, its mistakes mended, and both said. `ferdata train --manifest M --recipe NAME` trains it, and what it is given
-beside that holds over it: `--set lr=1e-3`, and the options of their own such as `--epochs 20`.
+A recipe is a published system, as options of `ferdata train`: its network and its hyper-parameters as published, with
+its mistakes corrected; both are stated here. `ferdata train --manifest M --recipe NAME` trains it. Options on the
+command line override it: `--set lr=1e-3`, or named options such as `--epochs 20`.
 
-Published figures are the authors' and were not measured here; how each came about stands beside it. Where the
-checkpoint was chosen on the very pictures that the figure is given for, an honest run, chosen on val, gives less.
+Published figures are the authors' own and were not measured here; the protocol behind each is given. Where the
+checkpoint was selected on the images that the figure is reported for, a run that is selected on val gives less.
 
 """
 
 OWN = """
 ## A recipe of your own
 
-A TOML file, named by its path: `--recipe mine.toml`. `[options]` holds any option of `ferdata train` under its name
-with underscores; what it leaves out keeps its default. A run's own `config.toml` is one too: `--recipe runs/first`
-trains the same again, on the machine and the manifest at hand.
+A TOML file, given by its path: `--recipe mine.toml`. `[options]` holds any option of `ferdata train` under its name
+with underscores; other options keep their defaults. The `config.toml` of a run is also a recipe: `--recipe runs/first`
+trains the same again, with this machine and this manifest.
 
 ```toml
 [about]
-title = "resnet18 on small pictures, rare classes weighed up"
+title = "resnet18 on small images, larger weights for rare classes"
 
 [options]
 backbone = "resnet18"
@@ -39,10 +39,10 @@ class_weights = "effective"
 epochs = 40
 ```
 
-A recipe sets options and can do nothing else. `allow_leak` and `trust_files` it cannot set: those are said on the
-command line, each time. `--set KEY=none` leaves an option to the backbone again.
+A recipe sets options and can do nothing else. It cannot set `allow_leak` and `trust_files`: these must be given on the
+command line each time. `--set KEY=none` gives an option the backbone's default again.
 
-Words that an option may have:
+Options with a fixed list of values:
 
 """
 
@@ -51,7 +51,7 @@ def page() -> str:
     """Return the whole page."""
     recipes = [load(name) for name in names()]
     rows = "\n".join(f"| {link(r)} | {r.title} | `{r.options['backbone']}` | {r.about['data']} |" for r in recipes)
-    table = f"| recipe | what it is | backbone | made for |\n|---|---|---|---|\n{rows}\n"
+    table = f"| recipe | system | backbone | data |\n|---|---|---|---|\n{rows}\n"
     parts = "\n".join(section(r) for r in recipes)
     words = "\n".join(f"- `{key}`: {', '.join(values)}" for key, values in CHOICES.items())
     return f"{HEAD}{table}\n{parts}{OWN}{words}\n"
@@ -72,7 +72,7 @@ def section(recipe: Recipe) -> str:
         "",
         f"- **Data**: {about['data']}.",
         f"- **Published**: {about['published']}.",
-        f"- **How that came about**: {about['protocol']}.",
+        f"- **Protocol**: {about['protocol']}.",
         *(f"- **Changed**: {change}." for change in recipe.changed),
         "",
     ]

@@ -4,12 +4,12 @@ What a publisher wrote (`native_label`, `votes`) is kept for good; what training
 so that a map, a policy or a taxonomy is changed without reading an image again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ferdata.errors import BadOption, UnknownLabel
+from ferdata.errors import BadOption, UnknownLabel, choose_one, did_you_mean
 from ferdata.running.text_file import parse_toml
 
 if TYPE_CHECKING:
@@ -131,7 +131,8 @@ def taxonomy(spec: str) -> Taxonomy:
     if name not in TAXONOMIES:
         raise BadOption(
             f"There is no taxonomy {name!r}.",
-            f"Choose one of {', '.join(TAXONOMIES)}, or name a TOML file with classes and a [mapping].",
+            did_you_mean(name, TAXONOMIES)
+            + f"Choose one of {', '.join(TAXONOMIES)}, or give a TOML file with classes and a [mapping].",
         )
     chosen = TAXONOMIES[name]
     if not overrides:
@@ -148,7 +149,7 @@ def _taxonomy_file(path: Path) -> Taxonomy:
         raise BadOption(f"Cannot read the taxonomy {path}: {error.strerror}.", "Check the path.") from None
     except (KeyError, TypeError, ValueError) as error:
         raise BadOption(
-            f"{path} is no taxonomy: {error}.",
+            f"{path} is not a taxonomy: {error}.",
             'It needs `classes = ["happy", ...]` and a table [mapping] with lines like `happiness = "happy"`.',
         ) from None
     return _checked(chosen, str(path))
@@ -161,11 +162,19 @@ def _checked(chosen: Taxonomy, where: str) -> Taxonomy:
     twice = sorted({c for c in chosen.classes if chosen.classes.count(c) > 1})
     if strangers or homeless or empty or twice:
         raise BadOption(
-            f"The taxonomy {where} does not close: unknown emotions {strangers}, classes not listed {homeless}, "
+            f"The taxonomy {where} is inconsistent: unknown emotions {strangers}, classes not listed {homeless}, "
             f"classes that no emotion maps to {empty}, classes listed twice {twice}.",
-            f"Emotions are {', '.join(EMOTIONS)}; every class must be listed once and mapped to.",
+            _meant(strangers, homeless, chosen.classes)
+            + f"Emotions are {', '.join(EMOTIONS)}; every class must be listed once and mapped to.",
         )
     return chosen
+
+
+def _meant(strangers: Sequence[str], homeless: Sequence[str], classes: Sequence[str]) -> str:
+    """Return what the first name of an emotion or a class that there is not may be meant for."""
+    if strangers:
+        return did_you_mean(strangers[0], EMOTIONS)
+    return did_you_mean(homeless[0], classes) if homeless else ""
 
 
 def tally(votes: "NDArray[np.int16]", policy: str) -> "tuple[NDArray[np.int8], NDArray[np.float32]]":
@@ -185,7 +194,7 @@ def tally(votes: "NDArray[np.int16]", policy: str) -> "tuple[NDArray[np.int8], N
     import numpy as np
 
     if policy not in POLICIES:
-        raise BadOption(f"There is no vote policy {policy!r}.", f"Choose one of {', '.join(POLICIES)}.")
+        raise BadOption(f"There is no vote policy {policy!r}.", choose_one(policy, POLICIES))
     kept = np.where(votes <= 1, 0, votes).astype(np.int32)
     total = kept.sum(axis=1)
     if policy == "majority":
@@ -307,7 +316,7 @@ def _from_native(table: "pa.Table", maps: Mapping[str, Mapping[str, str]], names
         first = int(lost[0])
         known = ", ".join(maps.get(table["dataset"][first].as_py(), {})) or "none"
         raise UnknownLabel(
-            f"{len(lost)} rows carry a label that the map does not know; the first is "
+            f"{len(lost)} rows have a label that is not in the label map; the first is "
             f"{table['native_label'][first].as_py()!r} of {table['dataset'][first].as_py()}.",
             f"Known labels: {known}. Check that this is the release you mean.",
         )

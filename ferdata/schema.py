@@ -30,7 +30,7 @@ def is_image(name: str) -> bool:
     return not name.startswith(".") and name[-LONGEST_SUFFIX:].lower().endswith(_SUFFIXES)
 
 
-NAME_RULE = 'at most 100 bytes of text with none of / \\ : = , * ? < > | " in it, nor a blank, dot or hyphen at an end'
+NAME_RULE = 'at most 100 bytes of text without / \\ : = , * ? < > | ", and no blank, dot or hyphen at the start or end'
 _NOT_IN_NAMES = frozenset('/\\:=,*?<>|"')
 
 
@@ -79,7 +79,7 @@ COLUMNS = (
         "pixel_hash",
         "string",
         "ingest",
-        "128-bit hash of decoded pixels and shape, as ingested: the identity of an image, before and after align",
+        "128-bit hash of decoded pixels and shape, as ingested: identifies an image, before and after align",
         True,
     ),
     Column("phash", "uint64", "ingest", "perceptual hash: signs of 64 low DCT frequencies", True),
@@ -102,15 +102,15 @@ COLUMNS = (
     Column("arousal", "float32", "adapter", "-1..1"),
     Column("action_units", "list<au>", "adapter", "FACS: name and intensity (1..5 = a..e; null where not given)"),
     Column("compound_label", "string", "adapter", "compound emotion, where published"),
-    Column("subject", "string", "adapter", "who, in the publisher's terms"),
-    Column("sequence", "string", "adapter", "which clip, by a name that no other clip of the dataset has"),
-    Column("frame", "int32", "adapter", "which frame of the clip, as numbered by the publisher"),
+    Column("subject", "string", "adapter", "the person, as named by the publisher"),
+    Column("sequence", "string", "adapter", "the clip, by a unique name within the dataset"),
+    Column("frame", "int32", "adapter", "the frame of the clip, as numbered by the publisher"),
     Column("age", "string", "adapter", "where published"),
     Column("gender", "string", "adapter", "where published"),
     Column("ethnicity", "string", "adapter", "where published"),
     Column("face_box", "list<float32>", "adapter, align", "x, y, width, height in pixels of the image as it is here"),
     Column("landmarks", "list<float32>", "adapter, align", "x1, y1, x2, y2, ... in pixels of the image as it is here"),
-    Column("alignment", "alignment", "align", "null: not aligned; else how the image was cut, see ALIGNMENT"),
+    Column("alignment", "alignment", "align", "null: not aligned; else how the image was cropped, see ALIGNMENT"),
     Column("official_split", "string", "adapter", "train, val or test, as published"),
     Column("synthetic", "bool", "adapter", "generated, not photographed", True),
     Column("label", "string", "derived", "canonical emotion, from native_label or votes"),
@@ -122,26 +122,26 @@ COLUMNS = (
         length=8,
     ),
     Column("label_reason", "string", "derived", "why label is null"),
-    Column("picture", "int64", "group", "same picture: equal pixels, or a near copy; whose labels can conflict"),
-    Column("group", "int64", "group", "same pixels, subject or clip: never on two sides of a split"),
+    Column("picture", "int64", "group", "same picture: equal pixels, or a near duplicate, whose labels can conflict"),
+    Column("group", "int64", "group", "same pixels, subject or clip: never in two splits"),
     Column("split", "string", "split", "train, val or test"),
-    Column("fold", "int16", "split", "0..K-1, where folds were asked for"),
+    Column("fold", "int16", "split", "0..K-1, if folds were requested"),
     Column("split_reason", "string", "split", "why split is null, or is not the official one"),
     Column("issues", "list<string>", "align, audit", "names of findings"),
     Column("label_quality", "float32", "audit", "0..1, low = suspect"),
     Column("reviewed_label", "string", "review", "a person's decision"),
     Column("review", "review", "review", "by whom, when, note, status"),
-    Column("target", "string", "derived", "what training reads: the class under the taxonomy"),
+    Column("target", "string", "derived", "the class under the taxonomy: what training uses"),
 )
 # The fields of `alignment`, in the coordinates of the picture as ingested, and what they mean.
 ALIGNMENT: Mapping[str, tuple[str, str]] = {
-    "detector": ("string", "who told where the face is: published, haar, yunet"),
-    "score": ("float32", "the detector's, on its own scale"),
-    "faces": ("int32", "how many it found"),
-    "box": ("list<float32>", "x, y, width, height of the face that was taken"),
-    "landmarks": ("list<float32>", "x1, y1, ... of that face; null where only a box was known"),
-    "transform": ("list<float32>", "six numbers, two rows of three: from the source's pixels to the crop's"),
-    "pixel_hash": ("string", "as the column, but of the crop's own pixels"),
+    "detector": ("string", "source of the face position: published, haar, yunet"),
+    "score": ("float32", "the detector's score, on its own scale"),
+    "faces": ("int32", "number of faces that it found"),
+    "box": ("list<float32>", "x, y, width, height of the face that was used"),
+    "landmarks": ("list<float32>", "x1, y1, ... of that face; null if only a box was known"),
+    "transform": ("list<float32>", "six numbers, two rows of three: from pixels of the source to pixels of the crop"),
+    "pixel_hash": ("string", "as the column pixel_hash, but of the crop"),
 }
 # Columns whose values hardly ever repeat, so that a dictionary of them would be as long as the column, and in vain.
 OF_ITS_OWN = frozenset(("sample_id", "image", "pixel_hash", "phash", "brightness", "contrast", "sharpness"))
@@ -160,6 +160,12 @@ class Frame:
     index: int
     part: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
     turn: int = 0
+
+
+class Shares(tuple[float, ...]):
+    """A box, x, y, width and height, in shares of a picture whose size is not known yet; ingest makes pixels of it."""
+
+    __slots__ = ()
 
 
 class Sample(NamedTuple):

@@ -98,9 +98,9 @@ def read(path: Path) -> SharedFile:
     except (ValueError, RecursionError) as error:
         what = "it is nested too deeply" if isinstance(error, RecursionError) else error
         raise BrokenSource(
-            f"{path} is no shared file of this ferdata: {what}.",
-            "Ask who sent it for a new one, made with `ferdata share M -o shared.json`. If that is refused too, "
-            "theirs is another ferdata, or has adapters that are not installed here.",
+            f"{path} is not a shared file that this ferdata can read: {what}.",
+            "Ask the sender for a new one, made with `ferdata share M -o shared.json`. If that is refused too, the "
+            "sender has another version of ferdata, or adapters that are not installed here.",
         ) from None
 
 
@@ -108,12 +108,12 @@ def parse(document: Any) -> SharedFile:
     """Return a document's parts. Raises ValueError, which says where and what, as all of the below do."""
     whole = _is(document, dict, "it")
     if whole.get("format") != FORMAT:
-        raise ValueError(f"its format is {_shown(whole.get('format'))}, where {FORMAT!r} belongs")
+        raise ValueError(f"its format is {_shown(whole.get('format'))}, expected {FORMAT!r}")
     _only(whole, PARTS, "it")
     _plain({name: part for name, part in whole.items() if name != "rows"})
     policy = _get(whole, "vote_policy", str, "it")
     if policy not in POLICIES:
-        raise ValueError(f"vote_policy is {_shown(policy)}, none of {', '.join(POLICIES)}")
+        raise ValueError(f"vote_policy is {_shown(policy)}, not one of {', '.join(POLICIES)}")
     taxonomy = _taxonomy(_get(whole, "taxonomy", dict, "it"))
     sources = _get(whole, "sources", dict, "it")
     for name, source in sources.items():
@@ -133,7 +133,7 @@ def _shown(value: Any) -> str:
 
 def _is(value: Any, kind: type[T], where: str) -> T:
     if type(value) is not kind:  # a bool is an int, but no number here
-        raise ValueError(f"{where} is {_shown(value)}, where {_KINDS[kind]} belongs")
+        raise ValueError(f"{where} is {_shown(value)}, expected {_KINDS[kind]}")
     return value
 
 
@@ -189,10 +189,10 @@ def _source(source: Any, where: str) -> None:
     _has(source, _SOURCE, where)
     for field in ("redistribution", "commercial"):
         if source.get(field, "") not in (True, False, None):
-            raise ValueError(f"{where}.{field} is {_shown(source.get(field))}, where true, false or null belongs")
+            raise ValueError(f"{where}.{field} is {_shown(source.get(field))}, expected true, false or null")
     for native, meaning in source[LABELS].items():
         if meaning not in (*EMOTIONS, *NO_LABEL):
-            raise ValueError(f"{where}.{LABELS} takes {_shown(native)} to {_shown(meaning)}, which is no emotion")
+            raise ValueError(f"{where}.{LABELS} takes {_shown(native)} to {_shown(meaning)}, which is not an emotion")
     for difference in _is(source.get("differences", []), list, f"{where}.differences"):
         _is(difference, str, f"a difference in {where}")
     _is(source.get("strange_names", 0), int, f"{where}.strange_names")
@@ -218,14 +218,14 @@ def _part(step: Mapping[str, Any], where: str, sources: Mapping[str, Any]) -> Pa
     adapter = _get(step, "adapter", str, where)
     dataset = _dataset(_get(step, "dataset", str, where), f"{where}.dataset")
     if adapter not in names():
-        raise ValueError(f"{where}.adapter is {_shown(adapter)}, which is none of this ferdata's")
+        raise ValueError(f"{where}.adapter is {_shown(adapter)}, which is not one of this ferdata's")
     declared = load(adapter).SOURCE
     options = dict(_options(declared, step["options"], f"{where}.options"))
     called = options.get("name") or declared.name
     if dataset != called:
         raise ValueError(f"{where}.dataset is {_shown(dataset)}, where {_shown(called)} is read")
     if dataset not in sources:
-        raise ValueError(f"{where}.dataset is {_shown(dataset)}, which is none of its sources")
+        raise ValueError(f"{where}.dataset is {_shown(dataset)}, which is not one of its sources")
     files = [option.name for option in declared.options if _is_label_map(option)]
     mapped = [name for name in files if options.pop(name, None)]
     return Part(dataset, adapter, options, sources[dataset][LABELS] if mapped else None)
@@ -242,16 +242,16 @@ def _options(declared: Source, given: Mapping[str, Any], where: str) -> Iterator
             yield name, None if value is None else _value(known[name], value, f"{where}.{name}")
         elif name not in PASSED_OVER:
             own = ", ".join(known) or "none"
-            raise ValueError(f"{where} sets {_shown(name)}, and it may set {declared.name}'s own alone ({own})")
+            raise ValueError(f"{where} sets {_shown(name)}, but it may set only the options of {declared.name} ({own})")
 
 
 def _value(option: Option, given: Any, where: str) -> str:
     value = _is(given, str, where)
     if option.choices and value not in option.choices:
-        raise ValueError(f"{where} is {_shown(value)}, none of {', '.join(option.choices)}")
+        raise ValueError(f"{where} is {_shown(value)}, not one of {', '.join(option.choices)}")
     free = option.choices or option.name in NEVER_OPENED or _is_label_map(option)
     if not free and leads_out(value):
-        raise ValueError(f"{where} is {_shown(value)}, and a shared file names no file outside a dataset's folder")
+        raise ValueError(f"{where} is {_shown(value)}, but a shared file may not name files outside a dataset's folder")
     return value
 
 
@@ -266,7 +266,7 @@ def _rows(given: Mapping[str, Any], sources: Mapping[str, Any]) -> pa.Table:
     if not ids or len(set(ids)) < len(ids):
         raise ValueError("it has no rows" if not ids else "rows.sample_id holds an id twice")
     if strangers := {i.partition(":")[0] for i in ids} - set(sources):
-        raise ValueError(f"rows.sample_id holds rows of {_shown(min(strangers))}, which is none of its sources")
+        raise ValueError(f"rows.sample_id holds rows of {_shown(min(strangers))}, which is not one of its sources")
     return table
 
 
@@ -277,11 +277,11 @@ def _column(name: str, values: list[Any]) -> pa.Array:
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"{where}: {str(error).splitlines()[0]}") from None
     if column.to_pylist() != values:  # Arrow takes 1.5 for 1, and passes over what a struct has beside its fields
-        raise ValueError(f"{where} holds what is no {kind}")
+        raise ValueError(f"{where} holds a value that is not {kind}")
     if BY_NAME[name].required and column.null_count:
         raise ValueError(f"{where} lacks {column.null_count:,} of its values")
     if name in WORDS and (strangers := {*values} - {None, *WORDS[name]}):
-        raise ValueError(f"{where} holds {_shown(min(strangers))}, none of {', '.join(filter(None, WORDS[name]))}")
+        raise ValueError(f"{where} holds {_shown(min(strangers))}, not one of {', '.join(filter(None, WORDS[name]))}")
     if pa.types.is_integer(kind) and (pc.min(column).as_py() or 0) < 0:
         raise ValueError(f"{where} holds a number below 0")
     return column

@@ -70,31 +70,31 @@ SOURCE = Source(
             ("cohn-kanade-images/S[0-9]*",),
             CODES | {FIRST: "neutral"},
             {"all": dict(zip("1234567", FRAMES, strict=True))},
-            "No official split: one person's frames belong on one side. Sequences without an emotion label are "
-            "kept as unlabelled. Counts are those of the last three frames.",
+            "No official split: keep all frames of one person in one split. Sequences without an emotion label are "
+            "kept as unlabelled. Counts are for the last three frames.",
         ),
         Layout(
             "ck48",
             ("[a-z]*[a-z]/S[0-9][0-9][0-9]_[0-9][0-9][0-9]_[0-9]*.[pPjJ]*",),
             FOLDERS,
             {"all": dict(zip(FOLDERS, FRAMES, strict=True))},
-            "A repack: the last three frames of the labelled sequences, cut to 48 x 48. No neutral faces, no "
-            "official split: one person's frames belong on one side.",
+            "A repack: the last three frames of the labelled sequences, cropped to 48 x 48. No neutral faces, no "
+            "official split: keep all frames of one person in one split.",
         ),
         Layout(
             "table",
             ("ckextended.csv",),
             TABLE_CODES,
             {"all": {"6": 593, "7": 18}},
-            "A repack without names: people cannot be told apart. Its Usage was drawn at random row by row, so "
-            "the same person is on both sides, and results on it are too good.",
+            "A repack without names: people cannot be identified. Its Usage column was assigned at random per row, "
+            "so the same person is in train and test, and results on it are too high.",
         ),
     ),
     options=(
         Option(
             "frames",
-            "Which frames of a sequence: last3, the three around the peak that most papers take; peak, the last "
-            "one alone; first-neutral, last3 and frame 1 of each labelled sequence as neutral, where it is there.",
+            "Which frames of a sequence: last3, the last three, as in most papers; peak, the last one; "
+            "first-neutral, last3 and frame 1 of each labelled sequence as neutral, where it is there.",
             "last3",
             ("last3", "peak", "first-neutral"),
         ),
@@ -210,11 +210,11 @@ def _emotion(folder: Path, layout: Layout) -> str | None:
     if len(files) > 1:
         raise BrokenSource(
             f"{folder} holds {len(files)} emotion files: {', '.join(f.name for f in files)}.",
-            "A sequence has one label; take out what does not belong.",
+            "A sequence has one label; remove the wrong file.",
         )
     (number,) = _numbers(files[0], 1)
     if not number.is_integer():
-        raise broken(files[0], 1, f"label {number}, which is no whole number")
+        raise broken(files[0], 1, f"label {number}, which is not a whole number")
     return known(str(int(number)), layout, files[0], 1)
 
 
@@ -227,7 +227,7 @@ def _numbers(path: Path, count: int | None = None) -> list[float]:
     if not all(map(math.isfinite, numbers)):
         raise broken(path, 1, "numbers that are not finite")
     if len(numbers) % 2 if count is None else len(numbers) != count:
-        raise broken(path, 1, f"{len(numbers)} numbers where {count or 'pairs of them'} belong")
+        raise broken(path, 1, f"{len(numbers)} numbers, expected {count or 'pairs of them'}")
     return numbers
 
 

@@ -11,13 +11,15 @@ CODES = dict(zip("0123456", ("anger", "disgust", "fear", "happiness", "sadness",
 FOLDERS = ("image/origin", "origin", "image", "images")
 COLUMNS = ("name", "face", "top", "left", "right", "bottom", "confidence", "label")
 _COUNTS = {"all": {"all": 91_793}}
-_NOTE = "No official split; labels are noisy. A row is one face, its image the whole picture: cut it by face_box."
+_NOTE = (
+    "No official split; labels are noisy. A row is one face, and its image the whole picture: align crops the faces."
+)
 
 SOURCE = Source(
     name="expw",
     title="ExpW (Expression in-the-Wild)",
     homepage="http://mmlab.ie.cuhk.edu.hk/projects/socialrelation/index.html",
-    licence=Licence("ExpW terms", "For research only; the pictures were found on the web and belong to others."),
+    licence=Licence("ExpW terms", "For research only; the pictures are from the web and belong to others."),
     citation="""@article{Zhang2018From,
   author  = {Zhang, Zhanpeng and Luo, Ping and Loy, Chen Change and Tang, Xiaoou},
   title   = {From Facial Expression Recognition to Interpersonal Relation Prediction},
@@ -29,7 +31,7 @@ SOURCE = Source(
 }""",
     access="Researchers; the homepage links to the files.",
     obtain=(
-        "Follow the link to ExpW on the homepage and read what it says of use.",
+        "Follow the link to ExpW on the homepage and read the terms of use.",
         "Download the archive of pictures, all of its parts, and the file label.lst.",
         "Unpack the pictures into image/ and put label.lst into label/, or beside image/.",
     ),
@@ -79,7 +81,7 @@ def _pictures(base: Path) -> tuple[Path, set[str]]:
             return folder, names
     if any(spelled(base, name).is_dir() for name in ("aligned_image", "image/aligned_image")):
         raise NotThisDataset(
-            f"{base} holds aligned faces, which the boxes of ExpW's list do not fit.",
+            f"{base} holds aligned faces, but the face boxes in ExpW's list are for the original pictures.",
             "Unpack the original pictures into image/.",
         )
     raise BrokenSource(
@@ -100,7 +102,7 @@ def _read(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
             continue
         row = dict(zip(COLUMNS, (cell.strip() for cell in cells), strict=False))
         if len(cells) != len(COLUMNS) or not is_image(row["name"]) or "/" in row["name"] or "\\" in row["name"]:
-            raise broken(path, number, f"{line[:60]!r}, where {' '.join(COLUMNS)} belong")
+            raise broken(path, number, f"{line[:60]!r}, expected {' '.join(COLUMNS)}")
         yield number, row
 
 

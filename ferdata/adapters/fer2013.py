@@ -26,7 +26,7 @@ SOURCE = Source(
     homepage="https://www.kaggle.com/c/challenges-in-representation-learning-facial-expression-recognition-challenge",
     licence=Licence(
         "Kaggle competition rules",
-        "No open licence is stated: the images come from a web search. Treat it as for research only.",
+        "No open licence is stated: the images come from a web search. Use it for research only.",
     ),
     citation="""@article{Goodfellow2013Challenges,
   author  = {Goodfellow, Ian J. and Erhan, Dumitru and Carrier, Pierre Luc and Courville, Aaron and others},
@@ -49,14 +49,14 @@ SOURCE = Source(
             ("fer2013.csv",),
             CODES,
             _counts(CODES, train=TRAIN, val=VAL, test=TEST),
-            "PublicTest is val and PrivateTest is test, as is usual.",
+            "PublicTest is val and PrivateTest is test, as in most papers.",
         ),
         Layout(
             "icml",
             ("icml_face_data.csv",),
             CODES,
             _counts(CODES, train=TRAIN, val=VAL, test=TEST),
-            "PublicTest is val and PrivateTest is test, as is usual.",
+            "PublicTest is val and PrivateTest is test, as in most papers.",
         ),
         Layout(
             "competition",
@@ -72,7 +72,7 @@ SOURCE = Source(
             FOLDERS,
             _counts(FOLDERS, train=TRAIN, val=VAL, test=TEST),
             "JPEG copies, so pixels differ from fer2013.csv. The file name's prefix gives the official split, "
-            "whichever folder the file lies in.",
+            "whatever the folder.",
         ),
     ),
 )

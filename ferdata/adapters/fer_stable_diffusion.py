@@ -17,7 +17,7 @@ SOURCE = Source(
     homepage="https://www.kaggle.com/datasets/mejiaescobarchris/fer-stable-diffusion-dataset",
     licence=Licence(
         "Kaggle dataset page",
-        "Read the terms on its page; nothing is assumed here, so treat it as for research only.",
+        "Read the terms on its page; they are not known here, so use it for research only.",
     ),
     citation="""@article{MejiaEscobar2023Improving,
   author  = {Mejia-Escobar, Christian and Cazorla, Miguel and Martinez-Martin, Ester},
@@ -31,7 +31,8 @@ SOURCE = Source(
     access="Anyone with a Kaggle account.",
     obtain=(
         "Sign in to Kaggle, open the dataset's page (see homepage), read its terms and download the archive.",
-        "Unpack it; every image's folder must be its emotion, below train, val and test or without them.",
+        "Unpack it; every image must be in a folder named after its emotion, with or without train, val and test "
+        "above.",
     ),
     place="data/fer_stable_diffusion/",
     content="generated faces in folders of emotions; how many and how large is not known here",
@@ -41,8 +42,8 @@ SOURCE = Source(
             "folders",
             ("*",),
             {},
-            note="Every image is generated: none is evidence of how real faces look. A folder of another name than "
-            "an emotion's is refused, or kept without a label by --unknown-labels keep.",
+            note="Every image is generated, not a photograph of a real face. A folder that is not named after an "
+            "emotion is refused, or kept without a label by --unknown-labels keep.",
         ),
     ),
     generic=True,  # any folder of class folders would do, so it is never guessed from one

@@ -40,7 +40,7 @@ SOURCE = Source(
     homepage="https://github.com/microsoft/FERPlus",
     licence=Licence(
         "MIT (votes); FER2013's terms (images)",
-        "The votes may be passed on under the MIT licence. The images are FER2013's: treat them as for research.",
+        "The votes may be redistributed under the MIT licence. The images are FER2013's: use them for research only.",
     ),
     citation="""@inproceedings{BarsoumICMI2016,
   author    = {Barsoum, Emad and Zhang, Cha and Canton Ferrer, Cristian and Zhang, Zhengyou},
@@ -53,7 +53,7 @@ SOURCE = Source(
         "Clone https://github.com/microsoft/FERPlus, which holds fer2013new.csv and a label.csv per split.",
         "Obtain fer2013.csv (ferdata datasets show fer2013).",
         "Put both tables into one folder; or run the repository's src/generate_training_data.py to write the "
-        "images as PNG files and give the folder that it filled.",
+        "images as PNG files and use the folder that it writes.",
     ),
     place="data/ferplus/{fer2013new.csv,fer2013.csv} or data/ferplus/data/FER2013{Train,Valid,Test}/",
     content="35,710 grey faces of 48 x 48 pixels with ten votes each; eight emotions, unknown, not a face",
@@ -64,7 +64,7 @@ SOURCE = Source(
             {},
             {"train": {"all": 28558}, "val": {"all": 3579}, "test": {"all": 3573}},
             "Labels come from the votes. label.csv and fer2013new.csv differ on 1,602 rows, most of them copies "
-            "of one picture; label.csv, which the authors' own trainer reads, is the default.",
+            "of one picture; label.csv, which the authors' training code reads, is the default.",
         ),
         Layout(
             "csv",
@@ -77,7 +77,8 @@ SOURCE = Source(
     options=(
         Option(
             "votes_from",
-            "Which file's votes to take for the PNG folders; the two tables alone only have fer2013new.csv's.",
+            "Which file to read the votes from, for the PNG folders; the two tables have only the votes of "
+            "fer2013new.csv.",
             "label.csv",
             ("label.csv", "fer2013new.csv"),
         ),
@@ -144,7 +145,7 @@ def _joined_tables(base: Path) -> Iterator[Sample | Skipped]:
     if count not in (len(rows), len(named)):
         raise BrokenSource(
             f"{path} has {count:,} rows; fer2013new.csv has {len(rows):,}, of which {len(named):,} have a name.",
-            "The tables are joined row by row, so both must be whole; download fer2013.csv again.",
+            "The tables are joined row by row, so both must be complete; download fer2013.csv again.",
         )
     joined = rows if count == len(rows) else named
     if joined is named:
@@ -154,7 +155,7 @@ def _joined_tables(base: Path) -> Iterator[Sample | Skipped]:
             raise broken(
                 path,
                 pixels.line,
-                f"Usage means {pixels.split} where line {row.line} of fer2013new.csv means {row.split}; "
+                f"Usage gives split {pixels.split}, but line {row.line} of fer2013new.csv gives {row.split}; "
                 "the tables are not in the same order",
             )
         if row.name:
@@ -180,7 +181,7 @@ def _folders_with_table(base: Path) -> Iterator[Sample | Skipped]:
     if table is None:
         raise DatasetMissing(
             f"There is no fer2013new.csv in {base} or beside it.",
-            "Copy it there from https://github.com/microsoft/FERPlus, or take --votes-from label.csv.",
+            "Copy it there from https://github.com/microsoft/FERPlus, or use --votes-from label.csv.",
         )
     listed = {split: _listing(base, folder) for folder, split in FOLDERS.items()}
     places = {split: relative(place, base) for split, (place, _) in listed.items()}
@@ -231,6 +232,6 @@ def _read_label_csv(path: Path) -> dict[str, tuple[tuple[float, ...], tuple[int,
 def _read_box(cell: str, path: Path, line: int) -> tuple[float, ...]:
     corners = _BOX.fullmatch(cell.strip())
     if corners is None:
-        raise broken(path, line, f"the box {cell!r} where (left, top, right, bottom) belongs")
+        raise broken(path, line, f"the box {cell!r}, expected (left, top, right, bottom)")
     left, top, right, bottom = map(float, corners.groups())
     return left, top, right - left, bottom - top

@@ -16,10 +16,10 @@ SOURCE = Source(
     citation="",
     access="Whoever has the images.",
     obtain=(
-        "Put the images into one folder per class, named happy, 0_sad, traurig and so on; for other names write a TOML "
-        "map.",
-        "Folders named train, val and test, train_set and the like may stand above the class folders.",
-        "Name the folder: ferdata ingest folder --root DIR --name NAME",
+        "Put the images into one folder per class, named happy, 0_sad, traurig and so on; for other names write a "
+        "TOML file with labels.",
+        "Folders named train, val and test, train_set and similar may be above the class folders.",
+        "Give the folder: ferdata ingest folder --root DIR --name NAME",
     ),
     place="anywhere",
     content="any images whose folder is their class",
@@ -28,8 +28,8 @@ SOURCE = Source(
             "folders",
             ("*",),
             {},
-            note="Classes and splits are the folders' names. Ingest prints "
-            "which were not literally one and what they were read as.",
+            note="Classes and splits are the folders' names. Ingest prints how it read the names that are not "
+            "exactly a class or split.",
         ),
     ),
     options=(

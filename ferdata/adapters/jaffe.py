@@ -31,8 +31,8 @@ TIE = "tied ratings"  # no word of the publishers'
 COUNTS = dict(zip(POSED, (30, 29, 32, 31, 30, 31, 30), strict=True))
 _MARK = "[A-Za-z][A-Za-z].[A-Za-z][A-Za-z][0-9].[0-9]*.*"
 _NOTE = (
-    "No official split: one person's pictures belong on one side, so leave one person out. The labels are what was "
-    "posed; viewers often saw something else, above all in fear."
+    "No official split: keep all pictures of one person in one split, as in leave-one-subject-out. Labels are the "
+    "posed expressions; raters often saw another one, most of all for fear."
 )
 
 SOURCE = Source(
@@ -41,7 +41,7 @@ SOURCE = Source(
     homepage="https://zenodo.org/record/3451524",
     licence=Licence(
         "JAFFE terms of use",
-        "For non-commercial scientific research, with citation; the pictures may not be passed on.",
+        "For non-commercial scientific research, with citation; the pictures may not be redistributed.",
     ),
     citation="""@inproceedings{Lyons1998Coding,
   author    = {Lyons, Michael and Akamatsu, Shigeru and Kamachi, Miyuki and Gyoba, Jiro},
@@ -59,7 +59,7 @@ SOURCE = Source(
 }""",
     access="Researchers, for non-commercial use, on request through Zenodo.",
     obtain=(
-        "Read the terms on the homepage; they say what a request must contain, and others are turned down.",
+        "Read the terms on the homepage: they list what a request must contain, and other requests are refused.",
         "Log in to Zenodo and send the request form of that record.",
         "Download the pictures and the file README_FIRST.txt, which holds the ratings.",
         "Unpack the pictures into one folder and put README_FIRST.txt into it or beside it.",
@@ -74,8 +74,8 @@ SOURCE = Source(
     options=(
         Option(
             "label_source",
-            "Where labels come from: posed, the expression that was asked for; max_rating, the adjective that viewers "
-            "rated highest. Neutral poses stay neutral, since neutral was no adjective.",
+            "Where labels come from: posed, the expression that the person was asked to pose; max_rating, the "
+            "emotion that raters scored highest. Neutral poses stay neutral, since neutral was not rated.",
             "posed",
             ("posed", "max_rating"),
         ),
@@ -99,7 +99,7 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
     if by_rating and table is None:
         raise DatasetMissing(
             f"There are JAFFE's pictures in {base}, but no README_FIRST.txt with the ratings.",
-            "Download it from the same record and put it there, or take --label-source posed.",
+            "Download it from the same record and put it there, or use --label-source posed.",
         )
     ratings = _Ratings(table)
     seen: set[str] = set()
@@ -178,7 +178,7 @@ def _read(path: Path) -> Iterator[_Row]:
         try:
             values = [float(cell) for cell in cells[1:-1]]
         except ValueError:
-            raise broken(path, line, f"{' '.join(cells[1:-1])!r}, where six ratings belong") from None
+            raise broken(path, line, f"{' '.join(cells[1:-1])!r}, expected six ratings") from None
         if not all(1 <= value <= 5 for value in values):
             raise broken(path, line, f"a rating outside 1..5 in {' '.join(cells[1:-1])!r}")
         yield _Row(f"{name[1]}-{name[2]}", int(cells[0]), dict(zip(ADJECTIVES.values(), values, strict=True)))

@@ -23,11 +23,11 @@ SPLITS = {"train": "train", "validation": "val"}
 
 SOURCE = Source(
     name="kaggle_face_expression",
-    title="Face expression recognition dataset (Kaggle): FER2013, split anew",
+    title="Face expression recognition dataset (Kaggle): FER2013 with another split",
     homepage="https://www.kaggle.com/datasets/jonathanoheix/face-expression-recognition-dataset",
     licence=Licence(
         "Kaggle dataset page",
-        "The images are FER2013's, for which no open licence is stated. Treat it as for research only.",
+        "The images are FER2013's, for which no open licence is stated. Use it for research only.",
     ),
     citation="""@article{Goodfellow2013Challenges,
   author  = {Goodfellow, Ian J. and Erhan, Dumitru and Carrier, Pierre Luc and Courville, Aaron and others},
@@ -37,12 +37,12 @@ SOURCE = Source(
 }""",
     access="Anyone with a Kaggle account.",
     obtain=(
-        "Ask yourself first whether fer2013 serves you better: these are the same images, and its split is official.",
+        "Consider fer2013 first: it has the same images with the official split.",
         "Sign in to Kaggle, open the dataset's page (see homepage) and download the archive.",
         "Unpack it, so that the folder holds images/train/ and images/validation/.",
     ),
     place="data/kaggle_face_expression/images/{train,validation}/",
-    content="35,887 grey faces of 48 x 48 pixels in seven classes: FER2013's own, in a packer's split",
+    content="35,887 grey faces of 48 x 48 pixels in seven classes: FER2013's images in the uploader's split",
     kaggle="datasets/jonathanoheix/face-expression-recognition-dataset",
     layouts=(
         Layout(
@@ -50,9 +50,9 @@ SOURCE = Source(
             ("images/train/angry/[0-9]*.*", "images/validation/angry/[0-9]*.*"),
             FOLDERS,
             COUNTS,
-            "These are FER2013's images, which its packer split anew: the validation set mixes all three official "
-            "parts, so results on it do not compare with FER2013's, and merged with fer2013 or ferplus it repeats "
-            "every face.",
+            "These are FER2013's images with a split by the uploader: the validation set mixes all three official "
+            "splits, so results on it do not compare with FER2013's, and merged with fer2013 or ferplus every face "
+            "is a duplicate.",
             names=r"\d+\.jpg",
         ),
     ),

@@ -20,15 +20,15 @@ ANGLES = {"all": ("FL", "HL", "S", "HR", "FR"), "half": ("HL", "S", "HR"), "stra
 CUT_SHORT = ("AF31V", "AM31H")  # names that the publishers' archive has without expression and angle
 _MARK = "[ABab][FMfm][0-9][0-9][A-Za-z][A-Za-z][A-Za-z]*.*"
 _NOTE = (
-    "No official split: one person's pictures, of both sessions, belong on one side. Two fifths are profiles; "
-    "--angles takes fewer. A few pictures are reported to be black."
+    "No official split: keep all pictures of one person, of both sessions, in one split. Two fifths are profiles; "
+    "--angles reads fewer. A few pictures are reported to be black."
 )
 
 SOURCE = Source(
     name="kdef",
     title="KDEF (Karolinska Directed Emotional Faces)",
     homepage="https://www.kdef.se/",
-    licence=Licence("KDEF terms of use", "For non-commercial research; the pictures may not be passed on."),
+    licence=Licence("KDEF terms of use", "For non-commercial research; the pictures may not be redistributed."),
     citation="""@misc{Lundqvist1998Karolinska,
   author       = {Lundqvist, Daniel and Flykt, Anders and {\\"O}hman, Arne},
   title        = {The {Karolinska} Directed Emotional Faces ({KDEF})},
@@ -39,8 +39,8 @@ SOURCE = Source(
     access="Researchers, for non-commercial use, from the homepage.",
     obtain=(
         "Read the terms of use on the homepage and accept them there.",
-        "Download the archive of KDEF; AKDEF, faces averaged over the same people, is not read.",
-        "Unpack it, so that the folder holds KDEF/AF01/AF01AFFL.JPG and its like.",
+        "Download the archive of KDEF; AKDEF, with averaged faces of the same people, is not supported.",
+        "Unpack it, so that the folder holds KDEF/AF01/AF01AFFL.JPG and so on.",
     ),
     place="data/kdef/KDEF/{AF01,AF02,...}/",
     content="4,900 colour pictures, 562 x 762: 70 people, seven expressions, five angles, two sessions",
@@ -52,7 +52,7 @@ SOURCE = Source(
     options=(
         Option(
             "angles",
-            "Which views to read: all five; half, without the full profiles; straight alone.",
+            "Which views to read: all five; half, without the full profiles; straight, frontal only.",
             "all",
             tuple(ANGLES),
         ),

@@ -32,7 +32,7 @@ SOURCE = Source(
     title="MMI Facial Expression Database",
     homepage="https://mmifacedb.eu",
     licence=Licence(
-        "MMI end user licence agreement", "For research under a signed agreement; it is not to be passed on."
+        "MMI end user licence agreement", "For research under a signed agreement; it may not be redistributed."
     ),
     citation="""@inproceedings{Pantic2005Web,
   author    = {Pantic, Maja and Valstar, Michel and Rademaker, Ron and Maat, Ludo},
@@ -50,9 +50,9 @@ SOURCE = Source(
     access="Researchers with an account who sign the agreement.",
     obtain=(
         "Register on the homepage, under accounts, and print the agreement.",
-        "Sign it and send it in as the site tells; wait until the account is opened.",
+        "Sign it and send it as the site describes; wait until the account is opened.",
         "Search for sessions with emotion labels, add them to the download list and fetch the archive.",
-        "Unpack it; several downloads may lie side by side, each in its own folder.",
+        "Unpack it; several downloads may be in one folder, each in its own subfolder.",
     ),
     place="data/mmi/<download>/Sessions/<id>/",
     content="over 2,000 videos and 500 stills of 50 to 75 people; the labelled ones show six emotions",
@@ -62,42 +62,44 @@ SOURCE = Source(
             ("*/Sessions/*/session.xml",),
             LABELS,
             {},
-            "A choice of sessions, different for everybody, and without an official split: compare with nobody's "
-            "counts, and keep one person's frames on one side.",
+            "Everybody downloads a different selection of sessions, without an official split: counts do not compare "
+            "with published ones. Keep all frames of one person in one split.",
         ),
         Layout(
             "sessions",
             ("*/session.xml",),
             LABELS,
             {},
-            "The sessions of one download. No official split: one person's frames belong on one side.",
+            "The sessions of one download. No official split: keep all frames of one person in one split.",
         ),
     ),
     options=(
         Option(
             "frames",
-            "Which frames of a video: apex, where the action units' markers put it, else the middle of the video; "
+            "Which frames of a video: apex, from the action-unit markers, else the middle of the video; "
             "middle-third, all frames around it; first-neutral, apex and the first frame as neutral.",
             "apex",
             ("apex", "middle-third", "first-neutral"),
         ),
-        Option("every", "Of the middle third, take every n-th frame.", "1", ("1", "2", "5", "10")),
+        Option("every", "In the middle third, read every n-th frame.", "1", ("1", "2", "5", "10")),
         Option(
             "views",
             "Which cameras: frontal, all pictures with a frontal face, also those with a mirror (dual view); "
-            "front-only, without the mirror; all, also view 1, which is taken to be the profile.",
+            "front-only, without the mirror; all, also view 1, which is assumed to be the profile.",
             "frontal",
             ("frontal", "front-only", "all"),
         ),
         Option(
             "dual",
-            "Which half of a picture with a mirror to cut out; which one has the frontal face is not told: look first.",
+            "Which half of a picture with a mirror to use; the dataset does not say which one is the frontal face: "
+            "look first.",
             "whole",
             tuple(PARTS),
         ),
         Option(
             "turn",
-            "Clockwise quarter turns for frontal videos without action units, some of which are said to lie down.",
+            "Clockwise quarter turns for frontal videos without action units, some of which are reported to be "
+            "rotated.",
             "0",
             ("0", "1", "2", "3"),
         ),
@@ -144,7 +146,7 @@ class _Strict(ET.TreeBuilder):
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         """Refuse. The parser calls this before it reads any declaration."""
         del pubid, system
-        raise ET.ParseError(f"a DOCTYPE ({name}), which no file of the publishers' has")
+        raise ET.ParseError(f"a DOCTYPE ({name}), which no file of the dataset has")
 
 
 def _parse(path: Path) -> ET.Element:

@@ -17,7 +17,7 @@ SOURCE = Source(
     licence=Licence(
         "Apache-2.0 for the repository",
         "The licence is the repository's; the photographs are largely press pictures of named people, whose rights "
-        "are others', so nothing is assumed of passing them on.",
+        "are held by others, so redistribution is not known to be allowed.",
     ),
     citation="""@misc{muxspace,
   author       = {muxspace},
@@ -27,17 +27,17 @@ SOURCE = Source(
     access="Anybody; it is a public repository.",
     obtain=(
         "Clone the repository: git clone https://github.com/muxspace/facial_expressions",
-        "Keep its folders images and data side by side.",
+        "Keep its folders images and data together.",
     ),
     place="data/muxspace/{images,data/legend.csv}",
-    content="13,718 photographs, 13,682 of them labelled; nine in ten are neutral or happy, nine show contempt",
+    content="13,718 photographs, 13,682 of them labelled; 90 % are neutral or happy, only nine show contempt",
     layouts=(
         Layout(
             "official",
             (LIST, "images"),
             {word: emotion for emotion in EMOTIONS for word in (emotion, emotion.upper())},
             {"all": {"all": 13_718}},
-            "No official split: one person's pictures belong on one side. Labels are one volunteer's each. The "
+            "No official split: keep all pictures of one person in one split. Each label is by one volunteer. The "
             "repository's other list, 500_picts_satz.csv, contradicts half of them and is not read.",
         ),
     ),
@@ -58,7 +58,7 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
     for line, cells in read_table(path, "image", "emotion"):
         name = cells["image"].strip()
         if not is_image(name) or "/" in name or "\\" in name:
-            raise broken(path, line, f"{name!r}, where the name of a picture belongs")
+            raise broken(path, line, f"{name!r}, expected the name of a picture")
         label = known(cells["emotion"].strip(), layout, path, line)
         if name in first:
             same = layout.labels[first[name]] == layout.labels[label]

@@ -16,8 +16,8 @@ PEOPLE = 80
 NAMES = r"\d{3}\.jpeg"
 COUNTS = {"all": dict.fromkeys(EMOTIONS, 3 * PEOPLE)}
 NOTE = (
-    "No official split: one person's frames belong on one side. Counts are those of the last three frames, "
-    "visible light, strong illumination. "
+    "No official split: keep all frames of one person in one split. Counts are for the last three frames, visible "
+    "light, strong illumination. "
 )
 
 SOURCE = Source(
@@ -38,7 +38,7 @@ SOURCE = Source(
     obtain=(
         "Write to the owners at the University of Oulu (see homepage) from an address of your institution.",
         "Sign the agreement that they send, and return it.",
-        "Download the images, whole (OriginalImg) or cut to the face (Acropped), and unpack them.",
+        "Download the images, whole (OriginalImg) or cropped to the face (Acropped), and unpack them.",
     ),
     place="data/oulu_casia/OriginalImg/{VL,NI}/{Strong,Weak,Dark}/P001/Anger/",
     content="480 sequences of 80 people under each of three lights and two cameras; six expressions, neutral at first",
@@ -48,7 +48,7 @@ SOURCE = Source(
             ("*/[VN][LI]/[SWD]*/P[0-9][0-9][0-9]/*",),
             EMOTIONS | {FIRST: "neutral"},
             COUNTS,
-            NOTE + "Where whole and cut images lie side by side, --faces tells which are read.",
+            NOTE + "If whole and cropped images are both there, --faces chooses which to read.",
             names=NAMES,
         ),
         Layout(
@@ -56,15 +56,15 @@ SOURCE = Source(
             ("[VN][LI]/[SWD]*/P[0-9][0-9][0-9]/*",),
             EMOTIONS | {FIRST: "neutral"},
             COUNTS,
-            NOTE + "One of the sets of images alone.",
+            NOTE + "Only one of the sets of images.",
             names=NAMES,
         ),
     ),
     options=(
         Option(
             "frames",
-            "Which frames of a sequence: last3, which most papers take; peak, the last one alone; all, with the "
-            "nearly neutral ones under the emotion's name; first-neutral, last3 and the first frame as neutral.",
+            "Which frames of a sequence: last3, as in most papers; peak, the last one; all, which labels also the "
+            "nearly neutral first frames with the emotion; first-neutral, last3 and the first frame as neutral.",
             "last3",
             ("last3", "peak", "all", "first-neutral"),
         ),
@@ -72,7 +72,7 @@ SOURCE = Source(
         Option("light", "Which illumination, or all three.", "Strong", (*LIGHTS, "all")),
         Option(
             "faces",
-            "Which set, where there are several: original, the whole pictures; cropped, cut to the face.",
+            "Which set, if there are several: original, the whole images; cropped, the faces.",
             "original",
             ("original", "cropped"),
         ),
@@ -100,7 +100,7 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
     if not found:
         raise BrokenSource(
             f"{folder} holds no {' or '.join(cameras)} under {' or '.join(lights)} light.",
-            "Unpack it, or name with --camera and --light what is there.",
+            "Unpack it, or choose with --camera and --light what is there.",
         )
     for condition in found:
         for clip in _clips(*condition, layout):
@@ -116,7 +116,7 @@ def _set(base: Path, cropped: bool) -> Path:
     fitting = [folder for folder in sets if folder.name.casefold().endswith("acropped") == cropped] or sets
     if len(fitting) > 1:
         raise BrokenSource(
-            f"{base} holds several such sets: {', '.join(folder.name for folder in fitting)}.",
+            f"{base} holds several sets of images: {', '.join(folder.name for folder in fitting)}.",
             "Give the folder of one of them with --root.",
         )
     return fitting[0]

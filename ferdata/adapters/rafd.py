@@ -20,8 +20,8 @@ ANGLES = {"all": ("000", "045", "090", "135", "180"), "half": ("045", "090", "13
 MODELS, GAZES = 67, 3  # as the homepage counts them
 _MARK = "[Rr]afd[0-9][0-9][0-9]_*_*.*"
 _NOTE = (
-    "No official split: one model's pictures belong on one side. Two fifths are profiles; --angles takes fewer. "
-    "Counts are those of all angles."
+    "No official split: keep all pictures of one person in one split. Two fifths are profiles; --angles reads fewer. "
+    "Counts are for all angles."
 )
 
 SOURCE = Source(
@@ -30,7 +30,7 @@ SOURCE = Source(
     homepage="https://rafd.socsci.ru.nl/",
     licence=Licence(
         "RaFD terms of use",
-        "Free of charge for strictly scientific use; every researcher asks for access and passes nothing on.",
+        "Free of charge for strictly scientific use; every researcher asks for access; redistribution is not allowed.",
     ),
     citation="""@article{Langner2010Presentation,
   author  = {Langner, Oliver and Dotsch, Ron and Bijlstra, Gijsbert and Wigboldus, Daniel H. J.
@@ -43,14 +43,14 @@ SOURCE = Source(
   year    = {2010},
   doi     = {10.1080/02699930903485076}
 }""",
-    access="Researchers at accredited universities; a student's supervisor asks.",
+    access="Researchers at accredited universities; for a student, the supervisor asks.",
     obtain=(
-        "Fill in the request form on the homepage, with a university page that names you.",
-        "Wait for the confirmation by e-mail; look for it among the spam, too.",
-        "Choose and download the pictures, all angles or the frontal one alone.",
+        "Fill in the request form on the homepage, with a university web page that has your name.",
+        "Wait for the confirmation by e-mail; check the spam folder too.",
+        "Choose and download the pictures, of all angles or frontal only.",
         "Unpack them into one folder, or into one for each angle.",
     ),
-    place="data/rafd/Rafd090_01_Caucasian_female_angry_frontal.jpg and its like",
+    place="data/rafd/Rafd090_01_Caucasian_female_angry_frontal.jpg and so on",
     content="67 adults and children, eight expressions with contempt among them, three gazes, five angles",
     # Folders come first: where somebody sorted the pictures by angle, one folder alone would pass for the set.
     layouts=tuple(
@@ -60,7 +60,7 @@ SOURCE = Source(
     options=(
         Option(
             "angles",
-            "Which views to read: all five; half, without the full profiles; frontal alone.",
+            "Which views to read: all five; half, without the full profiles; frontal only.",
             "all",
             tuple(ANGLES),
         ),

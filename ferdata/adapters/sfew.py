@@ -38,7 +38,7 @@ SOURCE = Source(
     name="sfew",
     title="SFEW 2.0 (Static Facial Expressions in the Wild)",
     homepage="https://cs.anu.edu.au/few/AFEW.html",
-    licence=Licence("AFEW/SFEW licence", "For academic research under a signed form; nothing may be passed on."),
+    licence=Licence("AFEW/SFEW licence", "For academic research under a signed form; redistribution is not allowed."),
     citation="""@inproceedings{Dhall2011Static,
   author    = {Dhall, Abhinav and Goecke, Roland and Lucey, Simon and Gedeon, Tom},
   title     = {Static Facial Expression Analysis in Tough Conditions: Data, Evaluation Protocol and Benchmark},
@@ -58,10 +58,10 @@ SOURCE = Source(
         "Download the licence form for AFEW and SFEW from the homepage and have it signed.",
         "Send it to the address that the form names, and wait for links and passwords.",
         "Download SFEW 2.0: Train and Val, whole frames or aligned faces, and Test if you want it unlabelled.",
-        "Unpack the archives side by side.",
+        "Unpack the archives into one folder.",
     ),
     place="data/sfew/{Train_Aligned_Faces,Val_Aligned_Faces}/{Angry,...}/, or data/sfew/{Train,Val}/{Angry,...}/",
-    content="film stills in seven classes: angry, disgust, fear, happy, neutral, sad, surprise; test is unlabelled",
+    content="movie stills in seven classes: angry, disgust, fear, happy, neutral, sad, surprise; test is unlabelled",
     layouts=(
         Layout(
             "official",
@@ -73,7 +73,7 @@ SOURCE = Source(
             "table",
             (TABLE, "sfew2.0_images"),
             LABELS,
-            note="A repack of the aligned faces under new names, so that nothing tells which are frames of one clip. "
+            note="A repack of the aligned faces under new names, so frames of one clip cannot be identified. "
             "Official train and val; papers report val.",
         ),
     ),
@@ -110,7 +110,7 @@ def _official(base: Path, layout: Layout, faces: str) -> Iterator[Sample | Skipp
     train = spelled(base, f"Train{ending}")
     if not train.is_dir():
         other = "original" if faces == "aligned" else "aligned"
-        raise BrokenSource(f"There is no folder {train}.", f"Unpack its archive there, or take --faces {other}.")
+        raise BrokenSource(f"There is no folder {train}.", f"Unpack its archive there, or use --faces {other}.")
     for folder, split in SPLITS.items():
         root = spelled(base, f"{folder}{ending}")
         seen: set[str] = set()
@@ -118,7 +118,7 @@ def _official(base: Path, layout: Layout, faces: str) -> Iterator[Sample | Skipp
             label = declared_label(path.parent.name, layout) if path.parent != root else None
             key = "/".join(part for part in (folder, label, path.stem) if part)
             if label is not None and label not in layout.labels:
-                yield Skipped(relative(path, base), "in a folder that is no class")
+                yield Skipped(relative(path, base), "in a folder that is not a class")
             elif label is None and split != "test":
                 yield Skipped(relative(path, base), "in no class folder")
             elif key in seen:
@@ -143,14 +143,14 @@ def _table(base: Path, layout: Layout) -> Iterator[Sample]:
     for line, cells in read_table(path, "image_name", "emotion", "original_split"):
         name = cells["image_name"].strip()
         if not is_image(name) or "/" in name or "\\" in name:
-            raise broken(path, line, f"{name!r}, where the name of a picture belongs")
+            raise broken(path, line, f"{name!r}, expected the name of a picture")
         if name in seen:
             raise broken(path, line, f"{name} for the second time")
         seen.add(name)
         word = cells["original_split"].strip()
         split = SPLITS.get(word.removesuffix(ALIGNED))
         if split is None:
-            raise broken(path, line, f"original_split {word!r}, where {', '.join(SPLITS)} are known")
+            raise broken(path, line, f"original_split {word!r}, expected one of {', '.join(SPLITS)}")
         label = known(cells["emotion"].strip(), layout, path, line)
         yield Sample(name, relative(folder / name, base), native_label=label, official_split=split)
     unlisted = (p for p in folder.iterdir() if is_image(p.name) and p.name not in seen)

@@ -11,8 +11,8 @@ from ferdata.running.engine import ENGINES
 from ferdata.steps.align import FIRST, SIZES, Aligned, align
 
 MEANING = {
-    NO_FACE: "the published box, or the whole picture, was taken",
-    SEVERAL: "the largest and most central one was taken",
+    NO_FACE: "the published box, or the whole picture, is the crop",
+    SEVERAL: "the largest and most central face is the crop",
 }
 
 
@@ -23,18 +23,18 @@ MEANING = {
 )
 @option(
     align, "--detector", type=click.Choice(FIRST),
-    help="published: the dataset's landmarks, else its box, else YuNet if its model file is here, else Haar. "
-    "haar, yunet: always that one.",
+    help="Face detector. published: the dataset's landmarks, else its box, else YuNet if its model file is here, else "
+    "Haar. haar, yunet: always that one.",
 )  # fmt: skip
 @option(
     align, "--model", type=click.Path(path_type=Path),
-    help="YuNet's model file [default: FERDATA_YUNET, else the cached one, downloaded once: 230 KB].",
+    help="YuNet's model file [default: FERDATA_YUNET, else the cache; downloaded once, 230 KB].",
 )  # fmt: skip
-@option(align, "--size", type=click.IntRange(*SIZES), help="Side of the crop in pixels: 112, or 224.")
-@option(align, "--margin", type=float, help="More on every side, as a share of the crop: 0.1.")
+@option(align, "--size", type=click.IntRange(*SIZES), help="Side of the crop in pixels, such as 112 or 224.")
+@option(align, "--margin", type=float, help="Margin added on every side, as a share of the crop, such as 0.1.")
 @option(
     align, "--template", type=click.Choice(TEMPLATES),
-    help="arcface: upright, on five points. eyes: on eyes and nose alone, the mouth may move. box: never turned.",
+    help="arcface: five landmarks of the ArcFace template. eyes: eyes and nose only. box: the face box, not rotated.",
 )  # fmt: skip
 @option(align, "--workers", type=click.IntRange(1), help="Worker processes [default: one per core].")
 @option(
@@ -42,11 +42,11 @@ MEANING = {
     help="local: this machine. ray: worker processes of Ray, here or on a cluster.",
 )  # fmt: skip
 @option(align, "--address", help="The Ray cluster: auto, or HOST:PORT [default: one started for this run].")
-@option(align, "--resume", help="Go on where this same align was stopped, by Ctrl-C or an error.")
+@option(align, "--resume", help="Continue this align where Ctrl-C or an error stopped it.")
 @option(align, "--force", help="Replace an existing manifest.")
 @json_option
 def command(as_json: bool, **given: object) -> None:
-    """Cut every face upright onto one template, and record how; a picture that cannot be read is rejected.
+    """Crop and align every face to one template, and record how; unreadable images are rejected.
 
     \b
     ferdata align manifests/ckplus.parquet -o manifests/ckplus112.parquet
@@ -60,12 +60,12 @@ def command(as_json: bool, **given: object) -> None:
 
 
 def report(result: Aligned) -> None:
-    """Print who told where the faces are, and which rows keep an issue."""
+    """Print where the face positions are from, and which rows keep an issue."""
     facts(
         {
             "rows": f"{result.rows:,}, {result.size} x {result.size} pixels",
-            "faces by": by_reason(result.found) or "nobody: no face was found",
-            "fallback": f"{result.fallback}, where nothing was published" if result.fallback else None,
+            "detector": by_reason(result.found) or "no face was found",
+            "fallback": f"{result.fallback}, where the dataset gives no landmarks or box" if result.fallback else None,
             "issues": "\n".join(f"{n:,} {name}: {MEANING[name]}" for name, n in result.issues.items()) or "none",
             "rejected": by_reason(result.rejected) or "none",
             "rejects": result.rejects,

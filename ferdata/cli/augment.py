@@ -14,18 +14,18 @@ from zoo.augment.policies import POLICIES
 @click.argument("manifest", type=click.Path(path_type=Path))
 @option(sheet, "-o", "--out", type=click.Path(path_type=Path), help="The PNG to write.")
 @option(sheet, "--policy", type=click.Choice(tuple(POLICIES)), metavar="NAME", help=f"One of {', '.join(POLICIES)}.")
-@option(sheet, "--rows", type=click.IntRange(1, 64), help="Faces, of each class in turn.")
-@option(sheet, "--draws", type=click.IntRange(1, 24), help="How often each is drawn.")
-@option(sheet, "--seed", type=click.IntRange(0), help="Of the faces and of what is drawn.")
-@option(sheet, "--size", type=click.IntRange(8, 1024), help="Side in pixels [default: what training takes].")
+@option(sheet, "--rows", type=click.IntRange(1, 64), help="Number of faces, from each class in turn.")
+@option(sheet, "--draws", type=click.IntRange(1, 24), help="Number of augmented versions of each face.")
+@option(sheet, "--seed", type=click.IntRange(0), help="Random seed for the faces and the augmentation.")
+@option(sheet, "--size", type=click.IntRange(8, 1024), help="Side in pixels [default: as in training].")
 @option(
     sheet, "--engine", type=click.Choice(ENGINES),
-    help="device: what trains. workers: albumentations, which draws from the same ranges.",
+    help="device: as in training. workers: albumentations, with the same ranges.",
 )  # fmt: skip
 @option(sheet, "--force", help="Replace an existing file.")
 @json_option
 def command(as_json: bool, **given: object) -> None:
-    """Draw what an augmentation policy makes of some faces: look before you train.
+    """Show what an augmentation policy does to some faces, before you train with it.
 
     \b
     ferdata augment manifests/merged.parquet --policy strong -o sheet.png
@@ -44,8 +44,8 @@ def report(made: Sheet) -> None:
         {
             "policy": f"{made.policy}: {made.about}",
             "source": made.source or None,
-            **(made.ranges or {"ranges": "none: pictures stay as they are"}),
-            "drawn": f"{made.faces} faces, {made.draws} times each, {made.size} x {made.size} pixels, by {made.engine}",
+            **(made.ranges or {"ranges": "none: images are not changed"}),
+            "shown": f"{made.faces} faces, {made.draws} versions each, {made.size} x {made.size} px, by {made.engine}",
             "landmarks": f"on {made.landmarks} of the faces" if made.landmarks else None,
             "picture": made.out,
             "names": made.key or None,

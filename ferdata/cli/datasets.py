@@ -5,10 +5,11 @@ from pathlib import Path
 import click
 
 from ferdata.adapters import catalogue, load
+from ferdata.cli.layout import prose
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json, table
 from ferdata.sources.location import how_to_obtain
-from ferdata.steps.get import get
+from ferdata.steps.get import HUB, get
 
 
 @click.group("datasets", invoke_without_command=True)
@@ -26,7 +27,7 @@ def command(context: click.Context, as_json: bool) -> None:
         return
     sources, broken = catalogue()
     for error in broken:
-        click.echo(f"{error.message} {error.hint}", err=True)
+        prose(f"{error.message} {error.hint}", err=True)
     if as_json:
         print_json(sources)
         return
@@ -41,12 +42,20 @@ def command(context: click.Context, as_json: bool) -> None:
 @option(get, "--force", help="Download again.")
 @json_option
 def fetch(name: str, out: Path | None, force: bool, as_json: bool) -> None:
-    """Download a dataset that is free on Kaggle, with your own account (needs the extra `kaggle`)."""
+    """Download a dataset that is free on Kaggle, with your own account, or one of the Hugging Face Hub.
+
+    It needs the extra `kaggle`, or `hub`.
+
+    \b
+    ferdata datasets get kaggle_face_expression
+    ferdata datasets get hf:OWNER/NAME
+    """
     folder = get(name, out=out, force=force)
     if as_json:
         print_json({"dataset": name, "folder": folder})
         return
-    click.echo(f"{name} is in {folder}\n\nNext: ferdata ingest {name} --root {folder}")
+    adapter = "hf" if name.startswith(HUB) else name
+    click.echo(f"{name} is in {folder}\n\nNext: ferdata ingest {adapter} --root {folder}")
 
 
 @command.command("show")
@@ -59,15 +68,15 @@ def show(name: str, as_json: bool) -> None:
         print_json(source)
         return
     facts({source.name: source.title, "content": source.content})
-    click.echo(f"\n{how_to_obtain(source)}\n\nLayouts known:")
+    prose(f"\n{how_to_obtain(source)}\n\nKnown layouts:")
     for layout in source.layouts:
         marks = " and ".join(layout.marks) or "any"
-        click.echo(f"  {layout.name}: {marks}" + (f"\n    {layout.note}" if layout.note else ""))
+        prose(f"  {layout.name}: {marks}" + (f"\n    {layout.note}" if layout.note else ""))
     if source.kaggle:
         click.echo(f"\nFree on Kaggle, with an account: ferdata datasets get {source.name}")
     if source.options:
         click.echo("\nOptions of `ferdata ingest`:")
         for own in source.options:
-            click.echo(f"  --{own.name.replace('_', '-')}: {own.help}")
+            prose(f"  --{own.name.replace('_', '-')}: {own.help}")
     if source.citation:
-        click.echo(f"\nCitation:\n{source.citation}")
+        prose(f"\nCitation:\n{source.citation}")

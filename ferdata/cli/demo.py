@@ -1,4 +1,4 @@
-"""`ferdata demo`: the whole path on drawn faces. The only place that strings the steps and the zoo together."""
+"""`ferdata demo`: the whole path on synthetic faces. The only place that joins the steps and the zoo."""
 
 import itertools
 import time
@@ -16,7 +16,7 @@ from ferdata.steps.ingest import ingest
 from ferdata.steps.merge import Merged, merge
 from ferdata.steps.stats import stats
 
-EPOCHS = 20  # by number, not by the clock: what is learnt hangs on the seed, and not on how busy the machine is
+EPOCHS = 20  # by number, not by the clock: what is learnt depends on the seed, and not on how busy the machine is
 
 
 @click.command("demo")
@@ -26,13 +26,13 @@ EPOCHS = 20  # by number, not by the clock: what is learnt hangs on the seed, an
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("demo"),
     show_default=True,
-    help="Where it all goes; an earlier demo there is replaced.",
+    help="Output folder; an earlier demo there is replaced.",
 )
-@option(draw, "--faces", type=int, help="How many faces to draw, about.")
-@option(draw, "--seed", type=int, help="Of the faces, the splits and the training.")
+@option(draw, "--faces", type=int, help="Approximate number of synthetic faces.")
+@option(draw, "--seed", type=int, help="Random seed for the faces, the splits and the training.")
 @json_option
 def command(out: Path, faces: int, seed: int, as_json: bool) -> None:
-    """The whole path on faces it draws itself: ingest, stats, merge, train, evaluate. About a minute on a CPU.
+    """The whole pipeline on synthetic faces: ingest, stats, merge, train, evaluate. About a minute on a CPU.
 
     \b
     ferdata demo
@@ -57,8 +57,8 @@ class Demo:
         self.seconds: dict[str, float] = {}
 
     def manifests(self, faces: int, seed: int) -> dict[str, Path]:
-        """Draw the three trees and ingest each."""
-        with self._step("draw", f"Draw about {faces:,} faces in the trees of FER+, CK+ and RAF-DB"):
+        """Draw the three datasets and ingest each."""
+        with self._step("draw", f"Draw about {faces:,} synthetic faces in the folder layouts of FER+, CK+ and RAF-DB"):
             roots = draw(self.out / "data", faces=faces, seed=seed, force=True)
         made = {}
         for name, root in roots.items():
@@ -71,14 +71,14 @@ class Demo:
         return made
 
     def merged(self, made: dict[str, Path], seed: int) -> Merged:
-        """Merge the three, and draw the balance."""
+        """Merge the three, and plot the class balance."""
         out = self.out / "manifests" / "merged.parquet"
         with self._step("merge", f"ferdata merge {' '.join(map(str, made.values()))} -o {out}"):
             merged = merge(*made.values(), out=out, seed=seed, force=True)
         left = sum(sum(p.left_out.values()) for p in merged.parts.values())
         self._say(
-            f"  {merged.rows:,} rows; {merged.identical} groups of identical pictures, "
-            f"{sum(merged.across.values())} of them across official splits: {left} rows gave way"
+            f"  {merged.rows:,} rows; {merged.identical} groups of identical images, "
+            f"{sum(merged.across.values())} of them across official splits: {left} rows were excluded"
         )
         plot = self.out / "balance.png"
         with self._step("stats", f"ferdata stats {out} --plot {plot}"):
@@ -92,7 +92,7 @@ class Demo:
         return merged
 
     def trained(self, manifest: Path, seed: int) -> Any:
-        """Train on the merged manifest, and judge the run once more from its files."""
+        """Train on the merged manifest, and evaluate the run once more from its files."""
         from zoo.evaluation.evaluate import evaluate
         from zoo.training.train import train
 
@@ -103,7 +103,7 @@ class Demo:
         with self._step("evaluate", f"ferdata evaluate {run}"):
             again = evaluate(run)
         same = again["accuracy"] == finished.report["accuracy"]
-        self._say(f"  the test figure, computed again from the files: {'the same' if same else 'NOT the same'}")
+        self._say(f"  test accuracy, computed again from the files: {'the same' if same else 'NOT the same'}")
         return finished
 
     @contextmanager
@@ -143,7 +143,7 @@ class Demo:
             ("time", f"{time.monotonic() - self.begun:.0f} s ("
              + ", ".join(f"{name} {s:.0f} s" for name, s in self.seconds.items() if s >= 0.5) + ")"),
         ]  # fmt: skip
-        table("Drawn faces: what a small net makes of them", ("", "test, scored once"), rows, text=2)
+        table("A small network on synthetic faces", ("", "test, scored once"), rows, text=2)
         if report["caution"]:
             click.echo(report["caution"])
         for what, path in (
@@ -153,7 +153,9 @@ class Demo:
             ("model card", run.path / "card.md"),
         ):
             click.echo(f"{what:<18}{path}")
-        click.echo("\nThese are drawings: the figures say that the path works, and nothing about people. Next:")
+        click.echo(
+            "\nThe faces are synthetic: these figures show that the pipeline works, not how well it reads people. Next:"
+        )
         photo = next((self.out / "data" / "rafdb").rglob("test_*.jpg"))
         for line in (
             f"ferdata show {merged.out}",

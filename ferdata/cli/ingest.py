@@ -8,7 +8,7 @@ import click
 
 from ferdata import labels
 from ferdata.adapters import catalogue, load
-from ferdata.cli.options import json_option, option
+from ferdata.cli.options import Choice, json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
 from ferdata.running.engine import ENGINES
 from ferdata.sources.declaration import Option
@@ -65,15 +65,15 @@ def _command(name: str) -> click.Command:
         ),
         option(
             ingest, "--images", type=click.Choice(IMAGES),
-            help="Keep paths, or the files' bytes [default: reference; from archives: embed].",
+            help="reference: paths to the images. embed: the image files [default: reference; from archives: embed].",
         ),
         option(
             ingest, "--votes", type=click.Choice(labels.POLICIES),
-            help="How annotator votes become a label; of use where there are votes.",
+            help="How annotator votes become a label (datasets with votes only).",
         ),
         option(
             ingest, "--unknown-labels", type=click.Choice(UNKNOWN),
-            help="Labels that the layout does not know: an error, or rows without a label.",
+            help="Labels that the dataset is not known to have: stop with an error, or keep the rows without a label.",
         ),
         option(
             ingest, "--workers", type=click.IntRange(1),
@@ -84,7 +84,7 @@ def _command(name: str) -> click.Command:
             help="local: this machine. ray: worker processes of Ray, here or on a cluster.",
         ),
         option(ingest, "--address", help="The Ray cluster: auto, or HOST:PORT [default: one started for this run]."),
-        option(ingest, "--resume", help="Go on where this same ingest was stopped, by Ctrl-C or an error."),
+        option(ingest, "--resume", help="Continue this ingest where Ctrl-C or an error stopped it."),
         option(ingest, "--force", help="Replace an existing manifest."),
     )  # fmt: skip
     for decorate in reversed(shared):
@@ -94,7 +94,7 @@ def _command(name: str) -> click.Command:
 
 
 def _own(declared: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    kind = click.Choice(declared.choices) if declared.choices else click.STRING
+    kind = Choice(declared.choices) if declared.choices else click.STRING
     return click.option(
         f"--{declared.name.replace('_', '-')}",
         type=kind,
@@ -108,13 +108,15 @@ def report(result: Ingested) -> None:
     """Print what an ingest did."""
     facts(
         {
-            "dataset": f"{result.dataset}, as {result.release}",
+            "dataset": f"{result.dataset}, layout {result.release}",
             "note": result.note or None,
             "read from": result.base,
             "rows": f"{result.rows:,} ({result.labelled:,} labelled)",
             "resumed": _resumed(result) if result.resumed else None,
             "no label": _with_first_rows(result.unlabelled, result.named) or None,
-            "unknown": by_reason(result.unknown_labels) + ", kept without a label" if result.unknown_labels else None,
+            "unknown labels": by_reason(result.unknown_labels) + ", kept without a label"
+            if result.unknown_labels
+            else None,
             "rejected": _with_first_rows(result.rejected, result.named) or "none",
             "rejects": result.rejects,
             "other files": _others(result.others, result.first_others),
@@ -126,16 +128,20 @@ def report(result: Ingested) -> None:
     splits = result.counts[result.dataset]
     table("Rows", ("split", "rows", "labelled"), [(s, c["rows"], c["labelled"]) for s, c in splits.items()])
     release(result.differences, result.strange_count, result.strange)
-    console().print(f"Next: ferdata stats {result.out}", style="dim", soft_wrap=True)
+    console().print(
+        f"Next: ferdata stats {result.out}, then ferdata merge {result.out} -o manifests/merged.parquet",
+        style="dim",
+        soft_wrap=True,
+    )
 
 
 def _resumed(result: Ingested) -> str:
-    again = f"; {result.unused:,} of them measured again, since the files have changed" if result.unused else ""
-    return f"{result.resumed:,} rows were there from the run that was stopped{again}"
+    again = f"; {result.unused:,} of them were measured again, since their files have changed" if result.unused else ""
+    return f"{result.resumed:,} rows from the interrupted run were reused{again}"
 
 
 def _with_first_rows(counts: Mapping[str, int], named: Mapping[str, Sequence[str]]) -> str:
-    """Return the counts by reason, and a line with the first rows of those that can be told by name."""
+    """Return the counts by reason, and a line with the first rows of the reasons that name rows."""
     lines = [by_reason(counts)] if counts else []
     lines += [f"{reason}: {', '.join(named[reason])}{' ...' if n > len(named[reason]) else ''}"
               for reason, n in counts.items() if reason in named]  # fmt: skip
@@ -155,13 +161,13 @@ def _others(counts: Mapping[str, int], first: Sequence[str]) -> str | None:
 def release(differences: Sequence[str], strange_count: int, strange: Sequence[str] = ()) -> None:
     """Print how a dataset differs from what its publishers describe; nothing where it does not."""
     if differences:
-        click.echo("Not the published counts:")
+        click.echo("Counts that differ from the published ones:")
         for difference in differences[:MOST]:
             click.echo(f"  {difference}")
         if len(differences) > MOST:
             click.echo(f"  and {len(differences) - MOST} more: ferdata show --json")
     if strange_count:
         named = f", such as {', '.join(strange)}" if strange else ""
-        click.echo(f"{strange_count:,} file names that the publishers would not have given{named}: added copies?")
+        click.echo(f"{strange_count:,} file names do not follow the publisher's naming{named}: are they added copies?")
     if differences or strange_count:
         click.echo()

@@ -11,16 +11,17 @@ from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, console, facts, print_json
 from ferdata.duplicates.groups import BY
 from ferdata.duplicates.label_conflicts import MANY
+from ferdata.errors import choose_one
 from ferdata.steps.group import Grouped
 from ferdata.steps.merge import Merged, merge
 
 
 def words(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str, ...]:
-    """Return the words between the commas; a usage error names those that there are."""
+    """Return the words between the commas; a usage error names the choices."""
     given = value if isinstance(value, tuple) else tuple(str(value).split(","))
     for word in given:
         if word not in BY:
-            raise click.BadParameter(f"{word!r} is none of {', '.join(BY)}.", ctx, param)
+            raise click.BadParameter(f"{word!r} is not one of them. {choose_one(word, BY)}", ctx, param)
     return given
 
 
@@ -31,13 +32,28 @@ def words(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str, 
     merge,
     "--taxonomy",
     metavar="NAME|FILE",
-    help=f"{', '.join(labels.TAXONOMIES)}, basic7:contempt=anger, or a TOML file.",
+    help=f"The classes: {', '.join(labels.TAXONOMIES)}, basic7:contempt=anger (contempt to anger), or a TOML file.",
 )
-@option(merge, "--votes", type=click.Choice(labels.POLICIES), help="Vote policy [default: that of the inputs].")
-@option(merge, "--by", type=click.UNPROCESSED, callback=words, metavar="WORDS", help="What makes rows one group.")
-@option(merge, "--thorough", help="Decode every image: rotated and cropped copies are found too.")
+@option(
+    merge,
+    "--votes",
+    type=click.Choice(labels.POLICIES),
+    help="How annotator votes become a label [default: as in the inputs].",
+)
+@option(
+    merge,
+    "--by",
+    type=click.UNPROCESSED,
+    callback=words,
+    metavar="WORDS",
+    help="Rows that share one of these are a group, and stay in one split: equal pixels, near duplicates, subject, "
+    "sequence.",
+)
+@option(merge, "--thorough", help="Decode every image, to find rotated and cropped duplicates too.")
 @option(merge, "--workers", type=click.IntRange(1), help="Worker processes [default: one per core].")
-@option(merge, "--most", type=float, metavar="SHARE", help="Refuse a group with more of the rows than this.")
+@option(
+    merge, "--most", type=float, metavar="SHARE", help="Stop if one group holds a larger share of the rows than this."
+)
 @split_report.split_options(merge)
 @option(merge, "--force", help="Replace an existing manifest.")
 @json_option
@@ -50,7 +66,7 @@ def command(manifests: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     ferdata merge ferplus.parquet fer2013.parquet --conflicts first:ferplus,fer2013 --cap happiness=5000 -o m.parquet
     """
     if "near" not in given["by"]:
-        refuse_idle(("thorough", "workers"), "for near duplicates; add near to --by")
+        refuse_idle(("thorough", "workers"), "only used for near duplicates; add near to --by")
     split_report.refuse_idle_seed(given["frozen"])
     result = merge(*manifests, **given)
     if as_json:
@@ -60,22 +76,22 @@ def command(manifests: tuple[Path, ...], as_json: bool, **given: Any) -> None:
 
 
 def report(result: Merged) -> None:
-    """Print what each dataset gave, what leaked, and what gave way."""
+    """Print what each dataset gave, what leaked, and what was excluded."""
     across = ", ".join(f"{n:,} {pair}" for pair, n in result.across.items())
     facts(
         {
             "manifest": result.out,
             "rows": f"{result.rows:,} in, {result.rows:,} out",
-            "lost at ingest": by_reason(result.rejected) or None,
+            "rejected at ingest": by_reason(result.rejected) or None,
             "taxonomy": f"{result.taxonomy}, votes by {result.votes}",
-            "left out": f"{by_reason(result.left_out)}: no class in {result.taxonomy}, so no target"
+            "no class": f"{by_reason(result.left_out)}: not in {result.taxonomy}, so not used in training"
             if result.left_out
             else None,
             "groups": f"{result.groups:,}; the largest has {result.largest:,} rows ({result.largest_of})",
             "identical": f"{result.identical:,} groups of identical pictures, {result.images:,} images in them",
-            "near": f"{result.near:,} pairs show one picture in other pixels" if result.near else None,
+            "near duplicates": f"{result.near:,} pairs (one picture, other pixels)" if result.near else None,
             **about_pictures(result),
-            "leaks found": f"{sum(result.across.values()):,} of the identical groups across official splits ({across})"
+            "leaks found": f"{sum(result.across.values()):,} identical groups across official splits ({across})"
             if across
             else "none across official splits",
             "fingerprint": result.fingerprint,
@@ -86,7 +102,7 @@ def report(result: Merged) -> None:
     conflicts.report(result.conflicts, cells=False)
     if result.scenes:
         console().print(
-            f"\nNext: {result.scenes:,} rows are scenes, and a net is to see faces. Align, then merge what that wrote:",
+            f"\nNext: {result.scenes:,} rows show whole scenes. Crop the faces first, then merge the new manifests:",
             style="dim",
             soft_wrap=True,
         )
@@ -94,18 +110,18 @@ def report(result: Merged) -> None:
             aligned = path.with_name(f"{path.stem}-aligned.parquet")
             console().print(f"  ferdata align {path} -o {aligned}", style="dim", soft_wrap=True)
     else:
-        console().print(f"\nNext: ferdata train --manifest {result.out}", style="dim", soft_wrap=True)
+        console().print(split_report.next_step(result.out, result.decided), style="dim", soft_wrap=True)
 
 
 def about_pictures(result: Merged | Grouped) -> dict[str, str]:
-    """Return what near copies were looked for in, where that was not whole pictures or may better not have been."""
+    """Return where near duplicates were not looked for in whole pictures, or are doubtful."""
     said = {}
     if result.scenes:
-        said["scenes"] = f"{result.scenes:,} rows; their near copies are those of the face, inside its box"
+        said["scenes"] = f"{result.scenes:,} rows; near duplicates are looked for inside the face box"
     if result.versions > MANY:
-        said["many versions"] = (
-            f"{result.versions:,} different pictures look like copies of one ({result.versions_of}): they stay on one "
-            "side, and their labels are not compared.\n"
-            "If they are scenes of one place with other faces in them, align first: ferdata align M -o aligned.parquet"
+        said["large cluster"] = (
+            f"{result.versions:,} different pictures look like duplicates of one ({result.versions_of}): they stay in "
+            "one split, and their labels are not compared.\n"
+            "If they show one place with different faces, align first: ferdata align M -o aligned.parquet"
         )
     return said

@@ -23,7 +23,7 @@ Say = Callable[[str], None]
 def merged_first(manifest: Path, run: Path, resume: bool, force: bool, dry_run: bool, say: Say) -> Iterator[Path]:
     """Yield the manifest to train on: `manifest`, or what `ferdata merge` makes of it where it was only ingested.
 
-    So an official test stays whole, val is drawn from train, and copies and people stand on one side. It is written to
+    So an official test stays whole, val is taken from train, and copies and people stay in one split. It is written to
     the run's folder and kept there for `resume`; under `dry_run` to a folder that goes when the block ends. Says in
     three lines what was done. Raises AlreadyExists where another manifest stands in its place, unless `force`, and
     what `ferdata.steps.merge.merge` raises.
@@ -38,7 +38,7 @@ def merged_first(manifest: Path, run: Path, resume: bool, force: bool, dry_run: 
     else:
         target = run / NAME
         if target.exists() and _is_of(target, opened):
-            say(f"{target}: {manifest} as `ferdata merge` splits it, from before.")
+            say(f"{target}: {manifest} with splits, from an earlier merge.")
         else:
             _merge(opened, target, force and not resume, say)
         yield target
@@ -61,10 +61,10 @@ def _is_of(target: Path, opened: Manifest) -> bool:
 def _merge(opened: Manifest, target: Path, force: bool, say: Say) -> None:
     if target.exists() and not force:
         raise AlreadyExists(
-            f"{target} is there already, and is not what `ferdata merge {opened.path}` makes.",
+            f"{target} already exists, and is not the result of `ferdata merge {opened.path}`.",
             "Choose another --out, or add --force to replace it.",
         )
-    say(f"{opened.path} was only ingested: merging it, as `ferdata merge` does, into {target}")
+    say(f"{opened.path} has no splits yet: merging it with the defaults of `ferdata merge` into {target}")
     for line in told(merge(opened.path, out=target, force=force)):
         say(line)
 
@@ -79,11 +79,11 @@ def told(result: Merged) -> list[str]:
     excluded: Counter[str] = Counter()
     for part in parts:
         excluded.update({REASONS[reason]: n for reason, n in part.left_out.items()})
-    val = " drawn from train" if from_train else ""
-    test = ("the official test, whole" if whole else "of the official test") if official else "drawn: no official test"
+    val = " sampled from train" if from_train else ""
+    test = ("the official test, complete" if whole else "of the official test") if official else "no official test"
     return [
         f"Splits: {rows['train']:,} train, {rows['val']:,} val{val}, {rows['test']:,} test ({test})"
         + (f"; excluded: {by_reason(excluded)}" if excluded else ""),
-        f"Copies, people and clips stay on one side: {result.groups:,} groups of {result.rows:,} rows. "
-        "--as-is trains on the manifest as it stands.",
+        f"Duplicates, people and clips stay in one split: {result.groups:,} groups of {result.rows:,} rows. "
+        "--as-is trains on the manifest without merging.",
     ]

@@ -12,12 +12,12 @@ from ferdata.steps.rehydrate import Rehydrated, rehydrate
 @click.command("rehydrate")
 @click.argument("shared", type=click.Path(path_type=Path))
 @option(rehydrate, "-o", "--out", type=click.Path(path_type=Path), help="The manifest to write.")
-@option(rehydrate, "--root", multiple=True, metavar="NAME=DIR", help="Where a dataset is; may be repeated.")
+@option(rehydrate, "--root", multiple=True, metavar="NAME=DIR", help="The folder of a dataset; may be repeated.")
 @option(rehydrate, "--workers", type=click.IntRange(1), help="Worker processes [default: one per core].")
 @option(rehydrate, "--force", help="Replace an existing manifest.")
 @json_option
 def command(shared: Path, out: Path, root: tuple[str, ...], workers: int | None, force: bool, as_json: bool) -> None:
-    """Rebuild a shared file's manifest on your own copy of its datasets, and say what matched.
+    """Rebuild a shared manifest from your own copy of the datasets, and report what matched.
 
     \b
     ferdata rehydrate shared.json --root ferplus=~/data/FERPlus --root ckplus=~/data/CK+48 -o merged.parquet
@@ -30,19 +30,17 @@ def command(shared: Path, out: Path, root: tuple[str, ...], workers: int | None,
 
 
 def report(result: Rehydrated) -> None:
-    """Print what matched, and whether the manifest is the shared file's to the last row."""
+    """Print what matched, and whether the manifest equals the shared one, row for row."""
     facts({"manifest": result.out, "rows": result.rows, "fingerprint": result.fingerprint})
     click.echo()
-    columns = ("dataset", "same pixels", "same name only", "missing here", "only here", "another label")
+    columns = ("dataset", "same pixels", "same name only", "missing here", "only here", "different label")
     rows = [(name, m.pixels, m.names, m.missing, m.extra, m.relabelled) for name, m in result.datasets.items()]
     table("Rows", columns, rows)
     for name, m in result.datasets.items():
         if m.missing:
             click.echo(f"{name}: missing here, first {', '.join(m.first_missing)}")
-    same = (
-        "It is the shared file's manifest, row for row."
-        if result.same
-        else "It is not the shared file's manifest, see above."
-    )
-    click.echo(same)
+    if not result.same:
+        click.echo("The manifest differs from the shared one; see above. Results on it do not compare.")
+        return
+    click.echo("The manifest equals the shared one, row for row.")
     console().print(f"\nNext: ferdata train --manifest {result.out}", style="dim", soft_wrap=True)

@@ -15,7 +15,7 @@ from ferdata.steps.share import share
 @option(share, "--force", help="Replace an existing file.")
 @json_option
 def command(manifest: Path, out: Path, force: bool, as_json: bool) -> None:
-    """Everything of a manifest but the pixels, to pass on: ids, hashes, labels, splits, decisions.
+    """Write a manifest without its pixels, to share: ids, hashes, labels, splits, decisions.
 
     \b
     ferdata share manifests/merged.parquet -o shared.json

@@ -18,10 +18,9 @@ from ferdata.steps.split import Parted, split
 @option(split, "--force", help="Replace an existing manifest.")
 @json_option
 def command(manifest: Path, as_json: bool, **given: Any) -> None:
-    """Split a merged manifest anew: shares, folds, one person out, or a frozen list.
+    """Split a merged manifest again: folds, leave one subject out, a frozen list, or new random splits.
 
     \b
-    ferdata split manifests/merged.parquet --split 0.8,0.1,0.1 -o drawn.parquet
     ferdata split manifests/merged.parquet --folds loso -o loso.parquet
     ferdata split manifests/merged.parquet --freeze ids.csv -o again.parquet
     ferdata split manifests/merged.parquet --frozen ids.csv -o same.parquet
@@ -35,15 +34,15 @@ def command(manifest: Path, as_json: bool, **given: Any) -> None:
 
 
 def report(result: Parted) -> None:
-    """Print where the rows stand now, and why some stand nowhere."""
+    """Print the splits of the rows, and why some rows have none."""
     facts(
         {
             "manifest": result.out,
             "rows": f"{result.rows:,} in, {result.rows:,} out",
-            "groups": f"{result.groups:,}, kept as they are",
+            "groups": f"{result.groups:,}, unchanged",
             "fingerprint": result.fingerprint,
         }
     )
     click.echo()
     split_report.report(result.decided)
-    console().print(f"\nNext: ferdata train --manifest {result.out}", style="dim", soft_wrap=True)
+    console().print(split_report.next_step(result.out, result.decided), style="dim", soft_wrap=True)

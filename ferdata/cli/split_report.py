@@ -1,4 +1,4 @@
-"""What `merge` and `split` share: the options that decide on which side a row stands, and how it is told."""
+"""What `merge` and `split` share: the options that decide the split of a row, and how it is reported."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,45 +11,64 @@ from ferdata.cli.output import table
 from ferdata.splitting.rules import PartBalance
 from ferdata.steps.split import Decided, Part
 
-SHOWN = 20  # folds: of more, one line tells
+SHOWN = 20  # folds: more are summed up in one line
 REASONS = {
     "group_in_test": "same picture, subject or clip in test",
     "group_in_val": "same picture, subject or clip in val",
-    "val_from_train": "drawn from train, as the dataset has no val",
-    "no_official_split": "without an official split, in a dataset that has one",
-    "conflict": "the picture has another label elsewhere (--conflicts)",
-    "synthetic": "generated, so kept out of val and test (--synthetic-anywhere)",
-    "capped": "over a --cap",
-    "synthetic_capped": "generated, over --max-synthetic",
+    "val_from_train": "sampled from train, since the dataset has no val",
+    "no_official_split": "no official split of their own, in a dataset that has one",
+    "conflict": "a duplicate has a different label (--conflicts)",
+    "synthetic": "generated, so excluded from val and test (--synthetic-anywhere)",
+    "capped": "above a --cap",
+    "synthetic_capped": "generated, above --max-synthetic",
     "not_in_list": "not in the frozen list",
-    "left_out_by_list": "without a split in the frozen list",
+    "left_out_by_list": "no split in the frozen list",
 }
 
 STANDS = {"val_from_train": "are in val", "no_official_split": "are in train"}  # rows that were moved, not left out
 
 
 def split_options(function: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Declare the options that say where rows stand, with the defaults of `function`."""
+    """Declare the options that decide the splits, with the defaults of `function`."""
     path = click.Path(path_type=Path)
     declared = [
         option(
-            function, "--split", metavar="official|A,B,C", help="Keep official splits, or draw train,val,test shares."
+            function,
+            "--split",
+            metavar="official|A,B,C",
+            help="official: keep official splits. A,B,C: new random splits with these shares of train, val, test; "
+            "results on them do not compare with published ones.",
         ),
-        option(function, "--folds", metavar="K|loso", help="Also fill `fold`: K folds, or one per person."),
+        option(
+            function,
+            "--folds",
+            metavar="K|loso",
+            help="Also fill the column fold, ignoring official splits: K folds, or loso (leave one subject out).",
+        ),
         option(
             function,
             "--conflicts",
             metavar="RULE",
-            help="One picture, several labels: keep, drop, majority, or first:ferplus,fer2013.",
+            help="Duplicates with different labels: keep, drop, majority, or first:ferplus,fer2013.",
         ),
         option(
-            function, "--cap", multiple=True, metavar="CLASS=N", help="Thin train: disgust=500, dataset:ferplus=10000."
+            function,
+            "--cap",
+            multiple=True,
+            metavar="CLASS=N",
+            help="Subsample train: disgust=500, dataset:ferplus=10000.",
         ),
-        option(function, "--max-synthetic", type=float, metavar="SHARE", help="Most of train that may be generated."),
-        option(function, "--synthetic-anywhere", help="Let generated faces into val and test."),
-        option(function, "--frozen", type=path, metavar="CSV", help="Take sides and folds from a list of ids."),
-        option(function, "--freeze", type=path, metavar="CSV", help="Write the list of ids, sides and folds."),
-        option(function, "--seed", type=int, help="Of whatever is drawn."),
+        option(
+            function,
+            "--max-synthetic",
+            type=float,
+            metavar="SHARE",
+            help="Largest share of train that may be generated images.",
+        ),
+        option(function, "--synthetic-anywhere", help="Allow generated images in val and test."),
+        option(function, "--frozen", type=path, metavar="CSV", help="Read splits and folds from a list of ids."),
+        option(function, "--freeze", type=path, metavar="CSV", help="Write the list of ids, splits and folds."),
+        option(function, "--seed", type=int, help="Random seed for splits, folds and subsampling."),
     ]
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -61,15 +80,15 @@ def split_options(function: Callable[..., Any]) -> Callable[[Callable[..., Any]]
 
 
 def refuse_idle_seed(frozen: Path | None) -> None:
-    """Raise UsageError if a seed is given beside a list, which leaves nothing to draw."""
+    """Raise UsageError if a seed is given beside a list, which leaves nothing random."""
     if frozen:
-        refuse_idle(("seed",), "of what is drawn, and --frozen brings all splits and folds with it")
+        refuse_idle(("seed",), "no effect with --frozen, which reads all splits and folds from a list")
 
 
 def report(decided: Decided) -> None:
-    """Print what each dataset gave, why rows have no split, the balance of each side and fold, and the list's fit.
+    """Print what each dataset gave, why rows have no split, the balance of each split and fold, and the list's fit.
 
-    A seed that was given, and had no say, is told of: whether it has one is only known once the rows are.
+    A requested seed without an effect is reported: whether it has one is only known once the rows are.
     """
     rows: list[tuple[str | int, ...]] = [
         (name, p.rows, p.labelled, p.train, p.val, p.test, sum(p.left_out.values()))
@@ -85,20 +104,25 @@ def report(decided: Decided) -> None:
         sizes = sorted(fold.rows for fold in decided.folds)
         click.echo(
             f"Folds: {len(sizes):,}, of {sizes[0]:,} to {sizes[-1]:,} rows (median {sizes[len(sizes) // 2]:,}); "
-            f"{decided.people:,} people in them, {decided.no_fold:,} rows in none\n"
+            f"{decided.people:,} people; {decided.no_fold:,} rows without a fold\n"
         )
     if 0 < len(decided.folds) <= SHOWN:
-        _balance(f"Folds ({decided.people:,} people in them; {decided.no_fold:,} rows in none)", "fold", decided.folds)
+        _balance(f"Folds ({decided.people:,} people; {decided.no_fold:,} rows without a fold)", "fold", decided.folds)
     _listed(decided)
     if not decided.drawn and was_given("seed"):
-        click.echo("Nothing was drawn here: another --seed changes nothing.")
+        click.echo("--seed had no effect: nothing here is random.")
+
+
+def next_step(out: Path, decided: Decided) -> str:
+    """Return what to do with a manifest that has its splits; where folds were made, a run on each of them."""
+    return f"\nNext: ferdata train --manifest {out}" + (" --folds all" if decided.folds else "")
 
 
 def _reasons(name: str, part: Part) -> None:
     for reason, n in {**part.left_out, **part.moved}.items():
         click.echo(f"{name}: {n:,} rows {STANDS.get(reason, 'have no split')}: {REASONS.get(reason, reason)}")
     if part.test_is_official:
-        click.echo(f"{name}: the official test is whole ({part.test:,} rows)")
+        click.echo(f"{name}: the official test set is complete ({part.test:,} rows)")
 
 
 def _balance(title: str, by: str, parts: Sequence[PartBalance]) -> None:
@@ -114,18 +138,16 @@ def _balance(title: str, by: str, parts: Sequence[PartBalance]) -> None:
         )
         for s in parts
     ]
-    caption = (
-        "drift: Jensen-Shannon divergence of its class shares from those of all, in bits (0 the same, 1 disjoint)."
-    )
-    table(title, (by, "rows", *classes, "% got", "% asked", "drift"), rows, caption=caption)
+    caption = "drift: Jensen-Shannon divergence from the class shares of all rows, in bits (0: equal, 1: disjoint)."
+    table(title, (by, "rows", *classes, "% of rows", "% requested", "drift"), rows, caption=caption)
 
 
 def _listed(decided: Decided) -> None:
     fit = decided.listed
     if fit:
         for n, first, what in (
-            (fit.missing, fit.missing_first, "ids of the list are not here"),
-            (fit.new, fit.new_first, "rows are not in the list, and have no split"),
+            (fit.missing, fit.missing_first, "ids of the list are not in the manifest"),
+            (fit.new, fit.new_first, "rows are not in the list and have no split"),
         ):
             click.echo(f"Frozen list: {n:,} {what}" + (f", first {', '.join(first)}" if first else ""))
     if decided.freeze:

@@ -9,7 +9,7 @@ import click
 from ferdata import labels
 from ferdata.class_balance import Balance, Drift
 from ferdata.cli import conflicts as disputes
-from ferdata.cli.options import json_option, option, refuse_idle
+from ferdata.cli.options import Choice, json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, console, print_json, table
 from ferdata.cli.typeset import FORMATS, latex, markdown
 from ferdata.steps.stats import Stats, stats
@@ -28,7 +28,7 @@ SHOWN = 12  # drifts, the largest first, and parts whose unlabelled rows are tol
 @click.option(
     "--format",
     "show",
-    type=click.Choice(FORMATS),
+    type=Choice(FORMATS),
     default=FORMATS[0],
     show_default=True,
     help="Of the tables; latex needs the packages booktabs and graphicx.",

@@ -86,8 +86,9 @@ def _room(shape: tuple[int, int, int]) -> NDArray[np.uint8]:
 def no_room(size: int, error: OSError) -> CannotWrite:
     """Return the error for a temporary folder that cannot take so many bytes."""
     return CannotWrite(
-        f"The temporary folder {tempfile.gettempdir()} cannot take {size / 1e9:.1f} GB: {error.strerror}.",
-        "Name another with TMPDIR=/path/to/it, or leave near duplicates out: --by pixels,subject,sequence.",
+        f"The temporary folder {tempfile.gettempdir()} has no room for {size / 1e9:.1f} GB: {error.strerror}.",
+        "Give another one with TMPDIR=/path/to/it. Or do not look for near duplicates, which may then be in train "
+        "and test: --by pixels,subject,sequence.",
     )
 
 

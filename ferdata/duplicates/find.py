@@ -268,9 +268,7 @@ def read_grey(row: Mapping[str, Any], roots: Mapping[str, Path | None], scene: b
         image = images.decode(read_image(row, roots))
         return grey(inside(image, row["face_box"]) if scene else image)
     except images.UnreadableImage as error:
-        raise BrokenSource(
-            f"{row['sample_id']} cannot be read any more: {error}.", "Ingest its dataset again."
-        ) from None
+        raise BrokenSource(f"{row['sample_id']} can no longer be read: {error}.", "Ingest its dataset again.") from None
 
 
 def variant(picture: NDArray[np.uint8], degrees: float, cut: float, x: float, y: float) -> NDArray[np.uint8]:

@@ -12,7 +12,7 @@ from ferdata.duplicates.components import connected
 from ferdata.duplicates.find import find
 from ferdata.duplicates.label_conflicts import most_versions, pictures
 from ferdata.duplicates.scenes import are_scenes
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 from ferdata.manifest import Manifest
 from ferdata.schema import SPLITS
 
@@ -113,7 +113,7 @@ def checked_reasons(by: Sequence[str]) -> tuple[str, ...]:
     if strange or not by:
         raise BadOption(
             f"Rows cannot be grouped by {', '.join(map(repr, strange)) or 'nothing'}.",
-            f"Choose from {','.join(BY)}, with commas between.",
+            f"{did_you_mean(strange[0], BY) if strange else ''}Choose from {','.join(BY)}, with commas between.",
         )
     return tuple(word for word in BY if word in by)
 
@@ -166,8 +166,8 @@ def _swallowed(table: pa.Table, links: Mapping[str, Pairs], members: NDArray[np.
     path = [(word, int(members[row])) for word, row in reversed(steps)]
     chain = "\n".join(_chain(table, int(members[0]), path))
     return BadOption(
-        f"One group has {n:,} of {table.num_rows:,} rows, more than the share {most:g}. What joins its first row to "
-        f"the one furthest from it:\n{chain}",
+        f"One group has {n:,} of {table.num_rows:,} rows, more than the share {most:g}. This chain joins its first "
+        f"row to the row furthest from it:\n{chain}",
         "\n".join(_ways_out(table, path)),
     )
 
@@ -176,12 +176,16 @@ def _ways_out(table: pa.Table, path: Sequence[tuple[str, int]]) -> Iterator[str]
     """Yield what to do about a chain, the likeliest first."""
     if any(word == "pixels" and _is_blank(table, row) for word, row in path):
         yield (
-            "A blank picture shows nobody. Go on without: frame = ferdata.to_frame(M); "
+            "Blank pictures are joined since they are identical. Exclude them, and report it where they were in an "
+            "official test: frame = ferdata.to_frame(M); "
             f"ferdata.from_frame(frame[frame.contrast >= {BLANK}], like=M, out=...)"
         )
     if any(word == "near" for word, _ in path):
-        yield "If they are scenes of one place with other faces, align first: ferdata align M -o aligned.parquet"
-    yield "If they do belong together, raise --most; else leave out what joins them, as in --by pixels,sequence."
+        yield "If they show one place with different faces, align first: ferdata align M -o aligned.parquet"
+    yield (
+        "If they do belong together, raise --most. If not, correct what joins them in the dataset: leaving it out of "
+        "--by, as in --by pixels,sequence, would let the same person or picture into train and test."
+    )
 
 
 def _is_blank(table: pa.Table, row: int) -> bool:
@@ -205,7 +209,7 @@ def _chain(table: pa.Table, first: int, steps: Sequence[tuple[str, int]]) -> Ite
             what += ", a blank picture"
         yield f"  - {what} - {cell('sample_id', row)}"
     if len(steps) > SHOWN:
-        yield f"  ... and {len(steps) - SHOWN:,} links more"
+        yield f"  ... and {len(steps) - SHOWN:,} more links"
 
 
 def across_sides(split: pa.ChunkedArray, numbered: NDArray[np.int64]) -> dict[str, int]:

@@ -97,7 +97,7 @@ def trial(
     codes = table["pixel_hash"].combine_chunks().dictionary_encode().indices.to_numpy()
     distinct = np.unique(codes, return_index=True)[1]
     if len(distinct) < 2:
-        raise BadOption(f"{manifest.path} has no two pictures to tell apart.", "Name a manifest with more images.")
+        raise BadOption(f"{manifest.path} has fewer than two different pictures.", "Use a manifest with more images.")
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(distinct, min(pictures, len(distinct)), replace=False))
     copied = np.sort(rng.choice(len(rows), min(copies, len(rows)), replace=False))
@@ -147,6 +147,4 @@ def _decoded(manifest: Manifest, row: dict[str, Any], roots: Any) -> NDArray[np.
     try:
         return images.decode(manifest.read_image(row, roots))
     except images.UnreadableImage as error:
-        raise BrokenSource(
-            f"{row['sample_id']} cannot be read any more: {error}.", "Ingest its dataset again."
-        ) from None
+        raise BrokenSource(f"{row['sample_id']} can no longer be read: {error}.", "Ingest its dataset again.") from None

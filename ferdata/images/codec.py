@@ -12,6 +12,7 @@ from ferdata.images import headers
 MOST_PIXELS = 1 << 26
 os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MOST_PIXELS))
 os.environ.setdefault("OPENCV_LOG_LEVEL", "ERROR")  # the caller reports what cannot be read
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # FFmpeg's own level: quiet, for the same reason
 
 import cv2  # noqa: E402
 
@@ -34,11 +35,11 @@ def decode(data: bytes) -> NDArray[np.integer]:
     if not data:
         raise UnreadableImage("empty file")
     if not headers.is_whole(data):
-        raise UnreadableImage("cut short: no end mark")
+        raise UnreadableImage("truncated: no end marker")
     if what := headers.unsupported(data):
-        raise UnsupportedImage(f"{what}, which is not read: convert it to JPEG or PNG")
+        raise UnsupportedImage(f"{what}, which is not supported: convert it to JPEG or PNG")
     if headers.is_animated(data):
-        raise UnreadableImage("animated: which frame is the face?")
+        raise UnreadableImage("animated: extract one frame")
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), _AS_STORED)
     except cv2.error as error:
@@ -46,7 +47,7 @@ def decode(data: bytes) -> NDArray[np.integer]:
         why = f"larger than {MOST_PIXELS:,} pixels" if large else error.err
         raise UnreadableImage(f"refused by the decoder: {why}") from None
     if image is None:
-        raise UnreadableImage("not a whole image")
+        raise UnreadableImage("incomplete image")
     if image.dtype.char not in "BH":  # uint8 and uint16
         raise UnreadableImage(f"pixels of type {image.dtype}")
     found = cast("NDArray[np.integer]", image)

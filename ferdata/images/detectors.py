@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ferdata.errors import BadOption, CannotWrite, MissingModel
+from ferdata.errors import BadOption, CannotWrite, MissingModel, choose_one
 from ferdata.images import as_uint8
 from ferdata.running import cache, progress
 from ferdata.running.whole_file import write_whole
@@ -206,7 +206,7 @@ def _download() -> bytes:
             advance(len(data))
     except (OSError, http.client.HTTPException) as error:
         why = getattr(error, "reason", None) or error
-        raise MissingModel(f"YuNet's model file is not here, and its download failed: {why}.", _remedy()) from None
+        raise MissingModel(f"YuNet's model file was not found, and its download failed: {why}.", _remedy()) from None
     data = _checked(data, MODEL_URL)
     place = cached_model()
     with contextlib.suppress(OSError, CannotWrite):  # a cache that cannot be written: then it is downloaded each time
@@ -219,8 +219,8 @@ def _checked(data: bytes, whence: str) -> bytes:
     found = hashlib.sha256(data).hexdigest()
     if found != MODEL_HASH:
         raise MissingModel(
-            f"{whence} is not the known YuNet model: {len(data):,} bytes with sha256 {found}. It is cut short, "
-            "damaged, a Git LFS pointer, or another release.",
+            f"{whence} is not the known YuNet model: {len(data):,} bytes with sha256 {found}. It is incomplete, "
+            f"damaged, a Git LFS pointer, or another release.",
             _remedy(),
         )
     return data
@@ -229,7 +229,7 @@ def _checked(data: bytes, whence: str) -> bytes:
 def _remedy() -> str:
     return (
         f"Download the file with sha256 {MODEL_HASH} from {MODEL_URL} to {cached_model()}, "
-        f"or say where it is with --model or {MODEL_VARIABLE}. `--detector haar` needs no file."
+        f"or give its path with --model or {MODEL_VARIABLE}. `--detector haar` needs no file."
     )
 
 
@@ -239,7 +239,7 @@ def make(name: str, model: bytes | None = None) -> Detector:
         return Haar()
     if name == "yunet":
         return YuNet(read_model(find_model()) if model is None else model)
-    raise BadOption(f"There is no detector {name!r}.", f"Choose one of {', '.join(DETECTORS)}.")
+    raise BadOption(f"There is no detector {name!r}.", choose_one(name, DETECTORS))
 
 
 _own = threading.local()

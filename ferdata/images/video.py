@@ -18,7 +18,7 @@ class Video:
         self.capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
         self.at = 0
         if not self.capture.isOpened():
-            raise UnreadableImage("no readable video")
+            raise UnreadableImage("not a readable video")
 
     @property
     def frames(self) -> int:

@@ -29,7 +29,7 @@ from ferdata.manifest.writer import check_output as check_output
 from ferdata.schema import COLUMNS, SCHEMA_VERSION, arrow_schema, huggingface_features
 
 KEY = b"ferdata"
-GOES_ON = "What was done is kept aside: the same command with --resume goes on."
+GOES_ON = "The finished part is kept: run the same command with --resume to continue."
 
 
 class Manifest:
@@ -48,17 +48,17 @@ class Manifest:
         except (OSError, pa.ArrowException) as error:
             raise NotAManifest(f"{path} is not a Parquet file ({str(error).splitlines()[0]}).", again) from None
         if self.file.is_one_of_several and not path.is_dir():
-            raise NotAManifest(f"{path} is one part of a manifest.", f"Name the folder: {path.parent}/")
+            raise NotAManifest(f"{path} is one part of a manifest.", f"Use the folder: {path.parent}/")
         raw = self.file.key_values.get(KEY)
         if raw is None:
             raise NotAManifest(
-                f"{path} is a Parquet file, but no ferdata manifest.",
-                f"{again} A manifest that another program has saved (pandas, say) has lost what ferdata keeps in it.",
+                f"{path} is a Parquet file, but not a ferdata manifest.",
+                f"{again} A manifest saved by another program, such as pandas, loses the metadata that ferdata needs.",
             )
         try:
             self.metadata: dict[str, Any] = json.loads(raw)
         except ValueError:
-            raise NotAManifest(f"The ferdata metadata of {path} is no JSON.", again) from None
+            raise NotAManifest(f"The ferdata metadata of {path} is not valid JSON.", again) from None
         version = self.metadata.get("schema_version")
         if version != SCHEMA_VERSION:
             raise NotAManifest(
@@ -137,8 +137,8 @@ def opened_here(path: Path, fingerprint: str) -> Manifest:
     opened = Manifest(path)
     if opened.fingerprint != fingerprint:
         raise InvalidManifest(
-            f"What {platform.node()} sees at {path} is another manifest.",
-            "Every worker reads the manifest itself: it must be at the same path on all of them.",
+            f"The file at {path} on {platform.node()} is another manifest.",
+            "Every worker reads the manifest: it must be at the same path on all machines.",
         )
     return opened
 

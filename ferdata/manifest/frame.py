@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 from ferdata.labels import DERIVED_FROM, VOTE_COLUMNS, derive
 from ferdata.manifest.file import Manifest, check_output, step_record, write
 from ferdata.manifest.rewrite import rewritten_metadata, with_columns
@@ -60,8 +60,8 @@ def from_frame(frame: pd.DataFrame, *, like: Manifest | Path | str, out: Path | 
     changed = _changed(opened, columns, rows)
     if fixed := [name for name in DERIVED if name in changed]:
         raise BadOption(
-            f"Column {fixed[0]!r} differs from that of {opened.path}, and it is derived, never set.",
-            "Set 'reviewed_label' to correct a label. To go without a row, drop it from the frame.",
+            f"Column {fixed[0]!r} differs from that of {opened.path}, but it is computed and cannot be set.",
+            "Set 'reviewed_label' to correct a label. To exclude a row, drop it from the frame.",
         )
     record = step_record(
         "from_frame", {"columns": sorted(changed)}, [opened], rows_in=opened.rows, rows_out=len(rows)
@@ -81,10 +81,11 @@ def _check_names(columns: Sequence[str] | pd.Index) -> None:
     if strangers := [name for name in columns if name not in BY_NAME]:
         raise BadOption(
             f"The schema has no column {strangers[0]!r}.",
-            f"A manifest has {', '.join(BY_NAME)}. Drop what is none of them: frame.drop(columns=...).",
+            did_you_mean(strangers[0], BY_NAME)
+            + f"A manifest has {', '.join(BY_NAME)}. Drop the others: frame.drop(columns=...).",
         )
     if twice := [name for i, name in enumerate(columns) if name in list(columns)[:i]]:
-        raise BadOption(f"Column {twice[0]!r} is there twice.", "Keep one of them.")
+        raise BadOption(f"Column {twice[0]!r} occurs twice.", "Keep one of them.")
 
 
 def _ids(frame: pd.DataFrame) -> pd.Index:
@@ -96,10 +97,10 @@ def _ids(frame: pd.DataFrame) -> pd.Index:
     else:
         raise BadOption(
             f"The frame has no {ID}, neither as its index nor as a column.",
-            "Begin with `to_frame`, and keep the index: it says which row is which.",
+            "Start from `to_frame` and keep its index, which identifies the rows.",
         )
     if not ids.is_unique:
-        raise BadOption(f"{ID} {ids[ids.duplicated()][0]!r} is there twice.", "Each row of a manifest is there once.")
+        raise BadOption(f"{ID} {ids[ids.duplicated()][0]!r} occurs twice.", "Keep each row once.")
     return ids
 
 
@@ -110,7 +111,7 @@ def _rows(opened: Manifest, ids: pd.Index) -> tuple[NDArray[np.intp], NDArray[np
     if (found < 0).any():
         raise BadOption(
             f"{int((found < 0).sum()):,} rows are not in {opened.path}, the first is {ids[found < 0][0]!r}.",
-            "Rows come from datasets alone: `ingest` takes them in, `merge` puts manifests together.",
+            "Rows cannot be added to a frame: `ingest` reads new rows from a dataset, `merge` combines manifests.",
         )
     order = np.argsort(found)
     return found[order], order
@@ -123,18 +124,18 @@ def _column(name: str, values: pd.Series) -> pa.Array:
     try:
         column = _array(values)
         if not _fits(column.type, kind):
-            raise ValueError(f"it is {column.type}, where {kind} belongs")
+            raise ValueError(f"it is {column.type}, but must be {kind}")
         if pa.types.is_integer(kind) and pa.types.is_floating(column.type) and _beyond_floats(column):
-            raise ValueError("its numbers went through floats, which do not hold integers as large as these")
+            raise ValueError("its integers were converted to floats, which cannot hold numbers as large as these")
         column = column.cast(kind)
     except (ValueError, TypeError, OverflowError, NotImplementedError) as error:  # Arrow's own errors are among them
         raise _wrong(name, str(error).splitlines()[0]) from None
     if declared.required and column.null_count:
-        raise _wrong(name, f"{column.null_count:,} of its values are missing")
+        raise _wrong(name, f"{column.null_count:,} values are missing")
     if declared.length and not pc.all(pc.equal(pc.list_value_length(column), declared.length), min_count=0).as_py():
         raise _wrong(name, f"not every list in it has {declared.length} values")
     if name in WORDS and (strangers := set(column.drop_null().unique().to_pylist()) - set(WORDS[name])):
-        raise _wrong(name, f"it has {min(strangers)!r}, none of {', '.join(WORDS[name])}")
+        raise _wrong(name, f"it has {min(strangers)!r}, which is not one of {', '.join(WORDS[name])}")
     return column
 
 

@@ -21,7 +21,7 @@ from ferdata.manifest.safe_paths import must_be_file
 PART = b"ferdata.part"
 NAME = re.compile(r"part-(\d{5})-of-(\d{5})\.parquet")
 GROUPS_KEPT = 2  # in memory, since neighbours are read side by side
-WHOLE = "Copy the whole folder again, or make the manifest anew."
+WHOLE = "Copy the whole folder again, or make the manifest again."
 
 
 def name_of(part: int, parts: int) -> str:
@@ -40,8 +40,8 @@ def find(path: Path) -> list[Path]:
     totals = {int(name[-13:-8]) for name in found}
     if not totals:
         raise NotAManifest(
-            f"{path} is a folder without parts of a manifest (part-00000-of-00001.parquet).",
-            "Name a manifest: a file, or the folder of its parts.",
+            f"{path} is a folder that has no parts of a manifest (part-00000-of-00001.parquet).",
+            "Give a manifest: a file, or the folder of its parts.",
         )
     if len(totals) > 1:
         sizes = ", ".join(f"{n:,}" for n in sorted(totals))
@@ -49,7 +49,7 @@ def find(path: Path) -> list[Path]:
     (total,) = totals
     names = [name_of(i, total) for i in range(total)]
     if missing := [name for name in names if name not in found]:
-        raise NotAManifest(f"{path} is not whole: {listed(missing, 3)} missing.", WHOLE)
+        raise NotAManifest(f"{path} is incomplete: {listed(missing, 3)} missing.", WHOLE)
     return [path / name for name in names]
 
 
@@ -71,15 +71,15 @@ class Parts:
             except pa.ArrowException:
                 if len(self.paths) == 1:
                     raise
-                raise NotAManifest(f"{path} is cut short, or no Parquet file.", WHOLE) from None
+                raise NotAManifest(f"{path} is incomplete, or not a Parquet file.", WHOLE) from None
             if i == 0:
                 self.schema_arrow: pa.Schema = file.schema_arrow
                 self.key_values: dict[bytes, bytes] = dict(file.metadata.metadata or {})
                 run = self._part(file).get("run")
             elif not file.schema_arrow.equals(self.schema_arrow):
-                raise NotAManifest(f"{path} has other columns than {self.paths[0].name}.", WHOLE)
+                raise NotAManifest(f"{path} has different columns from {self.paths[0].name}.", WHOLE)
             if len(self.paths) > 1 and (run is None or self._part(file) != {"run": run, "part": i}):
-                raise NotAManifest(f"{path} is not of the run that wrote {self.paths[0].name}.", WHOLE)
+                raise NotAManifest(f"{path} was not written by the same run as {self.paths[0].name}.", WHOLE)
             for g in range(file.metadata.num_row_groups):
                 self.row_groups.append(file.metadata.row_group(g).num_rows)
                 self._places.append((i, g))

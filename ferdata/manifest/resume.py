@@ -15,7 +15,7 @@ from ferdata.manifest.parts import Parts
 from ferdata.manifest.writer import Sink, remove
 
 KEY = "ferdata.manifest.resume"
-ANEW = "Leave out --resume to begin anew; what was left is removed once that has succeeded."
+ANEW = "Leave out --resume to start again; the old rows are removed when that has succeeded."
 BATCH = 512  # rows
 S = TypeVar("S")
 
@@ -49,17 +49,17 @@ class Partial:
         rows, number = _latest(state["marks"], sum(kept.whole_groups)) if kept else (0, 0)
         self._before, self._ours = rows + number, state.get("same") == self.same
         if resume and not self._ours:
-            what = "was left by another run: of another input, or with other options" if state else "cannot be read"
+            what = "is from another run, with another input or other options" if state else "cannot be read"
             raise BadOption(f"{self.path} {what}.", ANEW)
         if resume:
             self._kept, self.rows, self.rejects = kept, rows, state["rejects"][:number]
         else:
             of_use = (
-                "--resume would go on from them" if self._ours else "they are of another input, or of other options"
+                "--resume would continue from them" if self._ours else "they are from another input or other options"
             )
-            left = f"A run that was stopped has left {rows:,} rows for {self.out}: {of_use}."
+            left = f"An interrupted run left {rows:,} rows for {self.out}: {of_use}."
             warnings.warn(
-                FerdataWarning(f"{left} This run begins anew, and removes them once it has succeeded."), stacklevel=2
+                FerdataWarning(f"{left} This run starts again, and removes them when it has succeeded."), stacklevel=2
             )
 
     def _open(self) -> tuple[Parts | None, dict[str, Any]]:

@@ -55,8 +55,8 @@ def with_files(file: Parts) -> set[str]:
 def moved(what: str, dataset: str, root: Path | None) -> ImagesMissing:
     """Return the error for images that are not below their root."""
     return ImagesMissing(
-        f"{what} not below {root}.",
-        f"Say where the dataset is now: {root_variable(dataset)}=/path/to/it",
+        f"{what} not in {root}.",
+        f"Set where the dataset is now: {root_variable(dataset)}=/path/to/it",
     )
 
 

@@ -28,13 +28,13 @@ def inside(root: Path, relative: str) -> Path:
 
 def _outside(relative: str, link: str | None = None) -> PermissionError:
     what = "the path" if link is None else f"{link} is a link that"
-    return PermissionError(errno.EPERM, f"{what} leads out of the root", relative)
+    return PermissionError(errno.EPERM, f"{what} leads outside the root", relative)
 
 
 def must_be_file(path: Path) -> None:
     """Raise OSError unless `path` is a regular file: a pipe or a device would be waited on for ever."""
     if not stat.S_ISREG(path.stat().st_mode):
-        raise OSError(errno.EINVAL, "no regular file", str(path))
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
 
 
 class Below:
@@ -149,7 +149,7 @@ def _read(descriptor: int, name: str) -> bytes:
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "no regular file", name)
+            raise OSError(errno.EINVAL, "not a regular file", name)
         data = os.read(descriptor, status.st_size + 1)
         while len(data) != status.st_size and (more := os.read(descriptor, 1 << 20)):  # it grows, or is very large
             data += more

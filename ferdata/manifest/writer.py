@@ -42,13 +42,13 @@ def check_output(out: Path, force: bool = False, inputs: Iterable[Path] = ()) ->
         if others:
             raise CannotWrite(
                 f"{out} is a folder that holds other files, such as {others[0]}.",
-                "Name a file with --out, such as manifests/merged.parquet, or a folder of its own for parts.",
+                "Give a file with --out, such as manifests/merged.parquet, or a new folder for parts.",
             )
     elif out.exists() and (not out.is_file() or is_folder(out)):
-        what = "a file, and a name without an ending is a folder of parts" if out.is_file() else "no regular file"
-        raise CannotWrite(f"{out} is {what}.", "Name a file with --out, such as manifests/merged.parquet.")
+        what = "a file, but a name without an ending means a folder of parts" if out.is_file() else "not a regular file"
+        raise CannotWrite(f"{out} is {what}.", "Give a file with --out, such as manifests/merged.parquet.")
     if out.exists() and not force and not _is_empty(out):
-        raise AlreadyExists(f"{out} is there already.", "Add --force to replace it, or choose another --out.")
+        raise AlreadyExists(f"{out} already exists.", "Add --force to replace it, or choose another --out.")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         probe = temporary_beside(out)
@@ -139,7 +139,7 @@ class Sink:
             put_in_place(self._temporary, self.out, replace=force)
         except FileExistsError:
             raise AlreadyExists(
-                f"{self.out} has been written by another run meanwhile.",
+                f"{self.out} was written by another run in the meantime.",
                 "Add --force to replace it, or choose another --out.",
             ) from None
 

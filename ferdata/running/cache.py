@@ -34,8 +34,8 @@ from ferdata.running.whole_file import (
 VARIABLE, LIMIT_VARIABLE = "FERDATA_CACHE", "FERDATA_CACHE_LIMIT"
 LIMIT = 20 * 10**9  # bytes; a million grey faces at 112 px are 13 GB
 ABOUT = "entry.json"
-REMEDY = f"Make room with `ferdata cache clear`, or name a folder on another disk: {VARIABLE}=/path/to/it"
-NOT_WRITABLE = f"Name a folder that you may write in: {VARIABLE}=/path/to/it"
+REMEDY = f"Free space with `ferdata cache clear`, or set a folder on another disk: {VARIABLE}=/path/to/it"
+NOT_WRITABLE = f"Set a folder that you may write in: {VARIABLE}=/path/to/it"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 
@@ -98,7 +98,7 @@ def size_of(text: str, what: str) -> int:
     """Return the bytes that `text` says: 500MB, 20 GB, 1.5T. Raises BadOption."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)B?\s*", text, re.IGNORECASE | re.ASCII)
     if not found:
-        raise BadOption(f"{what} cannot be {text.strip()!r}.", "Say how much in MB, GB or TB: 20GB.")
+        raise BadOption(f"{what} cannot be {text.strip()!r}.", "Give it in MB, GB or TB, such as 20GB.")
     unit = found[2].upper()
     return int(float(found[1]) * UNITS[f"{unit}B" if unit else ""])
 
@@ -137,7 +137,7 @@ def _lock_of(kind: str, key: str) -> Path:
 def _waited_for(path: Path, key: str) -> locks.Lock:
     lock = locks.take(path, wait=0)
     if lock is None:
-        with progress.bar(f"Waiting for another process, which makes {key[:8]}"):
+        with progress.bar(f"Waiting for another process, which is writing {key[:8]}"):
             lock = locks.take(path)
     assert lock is not None  # it has waited for ever
     return lock
@@ -215,8 +215,7 @@ def make_room(size: int) -> None:
     free = [entry for entry in there if not entry.in_use]
     if total - sum(entry.size for entry in free) + size > most:
         raise NoRoom(
-            f"The cache {folder()} may hold {gigabytes(most)}, {gigabytes(total)} are in it, and "
-            f"{gigabytes(size)} are wanted.",
+            f"The cache {folder()} is full: {gigabytes(total)} of {gigabytes(most)} used, {gigabytes(size)} needed.",
             f"Raise the limit: ferdata cache limit {gigabytes(2 * (total + size)).replace(' ', '')}",
         )
     for entry in free:
@@ -260,9 +259,9 @@ def clear(keys: Sequence[str] = (), older_than: float | None = None) -> tuple[li
 
 
 def gigabytes(size: float) -> str:
-    """Return a size as people say it: 83.1 MB, 20.0 GB."""
+    """Return a size as people say it: 83.1 MB, 20 GB."""
     unit = next(u for u in ("TB", "GB", "MB", "KB", "B") if size >= UNITS[u] or u == "B")
-    return f"{size / UNITS[unit]:.1f} {unit}" if unit != "B" else f"{size:.0f} B"
+    return f"{size / UNITS[unit]:.1f}".removesuffix(".0") + f" {unit}"
 
 
 def _about(path: Path) -> dict[str, Any] | None:

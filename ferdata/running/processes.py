@@ -151,8 +151,8 @@ class _Worker:
 
 def _lost() -> WorkersLost:
     return WorkersLost(
-        "A worker process has been killed, as happens when memory runs out.",
-        "Free some, or use fewer with --workers.",
+        "A worker process was killed, most often because memory ran out.",
+        "Free some memory, or use fewer --workers.",
     )
 
 
@@ -178,7 +178,7 @@ def _serve(pipe: Connection, foreign: Sequence[Connection]) -> None:
         except OSError:  # nobody is there any more
             os._exit(1)
         except Exception as error:  # what cannot be pickled is said in words; nothing of it has been sent
-            pipe.send((number, False, RuntimeError(f"{value!r} cannot be handed over: {error}")))
+            pipe.send((number, False, RuntimeError(f"{value!r} cannot be sent to a worker process: {error}")))
 
 
 def _receive(pipe: Connection, pieces: "SimpleQueue[Any]") -> None:

@@ -195,10 +195,10 @@ def _through(work: Callable[[A], B], window: list[bytes], at_most: int | None) -
     except RayError as error:
         raise _lost(error) from error
     if count != len(window):
-        raise WorkersLost(f"Ray gave back {count:,} of {len(window):,} pieces of work.", AGAIN)
+        raise WorkersLost(f"Ray returned {count:,} of {len(window):,} batches.", AGAIN)
 
 
-AGAIN = "Look at the workers' memory and at the batch's files; --engine local needs no Ray."
+AGAIN = "Check the memory of the workers and the files of the batch; --engine local needs no Ray."
 
 
 def _lost(error: Exception) -> Exception:

@@ -34,7 +34,7 @@ def encoding_of(head: bytes) -> str:
     # Without a mark, every other byte of text in UTF-16 is 0 where the letters are Latin ones.
     low, high = (bool(half) and 2 * half.count(0) >= len(half) for half in (head[::2], head[1::2]))
     if low and high:
-        raise UnicodeError("no text")
+        raise UnicodeError("not text")
     return "utf-16-be" if low else "utf-16-le" if high else "utf-8-sig"
 
 
@@ -63,7 +63,7 @@ def parse_toml(data: bytes) -> dict[str, Any]:
     try:
         return tomllib.loads(data.decode(encoding_of(data[:HEAD]), WINDOWS))
     except UnicodeDecodeError:
-        raise ValueError("it is no text in UTF-8, UTF-16 or Windows-1252") from None
+        raise ValueError("it is not text in UTF-8, UTF-16 or Windows-1252") from None
     except UnicodeError as error:
         raise ValueError(f"it is {error}") from None
     except RecursionError:

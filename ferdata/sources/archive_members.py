@@ -76,7 +76,7 @@ def _of_zip(whole: zipfile.ZipFile) -> Iterator[Member]:
             continue
         why = "a link" if (info.external_attr >> 28) == 0xA else ""
         if not why and _swollen(info.compress_size, info.file_size):
-            why = f"swells to {info.file_size / 1e9:.1f} GB"
+            why = f"unpacks to {info.file_size / 1e9:.1f} GB"
         yield Member(info.filename, name, info.file_size, why, lambda info=info: whole.open(info))  # type: ignore[misc]
 
 
@@ -85,7 +85,10 @@ def _of_tar(archive: Path, tape: tarfile.TarFile) -> Iterator[Member]:
     _check_sum(tape)
     packed, total = archive.stat().st_size, sum(m.size for m in members)
     if _swollen(packed, total):
-        raise BrokenSource(f"{archive} swells from {packed:,} to {total:,} bytes.", "No dataset does that; delete it.")
+        raise BrokenSource(
+            f"{archive} unpacks from {packed:,} to {total:,} bytes.",
+            "No dataset does that: this may be a zip bomb. Delete it.",
+        )
     for member in members:
         name, why = member.name.replace("\\", "/"), "" if member.isreg() else "a link or a device"
         yield Member(member.name, name, member.size, why, lambda member=member: tape.extractfile(member))  # type: ignore[misc]
@@ -118,7 +121,7 @@ def _reading(archive: Path) -> Iterator[None]:
         yield
     except (RuntimeError, NotImplementedError) as error:  # a password, a compression that zipfile has not
         raise BrokenSource(
-            f"{archive} cannot be opened: {error}.", "Unpack it with its password, and name the folder as --root."
+            f"{archive} cannot be opened: {error}.", "Unpack it with its password, and give the folder as --root."
         ) from None
     except _DAMAGE as error:
         raise _broken(archive, error) from None
@@ -128,18 +131,22 @@ def _broken(archive: Path, error: Exception) -> BrokenSource:
     what = what_it_is(archive)
     if what == WEB_PAGE:
         return BrokenSource(
-            f"{archive} is {what}, no archive.",
-            "The site asked for a login or a confirmation in its place: download it in a browser.",
+            f"{archive} is {what}, not an archive.",
+            "The site sent a login or confirmation page instead: download it in a browser.",
         )
     if what == ZIP:
         whole = zipfile.is_zipfile(archive)
         return BrokenSource(
-            f"{archive} is damaged: {error}." if whole else f"{archive} is cut short: a zip archive without its end.",
+            f"{archive} is damaged: {error}."
+            if whole
+            else f"{archive} is incomplete: the end of the zip archive is missing.",
             "Download it again.",
         )
     if what and what not in READ:
         return BrokenSource(
-            f"{archive} is {what}, which is not read here.",
-            "Download it again." if "empty" in what else "Unpack it by hand and name the folder, or take it out.",
+            f"{archive} is {what}, which is not supported.",
+            "Download it again."
+            if "empty" in what
+            else "Unpack it by hand and give the folder as --root, or remove it.",
         )
-    return BrokenSource(f"{archive} is damaged or no archive: {error}.", "Download it again.")
+    return BrokenSource(f"{archive} is damaged or not an archive: {error}.", "Download it again.")

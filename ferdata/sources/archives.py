@@ -161,9 +161,9 @@ def _link_others(root: Path, folder: Path, archives: set[Path]) -> None:
                 place.symlink_to(path.absolute(), target_is_directory=entry.is_dir())
             except OSError as error:
                 raise CannotWrite(
-                    f"{root} holds archives beside other files, and this system makes no links to read both as one "
-                    f"folder: {error.strerror or error}.",
-                    "Unpack the archives by hand, and take them out of the folder.",
+                    f"{root} holds archives beside other files, and this system cannot create the links to read both "
+                    f"as one folder: {error.strerror or error}.",
+                    "Unpack the archives by hand, and remove them from the folder.",
                 ) from None
 
 
@@ -173,7 +173,7 @@ def _check_space(archives: list[Path], folder: Path) -> None:
     if needed > free:
         raise CannotWrite(
             f"The archives need {needed / 1e9:.1f} GB unpacked; {folder.parent} has {free / 1e9:.1f} GB free.",
-            "Choose another disk for temporary files with TMPDIR=/path, or unpack them and name the folder.",
+            "Choose another disk for temporary files with TMPDIR=/path, or unpack them and give the folder as --root.",
         )
 
 
@@ -198,7 +198,7 @@ def _refused(name: str) -> str:
     if path.is_absolute() or (len(name) > 1 and name[1] == ":"):
         return "an absolute path"
     if ".." in path.parts:
-        return "a path that leads out (..)"
+        return "a path that leads outside (..)"
     return "" if path.parts and "\0" not in name else "no name"
 
 
@@ -226,7 +226,7 @@ def _copy(archive: Path, member: Member, target: Path, taken: Path | None) -> st
         return "" if _holds(path, pieces(archive, member), member.size) else _TAKEN
     except OSError as error:
         if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ):
-            return "a name that no file can have here"
+            return "a name that is not allowed on this system"
         raise
     with file:
         for data in pieces(archive, member):
@@ -234,7 +234,7 @@ def _copy(archive: Path, member: Member, target: Path, taken: Path | None) -> st
     return ""
 
 
-_TAKEN = "another file of that name is there"
+_TAKEN = "another file has that name"
 
 
 def _in_the_way(folder: Path, name: str) -> Path | None:

@@ -39,10 +39,11 @@ def look(base: Path, own: Mapping[str, str]) -> ClassFolders:
         names = above[torn[0]]
         first = image_names(base / torn[0])[0]
         raise UnknownLabel(
-            f"{sum(images[folder] for folder in torn):,} images lie below folders that name two classes, the first "
+            f"{sum(images[folder] for folder in torn):,} images are in folders that name two classes, the first "
             f"{'/'.join(names)}/{first}: {both(classes_named(names, own))}.",
-            "Rename the folder that is none; or read it with `ferdata ingest folder --labels FILE`, where FILE is a "
-            "TOML file with a table [labels] that names the class folders alone: other folders then name none.",
+            "Rename the folder that is not a class; or read it with `ferdata ingest folder --labels FILE`, where "
+            "FILE is a "
+            "TOML file with a table [labels] with the class folders only: other folders then count as no class.",
         )
     classes: Counter[str] = Counter()
     for folder, names in above.items():
@@ -58,7 +59,9 @@ def samples(base: Path, own: Mapping[str, str], synthetic: bool) -> Iterator[Sam
     known: dict[str, tuple[str | None, str | None]] = {}
     for image in image_names(base):
         if not image.isprintable():  # also a name in bytes that are no UTF-8, which no manifest could hold
-            yield Skipped(image.encode("unicode_escape", "surrogatepass").decode(), "a file name that is no text")
+            yield Skipped(
+                image.encode("unicode_escape", "surrogatepass").decode(), "a file name that is not valid text"
+            )
             continue
         if (folder := folder_of(image)) not in known:
             above = parts_of(folder)
@@ -88,8 +91,8 @@ def split_above(folders: Sequence[str]) -> str | None:
     found = splits_named(folders)
     if len(found) > 1:
         raise BrokenSource(
-            f"{'/'.join(folders)} lies below folders that name two splits, {both(found)}.",
-            "Rename the one that is none, or name the folder below it with --root.",
+            f"{'/'.join(folders)} is in folders that name two splits, {both(found)}.",
+            "Rename the one that is not a split, or give the folder inside it as --root.",
         )
     return next(iter(found), None)
 
@@ -99,8 +102,7 @@ def _refuse_boxes(base: Path, above: Iterable[Sequence[str]]) -> None:
     for place in {names[:i] for names in above for i, name in enumerate(names) if name.casefold() == "images"}:
         if any(True for _ in base.joinpath(*place, "labels").rglob("*.txt")):
             raise NotThisDataset(
-                f"{base.joinpath(*place)} is a dataset in YOLO's form: images/ holds the pictures, labels/ a text file "
+                f"{base.joinpath(*place)} is a dataset in YOLO format: images/ holds the pictures, labels/ a text file "
                 "for each with the class's number and the box of each face; there are no class folders.",
-                "Write it as a table with the columns image, label, x, y, w, h (the box in pixels; data.yaml names the "
-                "classes), and read that: ferdata ingest csv",
+                f"ferdata ingest detection --root {base}",
             )

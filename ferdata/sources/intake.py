@@ -121,8 +121,8 @@ class Intake:
         for sample in remaining:
             if sample.key in self.seen:
                 raise BrokenSource(
-                    f"{self.setting.dataset} names {sample.key!r} twice.",
-                    "Every image needs a name of its own; is a folder there twice, or a table's line repeated?",
+                    f"{self.setting.dataset} has the image name {sample.key!r} twice.",
+                    "Every image needs a unique name. Is a folder there twice, or is a line of a table repeated?",
                 )
             self.seen.add(sample.key)
             self.files.add(_file(sample))
@@ -156,18 +156,19 @@ class Intake:
                 first.setdefault(label, sample.key)
         listed = "; ".join(f"{label!r}: {n:,} rows, first {first[label]}" for label, n in count.most_common(8))
         more = f" and {len(count) - 8} more" if len(count) > 8 else ""
-        name = f"{self.setting.dataset}, as {self.setting.layout.name!r},"
-        known = f"Known are {', '.join(self.setting.layout.labels) or 'none'}."
+        name = f"{self.setting.dataset} (layout {self.setting.layout.name!r})"
+        known = f"Known labels: {', '.join(self.setting.layout.labels) or 'none'}."
         if any(map(self._is_strange_code, count)):
             return UnknownLabel(
-                f"{name} has codes that its publishers do not have: {listed}{more}.",
-                f"{known} Somebody has numbered the classes anew, so that the other codes cannot be trusted either. "
-                f"Read it with `ferdata ingest folder --name {self.setting.dataset} --labels FILE` (of a table: ingest "
-                "csv), where FILE says what each of them means.",
+                f"{name} has codes that are not the publisher's: {listed}{more}.",
+                f"{known} Somebody has renumbered the classes, so the other codes cannot be trusted either. Read it "
+                f"with `ferdata ingest folder --name {self.setting.dataset} --labels FILE` (of a table: ingest "
+                "csv), where FILE says what each code means.",
             )
         return UnknownLabel(
-            f"{name} has labels that are not known: {listed}{more}.",
-            f"{known} Is this another release? --unknown-labels keep takes such rows in without a label.",
+            f"{name} has unknown labels: {listed}{more}.",
+            f"{known} Is this another release? --unknown-labels keep reads these rows without a label: train and "
+            f"test do not use them.",
         )
 
     def _count(self, measured: tuple[pa.RecordBatch, list[Reject]], advance: progress.Advance) -> pa.RecordBatch:

@@ -9,8 +9,7 @@ from ferdata.sources.declaration import Option
 BOTH, TABLE, FOLDERS = "both", "table", "folders"
 LABELS_FROM = Option(
     "labels_from",
-    "Whose labels count where a table lies beside the class folders: both, which then must agree; the table's; or "
-    "the folders'.",
+    "Which labels to use where a table is beside the class folders: both (they must agree), table, or folders.",
     BOTH,
     (BOTH, TABLE, FOLDERS),
 )
@@ -31,10 +30,10 @@ def check_agreement(found: Sequence[Disagreement], compared: int) -> None:
     if found:
         first = found[0]
         raise BrokenSource(
-            f"{first.where}: label {first.table} for {first.picture}, which lies in folder {first.folder}. Table and "
+            f"{first.where}: label {first.table} for {first.picture}, which is in folder {first.folder}. Table and "
             f"folders disagree on {len(found):,} of {compared:,} rows.",
-            "Nothing in the files says which is right: look at some of these pictures, then choose with "
-            "--labels-from table or --labels-from folders.",
+            "The files do not say which is right: look at some of these pictures, then choose --labels-from table or "
+            "--labels-from folders.",
         )
 
 
@@ -42,6 +41,6 @@ def check_possible(labels_from: str | None, table: bool, what: str) -> None:
     """Raise BadOption where labels are wanted of a table or of folders, and `what` has not both."""
     if labels_from != BOTH and not table:
         raise BadOption(
-            f"{what} has no table beside class folders, so there is nothing to choose from.",
+            f"{what} has no table beside class folders, so there is nothing to choose.",
             "Leave out --labels-from.",
         )

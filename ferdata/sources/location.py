@@ -31,10 +31,10 @@ def find_root(declared: Source, root: Path | str | None = None) -> Path:
         return place
     if place.is_file():
         raise BadOption(
-            f"{place} is {_kind(place)}neither a folder nor an archive that can be read here (.zip, .tar, .tar.gz).",
-            f"Unpack it, and name the folder: ferdata ingest {declared.name} --root DIR"
+            f"{place} is {_kind(place)}neither a folder nor a supported archive (.zip, .tar, .tar.gz).",
+            f"Unpack it, and give the folder: ferdata ingest {declared.name} --root DIR"
             if is_foreign(place.name)
-            else f"Name the folder that holds it: ferdata ingest {declared.name} --root {place.parent}",
+            else f"Give the folder that holds it: ferdata ingest {declared.name} --root {place.parent}",
         )
     raise DatasetMissing(
         f"There is no folder {place}.",
@@ -53,7 +53,7 @@ def _kind(file: Path) -> str:
 def how_to_obtain(declared: Source) -> str:
     """Return, in sentences, who may have a dataset, the steps to it, and where to put it."""
     if not declared.obtain:
-        return f"Say where it is: ferdata ingest {declared.name} --root DIR"
+        return f"Give its folder: ferdata ingest {declared.name} --root DIR"
     steps = [f"  {i}. {step}" for i, step in enumerate(declared.obtain, 1)]
     return "\n".join(
         (
@@ -63,6 +63,6 @@ def how_to_obtain(declared: Source) -> str:
             "How to obtain it:",
             *steps,
             f"Where to put it: {declared.place}",
-            f"Or say where it is: ferdata ingest {declared.name} --root DIR",
+            f"Or give its folder: ferdata ingest {declared.name} --root DIR",
         )
     )

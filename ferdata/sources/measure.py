@@ -13,7 +13,7 @@ from ferdata import images as pictures
 from ferdata import labels
 from ferdata.errors import ImagesMissing
 from ferdata.manifest.safe_paths import Below, inside, must_be_file, same_text
-from ferdata.schema import ADAPTER_COLUMNS, BY_NAME, Frame, Sample, arrow_schema, arrow_type
+from ferdata.schema import ADAPTER_COLUMNS, BY_NAME, Frame, Sample, Shares, arrow_schema, arrow_type
 from ferdata.sources.declaration import Layout
 
 # The reasons for which a picture itself is rejected.
@@ -81,7 +81,7 @@ class Measure:
         if not self.setting.root.is_dir():
             raise ImagesMissing(
                 f"The machine {platform.node()} does not see {self.setting.root}.",
-                "Every worker reads the images itself: the root must be at the same path on all of them.",
+                "Every worker reads the images: the root must be at the same path on all machines.",
             )
         places = [_Place(root, root is not self.setting.root) for root in self.setting.roots]
         kept: list[Sample] = []
@@ -146,6 +146,8 @@ class Measure:
         columns["action_units"] = [
             units and [{"au": au, "intensity": i} for au, i in units] for units in columns["action_units"]
         ]
+        sizes = zip(columns["face_box"], columns["width"], columns["height"], strict=True)
+        columns["face_box"] = [_in_pixels(*each) for each in sizes]
         schema = arrow_schema(*INGESTED)
         arrays = [
             given if isinstance(given, pa.Array) else _column(given, field.type)
@@ -163,6 +165,13 @@ class Measure:
 
 
 INGESTED = ("sample_id", "dataset", "image", *pictures.Facts.__slots__, *ADAPTER_COLUMNS, "reviewed_label")
+
+
+def _in_pixels(box: tuple[float, ...] | None, width: int, height: int) -> tuple[float, ...] | None:
+    """Return a box in pixels, of one that may be in shares of its picture."""
+    if not isinstance(box, Shares):
+        return box
+    return tuple(share * side for share, side in zip(box, (width, height) * 2, strict=True))
 
 
 def _column(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
@@ -201,7 +210,7 @@ def _elsewhere(places: Sequence[_Place], path: str) -> tuple[_Place, str]:
     same = [other for other in alike if same_text(other, path)]
     if len(same) == 1:
         return alike[same[0]], same[0]
-    there = f"{next(iter(alike))} is there, spelled otherwise" if alike else ""
+    there = f"{next(iter(alike))} exists, with another spelling" if alike else ""
     raise FileNotFoundError(errno.ENOENT, there, path)
 
 

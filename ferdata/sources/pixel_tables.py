@@ -136,7 +136,7 @@ def read_pixels(text: str, path: Path, line: int, side: int = SIDE) -> NDArray[n
         junk = next(word for word in [*words, text] if not (word.isascii() and word.isdigit()))
         raise broken(path, line, f"a pixel of {junk[:20]!r}")
     if len(words) != side * side:
-        raise broken(path, line, f"{len(words):,} pixels where {side * side:,} belong")
+        raise broken(path, line, f"{len(words):,} pixels, expected {side * side:,}")
     short = [word.lstrip("0") or "0" for word in words]
     if large := next((word for word in short if len(word) > 3 or int(word) > 255), None):
         raise broken(path, line, f"a pixel of {large[:20]}")

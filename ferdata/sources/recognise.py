@@ -22,7 +22,7 @@ def recognise(source: Source, root: Path, any_case: bool = True) -> tuple[Layout
         bases = [root, *_folders(root)]
     except PermissionError:
         raise NotThisDataset(
-            f"No right to read the folder {root}.", "Give yourself read access to it (chmod u+rx)."
+            f"You may not read the folder {root}.", "Give yourself read access to it (chmod u+rx)."
         ) from None
     bases += [inner for base in bases[1:] for inner in _readable_folders(base)]
     for layout in source.layouts:

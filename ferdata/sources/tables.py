@@ -56,14 +56,14 @@ def read_rows(path: Path, columns: int | None = None) -> Iterator[tuple[int, lis
             begun, delimiter = _begin(file)
             for number, row in _split(itertools.chain(begun, file), path, delimiter):
                 if columns is not None and len(row) != columns:
-                    raise broken(path, number, f"{len(row)} cells where {columns} belong")
+                    raise broken(path, number, f"{len(row)} cells, expected {columns}")
                 yield number, row
     except UnicodeDecodeError:
         raise BrokenSource(
             f"{path} is not text in UTF-8, UTF-16 or Windows-1252.", "Is it the table itself? Unpack it first."
         ) from None
     except UnicodeError as error:
-        raise BrokenSource(f"{path} is {error}; it holds no table in text.", _way_to_text(path, str(error))) from None
+        raise BrokenSource(f"{path} is {error}, not a text table.", _way_to_text(path, str(error))) from None
     except OSError as error:
         rights = isinstance(error, PermissionError)
         raise BrokenSource(
@@ -89,7 +89,7 @@ def _way_to_text(path: Path, kind: str) -> str:
     if "Parquet" in kind:
         return (
             f"Write it as text: python -c \"import pandas; pandas.read_parquet({path.name!r}).to_csv('table.csv')\" "
-            "(pictures that it holds itself have to be written to files first)."
+            "(pictures inside it have to be written to files first)."
         )
     return "Unpack or download it again, or save it as csv."
 
@@ -131,13 +131,13 @@ def read_table(path: Path, *needed: str) -> Iterator[tuple[int, dict[str, str]]]
         )
     for line, row in rows:
         if len(row) != len(header):
-            raise broken(path, line, f"{len(row)} cells where {len(header)} belong")
+            raise broken(path, line, f"{len(row)} cells, expected {len(header)}")
         yield line, dict(zip(header, row, strict=True))
 
 
 def broken(path: Path, line: int, what: str) -> BrokenSource:
     """Return the error for a damaged line of a file."""
-    return BrokenSource(f"{path}:{line}: {what}.", "The file is damaged or cut short; download it again.")
+    return BrokenSource(f"{path}:{line}: {what}.", "The file is damaged or incomplete; download it again.")
 
 
 def is_code(label: str) -> bool:
@@ -162,7 +162,7 @@ def read_usage(cell: str, path: Path, line: int) -> str:
     try:
         return USAGES[cell.strip()]
     except KeyError:
-        raise broken(path, line, f"Usage {cell!r}, where {', '.join(USAGES)} are known") from None
+        raise broken(path, line, f"Usage {cell!r}, which is not one of {', '.join(USAGES)}") from None
 
 
 def read_votes(cells: list[str], path: Path, line: int) -> tuple[int, ...]:
@@ -170,11 +170,11 @@ def read_votes(cells: list[str], path: Path, line: int) -> tuple[int, ...]:
     try:
         votes = _votes(cells)
     except ValueError:
-        raise broken(path, line, f"votes that are missing or no whole numbers ({','.join(cells)})") from None
+        raise broken(path, line, f"votes that are missing or not whole numbers ({','.join(cells)})") from None
     if len(votes) != 10:
-        raise broken(path, line, f"{len(votes)} votes where 10 belong")
+        raise broken(path, line, f"{len(votes)} votes, expected 10")
     if sum(votes) > 10:
-        raise broken(path, line, f"{sum(votes):,} votes of ten people")
+        raise broken(path, line, f"{sum(votes):,} votes, but ten annotators")
     if min(votes) < 0:
         raise broken(path, line, f"a negative vote ({min(votes)})")
     return votes

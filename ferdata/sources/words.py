@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ferdata.errors import BadOption, UnknownLabel, listed
+from ferdata.errors import BadOption, UnknownLabel, did_you_mean, listed
 from ferdata.labels import ALIASES, EMOTIONS, REASONS
 from ferdata.running.text_file import parse_toml
 from ferdata.sources.tables import value
@@ -63,9 +63,11 @@ def read_labels(option: str | None) -> dict[str, str]:
     except OSError as error:
         raise BadOption(f"Cannot read the label map {option}: {error.strerror}.", "Check the path.") from None
     except (ValueError, KeyError, AttributeError) as error:
-        raise BadOption(f"{option} is no label map: {error}.", hint) from None
+        raise BadOption(f"{option} is not a label map: {error}.", hint) from None
     if strangers := [f"{n!r} = {m!r}" for n, m in pairs.items() if m not in (*EMOTIONS, *REASONS)]:
-        raise BadOption(f"{option} maps to what is no emotion: {listed(strangers)}.", hint)
+        first = next(means for means in pairs.values() if means not in (*EMOTIONS, *REASONS))
+        meant = did_you_mean(first, (*EMOTIONS, *REASONS))
+        raise BadOption(f"{option} maps to unknown emotions: {listed(strangers)}.", f"{meant}{hint}")
     return pairs
 
 
@@ -106,11 +108,11 @@ def classes_named(folders: Iterable[str], own: Mapping[str, str]) -> dict[str, s
 def told_spellings(labels: Mapping[str, str], own: Mapping[str, str]) -> str:
     """Return, for the user to check, which labels were read as which class by their spelling; "" where none were."""
     guessed = [
-        f"{native} is {means}"
+        f"{native} as {means}"
         for native, means in sorted(labels.items(), key=lambda item: item[0].casefold())
         if native.casefold() != means and not own_meaning(native, own)
     ]
-    return f"Labels by their spelling: {listed(guessed, 24)}." if guessed else ""
+    return f"Labels read by their spelling: {listed(guessed, 24)}." if guessed else ""
 
 
 def unknown_labels(where: str, counts: Mapping[str, int], unit: str) -> UnknownLabel:
@@ -118,9 +120,9 @@ def unknown_labels(where: str, counts: Mapping[str, int], unit: str) -> UnknownL
     first = next(iter(counts))
     return UnknownLabel(
         f"{where}: {listed((f'{label!r} ({n:,} {unit})' for label, n in counts.items()), 12)}.",
-        "Say what each means in a TOML file and add --labels FILE: a table [labels] with a line such as "
-        f'"{first}" = "..." for each, where ... is {", ".join(EMOTIONS)}, or other, which keeps them without a label. '
-        "--unknown-labels keep takes all of them in without one.",
+        "Write what each means in a TOML file and add --labels FILE: a table [labels] with a line such as "
+        f'"{first}" = "..." for each, where ... is {", ".join(EMOTIONS)}, or other for rows without a label. '
+        "--unknown-labels keep reads all of them without a label.",
     )
 
 
@@ -166,10 +168,10 @@ def both(found: Mapping[str, str]) -> str:
 def told_splits(names: Iterable[str]) -> str:
     """Return, for the user to check, which names were read as which split, and which only look like one."""
     names = sorted(set(names))
-    read = [f"{name} is {split_of(name)}" for name in names if split_of(name) not in (None, name.casefold())]
+    read = [f"{name} as {split_of(name)}" for name in names if split_of(name) not in (None, name.casefold())]
     near = [repr(name) for name in names if looks_like_split(name)]
     sentences = (
-        f"Splits by name: {listed(read)}." if read else "",
+        f"Splits read by name: {listed(read)}." if read else "",
         f"Not read as splits: {listed(near)}." if near else "",
     )
     return " ".join(filter(None, sentences))

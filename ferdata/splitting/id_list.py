@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import csv
 
-from ferdata.errors import AlreadyExists, BadOption, CannotWrite
+from ferdata.errors import AlreadyExists, BadOption, CannotWrite, did_you_mean
 from ferdata.running.whole_file import whole_file
 from ferdata.schema import SPLITS
 
@@ -40,15 +40,18 @@ def read(path: Path, ids: pa.ChunkedArray) -> Frozen:
     twice = names.value_counts()
     twice = twice.filter(pc.greater(twice.field("counts"), 1)).field("values")
     if len(twice):
-        raise BadOption(f"{path} names {len(twice):,} ids twice, first {twice[0]}.", "Each row stands there once.")
+        raise BadOption(f"{path} names {len(twice):,} ids twice, first {twice[0]}.", "Keep one line per row.")
     split = pc.if_else(pc.equal(table["split"], ""), None, table["split"]).combine_chunks()
     code = pc.index_in(split, pa.array(SPLITS))
     strange = split.filter(pc.and_(split.is_valid(), code.is_null())).unique().to_pylist()
     if strange:
-        raise BadOption(f"{path} has the split {strange[0]!r}.", f"A split is {', '.join(SPLITS)}, or empty for none.")
+        raise BadOption(
+            f"{path} has the split {strange[0]!r}.",
+            f"{did_you_mean(strange[0], SPLITS)}Use {', '.join(SPLITS)}, or leave the cell empty for no split.",
+        )
     fold = pc.fill_null(table["fold"], -1).to_numpy().astype(np.int64)
     if len(fold) and fold.min() < -1:
-        raise BadOption(f"{path} has a fold below 0.", "Folds count from 0; empty is none.")
+        raise BadOption(f"{path} has a fold below 0.", "Folds count from 0; leave the cell empty for no fold.")
     at = pc.index_in(ids, names)
     listed = at.is_valid().to_numpy()
     position = pc.fill_null(at, 0).to_numpy()
@@ -73,7 +76,7 @@ def _table(path: Path) -> pa.Table:
     except OSError as error:
         raise BadOption(f"Cannot read the list {path}: {error.strerror or error}.", hint) from None
     except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise BadOption(f"{path} is no list of ids ({str(error).splitlines()[0]}).", hint) from None
+        raise BadOption(f"{path} is not a list of ids ({str(error).splitlines()[0]}).", hint) from None
     if not {"sample_id", "split"} <= set(table.column_names):
         raise BadOption(f"{path} has the columns {', '.join(table.column_names)}.", hint)
     if "fold" not in table.column_names:
@@ -86,7 +89,7 @@ def check(path: Path, force: bool) -> None:
     if path.is_dir():
         raise CannotWrite(f"{path} is a folder.", "Name a file with --freeze, such as ids.csv.")
     if path.exists() and not force:
-        raise AlreadyExists(f"{path} is there already.", "Add --force to replace it, or choose another --freeze.")
+        raise AlreadyExists(f"{path} already exists.", "Add --force to replace it, or choose another --freeze.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

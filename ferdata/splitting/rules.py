@@ -56,7 +56,7 @@ class Rules:
         share_of(self.max_synthetic)
         if self.frozen and self != Rules(frozen=self.frozen):
             raise BadOption(
-                "--frozen brings the splits and folds with it, and nothing is drawn.",
+                "--frozen reads all splits and folds from a list, and cannot be combined with other rules.",
                 "Leave out --split, --folds, --conflicts, --cap, --max-synthetic, --synthetic-anywhere and --seed.",
             )
 
@@ -261,12 +261,12 @@ def _folds(table: pa.Table, group: Ints, part: Mask, made: Mask, rules: Rules) -
     least, most = (2, MOST_FOLDS) if loso else (count, len(groups))
     if not least <= len(groups) <= most:
         persons = pc.binary_join_element_wise(table["dataset"], table["subject"], "\n").filter(pa.array(part)).unique()
-        who = "people" if len(persons.drop_null()) == len(groups) else "groups (people, clips, copies of a picture)"
+        who = "people" if len(persons.drop_null()) == len(groups) else "groups (people, clips, duplicates)"
         raise BadOption(
             f"{len(groups):,} {who} cannot make {f'{count:,} folds' if count else 'folds of one person each'}.",
             f"Use --folds with a number up to {len(groups)}."
             if len(groups) > 1
-            else "Merge more rows, or leave it out.",
+            else "Merge more rows, or leave --folds out.",
         )
     side = np.full(draw.count, NONE)
     if count == 0:
@@ -282,7 +282,7 @@ def _one_group_each(table: pa.Table, group: Ints) -> None:
     per = rows.group_by(["d", "s"]).aggregate([("g", "count_distinct")])
     torn = pc.sum(pc.greater(per["g_count_distinct"], 1)).as_py()
     if torn:
-        raise BadOption(f"{torn:,} people stand in several groups.", "Merge again with `subject` among --by.")
+        raise BadOption(f"{torn:,} people are in several groups.", "Merge again with `subject` among --by.")
 
 
 def _untorn(fold: Ints, group: Ints) -> Ints:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ferdata import images
 from ferdata import manifest as manifests
-from ferdata.errors import BadOption, ImagesMissing, InvalidManifest
+from ferdata.errors import BadOption, ImagesMissing, InvalidManifest, choose_one
 from ferdata.images import alignment, detectors
 from ferdata.images.alignment import NO_FACE, SEVERAL, TEMPLATES, Aim, Crop, Published
 from ferdata.images.detectors import DETECTORS, Points
@@ -90,7 +90,7 @@ def align(
     opened, target = Manifest(Path(manifest)), Path(out)
     aim = _aim(size, margin, template)
     if detector not in FIRST:
-        raise BadOption(f"--detector cannot be {detector!r}.", f"Choose one of {', '.join(FIRST)}.")
+        raise BadOption(f"--detector cannot be {detector!r}.", choose_one(detector, FIRST))
     manifests.check_output(target, force, [opened.path])
     runner = choose(engine, workers, address)
     _not_yet(opened)
@@ -120,11 +120,13 @@ def align(
 
 def _aim(size: int, margin: float, template: str) -> Aim:
     if not SIZES[0] <= size <= SIZES[1]:
-        raise BadOption(f"--size cannot be {size}.", f"Use {SIZES[0]} to {SIZES[1]} pixels; nets expect 112 or 224.")
+        raise BadOption(
+            f"--size cannot be {size}.", f"Use {SIZES[0]} to {SIZES[1]} pixels; networks usually expect 112 or 224."
+        )
     if not -0.25 <= margin <= 2:
-        raise BadOption(f"--margin cannot be {margin}.", "Use a share of the crop's side, -0.25 to 2: 0.1.")
+        raise BadOption(f"--margin cannot be {margin}.", "Use a share of the crop's side from -0.25 to 2, such as 0.1.")
     if template not in TEMPLATES:
-        raise BadOption(f"--template cannot be {template!r}.", f"Choose one of {', '.join(TEMPLATES)}.")
+        raise BadOption(f"--template cannot be {template!r}.", choose_one(template, TEMPLATES))
     return Aim(size, margin, template)
 
 
@@ -132,8 +134,8 @@ def _not_yet(opened: Manifest) -> None:
     column = opened.table("alignment")["alignment"]
     if done := len(column) - column.null_count:
         raise BadOption(
-            f"{done:,} of {opened.rows:,} rows of {opened.path} are aligned already; they are not cut twice.",
-            "Align the manifest that it was made of: `ferdata show` says which.",
+            f"{done:,} of {opened.rows:,} rows of {opened.path} are already aligned, and are not aligned twice.",
+            "Align the manifest that it was made from: `ferdata show` names it.",
         )
 
 
@@ -141,7 +143,7 @@ def _detector(detector: str, model: Path | str | None) -> tuple[str, bytes | Non
     """Return the detector's name and YuNet's file. Raises MissingModel, and BadOption for a model of no use."""
     if detector == "haar":
         if model:
-            raise BadOption("--model is YuNet's, and --detector is haar.", "Leave one of them out.")
+            raise BadOption("--model is for YuNet, and --detector is haar.", "Leave one of them out.")
         return "haar", None
     path = detectors.find_model(model)
     if detector == "published" and path is None:
@@ -296,7 +298,7 @@ class _Tally:
             reasons = ", ".join(f"{n} x {reason}" for reason, n in self.rejected.items())
             raise InvalidManifest(
                 f"No image of {self.opened.path} can be aligned ({reasons}), such as {self.rejects[0].sample_id}.",
-                "Ingest the dataset again; `ferdata validate --images` names every such row.",
+                "Ingest the dataset again; `ferdata validate --images` lists every such row.",
             )
         counted = {"found": dict(self.found), "issues": dict(self.issues), "dropped": self.rejected}
         record = manifests.step_record(

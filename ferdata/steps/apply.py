@@ -64,7 +64,7 @@ def apply(
         raise BadOption(
             f"There is no ledger {missing[0]}.",
             f"Decide first: ferdata review {opened.path}, then ferdata review pull {opened.path}. "
-            "Or name one with --ledger.",
+            "Or give the path of a ledger with --ledger.",
         )
     decisions, standing = resolved(paths, resolve, ask)
     with ledgers.locked(target or opened.path):  # two applies into one manifest, one after the other

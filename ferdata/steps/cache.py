@@ -72,7 +72,7 @@ def limit(size: str | None = None) -> int:
 def _seconds(text: str) -> float:
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([mhdw])\s*", text, re.ASCII)
     if not found:
-        raise BadOption(f"--older-than cannot be {text!r}.", "Say minutes, hours, days or weeks: 90m, 12h, 30d, 2w.")
+        raise BadOption(f"--older-than cannot be {text!r}.", "Use minutes, hours, days or weeks: 90m, 12h, 30d, 2w.")
     return float(found[1]) * SECONDS[found[2]]
 
 

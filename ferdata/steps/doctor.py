@@ -123,7 +123,7 @@ def _training() -> Iterator[Finding]:
     here = _installed()
     missing = [name for name in _wanted("train") if name.lower() not in here]
     if "torch" not in here:
-        what = "torch is not installed: everything but train, evaluate and predict works"
+        what = "torch is not installed: everything except train, evaluate and predict works"
         yield Finding("training", "absent", what, install("train"))
         return
     if missing:
@@ -149,8 +149,8 @@ def _torch(facts: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("torch", "bad", f"torch cannot be imported: {facts['error']}", again)
         return
     if "torchvision_error" in facts:
-        what = f"torchvision does not go with torch {facts['torch']}: {facts['torchvision_error']}"
-        yield Finding("torch", "bad", what, f"Both must come from one index:\n{again}")
+        what = f"torchvision does not match torch {facts['torch']}: {facts['torchvision_error']}"
+        yield Finding("torch", "bad", what, f"Install both from the same index:\n{again}")
     else:
         yield Finding("torch", "ok", f"torch {facts['torch']}, torchvision {facts['torchvision']}")
     if facts["cuda"]:
@@ -167,7 +167,7 @@ def _torch(facts: dict[str, Any]) -> Iterator[Finding]:
 
 def _review(here: dict[str, str]) -> Iterator[Finding]:
     if "fiftyone" not in here:
-        what = "not installed: everything but the App of `ferdata review` works"
+        what = "not installed: everything except the App of `ferdata review` works"
         yield Finding("FiftyOne", "absent", what, install("review"))
         return
     yield Finding("FiftyOne", "ok", f"fiftyone {here['fiftyone']}")
@@ -183,12 +183,12 @@ def _database() -> Finding:
         if told:
             remedy = f"Start it, or correct FIFTYONE_DATABASE_URI.\n{start.REMEDY.splitlines()[0]}"
             return Finding("mongod", "bad", f"no MongoDB answers at {place}: {told}", remedy)
-        return Finding("mongod", "ok", f"FIFTYONE_DATABASE_URI: one answers at {place}")
+        return Finding("mongod", "ok", f"FIFTYONE_DATABASE_URI: a MongoDB answers at {place}")
     binary = start.mongod()
     if binary is None:
         other = shutil.which("mongod")
         more = f"\nThere is {other}: start it, and set that variable to its address." if other else ""
-        what = "FiftyOne has no database: its download did not happen"
+        what = "FiftyOne has no database: its MongoDB was not downloaded"
         return Finding("mongod", "bad", what, start.REMEDY + more)
     told = start.runs(binary)
     if told:
@@ -197,7 +197,7 @@ def _database() -> Finding:
 
 
 def _machine() -> Iterator[Finding]:
-    yield Finding("cores", "ok", f"{machine.cores()} to use")
+    yield Finding("cores", "ok", f"{machine.cores()} available")
     if memory := machine.memory():
         enough = memory >= LITTLE_MEMORY
         remedy = "" if enough else "Train with a smaller --batch, ingest with --workers 1."
@@ -207,7 +207,7 @@ def _machine() -> Iterator[Finding]:
             file.write(b"?")
         yield Finding("temporary files", "ok", f"{tempfile.gettempdir()} is writable")
     except OSError as error:
-        remedy = "Set TMPDIR to a folder with space and rights."
+        remedy = "Set TMPDIR to a folder with free space that you may write in."
         yield Finding("temporary files", "bad", f"cannot be written: {error.strerror or error}", remedy)
     yield _cache()
     places = {"disk here": Path.cwd(), "disk of the data": data_root()}
@@ -222,7 +222,7 @@ def _cache() -> Finding:
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
         return Finding("cache", "ok", f"{folder} is writable")
-    what = f"{folder} is not writable: decoded images cannot be kept, and each training decodes them anew"
+    what = f"{folder} is not writable: decoded images cannot be cached, so every training decodes them again"
     return Finding("cache", "warn", what, cache.NOT_WRITABLE)
 
 
@@ -232,7 +232,9 @@ def _disk(name: str, place: Path) -> Finding:
     if not os.access(place, os.W_OK) and name == "disk here":
         return Finding(name, "warn", f"{what}, which is not writable", "Work in a folder that you may write in.")
     if free < LITTLE_DISK:
-        return Finding(name, "warn", what, f"Free some: manifests and runs like {LITTLE_DISK // GIGABYTE} GB.")
+        return Finding(
+            name, "warn", what, f"Free some space: manifests and runs need about {LITTLE_DISK // GIGABYTE} GB."
+        )
     return Finding(name, "ok", what)
 
 
@@ -255,7 +257,7 @@ def _dataset(name: str, declared: Any) -> Finding:
         root = find_root(declared)
     except FerdataError:
         if given := os.environ.get(root_variable(name)):
-            told = f"{root_variable(name)} says {given}, which is no folder"
+            told = f"{root_variable(name)} is {given}, which is not a folder"
             return Finding(name, "bad", told, f"Correct or unset {root_variable(name)}.")
         return Finding(name, "absent", f"not in {data_root() / name}", f"ferdata datasets show {name}")
     if root.is_file():
@@ -265,5 +267,5 @@ def _dataset(name: str, declared: Any) -> Finding:
     except (OSError, FerdataError) as error:
         return Finding(name, "bad", f"{root} cannot be read: {error}", "Give yourself read access to it.")
     if found is None:
-        return Finding(name, "warn", f"{root} holds no layout that is known", f"ferdata datasets show {name}")
-    return Finding(name, "ok", f"{root}, as {found[0].name}")
+        return Finding(name, "warn", f"{root} has no known layout of the dataset", f"ferdata datasets show {name}")
+    return Finding(name, "ok", f"{root}, layout {found[0].name}")

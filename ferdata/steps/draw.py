@@ -27,7 +27,7 @@ def draw(out: Path, *, faces: int = 1200, seed: int = 0, force: bool = False) ->
     writers = {"ferplus": (draw_ferplus, 0.55), "ckplus": (draw_ckplus, 0.2), "rafdb": (draw_rafdb, 0.25)}
     roots = {name: out / name for name in writers}
     if not force and (there := [str(root) for root in roots.values() if root.exists()]):
-        raise AlreadyExists(f"{', '.join(there)}: there already.", "Add --force to replace, or choose another folder.")
+        raise AlreadyExists(f"{', '.join(there)}: already there.", "Add --force to replace, or choose another folder.")
     try:
         with bar("drawing faces", faces, "faces") as advance:
             for name, (write, share) in writers.items():

@@ -1,5 +1,6 @@
-"""Get: download a dataset that is free on Kaggle, with the user's own account, to where ingest looks for it."""
+"""Get: download a dataset that is free on Kaggle, or on the Hugging Face Hub, to where ingest looks for it."""
 
+import re
 from pathlib import Path
 
 from ferdata.adapters import load
@@ -9,22 +10,27 @@ from ferdata.sources.location import data_root, how_to_obtain
 
 TOKEN = (
     "Make a token on kaggle.com (Settings, API, Create New Token), put the file at ~/.kaggle/kaggle.json, accept the "
-    "dataset's terms on its page if it has some, and try again."
+    "dataset's terms on its page if it asks for that, and try again."
 )
+
+HUB = "hf:"  # before OWNER/NAME
+CONVERTED = "refs/convert/parquet"  # where the Hub keeps a dataset's Parquet, if its owner gave another form
+LOGIN = "If the dataset asks for it, accept its terms on its page, log in with `hf auth login`, and try again."
 
 
 def get(name: str, *, out: Path | str | None = None, force: bool = False) -> Path:
     """Download the dataset `name` into `out` (default: where ingest looks for it) and return that folder.
 
-    Raises BadOption if it is not free on Kaggle, MissingExtra without kagglehub, DatasetMissing when Kaggle cannot
-    be reached or refuses, AlreadyExists, CannotWrite.
+    `hf:OWNER/NAME` is one of the Hugging Face Hub, of which the Parquet files are brought. Raises BadOption if it is
+    not free on Kaggle, MissingExtra without kagglehub or huggingface_hub, DatasetMissing when the site cannot be
+    reached or refuses, AlreadyExists, CannotWrite.
     """
+    if name.startswith(HUB):
+        return _from_hub(name.removeprefix(HUB), out, force)
     declared = load(name).SOURCE
     if not declared.kaggle:
-        raise BadOption(f"{declared.title} is not to be had on Kaggle.", how_to_obtain(declared))
-    folder = Path(out) if out else data_root() / name
-    if folder.exists() and any(folder.iterdir()) and not force:
-        raise AlreadyExists(f"{folder} is there already.", "Add --force to download into it again, or choose --out.")
+        raise BadOption(f"{declared.title} is not available on Kaggle.", how_to_obtain(declared))
+    folder = _free(Path(out) if out else data_root() / name, force)
     try:
         import kagglehub
         from kagglehub import exceptions
@@ -50,3 +56,57 @@ def get(name: str, *, out: Path | str | None = None, force: bool = False) -> Pat
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
     return folder
+
+
+def _free(folder: Path, force: bool) -> Path:
+    if folder.exists() and any(folder.iterdir()) and not force:
+        raise AlreadyExists(
+            f"{folder} already exists.", "Add --force to download into it again, or choose another --out."
+        )
+    return folder
+
+
+def _from_hub(repository: str, out: Path | str | None, force: bool) -> Path:
+    """Download the Parquet files and the card of a dataset of the Hub; never a script."""
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+        raise BadOption(
+            f"{HUB}{repository} is no dataset of the Hub.", "Write hf:OWNER/NAME, as in its page's address."
+        )
+    folder = _free(Path(out) if out else data_root() / repository.partition("/")[2], force)
+    try:
+        import huggingface_hub as hub
+        from huggingface_hub import errors
+    except ImportError:
+        raise MissingExtra("Downloading from the Hub needs huggingface_hub.", install("hub")) from None
+    page = f"https://huggingface.co/datasets/{repository}"
+    try:
+        own = any(file.endswith(".parquet") for file in hub.list_repo_files(repository, repo_type="dataset"))
+        hub.snapshot_download(
+            repository, repo_type="dataset", local_dir=folder, revision=None if own else CONVERTED,
+            allow_patterns=["*.parquet", "README.md"], force_download=force,
+        )  # fmt: skip
+    except errors.RevisionNotFoundError:
+        raise DatasetMissing(
+            f"{page} has no Parquet files, and the Hub has made none of what is there.",
+            "Download its files in a browser, and read them with `ferdata ingest folder`, `csv` or `hf`.",
+        ) from None
+    except errors.HfHubHTTPError as error:  # that there is none, too: the Hub does not say which is there and closed
+        raise DatasetMissing(f"The Hub refuses {page}: {str(error).splitlines()[0]}", LOGIN) from None
+    except errors.LocalEntryNotFoundError:
+        raise _unreachable(page) from None
+    except OSError as error:
+        if error.errno is not None and type(error).__module__ == "builtins":
+            raise CannotWrite(f"Cannot write in {folder}: {error.strerror}.", "Choose another --out.") from None
+        raise _unreachable(page) from None
+    except Exception as error:
+        if type(error).__module__.startswith(("http", "requests")):  # httpx, httpx2: whichever it is built on
+            raise _unreachable(page) from None
+        raise
+    return folder
+
+
+def _unreachable(page: str) -> DatasetMissing:
+    return DatasetMissing(
+        "The Hugging Face Hub cannot be reached.",
+        f"Try again later, or download the files of {page} in a browser, and: ferdata ingest hf --root DIR",
+    )

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from ferdata import labels, manifest
 from ferdata.adapters import Adapter, load, looks_like
-from ferdata.errors import BadOption, BrokenSource, NotThisDataset, listed
+from ferdata.errors import BadOption, BrokenSource, NotThisDataset, choose_one, did_you_mean, listed
 from ferdata.images import VERSION
 from ferdata.manifest import rejects
 from ferdata.manifest.resume import Partial
@@ -111,13 +111,15 @@ def ingest(
     with archives.opened(place) as opened:
         if place.is_file() and images == "reference":
             raise BadOption(
-                f"{place} is an archive, whose files are gone after the ingest, so they cannot be referred to.",
-                "Use --images embed, or unpack it and name the folder.",
+                f"{place} is an archive: its unpacked files are deleted after the ingest, so a manifest cannot refer "
+                f"to them.",
+                "Use --images embed, or unpack it and give the folder as --root.",
             )
         if opened.unpacked and runner.elsewhere:
             raise BadOption(
-                f"{place} holds archives, which are unpacked on this machine, where a cluster's others do not look.",
-                "Unpack them into a folder that all machines share, and name that.",
+                f"{place} holds archives, which are unpacked on this machine only, where other machines of the "
+                f"cluster cannot read them.",
+                "Unpack them into a folder that all machines share, and give it as --root.",
             )
         declared, base = _recognise(adapter, opened.folder, place)
         layout = _prepare(adapter, base, declared, chosen, unknown_labels)
@@ -134,7 +136,7 @@ def ingest(
 
 def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise BadOption(f"--{option} cannot be {value!r}.", f"Choose one of {', '.join(allowed)}.")
+        raise BadOption(f"--{option} cannot be {value!r}.", choose_one(value, allowed))
 
 
 def _options(adapter: Adapter, given: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -143,7 +145,8 @@ def _options(adapter: Adapter, given: Mapping[str, str | None]) -> dict[str, str
         if name not in declared:
             raise BadOption(
                 f"{adapter.SOURCE.name} has no option {name!r}.",
-                f"It has {', '.join(declared) or 'none of its own'}: `ferdata ingest {adapter.SOURCE.name} --help`.",
+                did_you_mean(name, declared)
+                + f"It has {', '.join(declared) or 'none of its own'}: `ferdata ingest {adapter.SOURCE.name} --help`.",
             )
     return {name: adapter.SOURCE.option(given, name) for name in declared}
 
@@ -153,7 +156,7 @@ def _recognise(adapter: Adapter, root: Path, place: Path) -> tuple[Layout, Path]
     found = recognise(adapter.SOURCE, root)
     if found is None:
         holds = listed(sorted(p.name for p in place.iterdir()) if place.is_dir() else ()) or "nothing"
-        what = "nothing to read" if adapter.SOURCE.generic else f"no layout of {adapter.SOURCE.name} that is known"
+        what = "nothing to read" if adapter.SOURCE.generic else f"no known layout of {adapter.SOURCE.name}"
         raise NotThisDataset(f"{place} holds {what}. It holds: {holds}.", _instead(adapter, root, place))
     return found
 
@@ -166,6 +169,7 @@ def _instead(adapter: Adapter, root: Path, place: Path) -> str:
     if adapter.SOURCE.generic:
         looked_for = {
             "csv": "a table, such as labels.csv with a header line, beside the images that it names",
+            "detection": "a YOLO export (images/, labels/, data.yaml), COCO's JSON or Pascal VOC's XML",
             "hf": "shards (train-00000-of-00001.parquet), a metadata.csv or .jsonl beside images, or WebDataset tars",
         }.get(adapter.SOURCE.name, "folders named after classes with images in them, such as happy/1.png")
         return f"Looked for {looked_for}."
@@ -177,7 +181,7 @@ def _instead(adapter: Adapter, root: Path, place: Path) -> str:
 def _closed(root: Path) -> str | None:
     """Return what to do about archives that are not read here; None where there are none."""
     found = [path.relative_to(root).as_posix() for path in archives.foreign(root)]
-    read = "only .zip and .tar, in one piece, are read here"
+    read = "only complete .zip and .tar archives can be read"
     return f"Unpack {listed(found, 3)} by hand: {read}." if found else None
 
 
@@ -290,7 +294,7 @@ class _Job:
         such += f", {first.detail}" if first and first.detail else ""
         return BrokenSource(
             f"No image of {self.setting.dataset} in {self.place} could be read ({reasons}{such}).",
-            f"A link is followed where it stays within {self.place}: name a folder as --root that holds all of it."
+            f"Links are followed only inside {self.place}: give a --root folder that holds all files."
             if first and first.reason == OUTSIDE
             else f"Check the folder against `ferdata datasets show {self.adapter.SOURCE.name}`.",
         )

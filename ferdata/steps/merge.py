@@ -87,7 +87,7 @@ def merge(
     """
     target, kept = Path(out), Path(freeze) if freeze else None
     if not manifests:
-        raise BadOption("No manifest was named.", "ferdata merge manifests/ferplus.parquet -o merged.parquet")
+        raise BadOption("No manifest was given.", "ferdata merge manifests/ferplus.parquet -o merged.parquet")
     opened = [Manifest(Path(m)) for m in manifests]
     rules = Rules(
         split, None if folds is None else str(folds), conflicts, tuple(cap), max_synthetic, synthetic_anywhere,
@@ -142,8 +142,8 @@ def _no_dataset_twice(opened: Sequence[Manifest]) -> None:
         for name in m.sources:
             if name in seen:
                 raise BadOption(
-                    f"{seen[name]} and {m.path} both hold {name}, so their ids collide.",
-                    "Merge one of them; class folders and tables get a name of their own with "
+                    f"{seen[name]} and {m.path} both hold {name}, so their ids are not unique.",
+                    "Merge only one of them. If they are different datasets, ingest one again under its own name: "
                     "`ferdata ingest folder --name`.",
                 )
             seen[name] = m.path
@@ -159,9 +159,8 @@ def _no_variable_twice(opened: Sequence[Manifest]) -> None:
         referring = [name for name, m in several if name in m.datasets_with_files()] if len(several) > 1 else []
         if len(referring) > 1:
             raise BadOption(
-                f"{variable} would say where both {referring[0]} and {referring[1]} are, whose files are referred to.",
-                "Ingest one of them again under a --name that differs in more than capitals and marks, or with "
-                "--images embed.",
+                f"{variable} would be the root of both {referring[0]} and {referring[1]}, which refer to files.",
+                "Ingest one of them again under a --name that differs in letters or digits, or with --images embed.",
             )
 
 
@@ -171,8 +170,8 @@ def _no_id_twice(ids: pa.ChunkedArray) -> None:
         counts = ids.value_counts()
         twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
         raise BadOption(
-            f"{len(twice):,} ids stand in several rows, first {twice[0]}.",
-            "Find the manifest with `ferdata validate`, and make it again from its source.",
+            f"{len(twice):,} ids occur in several rows, first {twice[0]}.",
+            "Find the faulty manifest with `ferdata validate`, and make it again from its source.",
         )
 
 
@@ -182,5 +181,8 @@ def _agreed_policy(opened: Sequence[Manifest]) -> str:
     policies = {m.metadata["vote_policy"]: m.path for m in voting or opened[:1]}
     if len(policies) > 1:
         each = ", ".join(f"{path}: {policy}" for policy, path in policies.items())
-        raise BadOption(f"The manifests turn votes into labels differently ({each}).", "Choose one with --votes.")
+        raise BadOption(
+            f"The manifests turn votes into labels by different policies ({each}).",
+            "Choose one policy for all of them with --votes.",
+        )
     return str(next(iter(policies)))

@@ -34,8 +34,8 @@ def share(manifest: Path | str, *, out: Path | str, force: bool = False) -> Shar
     sources = {name: {k: v for k, v in s.items() if k != "root"} for name, s in opened.sources.items()}
     if _aligned(opened):
         raise BadOption(
-            f"{opened.path} holds crops that align made, which a shared file cannot make again.",
-            "Pass on the shared file of the manifest before align, and align what it is rehydrated to.",
+            f"{opened.path} holds aligned crops, which cannot be rebuilt from a shared file.",
+            "Share the manifest from before align. After rehydrate, run align on it again.",
         )
     table = opened.table(*ROWS)
     document: Mapping[str, Any] = {
@@ -52,7 +52,7 @@ def share(manifest: Path | str, *, out: Path | str, force: bool = False) -> Shar
     except ValueError as error:
         raise BadOption(
             f"{opened.path} cannot be shared: {error}.",
-            "Make it anew from files within the dataset's folder, by adapters that are installed here.",
+            "Make it again from files inside the dataset's folder, with adapters that are installed here.",
         ) from None
     with whole_file(target) as temporary, temporary.open("w", encoding="utf-8") as file:
         json.dump(document, file, ensure_ascii=False, separators=(",", ":"))

@@ -119,7 +119,8 @@ def split(
     table = opened.table(*{*SPLIT_COLUMNS, *PICTURE_BY, "group", "picture"})
     if table["group"].null_count:
         raise BadOption(
-            f"{opened.path} has no groups.", f"Make them first: ferdata merge {opened.path} -o merged.parquet"
+            f"{opened.path} has no duplicate groups yet.",
+            f"Merge it first, which finds them: ferdata merge {opened.path} -o merged.parquet",
         )
     known = table["picture"].null_count == 0
     picture = table["picture"].to_numpy() if known else pictures(table)
@@ -147,7 +148,7 @@ def check(rules: Rules, out: Path, freeze: Path | None, force: bool, inputs: Seq
     manifests.check_output(out, force, [m.path for m in inputs])
     if freeze:
         if freeze.resolve() == out.resolve() or freeze.resolve() in {m.path.resolve() for m in inputs}:
-            raise BadOption(f"--freeze names a manifest, {freeze}.", "Name a file of its own: --freeze ids.csv")
+            raise BadOption(f"--freeze {freeze} is the path of a manifest.", "Give a new file: --freeze ids.csv")
         lists.check(freeze, force)
 
 

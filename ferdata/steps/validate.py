@@ -49,7 +49,7 @@ def validate(manifest: Path | str, *, images: bool = False) -> int:
     if failures:
         raise InvalidManifest(
             f"{manifest} breaks {len(failures)} rule(s):\n" + "\n".join(f"  - {f}" for f in failures),
-            "Make it again from its sources (`ferdata show` says how it was made), or mend the step that wrote it.",
+            "Make it again from its sources (`ferdata show` says how it was made), or fix the program that wrote it.",
         )
     return opened.rows
 
@@ -138,7 +138,7 @@ def _words(table: pa.Table) -> Iterator[Failure]:
     ):
         known = pc.is_in(table[name], pa.array(allowed, pa.string()))
         stranger = pc.and_(table[name].is_valid(), pc.invert(known))
-        yield from _rule(table, f"{name} is none of {', '.join(allowed)}", stranger)
+        yield from _rule(table, f"{name} is not one of {', '.join(allowed)}", stranger)
     hash_form = pc.match_substring_regex(table["pixel_hash"], "^[0-9a-f]{32}$")
     yield from _rule(table, "pixel_hash is not 32 hexadecimal digits", pc.invert(hash_form))
 
@@ -149,7 +149,7 @@ def _splits(table: pa.Table) -> Iterator[Failure]:
     torn = sides.filter(pc.greater(sides["split_count_distinct"], 1))["group"]
     yield from _rule(
         table,
-        "a group stands on two sides of the split",
+        "a group is in more than one split",
         pc.and_(pc.is_in(table["group"], torn), table["split"].is_valid()),
     )
     folds = table.filter(pc.and_(table["fold"].is_valid(), table["group"].is_valid()))
@@ -157,7 +157,7 @@ def _splits(table: pa.Table) -> Iterator[Failure]:
     apart = kept.filter(pc.greater(kept["fold_count_distinct"], 1))["group"]
     yield from _rule(
         table,
-        "a group stands in two folds",
+        "a group is in more than one fold",
         pc.and_(pc.is_in(table["group"], apart), table["fold"].is_valid()),
     )
     if not len(placed):
@@ -178,7 +178,9 @@ def _derived(opened: Manifest, table: pa.Table) -> Iterator[Failure]:
     for name in ("label", "label_reason", "target"):
         both_null = pc.and_(table[name].is_null(), fresh[name].is_null())
         same = pc.or_(both_null, pc.fill_null(pc.equal(table[name], fresh[name]), False))
-        yield from _rule(table, f"{name} is not what the label map, the policy and the taxonomy give", pc.invert(same))
+        yield from _rule(
+            table, f"{name} does not follow from the label map, the vote policy and the taxonomy", pc.invert(same)
+        )
 
 
 def _measured(opened: Manifest, table: pa.Table) -> Iterator[Failure]:
@@ -191,8 +193,8 @@ def _measured(opened: Manifest, table: pa.Table) -> Iterator[Failure]:
         rows = pc.and_(pc.equal(table["dataset"], name), pa.array(wrong))
         yield from _rule(
             table,
-            f"contrast may be wrong: an earlier ferdata has measured these pictures of {name}, and its sums overflowed "
-            f"in large ones; ingest {name} again (align, merge and audit what was made of it too)",
+            f"contrast may be wrong: an earlier ferdata measured these images of {name}, with an overflow in large "
+            f"ones; ingest {name} again (then align, merge and audit again what was made from it)",
             rows,
         )
 
@@ -206,7 +208,7 @@ def _storage(opened: Manifest) -> Iterator[Failure]:
         leads_out = pc.match_substring_regex(path, r"^/|^[A-Za-z]:|\\|(^|/)\.\.(/|$)")
         outside += pc.sum(leads_out).as_py() or 0
     if outside:
-        yield Failure("an image's path leads out of its root", outside, ())
+        yield Failure("an image's path leads outside its root", outside, ())
     if nowhere:
         yield Failure("image has neither bytes nor a path", nowhere, ())
 
@@ -218,7 +220,7 @@ def _fingerprint(opened: Manifest) -> Iterator[Failure]:
         nulls = pa.nulls(batch.num_rows, arrow_schema("image").field(0).type)
         fingerprint.update(conform(batch.append_column("image", nulls)))
     if fingerprint.hexdigest() != opened.fingerprint:
-        yield Failure("the rows are not those that the fingerprint was made of", 0, ())
+        yield Failure("the rows do not match the fingerprint", 0, ())
     if opened.rows != opened.metadata["rows"]:
         yield Failure(f"the metadata counts {opened.metadata['rows']} rows, the file holds {opened.rows}", 0, ())
 

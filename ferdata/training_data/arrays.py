@@ -180,7 +180,9 @@ def _make(maker: "_Maker", jobs: Sequence[_Job]) -> dict[str, Pack]:
             held = cache.publish(part, KIND, job.key, _about(maker.manifest, job))
             pack = job.open(held, made=True) if held else None
             if pack is None:
-                raise cache.NoRoom(f"The pack {job.key} was taken out of {cache.folder()} at once.", cache.REMEDY)
+                raise cache.NoRoom(
+                    f"The pack {job.key} was removed from {cache.folder()} before it could be read.", cache.REMEDY
+                )
             done[job.key] = pack
     return done
 
@@ -243,8 +245,9 @@ class Decode:
             if changed[i] and not self.trust_files:
                 raise BrokenSource(
                     f"The image of {row['sample_id']} is not the picture that was ingested: its pixels have changed.",
-                    f"Ingest {row['dataset']} again, or take the files as they are now with --trust-files. "
-                    "`ferdata validate --images` names every such row.",
+                    f"Ingest {row['dataset']} and merge again, so that duplicates and splits fit the files. "
+                    "--trust-files uses the changed files with the old labels and splits. `ferdata validate --images` "
+                    "lists every such row.",
                 )
             pixels[i] = prepare(image, self.shape[0], self.shape[2])
         return which + first, pixels, changed

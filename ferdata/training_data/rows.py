@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 from ferdata.labels import EMOTIONS, VOTE_COLUMNS, Taxonomy, tally
 from ferdata.manifest import Manifest
 from ferdata.manifest.counts import split_column
@@ -43,7 +43,8 @@ def of_datasets(manifest: Manifest, table: pa.Table, datasets: Sequence[str] | N
         return np.ones(len(table), bool)
     if strangers := sorted(set(datasets) - set(manifest.sources)):
         raise BadOption(
-            f"{manifest.path} has no dataset {', '.join(strangers)}.", f"It has {', '.join(manifest.sources)}."
+            f"{manifest.path} has no dataset {', '.join(strangers)}.",
+            f"{did_you_mean(strangers[0], manifest.sources)}It has {', '.join(manifest.sources)}.",
         )
     chosen = pc.is_in(table["dataset"], pa.array(list(datasets), pa.string()))
     return np.asarray(chosen.to_numpy(), bool)
@@ -52,9 +53,12 @@ def of_datasets(manifest: Manifest, table: pa.Table, datasets: Sequence[str] | N
 def _by_fold(manifest: Manifest, column: pa.ChunkedArray, fold: int) -> NDArray[np.str_]:
     folds = pc.fill_null(column, -1).to_numpy().astype(np.int64)
     known = sorted(set(folds[folds >= 0].tolist()))
-    again = f"Make folds: ferdata split {manifest.path} --folds 5 -o folds.parquet"
+    again = (
+        f"Make folds: ferdata split {manifest.path} --folds 5 -o folds.parquet\n"
+        "Folds replace official splits: of a dataset with an official test, results do not compare with published ones."
+    )
     if len(known) < 3:
-        has = f"{len(known)} folds: one to test on, one to choose on, none to learn from" if known else "no folds"
+        has = f"{len(known)} folds: one for test, one for val, none for train" if known else "no folds"
         raise BadOption(f"{manifest.path} has {has}.", again)
     if fold not in known:
         whole = known == list(range(len(known)))

@@ -15,20 +15,22 @@ def how_to_split(manifest: Manifest, table: pa.Table) -> str:
     """
     path = manifest.path
     if split_column(table) == "official_split":
-        return f"Merge it, which keeps official tests and draws val from train: ferdata merge {path} -o merged.parquet"
+        return f"Merge it, which keeps official tests and takes val from train: ferdata merge {path} -o merged.parquet"
     if _tests(table) and pc.any(pc.equal(table["split"], "test")).as_py():
         return (
-            f"Split it anew, which keeps official tests and draws val from train: ferdata split {path} -o split.parquet"
+            f"Split it again, which keeps official tests and samples val from train: ferdata split {path} -o "
+            f"split.parquet"
         )
     return redraw(manifest, table)
 
 
 def redraw(manifest: Manifest, table: pa.Table) -> str:
     """Return how to draw all splits of `manifest` anew, and what that costs where a test was published."""
-    command = f"Draw all splits anew: ferdata split {manifest.path} --split 0.8,0.1,0.1 -o drawn.parquet"
+    command = f"Make new random splits: ferdata split {manifest.path} --split 0.8,0.1,0.1 -o random.parquet"
     if not (tests := _tests(table)):
         return command
-    return f"{command}\n(This gives up the official test of {', '.join(tests)}: figures then compare with nobody's.)"
+    lost = f"This gives up the official test of {', '.join(tests)}: results do not compare with published ones."
+    return f"{command}\n({lost})"
 
 
 def _tests(table: pa.Table) -> list[str]:

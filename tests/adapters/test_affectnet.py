@@ -47,9 +47,9 @@ def test_images_unpacked_without_their_outer_folder_are_found(tmp_path):
     [
         ("1/a.jpg,20,20,137", "cells"),
         (f"{affectnet.record(70, 1)},more", "cells"),
-        (affectnet.record(70, 1).replace("20,20,", "x,20,"), "no number"),
-        (affectnet.record(70, 1).replace("20,20,", "nan,20,"), "no number"),
-        (affectnet.record(70, 1).replace(",0.05", ",7.5"), "no number"),
+        (affectnet.record(70, 1).replace("20,20,", "x,20,"), "not a number"),
+        (affectnet.record(70, 1).replace("20,20,", "nan,20,"), "not a number"),
+        (affectnet.record(70, 1).replace(",0.05", ",7.5"), "not a number"),
         (affectnet.record(70, 1).replace("2/", "../"), "name"),
         (affectnet.record(70, 1).replace("2/", "/2/"), "name"),
         (affectnet.record(70, 1).replace(".jpg", ""), "name"),
@@ -201,7 +201,7 @@ def test_the_labels_are_the_folders_where_that_is_asked_for(tmp_path):
     layout, _, samples, skipped = read("affectnet", tmp_path, labels_from="folders")
     assert Counter(layout.labels[s.native_label] for s in samples) == {"anger": 12, "happiness": 8, "contempt": 4}
     assert skipped == []
-    assert "labels.csv labels 16 of 24 pictures, and its labels are not taken" in layout.note
+    assert "labels.csv labels 16 of 24 pictures, whose labels are not used" in layout.note
 
 
 def test_the_labels_are_the_tables_where_that_is_asked_for_and_a_line_that_fits_two_pictures_labels_neither(tmp_path):
@@ -214,7 +214,7 @@ def test_the_labels_are_the_tables_where_that_is_asked_for_and_a_line_that_fits_
     assert labels["Train/happy/image0000020.jpg"] == "happiness"
     assert labels["Train/contempt/image0000060.jpg"] is None
     assert [s.key for s in skipped] == ["labels.csv:20", "labels.csv:21"]
-    assert "4 come without one because their line fits several pictures" in layout.note
+    assert "4 have none because their line fits several pictures" in layout.note
 
 
 def test_a_table_that_says_what_the_folders_say_is_no_question(tmp_path):

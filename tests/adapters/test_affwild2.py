@@ -146,7 +146,7 @@ def test_a_header_of_seven_names_knows_no_other(tmp_path):
     path.write_text(f"{seven}\n0\n4\n6\n")
     assert by_key(tmp_path)["333/00003"].native_label == "6"
     path.write_text(f"{seven}\n0\n7\n6\n")
-    with pytest.raises(BrokenSource, match=r"333\.txt:3: '7', where -1 or a code from 0 to 6"):
+    with pytest.raises(BrokenSource, match=r"333\.txt:3: '7', expected -1 or a code from 0 to 6"):
         read("affwild2", tmp_path)
 
 
@@ -155,8 +155,8 @@ def test_a_header_of_seven_names_knows_no_other(tmp_path):
     [
         ("EXPR_Classification_Challenge", "0\n4\n", r":1: the header '0'"),
         ("EXPR_Classification_Challenge", "Anger,Neutral\n4\n", r":1: the header 'Anger,Neutral'"),
-        ("EXPR_Classification_Challenge", affwild2.HEADER + "\n0\n\n1\n", r":3: '', where -1"),
-        ("VA_Estimation_Challenge", "valence,arousal\n0.1\n", r":2: '0\.1', where two numbers"),
+        ("EXPR_Classification_Challenge", affwild2.HEADER + "\n0\n\n1\n", r":3: '', expected -1"),
+        ("VA_Estimation_Challenge", "valence,arousal\n0.1\n", r":2: '0\.1', expected two numbers"),
         ("VA_Estimation_Challenge", "valence,arousal\n0.1,nan\n", r":2: valence and arousal of 0\.1 and nan"),
         ("AU_Detection_Challenge", "AU1,AU2\n0,2\n", r":2: '0,2', where 2 times"),
     ],

@@ -84,8 +84,8 @@ def label_file(root):
     ("text", "error", "said"),
     [
         ("   9.0000000e+00\n", UnknownLabel, "label '9'"),
-        ("   3.5\n", BrokenSource, "no whole number"),
-        ("", BrokenSource, "0 numbers where 1 belong"),
+        ("   3.5\n", BrokenSource, "not a whole number"),
+        ("", BrokenSource, "0 numbers, expected 1"),
         ("happy\n", BrokenSource, "not a file of numbers"),
         ("nan\n", BrokenSource, "not finite"),
     ],

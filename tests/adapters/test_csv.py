@@ -44,7 +44,7 @@ def test_columns_of_any_name_are_chosen_by_option(tmp_path):
 )
 def test_a_path_that_leads_out_of_the_folder_is_refused_with_its_line(tmp_path, path):
     write(tmp_path, "image,label", "a.png,happy", f"{path},happy")
-    with pytest.raises(BrokenSource, match=r"t\.csv:3: the image path .* leads out of the folder"):
+    with pytest.raises(BrokenSource, match=r"t\.csv:3: the image path .* leads outside the folder"):
         read("csv", tmp_path)
 
 
@@ -73,7 +73,7 @@ def test_a_split_of_unknown_meaning_is_refused_with_its_line(tmp_path):
 @pytest.mark.parametrize("row", ["a.png", "a.png,happy,1"])
 def test_a_row_of_the_wrong_width_is_refused_with_its_line(tmp_path, row):
     write(tmp_path, "image,label", row)
-    with pytest.raises(BrokenSource, match=r"t\.csv:2: . cells where 2 belong"):
+    with pytest.raises(BrokenSource, match=r"t\.csv:2: . cells, expected 2"):
         read("csv", tmp_path)
 
 

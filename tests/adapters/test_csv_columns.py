@@ -54,7 +54,7 @@ def test_a_fold_of_numbers_is_no_split_and_is_told(tmp_path):
     write(tmp_path, "path,label,fold", "a.png,happy,0", "b.png,sad,1")
     layout, _, samples, _ = read("csv", tmp_path)
     assert {s.official_split for s in samples} == {None}
-    assert "'fold' (holds '0', which is no split)" in layout.note
+    assert "'fold' (holds '0', which is not a split)" in layout.note
 
 
 def test_a_split_column_with_one_strange_word_is_refused_with_its_line(tmp_path):
@@ -113,7 +113,7 @@ def test_rows_in_a_folder_of_another_split_than_their_column_says_are_counted(tm
     write(tmp_path, "path,label,split", "train/a.png,happy,val", "train/b.png,sad,train", "c.png,sad,test")
     layout, _, samples, _ = read("csv", tmp_path)
     assert [s.official_split for s in samples] == ["val", "train", "test"]
-    assert "1 rows lie in a folder of another split; 'split' decides" in layout.note
+    assert "1 rows are in a folder of another split; 'split' is used" in layout.note
 
 
 @pytest.mark.parametrize("word", ["nan", "NaN", "None", "", "<NA>", " ", "null"])
@@ -180,9 +180,9 @@ def test_a_column_of_a_table_with_a_header_may_be_given_by_number(tmp_path):
         read("csv", tmp_path, image_column="2", label_column="1")
 
 
-def test_a_column_name_that_stands_twice_is_refused_and_its_number_asked_for(tmp_path):
+def test_a_column_name_that_occurs_twice_is_refused_and_its_number_asked_for(tmp_path):
     write(tmp_path, "path,label,label", "a.png,happy,sad")
-    with pytest.raises(BadOption, match="'label' stands over 2 columns"):
+    with pytest.raises(BadOption, match="2 columns are called 'label'"):
         read("csv", tmp_path)
     assert read("csv", tmp_path, label_column="2")[2][0].native_label == "sad"
 
@@ -198,5 +198,5 @@ def test_labels_of_unknown_meaning_point_to_other_columns_that_may_hold_them(tmp
 def test_what_was_not_literally_a_class_is_printed_with_its_class(tmp_path):
     write(tmp_path, "path,label", "a.png,Suprise", "b.png,anger", "c.png,0_sad")
     layout, _, _, _ = read("csv", tmp_path)
-    assert "0_sad is sadness, Suprise is surprise" in layout.note
+    assert "0_sad as sadness, Suprise as surprise" in layout.note
     assert "anger is" not in layout.note

@@ -38,12 +38,12 @@ def test_what_all_paths_of_another_machine_share_is_stripped_and_told(root, befo
     write(root, "path,label", f"{before}/train/happy/1.png,happy", f"{before}/train/sad/2.png,sad")
     layout, _, samples, _ = read("csv", root)
     assert [(s.key, s.image) for s in samples] == [("train/happy/1.png",) * 2, ("train/sad/2.png",) * 2]
-    assert f"'{before.replace(chr(92), '/')}/' was stripped from every path" in layout.note
+    assert f"'{before.replace(chr(92), '/')}/' was removed from every path" in layout.note
 
 
 def test_a_prefix_is_not_guessed_where_one_of_the_remaining_paths_is_not_there(root):
     write(root, "path,label", "/x/fer/train/happy/1.png,happy", "/x/fer/train/sad/3.png,sad")
-    with pytest.raises(BrokenSource, match=r"t\.csv:2: .*leads out of the folder") as caught:
+    with pytest.raises(BrokenSource, match=r"t\.csv:2: .*leads outside the folder") as caught:
         read("csv", root)
     assert "--strip-prefix /x/fer" in caught.value.hint
     assert images(root, strip_prefix="/x/fer") == ["train/happy/1.png", "train/sad/3.png"]
@@ -52,13 +52,13 @@ def test_a_prefix_is_not_guessed_where_one_of_the_remaining_paths_is_not_there(r
 
 def test_a_prefix_is_cut_at_a_folders_end_only(root):
     write(root, "path,label", "/x/fer/train/happy/1.png,happy")
-    with pytest.raises(BrokenSource, match="leads out of the folder"):
+    with pytest.raises(BrokenSource, match="leads outside the folder"):
         read("csv", root, strip_prefix="/x/fe")
 
 
 def test_what_is_left_of_a_path_may_not_lead_out_either(root):
     write(root, "path,label", "/x/../../etc/1.png,happy")
-    with pytest.raises(BrokenSource, match="leads out of the folder"):
+    with pytest.raises(BrokenSource, match="leads outside the folder"):
         read("csv", root, strip_prefix="/x")
 
 
@@ -67,7 +67,7 @@ def test_paths_that_differ_from_the_files_in_case_only_are_found_and_counted(roo
     layout, _, samples, _ = read("csv", root)
     assert [s.image for s in samples] == ["train/happy/1.png", "train/sad/2.png"]
     assert samples[0].key == "Train/Happy/1.PNG"
-    assert "1 path differs from its file's name in capitals or Unicode form only" in layout.note
+    assert "1 path differs from its file's name in capital letters or Unicode form only" in layout.note
 
 
 def test_a_case_that_fits_two_files_is_not_guessed(root):
@@ -81,7 +81,7 @@ def test_two_paths_that_would_be_one_file_are_not_one(root):
     write(root, "path,label", "train/sad/2.png,sad", "train/sad/2.PNG,happy", "train/happy/1.PNG,happy")
     layout, _, samples, _ = read("csv", root)
     assert [s.image for s in samples] == ["train/sad/2.png", "train/sad/2.PNG", "train/happy/1.PNG"]
-    assert "Capitals in paths count" in layout.note
+    assert "Capital letters in paths matter" in layout.note
 
 
 @pytest.mark.parametrize(("table", "disk"), [("NFC", "NFD"), ("NFD", "NFC")])

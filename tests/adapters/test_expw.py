@@ -45,8 +45,8 @@ def test_a_missing_picture_still_comes(tmp_path):
     ("line", "error", "said"),
     [
         ("a.jpg 0 1 2 3 4 5.0 7", UnknownLabel, "label '7'"),
-        ("a.jpg 0 1 2 3 4 5.0", BrokenSource, "belong"),
-        ("../a.jpg 0 1 2 3 4 5.0 1", BrokenSource, "belong"),
+        ("a.jpg 0 1 2 3 4 5.0", BrokenSource, "expected"),
+        ("../a.jpg 0 1 2 3 4 5.0 1", BrokenSource, "expected"),
         ("a.jpg 0 1 x 3 4 5.0 1", BrokenSource, "a face box of '1 x 3 4'"),
     ],
 )

@@ -56,7 +56,7 @@ def test_tables_in_different_order_are_refused_at_the_first_row_that_shows_it(tm
     lines = (tmp_path / "fer2013.csv").read_text().splitlines()
     lines[3], lines[-1] = lines[-1], lines[3]
     (tmp_path / "fer2013.csv").write_text("\n".join(lines))
-    with pytest.raises(BrokenSource, match=r"fer2013.csv:4: Usage means test where line 4"):
+    with pytest.raises(BrokenSource, match=r"fer2013.csv:4: Usage gives split test, but line 4"):
         read("ferplus", tmp_path)
 
 
@@ -112,7 +112,7 @@ def test_a_folder_that_is_missing_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('fer0000001.png,"(0, 0, 48, 48)",1,2', "4 cells where 12 belong"),
+        ('fer0000001.png,"(0, 0, 48, 48)",1,2', "4 cells, expected 12"),
         ('fer0000001.png,"(0, 0, 48)",1,0,0,0,0,0,0,0,0,0', "the box"),
         ('fer0000001.png,"(0, 0, 48, 48)",-1,0,0,0,0,0,0,0,0,0', "a negative vote"),
         ('fer0000001.png,"(0, 0, 48, 48)",x,0,0,0,0,0,0,0,0,0', "votes that are missing"),

@@ -154,7 +154,7 @@ def test_a_tree_of_boxes_is_called_what_it_is(tmp_path, images, labels):
     with pytest.raises(NotThisDataset, match="YOLO") as caught:
         read("folder", tmp_path)
     assert "happiness" not in caught.value.hint
-    assert "ferdata ingest csv" in caught.value.hint
+    assert "ferdata ingest detection" in caught.value.hint
 
 
 def test_no_hint_says_what_a_folder_of_unknown_meaning_means(tmp_path):
@@ -177,7 +177,7 @@ def test_spellings_that_are_no_class_names_are_printed_with_their_class(tmp_path
     layout, _, _, _ = read("folder", tmp_path)
     assert layout.labels["0_angry"] == "anger"
     told = "0_angry is anger, Happy_faces is happiness, miedo is fear, normal is neutral, Suprise is surprise"
-    assert layout.note == f"Labels by their spelling: {told}, Traurig is sadness."
+    assert layout.note == f"Labels read by their spelling: {told}, Traurig is sadness."
 
 
 @pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])

@@ -90,7 +90,7 @@ def test_binary_pictures_and_labels_as_text_need_no_metadata(tmp_path):
     assert [row["label"] for row in columns(done.out, "label")] == ["happiness", "sadness"]
     assert "labels in 'emotion'" in done.note
     assert "Not used: id." in done.note
-    assert "Of no split, by name: some.parquet." in done.note
+    assert "Without a split, by name: some.parquet." in done.note
 
 
 def test_tars_are_read_with_the_codes_named_by_their_list(tmp_path):
@@ -104,7 +104,7 @@ def test_tars_are_read_with_the_codes_named_by_their_list(tmp_path):
     rows = columns(done.out, "official_split", "native_label", "image")
     assert fakes.Cells((row["official_split"], row["native_label"]) for row in rows) == expected.counts
     assert all(row["image"]["bytes"] for row in rows)
-    assert done.rejected == {"a second picture of the key train-00000/000000": 1}
+    assert done.rejected == {"a second picture with the key train-00000/000000": 1}
 
 
 class TestRefused:
@@ -118,13 +118,13 @@ class TestRefused:
 
     def test_a_label_outside_its_names_is_named_with_its_row(self, tmp_path):
         shard(tmp_path / "d" / "train.parquet", [(encoded(1), 3), (encoded(2), 7)])
-        with pytest.raises(BrokenSource, match=r"train.parquet, row 1: label 7 is none of the 7 classes"):
+        with pytest.raises(BrokenSource, match=r"train.parquet, row 1: label 7 is not one of the 7 classes"):
             ingested(tmp_path, tmp_path / "d")
 
     def test_shards_of_two_schemas(self, tmp_path):
         shard(tmp_path / "d" / "train.parquet", [(encoded(1), 3)])
         shard(tmp_path / "d" / "test.parquet", [(encoded(2), 3)], features(NAMES[::-1]))
-        with pytest.raises(BrokenSource, match="are of two schemas"):
+        with pytest.raises(BrokenSource, match="have different schemas"):
             ingested(tmp_path, tmp_path / "d")
 
     def test_a_parquet_without_pictures_is_told_what_it_holds(self, tmp_path):
@@ -134,14 +134,14 @@ class TestRefused:
             ingested(tmp_path, tmp_path / "d")
 
     def test_a_manifest_of_ours_is_known_for_one(self, tmp_path, make_manifest):
-        with pytest.raises(NotThisDataset, match="is a manifest of ferdata already"):
+        with pytest.raises(NotThisDataset, match="is already a ferdata manifest"):
             ingested(tmp_path, make_manifest({"native_label": "anger"}))
 
     def test_half_a_shard(self, tmp_path):
         shard(tmp_path / "d" / "train.parquet", [(encoded(i), 3) for i in range(40)])
         path = tmp_path / "d" / "train.parquet"
         path.write_bytes(path.read_bytes()[:-400])
-        with pytest.raises(BrokenSource, match=r"train.parquet is no Parquet file"):
+        with pytest.raises(BrokenSource, match=r"train.parquet is not a Parquet file"):
             ingested(tmp_path, tmp_path / "d")
 
     def test_a_name_of_two_splits(self, tmp_path):

@@ -52,7 +52,7 @@ def test_a_row_without_its_picture_comes_as_missing(tmp_path):
     [
         ("302,a.jpg,sad", UnknownLabel, "label 'sad'"),
         ("302,../a.jpg,sadness", BrokenSource, "the name of a picture"),
-        ("302,a.jpg", BrokenSource, "2 cells where 3 belong"),
+        ("302,a.jpg", BrokenSource, "2 cells, expected 3"),
     ],
 )
 def test_a_damaged_row_is_refused_with_its_line(tmp_path, line, error, said):

@@ -129,7 +129,7 @@ def test_an_image_that_the_list_does_not_name_comes_unlabelled_and_a_missing_one
     ("line", "error", "said"),
     [
         ("train_00002.jpg 8", UnknownLabel, "label '8'"),
-        ("train_00002.jpg", BrokenSource, "an image name and a label belong"),
+        ("train_00002.jpg", BrokenSource, "expected an image name and a label"),
         ("val_00002.jpg 3", BrokenSource, "neither train_... nor test_..."),
         ("train_00001.jpg 3", BrokenSource, "second time"),
         ("train_/../../a.jpg 3", BrokenSource, "neither train_... nor test_..."),
@@ -146,11 +146,11 @@ def test_a_damaged_line_of_the_list_is_refused_with_its_number(tmp_path, line, e
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("1 2\n" * 5 + "0\n0\n", ":7: 7 lines where 8 belong"),
-        ("1 2\n" * 5 + "3\n0\n0\n", ":6: '3', where a code from 0 to 2 belongs"),
-        ("1 2\n" * 4 + "1\n0\n0\n0\n", ":5: 1 numbers where 2 belong"),
+        ("1 2\n" * 5 + "0\n0\n", ":7: 7 lines, expected 8"),
+        ("1 2\n" * 5 + "3\n0\n0\n", ":6: '3', expected a code from 0 to 2"),
+        ("1 2\n" * 4 + "1\n0\n0\n0\n", ":5: 1 numbers, expected 2"),
         ("1 nan\n" + "1 2\n" * 4 + "0\n0\n0\n", ":1: numbers that are not finite"),
-        ("1 x\n" + "1 2\n" * 4 + "0\n0\n0\n", ":1: '1 x', which are no numbers"),
+        ("1 x\n" + "1 2\n" * 4 + "0\n0\n0\n", ":1: '1 x', which are not numbers"),
     ],
 )
 def test_a_damaged_annotation_is_refused_with_its_line(tmp_path, text, said):
@@ -170,7 +170,7 @@ def contradiction(root):
 
 def test_a_table_that_contradicts_its_folders_is_refused_with_the_number_of_rows_and_the_way_to_choose(tmp_path):
     contradiction(tmp_path)
-    said = r"train_labels.csv:4: label 5 for train_00003_aligned.jpg, which lies in folder 4. .*on 2 of 28 rows"
+    said = r"train_labels.csv:4: label 5 for train_00003_aligned.jpg, which is in folder 4. .*on 2 of 28 rows"
     with pytest.raises(BrokenSource, match=said) as caught:
         read("rafdb", tmp_path)
     assert "--labels-from table or --labels-from folders" in caught.value.hint
@@ -267,7 +267,7 @@ def test_automatic_landmarks_that_are_cut_short_or_not_there_are_refused(tmp_pat
     rafdb.official(tmp_path)
     folder = tmp_path / "basic/Annotation/auto"
     (folder / "train_00001_auto_attri.txt").write_text("1 2\n" * 36)
-    with pytest.raises(BrokenSource, match=r"train_00001_auto_attri\.txt:36: 36 lines where 37 belong"):
+    with pytest.raises(BrokenSource, match=r"train_00001_auto_attri\.txt:36: 36 lines, expected 37"):
         read("rafdb", tmp_path, faces="original", landmarks="auto")
     folder.rename(tmp_path / "x")
     with pytest.raises(BrokenSource, match="no folder auto"):

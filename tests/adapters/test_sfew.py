@@ -55,7 +55,7 @@ def test_test_pictures_are_unlabelled_and_strays_are_left_out(tmp_path):
     assert {s.official_split for s in samples if s.native_label is None} == {"test"}
     assert {s.key: s.reason for s in skipped} == {
         "Train_Aligned_Faces/montage.png": "in no class folder",
-        "Val_Aligned_Faces/Bored/a.png": "in a folder that is no class",
+        "Val_Aligned_Faces/Bored/a.png": "in a folder that is not a class",
     }
 
 

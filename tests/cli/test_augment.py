@@ -15,7 +15,7 @@ def test_augment_writes_a_sheet_and_prints_the_ranges_below_its_name(ferdata, dr
     ran = ferdata("augment", drawn, "--policy", "lethesec", "-o", tmp_path / "sheet.png", "--rows", 4)
     assert ran.code == 0, ran
     assert (tmp_path / "sheet.png").read_bytes().startswith(b"\x89PNG")
-    for words in ("±10°, 50% of the time", "LetheSec/", "4 faces, 8 times each, 32 x 32 pixels", "sheet.png"):
+    for words in ("±10°, 50% of the time", "LetheSec/", "4 faces, 8 versions each, 32 x 32 px", "sheet.png"):
         assert words in ran.out
     assert ferdata("augment", drawn, "-o", tmp_path / "sheet.png").code == 1  # it is there already
 

@@ -21,7 +21,7 @@ def test_where_rows_are_scenes_it_leads_to_align_and_then_the_net_sees_faces(
     expw.official(tmp_path / "data")
     assert ferdata("ingest", "expw", "--root", "data", "-o", "e.parquet").code == 0
     boxes = ferdata("merge", "e.parquet", "-o", "m.parquet")
-    assert "Next: 5 rows are scenes" in boxes.out, boxes
+    assert "Next: 5 rows show whole scenes" in boxes.out, boxes
     assert "ferdata align e.parquet -o e-aligned.parquet" in boxes.out
     assert "ferdata train" not in boxes.out
     assert ferdata("align", "e.parquet", "-o", "e-aligned.parquet").code == 0
@@ -53,5 +53,5 @@ def test_many_pictures_of_one_room_lose_no_label_and_are_said_with_the_way_out(
     merged = ferdata("merge", "j.parquet", "-o", "m.parquet", "--conflicts", "drop")
     assert "conflict" not in str(Manifest(tmp_path / "m.parquet").table("split_reason"))
     for ran in (merged, ferdata("group", "j.parquet")):
-        assert f"{MANY + 8} different pictures look like copies of one (folder:" in ran.out, ran
+        assert f"{MANY + 8} different pictures look like duplicates of one (folder:" in ran.out, ran
         assert "align first: ferdata align M -o aligned.parquet" in ran.out

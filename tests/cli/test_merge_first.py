@@ -43,8 +43,8 @@ def ran(ferdata, ingested):
 
 def test_it_is_merged_into_the_runs_folder_and_three_lines_say_so(ran, ingested, tmp_path):
     before = ran.out.split("epoch")[0].splitlines()
-    assert f"{ingested} was only ingested" in before[0]
-    assert before[1].startswith("Splits: 356 train, 40 val drawn from train, 40 test (the official test, whole)")
+    assert f"{ingested} has no splits yet" in before[0]
+    assert before[1].startswith("Splits: 356 train, 40 val sampled from train, 40 test (the official test, complete)")
     assert "4 same picture, subject or clip in test" in before[1]
     assert "--as-is" in before[2]
     made = {(r["official_split"], r["split"], r["split_reason"]): r["count_all"] for r in
@@ -80,7 +80,7 @@ def test_a_second_run_with_force_takes_the_same_splits_from_before(ran, ferdata,
     stamp = made.stat().st_mtime_ns
     again = ferdata("train", "--manifest", ingested, *QUICK, "-o", "runs/one", "--force")
     assert again.code == 0, again
-    assert "from before" in again.out
+    assert "from an earlier merge" in again.out
     assert made.stat().st_mtime_ns == stamp
 
 
@@ -89,7 +89,7 @@ def test_a_manifest_of_somebody_else_in_its_place_is_not_replaced(ferdata, inges
     before = other.read_bytes()
     refused = ferdata("train", "--manifest", ingested, *QUICK, "-o", "runs/two")
     assert refused.code == 1
-    assert "is there already" in refused.err
+    assert "already exists" in refused.err
     assert other.read_bytes() == before
 
 

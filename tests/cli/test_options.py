@@ -17,8 +17,8 @@ IDLE = [
     ("group m.parquet --force", "--force", "add --out"),
     ("group m.parquet --by pixels --thorough", "--thorough", "add near to --by"),
     ("merge m.parquet -o out.parquet --by pixels,subject --workers 2", "--workers", "add near to --by"),
-    ("merge m.parquet -o out.parquet --frozen ids.csv --seed 0", "--seed", "--frozen brings"),
-    ("split m.parquet -o out.parquet --frozen ids.csv --seed 3", "--seed", "--frozen brings"),
+    ("merge m.parquet -o out.parquet --frozen ids.csv --seed 0", "--seed", "no effect with --frozen"),
+    ("split m.parquet -o out.parquet --frozen ids.csv --seed 3", "--seed", "no effect with --frozen"),
     ("audit m.parquet --epochs 3 --set lr=1", "--epochs, --set", "add --fit"),
     ("audit m.parquet --thumbnails 3", "--thumbnails", "add --out or --report"),
     ("audit m.parquet --no-pixels --workers 2", "--workers", "--no-pixels"),
@@ -26,7 +26,7 @@ IDLE = [
     ("evaluate run --force", "--force", "without --save"),
     ("predict run face.png --port 80", "--port", "of --serve alone"),
     ("predict run face.png --force", "--force", "table of --out"),
-    ("predict run --serve --every 3", "--every", "the page has no film"),
+    ("predict run --serve --every 3", "--every", "the page takes no video file"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""`ferdata split`: a seed that has no say is told of, and only then."""
+"""`ferdata split`: a seed without an effect is reported, and only then."""
 
 from collections.abc import Callable
 
@@ -6,11 +6,11 @@ import pytest
 
 from tests.conftest import MakeManifest, Ran
 
-NO_SAY = "another --seed changes nothing"
+NO_EFFECT = "--seed had no effect"
 
 
 @pytest.mark.parametrize(
-    ("splits", "more", "told"),
+    ("splits", "more", "reported"),
     [
         (("train", "val", "test"), "--seed 3", True),
         (("train", "val", "test"), "", False),
@@ -22,8 +22,8 @@ NO_SAY = "another --seed changes nothing"
         ((None, None, None), "--seed 3", False),
     ],
 )
-def test_a_seed_is_told_of_where_nothing_is_drawn(
-    ferdata: Callable[..., Ran], make_manifest: MakeManifest, splits: tuple[str | None, ...], more: str, told: bool
+def test_a_seed_is_reported_where_nothing_is_random(
+    ferdata: Callable[..., Ran], make_manifest: MakeManifest, splits: tuple[str | None, ...], more: str, reported: bool
 ) -> None:
     rows = [
         {"native_label": "fear", "official_split": split, "subject": f"p{i}{k}"}
@@ -34,4 +34,4 @@ def test_a_seed_is_told_of_where_nothing_is_drawn(
     assert ferdata("merge", path, "-o", "merged.parquet", "--by", "pixels,subject").code == 0
     ran = ferdata("split", "merged.parquet", "-o", "out.parquet", *more.split())
     assert ran.code == 0, ran
-    assert (NO_SAY in ran.out) is told
+    assert (NO_EFFECT in ran.out) is reported

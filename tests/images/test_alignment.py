@@ -224,7 +224,7 @@ def test_a_model_that_is_missing_cut_short_or_another_is_named_with_the_way_to_g
     monkeypatch.delenv(detectors.MODEL_VARIABLE, raising=False)
     monkeypatch.setattr(detectors, "MODEL_URL", "http://127.0.0.1:9/yunet.onnx")  # where nobody answers
     assert detectors.find_model() is None
-    with pytest.raises(MissingModel, match=r"not here, and its download failed: .*refused") as none:
+    with pytest.raises(MissingModel, match=r"not found, and its download failed: .*refused") as none:
         detectors.make("yunet")
     assert detectors.MODEL_URL in none.value.hint
     assert str(tmp_path / "cache" / detectors.MODEL_NAME) in none.value.hint

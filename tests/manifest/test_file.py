@@ -112,7 +112,7 @@ def test_an_existing_output_is_refused_and_kept(make_manifest: MakeManifest) -> 
     path = make_manifest({"native_label": "fear"})
     before = path.read_bytes()
     batch = make_rows([{"native_label": "anger"}])
-    with pytest.raises(AlreadyExists, match="there already"):
+    with pytest.raises(AlreadyExists, match="already exists"):
         manifest.write(path, [batch], metadata_of(batch))
     assert path.read_bytes() == before
     manifest.write(path, [batch], metadata_of(batch), force=True)
@@ -128,7 +128,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 def test_a_device_or_a_folder_is_no_output(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.parquet")
-    with pytest.raises(CannotWrite, match="no regular file"):
+    with pytest.raises(CannotWrite, match="not a regular file"):
         manifest.check_output(tmp_path / "pipe.parquet", force=True)
     with pytest.raises(CannotWrite, match="is a folder"):
         manifest.check_output(tmp_path, force=True)
@@ -147,7 +147,7 @@ def test_of_two_runs_into_one_output_the_second_is_refused(tmp_path: Path) -> No
         yield batch
         manifest.write(tmp_path / "m.parquet", [batch], metadata_of(batch) | {"by": "the other"}, force=True)
 
-    with pytest.raises(AlreadyExists, match="meanwhile"):
+    with pytest.raises(AlreadyExists, match="in the meantime"):
         manifest.write(tmp_path / "m.parquet", rows(), metadata_of(batch))
     assert manifest.Manifest(tmp_path / "m.parquet").metadata["by"] == "the other"
     assert [p.name for p in tmp_path.iterdir()] == ["m.parquet"]
@@ -219,7 +219,7 @@ def test_a_file_that_is_not_parquet_is_refused(tmp_path: Path) -> None:
 def test_parquet_of_something_else_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.parquet"
     pq.write_table(pa.table({"a": [1]}), path)
-    with pytest.raises(NotAManifest, match="no ferdata manifest"):
+    with pytest.raises(NotAManifest, match="not a ferdata manifest"):
         manifest.Manifest(path)
 
 

@@ -123,20 +123,20 @@ def test_numbers_may_be_of_another_width_and_text_a_category(path: Path, tmp_pat
     ("column", "value", "said"),
     [
         ("frame", 1.5, "1.5"),
-        ("frame", "7", "where int32 belongs"),
+        ("frame", "7", "but must be int32"),
         ("fold", 70_000, "70000"),
         ("phash", -1, "-1"),
-        ("phash", 2.0**60, "went through floats"),
-        ("subject", 7, "where string belongs"),
-        ("synthetic", 1, "where bool belongs"),
-        ("synthetic", None, "5 of its values are missing"),
-        ("split", "Training", "'Training', none of train, val, test"),
-        ("reviewed_label", "hapiness", "'hapiness', none of neutral"),
-        ("issues", "dark", "where list"),
+        ("phash", 2.0**60, "converted to floats"),
+        ("subject", 7, "but must be string"),
+        ("synthetic", 1, "but must be bool"),
+        ("synthetic", None, "5 values are missing"),
+        ("split", "Training", "'Training', which is not one of train, val, test"),
+        ("reviewed_label", "hapiness", "'hapiness', which is not one of neutral"),
+        ("issues", "dark", "but must be list"),
         ("votes", [1, 2, 3], "not every list in it has 10 values"),
         ("votes", [0.5] * 10, "0.5"),
-        ("review", {"who": "me"}, "where struct"),
-        ("review", "me", "where struct"),
+        ("review", {"who": "me"}, "but must be struct"),
+        ("review", "me", "but must be struct"),
         ("subject", object(), "object"),
     ],
 )
@@ -157,10 +157,10 @@ def test_a_frame_whose_rows_or_columns_nobody_knows_is_refused(path: Path, tmp_p
     wrong = {
         "no column 'guess'": frame.assign(guess=1),
         "has no sample_id": frame.reset_index(drop=True),
-        "'made:0000' is there twice": pd.concat([frame, frame]),
+        "'made:0000' occurs twice": pd.concat([frame, frame]),
         "1 rows are not in": frame.rename(index={"made:0001": "made:0099"}),
         "'target' differs": frame.assign(target="fear"),
-        "'subject' is there twice": pd.concat([frame, frame[["subject"]]], axis=1),
+        "'subject' occurs twice": pd.concat([frame, frame[["subject"]]], axis=1),
     }
     for said, each in wrong.items():
         with pytest.raises(BadOption, match=said):

@@ -87,12 +87,12 @@ def test_a_part_that_is_cut_short_is_named(tmp_path: Path) -> None:
     _, folder = both(tmp_path)
     second = sorted(folder.iterdir())[1]
     second.write_bytes(second.read_bytes()[:100])
-    with pytest.raises(NotAManifest, match=rf"{second.name} is cut short"):
+    with pytest.raises(NotAManifest, match=rf"{second.name} is incomplete"):
         Manifest(folder)
 
 
 def test_a_folder_of_anything_else_is_no_manifest(tmp_path: Path) -> None:
-    with pytest.raises(NotAManifest, match="without parts"):
+    with pytest.raises(NotAManifest, match="has no parts"):
         Manifest(tmp_path)
 
 
@@ -101,7 +101,7 @@ def test_parts_of_two_runs_are_not_one_manifest(tmp_path: Path) -> None:
     shutil.copytree(path, tmp_path / "kept")
     manifest.write(path, batches(), metadata_of(batches()[0]), force=True)
     shutil.copy(tmp_path / "kept" / "part-00002-of-00003.parquet", path)
-    with pytest.raises(NotAManifest, match=r"part-00002-of-00003\.parquet is not of the run"):
+    with pytest.raises(NotAManifest, match=r"part-00002-of-00003\.parquet was not written by the same run"):
         Manifest(path)
     for kept in (tmp_path / "kept").iterdir():
         kept.rename(kept.with_name(kept.name.replace("00003", "00004")))
@@ -116,7 +116,7 @@ def test_a_part_with_other_columns_is_refused(tmp_path: Path) -> None:
     kept = pq.ParquetFile(part).metadata.metadata[PART]
     table = pq.read_table(part).drop_columns(["votes"])
     pq.write_table(table.replace_schema_metadata({PART: kept}), part)
-    with pytest.raises(NotAManifest, match="has other columns"):
+    with pytest.raises(NotAManifest, match="has different columns"):
         Manifest(path)
 
 
@@ -132,7 +132,7 @@ def test_a_part_alone_is_answered_with_its_folder(tmp_path: Path) -> None:
 def test_a_folder_is_replaced_as_a_whole_and_only_by_force(tmp_path: Path) -> None:
     _, path = both(tmp_path)
     fewer = batches(10)
-    with pytest.raises(AlreadyExists, match="there already"):
+    with pytest.raises(AlreadyExists, match="already exists"):
         manifest.write(path, fewer, metadata_of(fewer[0]))
     assert Manifest(path).rows == ROWS
     manifest.write(path, fewer, metadata_of(fewer[0]), force=True)
@@ -148,7 +148,7 @@ def test_a_folder_with_other_files_is_never_replaced_nor_written_into(tmp_path: 
     with pytest.raises(CannotWrite, match=r"other files, such as notes\.txt"):
         manifest.check_output(path, force=True)
     (tmp_path / "plain").write_text("a file")
-    with pytest.raises(CannotWrite, match="without an ending is a folder"):
+    with pytest.raises(CannotWrite, match="without an ending means a folder"):
         manifest.check_output(tmp_path / "plain", force=True)
     (tmp_path / "empty").mkdir()
     manifest.write(tmp_path / "empty", batches(), metadata_of(batches()[0]))
@@ -162,7 +162,7 @@ def test_a_folder_that_another_run_wrote_meanwhile_is_kept(tmp_path: Path) -> No
         yield from rows
         manifest.write(tmp_path / "m", rows[:1], metadata_of(rows[0]))
 
-    with pytest.raises(AlreadyExists, match="meanwhile"):
+    with pytest.raises(AlreadyExists, match="in the meantime"):
         manifest.write(tmp_path / "m", slow(), metadata_of(rows[0]))
     assert Manifest(tmp_path / "m").rows == 5
     assert [p.name for p in tmp_path.iterdir()] == ["m"]

@@ -50,7 +50,7 @@ def test_whatever_stops_a_write_what_was_done_is_kept_and_said_to_be(tmp_path: P
     with pytest.raises(type(error)) as caught:
         run(out, stopped_after(20, error))
     said = f"{caught.value}{getattr(caught.value, '__notes__', '')}"
-    assert "the same command with --resume goes on" in said
+    assert "the same command with --resume to continue" in said
     assert [p.name for p in tmp_path.iterdir()] == [".m.parquet.resume"]
     assert left(out) == [f"made:{i:04}" for i in range(20)]
     run(out, [ROWS.slice(at, 5) for at in range(0, 40, 5)], resume=True)
@@ -74,10 +74,10 @@ def test_a_run_that_is_stopped_earlier_keeps_what_an_earlier_one_had_done(tmp_pa
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         partial.begin(resume)
-    with pytest.raises(KeyboardInterrupt, match="--resume goes on"):
+    with pytest.raises(KeyboardInterrupt, match="--resume to continue"):
         manifest.write(out, stopped_after(10), metadata_of(ROWS), partial=partial)
     assert len(left(out)) == 30
-    with pytest.raises(KeyboardInterrupt, match="--resume goes on"):
+    with pytest.raises(KeyboardInterrupt, match="--resume to continue"):
         manifest.write(out, stopped_after(35), metadata_of(ROWS), partial=partial)
     assert len(left(out)) == 35
 
@@ -93,7 +93,7 @@ def test_a_run_without_resume_says_what_it_passes_over_and_removes_it_once_it_ha
             seen.append(len(left(out)))
             yield ROWS.slice(at, 5)
 
-    with pytest.warns(UserWarning, match="has left 30 rows for .*m.parquet: --resume would go on from them"):
+    with pytest.warns(UserWarning, match="left 30 rows for .*m.parquet: --resume would continue from them"):
         run(out, looking())
     assert seen == [30] * 8
     assert [p.name for p in tmp_path.iterdir()] == ["m.parquet"]
@@ -106,7 +106,7 @@ def test_what_a_run_with_other_options_left_is_neither_gone_on_from_nor_replaced
     other = {"option": "another"}
     with pytest.raises(BadOption, match="other options"):
         run(out, [ROWS], resume=True, same=other)
-    with pytest.warns(UserWarning, match="they are of another input"), pytest.raises(KeyboardInterrupt) as caught:
+    with pytest.warns(UserWarning, match="they are from another input"), pytest.raises(KeyboardInterrupt) as caught:
         run(out, stopped_after(10), same=other)
     assert "--resume" not in str(caught.value)
     assert len(left(out)) == 30
@@ -117,7 +117,7 @@ def test_what_was_left_and_is_damaged_is_named_and_makes_way(tmp_path: Path) -> 
     (tmp_path / ".m.parquet.resume").write_bytes(b"PAR1 cut short")
     with pytest.raises(BadOption, match="cannot be read"):
         run(out, [ROWS], resume=True)
-    with pytest.warns(UserWarning, match="begins anew"):
+    with pytest.warns(UserWarning, match="starts again"):
         run(out, [ROWS])
     assert [p.name for p in tmp_path.iterdir()] == ["m.parquet"]
 
@@ -205,7 +205,7 @@ def test_a_disk_that_fills_keeps_the_row_groups_that_were_written(tmp_path: Path
     ran = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     assert "Free some space" in ran.stdout
-    assert "the same command with --resume goes on" in ran.stdout
+    assert "the same command with --resume to continue" in ran.stdout
     assert [p.name for p in tmp_path.iterdir()] == [f".{name}.resume"]
     kept = left(tmp_path / name)
     assert len(kept) >= 60

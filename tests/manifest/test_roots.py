@@ -53,7 +53,7 @@ def test_images_that_have_moved_are_named_and_nothing_is_written(
         (tmp_path / "data").rename(tmp_path / "moved")
     if how == "the folder is empty":  # a disk that is not mounted
         (tmp_path / "data").mkdir()
-    with pytest.raises(ImagesMissing, match="images of set are not below") as caught:
+    with pytest.raises(ImagesMissing, match="images of set are not in") as caught:
         STEPS[step](made, tmp_path / "out.parquet")
     assert "FERDATA_ROOT_SET=" in caught.value.hint
     assert list(tmp_path.glob("out*")) == []
@@ -81,7 +81,7 @@ def test_of_two_datasets_the_one_that_has_moved_is_named_though_the_other_is_emb
     merged = merge(first.out, second.out, out=tmp_path / "m.parquet", by=("pixels",)).out
     for name in ("a", "b"):
         (tmp_path / name).rename(tmp_path / f"{name}-moved")
-    with pytest.raises(ImagesMissing, match="images of two are not below"):
+    with pytest.raises(ImagesMissing, match="images of two are not in"):
         Manifest(merged).roots_there()
     assert Manifest(merged).roots_there({"two": tmp_path / "b-moved"})["two"] == tmp_path / "b-moved"
 

@@ -39,7 +39,7 @@ def test_a_path_that_leads_out_on_any_system_is_refused_on_every_one(tmp_path: P
     for read in (read_inside, inside, lambda root, given: Below(root).read(given)):
         with pytest.raises(PermissionError) as caught:
             read(tmp_path, path)
-        assert (caught.value.errno, caught.value.strerror) == (errno.EPERM, "the path leads out of the root")
+        assert (caught.value.errno, caught.value.strerror) == (errno.EPERM, "the path leads outside the root")
     if "/" not in path:
         with pytest.raises(PermissionError):
             read_inside(tmp_path, f"folder/{path}")
@@ -72,7 +72,7 @@ def test_a_link_is_followed_within_the_root_and_named_where_it_leads_out(tmp_pat
         for path, link in (("out/deep/a.png", "out"), ("out.png", "out.png")):
             with pytest.raises(PermissionError) as caught:
                 below.read(path)
-            assert caught.value.strerror == f"{link} is a link that leads out of the root"
+            assert caught.value.strerror == f"{link} is a link that leads outside the root"
 
 
 def test_paths_that_differ_in_capitals_or_in_accents_are_found_for_who_asks(tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_a_mistake_in_the_work_is_raised_with_where_it_was_made() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         list(run(Processes(2), broken_by_mistake, range(3)))
     assert "in broken_by_mistake" in caught.value.__notes__[0]
-    with pytest.raises(RuntimeError, match="cannot be handed over"):
+    with pytest.raises(RuntimeError, match="cannot be sent"):
         list(run(Processes(2), not_for_the_post, range(3)))
 
 

@@ -12,10 +12,10 @@ def test_the_first_row_and_the_number_of_rows_are_told_with_both_ways_out() -> N
     with pytest.raises(BrokenSource) as caught:
         check_agreement([ROW, Disagreement("labels.csv:9", "anger/2.jpg", "fear", "anger")], 1234)
     assert caught.value.message == (
-        "labels.csv:3: label surprise for anger/1.jpg, which lies in folder anger. "
+        "labels.csv:3: label surprise for anger/1.jpg, which is in folder anger. "
         "Table and folders disagree on 2 of 1,234 rows."
     )
-    assert caught.value.hint.endswith("choose with --labels-from table or --labels-from folders.")
+    assert caught.value.hint.endswith("choose --labels-from table or --labels-from folders.")
     check_agreement([], 1234)
 
 

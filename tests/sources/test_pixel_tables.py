@@ -51,7 +51,7 @@ def test_numbers_of_many_digits_are_read_if_they_are_small():
 @pytest.mark.parametrize("bad", [0, 5, ROWS_AT_ONCE, ROWS_AT_ONCE + 3])
 def test_the_rows_before_a_damaged_one_come_first_wherever_it_is(tmp_path, bad):
     rows = [f"0,{ROW},Training" for _ in range(2 * ROWS_AT_ONCE)]
-    for row, said in ((f"0,{ROW} 1,Training", "2,305 pixels"), ("0,1", "2 cells where 3 belong")):
+    for row, said in ((f"0,{ROW} 1,Training", "2,305 pixels"), ("0,1", "2 cells, expected 3")):
         got = []
         path = table(tmp_path / "t.csv", *rows[:bad], row, *rows[bad:])
         with pytest.raises(BrokenSource, match=rf"t\.csv:{bad + 2}: {said}"):

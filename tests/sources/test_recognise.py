@@ -50,7 +50,7 @@ def test_a_root_without_rights_is_said_so(tmp_path, monkeypatch):
         raise PermissionError(13, "no", str(path))
 
     monkeypatch.setattr("os.scandir", refuse)
-    with pytest.raises(NotThisDataset, match="No right to read"):
+    with pytest.raises(NotThisDataset, match="You may not read"):
         recognise(source(Layout("one", ("one.csv",), {})), tmp_path)
 
 

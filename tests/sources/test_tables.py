@@ -53,7 +53,7 @@ def test_cells_come_back_from_a_table_as_they_were_written(cells):
 def test_a_line_number_is_that_of_the_file_with_empty_lines_counted(tmp_path):
     path = tmp_path / "t.csv"
     path.write_bytes(b"\xef\xbb\xbfa,b\r\n\r\n1,2\r\n\r\n3\r\n")
-    with pytest.raises(BrokenSource, match=r"t\.csv:5: 1 cells where 2 belong"):
+    with pytest.raises(BrokenSource, match=r"t\.csv:5: 1 cells, expected 2"):
         list(read_table(path, "a"))
 
 
@@ -114,5 +114,5 @@ def test_a_published_label_and_votes_may_have_been_made_fractions_by_pandas():
     for label in ("3.5", "nan", ""):
         with pytest.raises(UnknownLabel, match=r"somewhere\.csv:1"):
             known(label, layout, WHERE, 1)
-    with pytest.raises(BrokenSource, match="no whole numbers"):
+    with pytest.raises(BrokenSource, match="not whole numbers"):
         read_votes(["nan", *["0"] * 9], WHERE, 1)

@@ -46,11 +46,11 @@ def test_a_list_of_nothing_fits_nothing(tmp_path: Path) -> None:
         ("sample_id,split\na:1,train\na:1,test\n", "names 1 ids twice, first a:1"),
         ("sample_id,split\na:1,trian\n", "has the split 'trian'"),
         ("sample_id,split,fold\na:1,train,-2\n", "a fold below 0"),
-        ("sample_id,split,fold\na:1,train,x\n", "no list of ids"),
+        ("sample_id,split,fold\na:1,train,x\n", "not a list of ids"),
         ("id,split\na:1,train\n", "has the columns id, split"),
-        ("", "no list of ids"),
-        ("sample_id,split\na:1\n", "no list of ids"),
-        ("PAR1\0\0\1", "is no list of ids|has the columns"),
+        ("", "not a list of ids"),
+        ("sample_id,split\na:1\n", "not a list of ids"),
+        ("PAR1\0\0\1", "is not a list of ids|has the columns"),
     ],
 )
 def test_a_list_that_is_none_is_named(tmp_path: Path, text: str, told: str) -> None:
@@ -68,7 +68,7 @@ def test_a_list_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_a_list_is_not_written_over_without_force(tmp_path: Path) -> None:
     (tmp_path / "ids.csv").write_text("mine")
-    with pytest.raises(AlreadyExists, match=r"ids\.csv is there already"):
+    with pytest.raises(AlreadyExists, match=r"ids\.csv already exists"):
         check(tmp_path / "ids.csv", force=False)
     check(tmp_path / "ids.csv", force=True)
     with pytest.raises(CannotWrite):

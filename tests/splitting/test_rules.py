@@ -230,5 +230,5 @@ def test_shares_that_do_not_add_up_are_refused(spec: str) -> None:
 
 
 def test_a_frozen_list_and_rules_of_ones_own_exclude_each_other() -> None:
-    with pytest.raises(BadOption, match="--frozen brings"):
+    with pytest.raises(BadOption, match="--frozen reads"):
         Rules(frozen=Path("ids.csv"), split="0.8,0.1,0.1").check()

@@ -59,7 +59,7 @@ def test_more_folds_than_people_are_refused_with_how_many_there_are() -> None:
 
 def test_leaving_a_person_out_needs_rows_that_were_grouped_by_person() -> None:
     rows = [("a", None, "fear", False, who) for who in "ppq"]
-    with pytest.raises(BadOption, match="1 people stand in several groups"):
+    with pytest.raises(BadOption, match="1 people are in several groups"):
         placed(rows, [0, 1, 2], folds="loso")
 
 

@@ -47,7 +47,7 @@ def refused(tmp_path: Path, document: Any, message: str) -> None:
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "evil.json"}
     with pytest.raises(BrokenSource, match=message) as caught:
         rehydrated(tmp_path, document)
-    assert "evil.json is no shared file" in caught.value.message
+    assert "evil.json is not a shared file" in caught.value.message
     assert "ferdata share M -o" in caught.value.hint
     after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and path.name != "evil.json"}
     assert after == before

@@ -63,7 +63,7 @@ def test_torch_with_a_stranger_for_torchvision_is_bad(monkeypatch: pytest.Monkey
     found = told(monkeypatch, torchvision_error=error)["torch"]
     assert found.state == "bad"
     assert "nms" in found.what
-    assert "one index" in found.remedy
+    assert "same index" in found.remedy
     assert told(monkeypatch, error="No module named torch")["torch"].state == "bad"
 
 
@@ -167,7 +167,7 @@ def test_a_cache_that_cannot_be_written_is_told_with_the_way_out(
     monkeypatch.setenv("FERDATA_CACHE", str(tmp_path / "file" / "cache"))
     found = {f.name: f for f in under_test._machine()}["cache"]
     assert (found.state, "not writable" in found.what) == ("warn", True)
-    assert found.remedy == "Name a folder that you may write in: FERDATA_CACHE=/path/to/it"
+    assert found.remedy == "Set a folder that you may write in: FERDATA_CACHE=/path/to/it"
     monkeypatch.setenv("FERDATA_CACHE", str(tmp_path / "new" / "cache"))
     assert {f.name: f.state for f in under_test._machine()}["cache"] == "ok"
     assert not (tmp_path / "new").exists()  # nothing is changed

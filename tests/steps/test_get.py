@@ -22,7 +22,7 @@ def on_kaggle(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_dataset_that_is_not_on_kaggle_says_how_it_is_obtained() -> None:
-    with pytest.raises(BadOption, match="not to be had on Kaggle") as caught:
+    with pytest.raises(BadOption, match="not available on Kaggle") as caught:
         get("rafdb")
     assert "Who may have it" in caught.value.hint
 

@@ -115,11 +115,11 @@ def test_broken_files_are_rejected_by_reason_and_the_rest_goes_on(tmp_path: Path
     rejects = {row["path"]: row["detail"] for row in pq.read_table(done.rejects).to_pylist()}
     assert rejects == {
         "fear/0.png": "empty file",
-        "fear/1.png": "cut short: no end mark",
-        "fear/2.png": "not a whole image",
-        "fear/3.png": "fear/3.png is a link that leads out of the root",
+        "fear/1.png": "truncated: no end marker",
+        "fear/2.png": "incomplete image",
+        "fear/3.png": "fear/3.png is a link that leads outside the root",
     }
-    assert done.named["outside the root"] == ["folder:fear/3.png (fear/3.png is a link that leads out of the root)"]
+    assert done.named["outside the root"] == ["folder:fear/3.png (fear/3.png is a link that leads outside the root)"]
     assert len(done.named["broken image"]) == 3
     record = Manifest(done.out).metadata["lineage"][0]
     assert record["rows_in"] == record["rows_out"] + sum(record["dropped"].values()) == 12
@@ -150,7 +150,7 @@ def test_an_unknown_word_in_a_table_may_be_kept_and_an_unknown_number_never(
         done = ingest("fer2013", root=tmp_path, out=tmp_path / "m.parquet", unknown_labels="keep")
         assert done.unknown_labels == {strange: 1}
         return
-    with pytest.raises(UnknownLabel, match="codes that its publishers do not have") as caught:
+    with pytest.raises(UnknownLabel, match="codes that are not the publisher's") as caught:
         ingest("fer2013", root=tmp_path, out=tmp_path / "m.parquet", unknown_labels="keep")
     assert "ferdata ingest folder --name fer2013 --labels" in caught.value.hint
     assert not (tmp_path / "m.parquet").exists()
@@ -212,7 +212,7 @@ def test_no_such_folder_and_a_file_in_its_place_are_told_apart(tmp_path: Path) -
     with pytest.raises(DatasetMissing, match="no folder"):
         ingest("ferplus", root=tmp_path / "nowhere", out=tmp_path / "m.parquet")
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadOption, match="neither a folder nor an archive"):
+    with pytest.raises(BadOption, match="neither a folder nor a supported archive"):
         ingest("ferplus", root=tmp_path / "file", out=tmp_path / "m.parquet")
 
 
@@ -277,7 +277,7 @@ def test_an_archive_is_ingested_without_unpacking_it_by_hand(tmp_path: Path) -> 
     opened = Manifest(packed.out)
     assert opened.sources["ckplus"]["root"] is None
     assert validate(packed.out, images=True) == 6
-    with pytest.raises(BadOption, match="cannot be referred to"):
+    with pytest.raises(BadOption, match="cannot refer to them"):
         ingest("ckplus", root=tmp_path / "ck.zip", out=tmp_path / "c.parquet", images="reference")
 
 

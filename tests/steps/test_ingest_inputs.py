@@ -212,11 +212,11 @@ def test_pictures_behind_a_link_that_leads_out_are_rejected_by_that_name(tmp_pat
     done = ingest("folder", root=root, out=tmp_path / "m.parquet")
     assert (done.rows, done.rejected) == (1, {"outside the root": 6})
     details = set(pq.read_table(done.rejects)["detail"].to_pylist())
-    assert details == {"fear is a link that leads out of the root"}
+    assert details == {"fear is a link that leads outside the root"}
     shutil.rmtree(root / "sad")
     with pytest.raises(BrokenSource, match=r"6 x outside the root such as .*fear is a link that leads out") as caught:
         ingest("folder", root=root, out=tmp_path / "n.parquet")
-    assert "A link is followed where it stays within" in caught.value.hint
+    assert "Links are followed only inside" in caught.value.hint
 
 
 def listed(root: Path, *names: str) -> Path:
@@ -237,9 +237,9 @@ def test_a_file_that_differs_in_capitals_is_missing_and_named_and_one_that_reads
     assert paths(done) == ["Faces/a.png", f"Faces/{umlaut}"]
     assert validate(done.out, images=True) == 2
     details = {r["path"]: r["detail"] for r in pq.read_table(done.rejects).to_pylist()}
-    assert details == {"faces/a.PNG": "Faces/a.png is there, spelled otherwise", "Faces/c.png": ""}
+    assert details == {"faces/a.PNG": "Faces/a.png exists, with another spelling", "Faces/c.png": ""}
     said = ferdata("ingest", "csv", "--root", root, "-o", tmp_path / "n.parquet", "--name", "mine").out
-    assert "mine:faces/a.PNG (Faces/a.png is there, spelled otherwise), mine:Faces/c.png" in said
+    assert "mine:faces/a.PNG (Faces/a.png exists, with another spelling), mine:Faces/c.png" in said
 
 
 def test_where_nothing_could_be_read_the_first_file_that_was_looked_for_is_named(tmp_path: Path) -> None:
@@ -256,9 +256,9 @@ def test_pictures_that_no_decoder_reads_are_rejected_by_what_they_are(tmp_path: 
     (root / "fear" / "notes").write_bytes(b"x")
     ran = ferdata("ingest", "folder", "--root", root, "-o", tmp_path / "m.parquet")
     assert ran.code == 0, ran
-    for words in ("1 unsupported format", "folder:fear/IMG_1.HEIC", "HEIC, which is not read", "1 broken image"):
+    for words in ("1 unsupported format", "folder:fear/IMG_1.HEIC", "HEIC, which is not supported", "1 broken image"):
         assert words in ran.out
-    assert "other files  1 without an ending\n             fear/notes" in ran.out
+    assert "other files     1 without an ending\n                fear/notes" in ran.out
 
 
 def test_an_archive_that_is_not_read_is_named_where_nothing_else_is_there(tmp_path: Path) -> None:

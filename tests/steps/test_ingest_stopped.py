@@ -168,7 +168,7 @@ def test_an_ingest_that_is_stopped_again_while_it_copies_keeps_what_was_kept(
             return conform(batch)
 
         patched.setattr(file, "conform", second)
-        with pytest.raises(KeyboardInterrupt, match="--resume goes on"):
+        with pytest.raises(KeyboardInterrupt, match="--resume to continue"):
             ingest("folder", root=root, out=tmp_path / "m.parquet", workers=1, resume=True)
     assert pq.ParquetFile(tmp_path / ".m.parquet.resume").metadata.num_rows == kept > 1500
     done = ingest("folder", root=root, out=tmp_path / "m.parquet", resume=True, workers=1)

@@ -31,11 +31,11 @@ from tests.steps.shared_documents import OPTIONS, SOURCE, STEP, Document, Where,
         ((*OPTIONS, "name"), "yours", r"dataset is 'mine', where 'yours' is read"),
         ((*STEP, "adapter"), "../x", r"lineage\[0\].adapter is '../x'"),
         ((*STEP, "adapter"), "os", r"adapter is 'os'"),
-        ((*STEP, "adapter"), "jaffe", r"jaffe's own alone \(label_source\)"),
+        ((*STEP, "adapter"), "jaffe", r"only the options of jaffe \(label_source\)"),
         (
             (*OPTIONS, "force"),
             True,
-            r"lineage\[0\].options sets 'force'.*folder's own alone \(name, labels, synthetic\)",
+            r"lineage\[0\].options sets 'force'.*only the options of folder \(name, labels, synthetic\)",
         ),
         ((*OPTIONS, "engine"), "ray", "sets 'engine'"),
         ((*OPTIONS, "address"), "127.0.0.1:1", "sets 'address'"),
@@ -45,8 +45,8 @@ from tests.steps.shared_documents import OPTIONS, SOURCE, STEP, Document, Where,
         ((*OPTIONS, "resume"), True, "sets 'resume'"),
         ((*OPTIONS, "unknown_labels"), "refuse", "sets 'unknown_labels'"),
         ((*OPTIONS, "a b"), "1", "sets 'a b'"),
-        ((*OPTIONS, "synthetic"), "perhaps", "options.synthetic is 'perhaps', none of yes, no"),
-        ((*OPTIONS, "synthetic"), True, "options.synthetic is True, where text belongs"),
+        ((*OPTIONS, "synthetic"), "perhaps", "options.synthetic is 'perhaps', not one of yes, no"),
+        ((*OPTIONS, "synthetic"), True, "options.synthetic is True, expected text"),
     ],
 )
 def test_a_shared_file_may_say_what_to_read_and_nothing_else(
@@ -84,7 +84,7 @@ def test_an_option_that_leads_out_of_the_datasets_folder_is_refused(
     tmp_path: Path, document: Document, option: str, value: str
 ) -> None:
     document["lineage"][0] |= {"adapter": "csv", "options": {"name": "mine", option: value}}
-    refused(tmp_path, document, rf"options.{option} is .*no file outside a dataset's folder")
+    refused(tmp_path, document, rf"options.{option} is .*may not name files outside a dataset's folder")
 
 
 def test_a_table_within_the_datasets_folder_is_read(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from ferdata.steps.merge import merge
 from ferdata.steps.rehydrate import rehydrate
 from ferdata.steps.share import share
 from ferdata.steps.validate import validate
+from tests.conftest import Ran
 from tests.fakes import face, layouts, save
 
 
@@ -72,7 +74,7 @@ def test_what_nobody_could_rehydrate_is_not_shared(tmp_path: Path, monkeypatch: 
     two = ingest("ckplus", root=tmp_path / "b", out=tmp_path / "two.parquet", list=str(tmp_path / "list.txt"))
     with pytest.raises(BadOption, match=r"two\.parquet cannot be shared: lineage\[0\]\.options\.list is ") as told:
         share(two.out, out=tmp_path / "shared.json")
-    assert "within the dataset's folder" in told.value.hint
+    assert "inside the dataset's folder" in told.value.hint
     assert not (tmp_path / "shared.json").exists()
 
 
@@ -121,6 +123,22 @@ def test_what_is_missing_changed_or_new_in_the_copy_is_reported(tmp_path: Path, 
     assert validate(done.out, images=True) == done.rows
 
 
+def test_training_is_advised_on_an_equal_manifest_alone(
+    ferdata: Callable[..., Ran], tmp_path: Path, merged: Path
+) -> None:
+    written = share(merged, out=tmp_path / "shared.json").out
+    roots = [part for root in copied(tmp_path) for part in ("--root", root)]
+    equal = ferdata("rehydrate", written, "-o", tmp_path / "a.parquet", *roots)
+    assert "Next: ferdata train" in equal.out, equal
+    (
+        tmp_path / "copy" / "b" / next(Manifest(tmp_path / "two.parquet").batches(["image"]))[0][0]["path"].as_py()
+    ).unlink()
+    differs = ferdata("rehydrate", written, "-o", tmp_path / "b.parquet", *roots)
+    assert differs.code == 0, differs
+    assert "The manifest differs from the shared one" in differs.out
+    assert "Next:" not in differs.out
+
+
 def test_a_root_for_a_dataset_that_the_shared_file_has_not_is_refused(tmp_path: Path, merged: Path) -> None:
     written = share(merged, out=tmp_path / "shared.json").out
     with pytest.raises(BadOption, match="jaffe"):
@@ -130,5 +148,5 @@ def test_a_root_for_a_dataset_that_the_shared_file_has_not_is_refused(tmp_path: 
 @pytest.mark.parametrize("text", ["", "{}", '{"format": "other"}', "[1]"])
 def test_what_is_no_shared_file_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "shared.json").write_text(text)
-    with pytest.raises(BrokenSource, match="no shared file"):
+    with pytest.raises(BrokenSource, match="not a shared file"):
         rehydrate(tmp_path / "shared.json", out=tmp_path / "again.parquet")

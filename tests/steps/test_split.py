@@ -68,7 +68,7 @@ def test_a_frozen_list_gives_the_same_split_again(merged: Path, tmp_path: Path) 
 def test_a_seed_beside_a_list_is_refused_since_nothing_is_drawn(merged: Path, tmp_path: Path) -> None:
     first = split(merged, out=tmp_path / "a.parquet", freeze=tmp_path / "ids.csv")
     assert first.decided.drawn
-    with pytest.raises(BadOption, match="nothing is drawn"):
+    with pytest.raises(BadOption, match="cannot be combined"):
         split(merged, out=tmp_path / "b.parquet", frozen=tmp_path / "ids.csv", seed=3)
     assert not split(merged, out=tmp_path / "b.parquet", frozen=tmp_path / "ids.csv").decided.drawn
 
@@ -90,7 +90,7 @@ def test_a_list_that_leaks_gives_way_and_what_it_does_not_name_has_no_split(merg
 
 
 def test_an_unmerged_manifest_has_no_groups_to_keep(make_manifest: MakeManifest, tmp_path: Path) -> None:
-    with pytest.raises(BadOption, match="has no groups"):
+    with pytest.raises(BadOption, match="has no duplicate groups"):
         split(make_manifest({"native_label": "fear"}), out=tmp_path / "s.parquet")
 
 
@@ -99,7 +99,7 @@ def test_outputs_that_are_inputs_or_there_already_are_refused(merged: Path, tmp_
     with pytest.raises(AlreadyExists, match="is an input"):
         split(merged, out=merged, force=True)
     for taken in (merged, tmp_path / "s.parquet"):
-        with pytest.raises(BadOption, match="--freeze names a manifest"):
+        with pytest.raises(BadOption, match="is the path of a manifest"):
             split(merged, out=tmp_path / "s.parquet", freeze=taken, force=True)
     (tmp_path / "ids.csv").write_text("mine")
     with pytest.raises(AlreadyExists, match=r"ids\.csv"):
@@ -123,17 +123,18 @@ def test_a_drawn_test_of_the_official_ones_size_is_not_called_the_official_one(
     merged = merge(make_manifest(*rows), out=tmp_path / "m.parquet", by=("pixels",))
     assert merged.parts["made"].test_is_official
     drawn = ferdata("split", merged.out, "--split", "0.8,0.1,0.1", "-o", "s.parquet")
-    assert "the official test is whole" not in drawn.out, drawn
+    assert "the official test set is complete" not in drawn.out, drawn
     assert not split(merged.out, out=tmp_path / "t.parquet", split="0.8,0.1,0.1").decided.parts["made"].test_is_official
 
 
-def test_the_command_prints_folds_and_how_far_each_side_is_from_what_was_asked(ferdata, merged: Path) -> None:
+def test_the_command_prints_folds_and_how_far_each_split_is_from_what_was_requested(ferdata, merged: Path) -> None:
     ran = ferdata("split", merged, "--split", "0.5,0.25,0.25", "--folds", "3", "-o", "s.parquet", "--freeze", "i.csv")
     assert ran.code == 0, ran
-    assert "% got  % asked" in ran.out
-    assert "Folds (12 people in them; 0 rows in none)" in ran.out
+    assert "% of rows  % requested" in ran.out
+    assert "Folds (12 people; 0 rows without a fold)" in ran.out
+    assert "Next: ferdata train --manifest s.parquet --folds all" in ran.out
     again = ferdata("split", merged, "--frozen", "i.csv", "-o", "t.parquet")
-    assert "Frozen list: 0 ids of the list are not here" in again.out, again
+    assert "Frozen list: 0 ids of the list are not in the manifest" in again.out, again
     refused = ferdata("split", merged, "--folds", "99", "-o", "u.parquet")
     assert (refused.code, refused.out) == (1, "")
     assert "Use --folds with a number up to 15" in refused.err

@@ -38,22 +38,22 @@ BROKEN = [
     ({"sample_id": ["made:1", "made:1"]}, "sample_id is not unique"),
     ({"sample_id": ["made:1", "other:2"]}, "does not begin with its dataset"),
     ({"sample_id": ["made:1", None]}, "sample_id is null"),
-    ({"label": ["fear", "sadness"]}, "label is not what the label map"),
-    ({"label": ["fear", "happy"]}, "label is none of"),
-    ({"target": ["fear", None]}, "target is not what"),
-    ({"official_split": ["train", "validation"]}, "official_split is none of"),
+    ({"label": ["fear", "sadness"]}, "label does not follow from the label map"),
+    ({"label": ["fear", "happy"]}, "label is not one of"),
+    ({"target": ["fear", None]}, "target does not follow"),
+    ({"official_split": ["train", "validation"]}, "official_split is not one of"),
     ({"valence": [0.0, 1.5]}, "valence is outside"),
     ({"width": [48, 0]}, "width is outside"),
     ({"pixel_hash": ["x", "0" * 32]}, "not 32 hexadecimal"),
     ({"votes": [None, [1, 2]]}, "votes does not hold 10"),
     ({"votes": [None, [-1, 2, 3, 0, 0, 0, 0, 0, 0, 0]]}, "negative"),
     ({"label_dist": [None, [0.5] * 8]}, "does not sum to 1"),
-    ({"group": [0, 0], "split": ["train", "test"]}, "two sides of the split"),
+    ({"group": [0, 0], "split": ["train", "test"]}, "more than one split"),
     ({"group": [0, 1], "split": ["train", None]}, "without a split_reason"),
-    ({"group": [0, 0], "fold": [0, 1]}, "stands in two folds"),
-    ({"split_reason": ["capped", "because"]}, "split_reason is none of"),
+    ({"group": [0, 0], "fold": [0, 1]}, "is in more than one fold"),
+    ({"split_reason": ["capped", "because"]}, "split_reason is not one of"),
     ({"picture": [0, -1]}, "picture is outside"),
-    ({"image": [{"bytes": None, "path": "../x.png"}, {"bytes": None, "path": "a/b..png"}]}, "leads out of its root"),
+    ({"image": [{"bytes": None, "path": "../x.png"}, {"bytes": None, "path": "a/b..png"}]}, "leads outside its root"),
     ({"image": [{"bytes": b"x", "path": None}, {"bytes": None, "path": None}]}, "neither bytes nor a path"),
 ]
 
@@ -83,7 +83,7 @@ def test_rows_changed_by_another_program_are_noticed(changed: Change) -> None:
     meta = pq.ParquetFile(path).metadata.metadata
     edited = table.set_column(table.schema.get_field_index("subject"), "subject", subject)
     pq.write_table(edited.replace_schema_metadata({"ferdata": meta[b"ferdata"]}), path)
-    with pytest.raises(InvalidManifest, match="not those that the fingerprint"):
+    with pytest.raises(InvalidManifest, match="do not match the fingerprint"):
         validate(path)
 
 

@@ -135,7 +135,7 @@ def test_a_file_that_may_not_grow_is_a_clear_error_and_leaves_nothing(tmp_path: 
 
 def test_a_set_that_neither_cache_nor_memory_can_hold_is_refused_before_reading(tmp_path: Path) -> None:
     path = write(tmp_path / "m.parquet", MIXED)
-    with pytest.raises(CannotWrite, match="may hold"):
+    with pytest.raises(CannotWrite, match="is full"):
         pack(path, [0, 1, 2, 3, 4], 200_000, 3, spare=True)
 
 

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ferdata.charts.lettering import key, lettering
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 from ferdata.manifest import Manifest, check_output
 from ferdata.running.whole_file import write_whole
 from ferdata.training_data import arrays
@@ -85,7 +85,7 @@ def sheet(
     """
     path, chosen = Path(out), _policy(policy)
     if engine not in ENGINES:
-        raise BadOption(f"There is no augmentation engine {engine!r}.", f"Choose one of {', '.join(ENGINES)}.")
+        raise BadOption(f"There is no augmentation engine {engine!r}.", choose_one(engine, ENGINES))
     opened = Manifest(Path(manifest))
     check_output(path, force, [opened.path])
     table = opened.table(*COLUMNS)
@@ -174,7 +174,7 @@ def _picture(made: Sheet, faces: list[_Face], footer: str) -> bytes:
     step = TILE + GAP
     first = LABEL + step + 3 * GAP  # a gap stands between the face as it is and what is made of it
     width = max(first + made.draws * step, 640) + 16
-    words = list(made.ranges.items()) or [("nothing", "the picture stays as it is")]
+    words = list(made.ranges.items()) or [("nothing", "the image is not changed")]
     top, bottom = 78, 52 + 17 * len(words)
     height = top + len(faces) * step + bottom
     figure = Figure(figsize=(width / 100, height / 100), dpi=200, facecolor="white")
@@ -186,8 +186,8 @@ def _picture(made: Sheet, faces: list[_Face], footer: str) -> bytes:
     title = axes.text(20, 30, made.policy, fontsize=17, fontweight="bold", color=INK, va="center")
     beside = title.get_window_extent(renderer).x1 / 2 + 12
     axes.text(beside, 32, made.about, fontsize=10, color=FAINT, va="center")
-    axes.text(LABEL, 62, "as it is", fontsize=8.5, color=FAINT, va="center")
-    axes.text(first, 62, f"drawn {made.draws} times", fontsize=8.5, color=FAINT, va="center")
+    axes.text(LABEL, 62, "original", fontsize=8.5, color=FAINT, va="center")
+    axes.text(first, 62, f"{made.draws} augmented versions", fontsize=8.5, color=FAINT, va="center")
     for i, face in enumerate(faces):
         y = top + i * step
         axes.plot([20, 20], [y + 2, y + TILE - 2], color=face.colour, lw=3.2, solid_capstyle="butt")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from importlib import resources
 from typing import Any
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 
 Range = tuple[float, float]
 WHOLE: Range = (1.0, 1.0)  # a factor, or a share, that changes nothing
@@ -84,11 +84,7 @@ ABOUT: Mapping[str, tuple[str, str]] = {
 def policy(name: str) -> Policy:
     """Return the policy `name`. Raises BadOption."""
     if name not in POLICIES:
-        import difflib
-
-        close = difflib.get_close_matches(name, POLICIES, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(close)}? All: " if close else "Choose one of "
-        raise BadOption(f"There is no augmentation policy {name!r}.", f"{hint}{', '.join(POLICIES)}.")
+        raise BadOption(f"There is no augmentation policy {name!r}.", choose_one(name, POLICIES))
     return POLICIES[name]
 
 
@@ -97,10 +93,10 @@ def in_words(chosen: Policy) -> list[tuple[str, str]]:
     turn, tone, moved = (_often(c) for c in (chosen.rotation_chance, chosen.tone_chance, chosen.shift_chance))
     hole = f"{_share(chosen.erase_area)} of the area, width / height {_span(chosen.erase_aspect)}"
     words = [
-        ("scale", f"{_span(chosen.scale, '×')}, each axis by itself{turn}", chosen.scale != WHOLE),
+        ("scale", f"{_span(chosen.scale, '×')}, each axis separately{turn}", chosen.scale != WHOLE),
         ("rotation", f"±{chosen.rotation:g}°{turn}", bool(chosen.rotation)),
         ("shear", f"±{chosen.shear:g}°{turn}", bool(chosen.shear)),
-        ("shift", f"±{chosen.shift:.0%} of the side, each axis by itself{moved}", bool(chosen.shift)),
+        ("shift", f"±{chosen.shift:.0%} of the side, each axis separately{moved}", bool(chosen.shift)),
         ("crop", f"{_share(chosen.crop)} of the area kept, width / height {_span(chosen.crop_aspect)}", chosen.crops),
         ("flip", f"{chosen.flip:.0%} of the time", bool(chosen.flip)),
         ("brightness", f"{_span(chosen.brightness, '×')}{tone}", chosen.brightness != WHOLE),

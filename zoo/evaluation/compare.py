@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse, stats
 
 from ferdata.charts import style
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 from ferdata.schema import SPLITS
 from zoo.evaluation import charts, confidence, metrics, predictions
 from zoo.evaluation.predictions import Predictions
@@ -54,9 +54,9 @@ def compare(
     if plot is not None:
         style.format_of(Path(plot))
     if by not in metrics.HEADLINES:
-        raise BadOption(f"--by cannot be {by!r}.", f"Choose one of {', '.join(metrics.HEADLINES)}.")
+        raise BadOption(f"--by cannot be {by!r}.", choose_one(by, metrics.HEADLINES))
     if split not in (*SPLITS, "all"):
-        raise BadOption(f"There is no split {split!r}.", f"Choose one of {', '.join(SPLITS)} or all.")
+        raise BadOption(f"There is no split {split!r}.", choose_one(split, (*SPLITS, "all")))
     if len(runs) < 2:
         raise BadOption(f"{len(runs)} run is not enough to compare.", "Name two runs or more.")
     scored = aligned([_read(Path(run), split) for run in runs], shared)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ferdata.charts import style
 from ferdata.charts.style import check_formats
-from ferdata.errors import AlreadyExists, BadOption, FerdataError
+from ferdata.errors import AlreadyExists, BadOption, FerdataError, choose_one
 from ferdata.manifest import Manifest
 from ferdata.running.whole_file import write_whole
 from ferdata.schema import SPLITS
@@ -43,7 +43,7 @@ def evaluate(
     not hang on the device. Raises FerdataError's kinds.
     """
     if split not in (*SPLITS, "all"):
-        raise BadOption(f"There is no split {split!r}.", f"Choose one of {', '.join(SPLITS)} or all.")
+        raise BadOption(f"There is no split {split!r}.", choose_one(split, (*SPLITS, "all")))
     if tta is not None:
         inference.check_tta(tta)
     if bootstrap < 1:

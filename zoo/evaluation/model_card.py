@@ -99,14 +99,18 @@ def _parts(report: dict[str, Any]) -> Iterator[str]:
         yield ""
 
 
+def in_epochs(n: float) -> str:
+    """Return `1 epoch`, `2.7 epochs`."""
+    return f"{round(n, 1):g} epoch{'' if n == 1 else 's'}"
+
+
 def _protocol(meta: Meta, report: dict[str, Any]) -> Iterator[str]:
     protocol, config = report["protocol"], meta.config
     yield "## Protocol"
     yield ""
     if training := report.get("training"):
-        epochs = round(training["epochs"], 1)
         yield (
-            f"- Trained for {epochs:g} epoch{'' if epochs == 1 else 's'} on {training['n_train']:,} images, "
+            f"- Trained for {in_epochs(training['epochs'])} on {training['n_train']:,} images, "
             f"{config['targets']} targets, in {training['seconds']:.0f} s on {training['device']} "
             f"({training['precision']}), seed {config['seed']}."
         )

@@ -13,7 +13,7 @@ from scipy import stats
 
 from ferdata.charts import style
 from ferdata.charts.style import check_formats
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 from ferdata.running.whole_file import write_whole
 from zoo.evaluation import charts, confidence, metrics, predictions
 from zoo.evaluation.compare import gained, paired, sign_flips, two_sided
@@ -71,7 +71,7 @@ def ablate(
     Raises BadOption for an `over` that cannot be, AlreadyExists for runs of other options, unless `force`.
     """
     if by not in metrics.HEADLINES:
-        raise BadOption(f"--by cannot be {by!r}.", f"Choose one of {', '.join(metrics.HEADLINES)}.")
+        raise BadOption(f"--by cannot be {by!r}.", choose_one(by, metrics.HEADLINES))
     if seeds < 1:
         raise BadOption(f"--seeds is {seeds}.", "Give 3 or more: one run cannot tell an effect from noise.")
     check_formats(plots)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 
 # The first is the default.
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -19,7 +19,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "schedule": ("one_cycle", "cosine", "plateau", "step", "exponential", "constant"),
     "unfreeze": ("all", "lp-ft", "gradual", "head"),
     "norm": ("train", "frozen", "recalibrate"),
-    "select": ("accuracy", "balanced_accuracy", "macro_f1", "loss", "last"),  # last: nothing is chosen
+    "select": ("accuracy", "balanced_accuracy", "macro_f1", "loss", "last"),  # last: no selection
     "tta": ("none", "flip", "ten-crop"),
 }
 ABOVE_ZERO = (
@@ -52,13 +52,13 @@ class TrainConfig:
     the schedule ends with whichever comes first.
     """
 
-    # What is trained on.
+    # Data.
     manifest: str = ""
     datasets: tuple[str, ...] | None = None  # None: all of them
-    fold: int | None = None  # test on this fold, choose on the next, train on the others
+    fold: int | None = None  # test on this fold, validate on the next, train on the others
     size: int | None = None
     channels: int | None = None
-    # The net.
+    # Architecture.
     backbone: str = "resnet_fer"
     stem: str = "native"
     head: str = "linear"
@@ -69,11 +69,11 @@ class TrainConfig:
     dropout: float | None = None  # before the last layer
     drop_path: float = 0.0
     aux_weight: float = 0.0  # of an auxiliary classifier's loss, where the backbone has one
-    # Its first weights: drawn, unless one of these is given.
+    # Initial weights: random, unless one of these is given.
     pretrained: bool = False
     weights: str | None = None  # a file
     init: str | None = None  # a run
-    # What it is taught.
+    # Targets and loss.
     targets: str = "crossentropy"
     loss: str = "cross_entropy"
     focal_gamma: float = 2.0
@@ -82,19 +82,19 @@ class TrainConfig:
     class_weights: str = "none"
     weight_cap: float | None = None
     sampler: str = "shuffle"
-    # How pictures are varied.
+    # Augmentation.
     augment: str = "standard"
     engine: str = "auto"
     mixup: float = 0.0  # alpha of the beta distribution
     cutmix: float = 0.0
-    # How it moves.
+    # Optimisation.
     optimizer: str | None = None
-    lr: float | None = None  # the highest; None: the backbone's, by batch times accumulate (docs/training.md)
+    lr: float | None = None  # peak; None: the backbone's, scaled by batch times accumulate (docs/training.md)
     momentum: float = 0.9
     weight_decay: float | None = None
     layer_decay: float = 1.0
     sam: float = 0.0  # rho
-    clip: float = 0.0  # the longest gradient
+    clip: float = 0.0  # largest gradient norm
     accumulate: int = 1
     ema: float = 0.0  # decay
     schedule: str = "one_cycle"
@@ -102,24 +102,24 @@ class TrainConfig:
     step_start: int = 0
     step_every: int = 10
     step_gamma: float = 0.1
-    step_at: tuple[int, ...] = ()  # epochs after which the rate becomes step_factors of lr, in place of the three above
+    step_at: tuple[int, ...] = ()  # epochs after which the rate is step_factors times lr, instead of the three above
     step_factors: tuple[float, ...] = ()
     plateau_factor: float = 0.5
     plateau_patience: int = 3
     min_lr: float = 0.0
-    # Which of it moves.
+    # Fine-tuning.
     unfreeze: str = "all"
     head_epochs: int = 3
     head_lr: float | None = None
     block_epochs: int = 1
     norm: str = "train"
-    # How long, and what is kept.
+    # Length and model selection.
     epochs: int | None = None
     time_limit: float | None = None
     patience: int = 20
     select: str = "accuracy"
     tta: str = "flip"
-    # Where.
+    # Machine.
     batch: int = 128
     device: str = "auto"
     precision: str = "auto"
@@ -134,7 +134,7 @@ class TrainConfig:
         """Raise BadOption for a value that cannot work."""
         for name, choices in CHOICES.items():
             if (value := getattr(self, name)) not in choices:
-                raise BadOption(f"{spelt(name)} cannot be {value!r}.", f"Choose one of {', '.join(choices)}.")
+                raise BadOption(f"{spelt(name)} cannot be {value!r}.", choose_one(value, choices))
         bounds: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
             (ABOVE_ZERO, lambda v: v > 0, "above 0"),
             (NOT_NEGATIVE, lambda v: v >= 0, "0 or more"),
@@ -158,17 +158,18 @@ class TrainConfig:
         first = [name for name in ("pretrained", "weights", "init") if getattr(self, name)]
         if len(first) > 1:
             raise BadOption(
-                f"The first weights are given {len(first)} times: {', '.join(map(spelt, first))}.", "Give one of them."
+                f"The initial weights are given {len(first)} times: {', '.join(map(spelt, first))}.",
+                "Give one of them.",
             )
         if len(self.step_at) != len(self.step_factors) or list(self.step_at) != sorted(set(self.step_at)):
             raise BadOption(
                 f"step_at is {list(self.step_at)} and step_factors {list(self.step_factors)}.",
-                "Give rising epochs, and a factor for each of them.",
+                "Give increasing epochs, and one factor for each of them.",
             )
         if self.head_dropout and len(self.head_dropout) != len(self.head_widths):
             raise BadOption(
-                f"There are {len(self.head_widths)} head_widths and {len(self.head_dropout)} head_dropout.",
-                "Give one share of dropout per hidden layer.",
+                f"There are {len(self.head_widths)} head_widths, but {len(self.head_dropout)} head_dropout.",
+                "Give one dropout rate per hidden layer.",
             )
         if self.unfreeze == "gradual" and self.block_epochs < 1:
             raise BadOption(f"block_epochs is {self.block_epochs}.", "Give at least one epoch per block.")
@@ -181,7 +182,7 @@ class TrainConfig:
         """Return the options as TOML; what is None is left out, since TOML has no word for it."""
         # JSON's strings, numbers, booleans and arrays are TOML's too.
         lines = [f"{key} = {json.dumps(value)}" for key, value in self.as_dict().items() if value is not None]
-        about = "# The options of this run, with defaults filled in. It is a recipe too: ferdata train --recipe FILE"
+        about = "# The options of this run, with defaults filled in. It is also a recipe: ferdata train --recipe FILE"
         return "\n".join([about, "[options]", *lines, ""])
 
 
@@ -213,13 +214,13 @@ NEEDS: tuple[tuple[tuple[str, ...], Works, str], ...] = (
         "--schedule exponential, or step without a table step_at",
     ),
     (("step_at", "step_factors"), lambda c: c.schedule == "step", "--schedule step"),
-    (("min_lr",), lambda c: c.schedule != "constant", "a --schedule that lowers the rate, which constant does not"),
+    (("min_lr",), lambda c: c.schedule != "constant", "a --schedule other than constant"),
     (("head_epochs",), lambda c: c.unfreeze == "lp-ft", "--unfreeze lp-ft"),
     (("head_lr",), lambda c: c.unfreeze in ("lp-ft", "head"), "--unfreeze lp-ft or head"),
     (("block_epochs",), lambda c: c.unfreeze == "gradual", "--unfreeze gradual"),
-    (("layer_decay",), lambda c: c.unfreeze != "head", "an --unfreeze that moves more than the head"),
+    (("layer_decay",), lambda c: c.unfreeze != "head", "an --unfreeze other than head"),
     (("head_widths", "head_dropout", "head_norm"), lambda c: c.head == "mlp", "--head mlp"),
-    (("patience",), lambda c: c.select != "last", "a --select that prefers an epoch, which last does not"),
+    (("patience",), lambda c: c.select != "last", "a --select other than last"),
 )
 
 
@@ -238,4 +239,4 @@ def refuse_idle(config: TrainConfig, given: Iterable[str]) -> None:
     found = idle(config, given)
     if found:
         told = "; ".join(f"{spelt(name)} needs {words}" for name, words in found.items())
-        raise BadOption(f"Nothing would come of {', '.join(found)}: {told}.", "Leave it out, or give what it needs.")
+        raise BadOption(f"{', '.join(found)} would have no effect: {told}.", "Leave it out, or add what it needs.")

@@ -3,7 +3,6 @@
 A recipe is data. Reading one sets options of `TrainConfig` and does nothing else, wherever the file comes from.
 """
 
-import difflib
 import math
 import os
 from collections.abc import Iterable, Mapping
@@ -13,23 +12,21 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 from ferdata.running.text_file import parse_toml
 from zoo.options.options import KEYS, TrainConfig
 
 DEFAULT = "default"
 ABOUT = ("title", "source", "data", "published", "protocol", "changed")
 # What every run does otherwise than the code of most systems: said of each recipe that it is true of.
-NO_DECAY = (
-    "parameters of one dimension (biases, normalisation layers) are not decayed; an optimizer that is handed all "
-    "parameters alike, as most code does, decays these too"
-)
+NO_DECAY = "one-dimensional parameters (biases, normalisation layers) have no weight decay; most code decays these too"
 LARGEST = 100_000  # bytes of a file: no recipe has as many
 # A run's own, which another run is not given by a file.
 MACHINE = ("device", "devices", "precision")
 # What is permitted is said on the command line, each time: a file that someone sends is not asked.
 PERMISSIONS = ("allow_leak", "trust_files")
 TYPES = {key: hint for key, hint in get_type_hints(TrainConfig).items() if key in KEYS}
+KINDS: Mapping[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -76,11 +73,9 @@ def load(name: str | os.PathLike[str]) -> Recipe:
     if path.is_dir():
         path = path / "config.toml"
     if path.suffix != ".toml" and not path.is_file():
-        close = difflib.get_close_matches(wanted, names(), n=3, cutoff=0.4)
         raise BadOption(
             f"There is no recipe {wanted!r}.",
-            (f"Did you mean {' or '.join(close)}? All: " if close else "There are ")
-            + f"{', '.join(names())}; or a file.",
+            f"{did_you_mean(wanted, names())}Choose one of {', '.join(names())}; or give a file.",
         )
     try:
         with path.open("rb") as file:
@@ -100,10 +95,10 @@ def parse_set(given: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
     for item in given.items() if isinstance(given, Mapping) else given:
         key, equals, value = item.partition("=") if isinstance(item, str) else (item[0], "=", item[1])
         if not equals:
-            raise BadOption(f"--set {item} sets nothing.", "Write it as KEY=VALUE, such as --set lr=1e-3.")
+            raise BadOption(f"--set {item} has no value.", "Write it as KEY=VALUE, such as --set lr=1e-3.")
         pairs[key.strip().replace("-", "_")] = value
     if "manifest" in pairs:
-        raise BadOption("The manifest is no option to set.", "Name it with --manifest.")
+        raise BadOption("The manifest cannot be set with --set.", "Give it with --manifest.")
     return {key: _typed(key, value, f"--set {key}={value}") for key, value in pairs.items()}
 
 
@@ -114,27 +109,30 @@ def _folder() -> Any:
 def _recipe(name: str, where: str, data: bytes) -> Recipe:
     """Return the recipe that `data` is, checked. Raises BadOption."""
     if len(data) > LARGEST:
-        raise BadOption(f"{where} has more than {LARGEST:,} bytes: that is no recipe.", "Name another file.")
+        raise BadOption(f"{where} has more than {LARGEST:,} bytes, too many for a recipe.", "Give another file.")
     try:
         tables = parse_toml(data)
     except ValueError as error:
-        raise BadOption(f"{where} is no TOML: {error}.", "See docs/recipes.md for how a recipe is written.") from None
+        raise BadOption(
+            f"{where} is not valid TOML: {error}.", "See docs/recipes.md for how a recipe is written."
+        ) from None
     options, about = tables.get("options"), tables.get("about", {})
     strangers = sorted(set(tables) - {"about", "options"})
     if not isinstance(options, dict) or not isinstance(about, dict) or strangers:
         raise BadOption(
-            f"{where} is no recipe: " + (f"it has {', '.join(strangers)}." if strangers else "it has no [options]."),
+            f"{where} is not a recipe: "
+            + (f"it has unknown tables {', '.join(strangers)}." if strangers else "it has no [options]."),
             "A recipe has a table [options], and may have a table [about].",
         )
     unknown = sorted(set(about) - set(ABOUT))
     if unknown:
-        raise BadOption(f"{where}: [about] has {', '.join(unknown)}.", f"It may have {', '.join(ABOUT)}.")
+        raise BadOption(f"{where}: [about] has unknown keys {', '.join(unknown)}.", f"It may have {', '.join(ABOUT)}.")
     typed = {key: _typed(key, value, f"{where}: {key}") for key, value in options.items()}
     permitted = [key for key in PERMISSIONS if typed.pop(key, False)]
     if permitted:
         raise BadOption(
-            f"{where} gives itself {', '.join(permitted)}, which no file may.",
-            f"Take the line out, and add --{permitted[0].replace('_', '-')} yourself.",
+            f"{where} sets {', '.join(permitted)}, which a file may not.",
+            f"Remove the line, and add --{permitted[0].replace('_', '-')} to the command.",
         )
     if typed.pop("manifest", None) is not None:  # a run's config.toml
         typed = {key: value for key, value in typed.items() if key not in MACHINE}
@@ -148,8 +146,7 @@ def _recipe(name: str, where: str, data: bytes) -> Recipe:
 def _typed(key: str, value: Any, where: str) -> Any:
     """Return `value`, from TOML, Python or the command line, as the kind that the option is. Raises BadOption."""
     if key not in TYPES:
-        close = difflib.get_close_matches(key, TYPES, n=3, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(close)}? " if close else ""
+        hint = did_you_mean(key, TYPES)
         raise BadOption(f"There is no option {key!r} ({where}).", f"{hint}All: {', '.join(TYPES)}.")
     hint = TYPES[key]
     kinds = get_args(hint) if NoneType in get_args(hint) else (hint,)
@@ -159,7 +156,7 @@ def _typed(key: str, value: Any, where: str) -> Any:
     try:
         return _as(kind, value)
     except (ValueError, TypeError, OverflowError):
-        raise BadOption(f"{where}: {value!r} is no {_word(kind)}.", f"{key} is {_example(kind)}.") from None
+        raise BadOption(f"{where}: {value!r} is not {_word(kind)}.", f"{key} is {_example(kind)}.") from None
 
 
 def _as(kind: Any, value: Any) -> Any:
@@ -196,14 +193,14 @@ def _is(kind: type, value: Any) -> Any:
 
 def _word(kind: Any) -> str:
     if get_origin(kind) is tuple:
-        return f"list of {_word(get_args(kind)[0])}s"
-    return {bool: "true or false", int: "whole number", float: "number", str: "word"}[kind]
+        return f"a list of {KINDS[get_args(kind)[0]].removeprefix('a ')}s"
+    return KINDS[kind]
 
 
 def _example(kind: Any) -> str:
     lists = {int: "512,256", float: "0.5,0.25", str: "ferplus,ckplus"}
     if get_origin(kind) is tuple:
         return f"written as {lists[get_args(kind)[0]]}"
-    return {int: "a whole number, such as 10", float: "a number, such as 1e-3", str: "a word"}.get(
+    return {int: "a whole number, such as 10", float: "a number, such as 1e-3", str: "a name"}.get(
         kind, "true or false"
     )

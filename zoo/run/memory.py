@@ -72,5 +72,5 @@ def enough(device: str, what: str, hint: str) -> Iterator[None]:
 def elsewhere(device: str) -> str:
     """Return, as a sentence of a hint, where there may be more memory than on `device` now."""
     if device == "cpu":
-        return "End other programs, or take a machine with more memory."
-    return f"Use --device cpu, or end what else uses the {device} device."
+        return "End other programs, or use a machine with more memory."
+    return f"Use --device cpu, or end other programs on the {device} device."

@@ -80,13 +80,13 @@ def from_text(text: str) -> Meta:
 
 def read_meta(path: Path) -> Meta:
     """Read the metadata alone. Raises BrokenRun for a file that is damaged, a pickle, or not ours."""
-    again = "Train again, or name the model.safetensors that `ferdata train` wrote."
+    again = "Train again, or give the model.safetensors that `ferdata train` wrote."
     try:
         with safe_open(path, "pt") as file:
             raw = (file.metadata() or {}).get(KEY)
     except (SafetensorError, OSError) as error:
         # A pickle ends here too: it is never opened as one, since opening it would run what it carries.
-        raise BrokenRun(f"{path} is no whole safetensors file: {error}.", again) from None
+        raise BrokenRun(f"{path} is not a complete safetensors file: {error}.", again) from None
     if raw is None:
         raise BrokenRun(f"{path} holds weights, but not a ferdata model.", again)
     try:
@@ -98,9 +98,9 @@ def read_meta(path: Path) -> Meta:
         raise BrokenRun(f"The metadata of {path} is damaged: {error}.", again) from None
     if (meta.crop, meta.interpolation) != (CROP, INTERPOLATION):
         raise BrokenRun(
-            f"{path} was trained on images cut by {meta.crop!r} and resized by {meta.interpolation!r}; "
-            f"this ferdata does {CROP!r} and {INTERPOLATION!r}.",
-            "Use the ferdata that trained it.",
+            f"{path} was trained on images cropped by {meta.crop!r} and resized by {meta.interpolation!r}; this "
+            f"ferdata uses {CROP!r} and {INTERPOLATION!r}.",
+            "Use the ferdata version that trained it.",
         )
     return meta
 

@@ -86,14 +86,14 @@ class Folder:
         """
         new = not self.path.exists()
         if self.path.exists() and not self.path.is_dir():
-            raise CannotWrite(f"{self.path} is a file.", "Name a folder with --out, such as runs/first.")
+            raise CannotWrite(f"{self.path} is a file.", "Give a folder with --out, such as runs/first.")
         if resume:
             self._check_resume()
         elif not force and any(file.exists() for file in self.files):
             unfinished = self.last.exists()
             raise AlreadyExists(
-                f"{self.path} holds a run already" + (", which is not finished." if unfinished else "."),
-                ("Add --resume to go on with it, " if unfinished else "Add ")
+                f"{self.path} already holds a run" + (", which is not finished." if unfinished else "."),
+                ("Add --resume to continue it, " if unfinished else "Add ")
                 + "--force to replace it, or choose another --out.",
             )
         probe = temporary_beside(self.path / "probe")
@@ -128,5 +128,5 @@ class Folder:
     def must_exist(self) -> None:
         """Raise BrokenRun unless there is a model in the folder."""
         if not self.model.is_file():
-            what = "holds no model.safetensors" if self.path.is_dir() else "is no folder"
-            raise BrokenRun(f"{self.path} {what}.", "Name the folder of a run, such as runs/first, or train one.")
+            what = "holds no model.safetensors" if self.path.is_dir() else "is not a folder"
+            raise BrokenRun(f"{self.path} {what}.", "Give the folder of a run, such as runs/first, or train one.")

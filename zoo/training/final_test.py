@@ -17,6 +17,7 @@ from zoo.options.options import TrainConfig
 from zoo.run import model_file
 from zoo.run.model_file import Meta
 from zoo.training import sanity_checks
+from zoo.training.overrun import closing
 from zoo.training.state import Run, RunContext, TrainState
 from zoo.training.validation import keep
 
@@ -94,10 +95,11 @@ def _training(context: RunContext, state: TrainState) -> dict[str, Any]:
     """Return how training went, for the report."""
     config = context.config
     return {
-        # A whole epoch leaves a short last batch out.
+        # What an epoch is made of leaves out the last batch where that is short: three epochs are 3, not 2.7.
         "epochs": sum(row["images"] for row in state.history) / (context.steps * config.batch),
         "steps": state.step,
         "seconds": round(state.schedule.elapsed, 1),
+        "closing": closing(state.schedule, context.fabric.device.type == "cpu"),
         "device": str(context.fabric.device),
         "devices": config.devices,
         "precision": config.precision,
@@ -108,10 +110,10 @@ def _training(context: RunContext, state: TrainState) -> dict[str, Any]:
 def interrupted(context: RunContext, state: TrainState) -> str:
     """Leave the best checkpoint, or the present weights where no epoch has ended; return how it stands."""
     manifest = context.folder.absolute(context.config.manifest)
-    more = f"Go on with: ferdata train --manifest {manifest} --out {context.folder.path} --resume"
+    more = f"Continue with: ferdata train --manifest {manifest} --out {context.folder.path} --resume"
     if not state.best_epoch:
         keep(context, state, {"epoch": 0})
-        return f"{context.folder.model} has the weights as they were, in the first epoch and not validated.\n{more}"
+        return f"{context.folder.model} has the weights of the unfinished first epoch, not validated.\n{more}"
     value = state.history[state.best_epoch - 1].get(f"val_{context.config.select}", 0.0)
     what = f"the best of {len(state.history)} (val {context.config.select} {value:.4f})"
     return f"{context.folder.model} is of epoch {state.best_epoch}, {what}; test was not scored.\n{more}"

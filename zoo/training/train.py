@@ -14,6 +14,7 @@ from zoo.training.distributed import Place
 from zoo.training.dry_run import rehearse
 from zoo.training.launch import launch
 from zoo.training.loop import run
+from zoo.training.overrun import overrun
 from zoo.training.resolve import Resolved, check_and_resolve, resolve
 from zoo.training.resume_checkpoint import begin_folder, read
 from zoo.training.schedule import Schedule
@@ -104,6 +105,8 @@ def train(
         work = partial(_on_one_of_several, ready.config, Path(manifest), folder, clock.started, roots, resume)
         made = launch(ready.config, work, tell)
     draw(folder.path, plots)
+    if words := overrun(ready.config.time_limit, clock.elapsed, made.report["training"]["closing"]):
+        tell(words)
     return made
 
 

@@ -29,7 +29,7 @@ SOURCE = Source(
     homepage="http://mohammadmahoor.com/pages/databases/affectnet/",
     licence=Licence(
         "AffectNet licence agreement",
-        "For research only, under a signed agreement; neither pictures nor lists may be passed on.",
+        "For research only, under a signed agreement; neither images nor lists may be redistributed.",
     ),
     citation="""@article{Mollahosseini2019AffectNet,
   author  = {Mollahosseini, Ali and Hasani, Behzad and Mahoor, Mohammad H.},
@@ -40,12 +40,12 @@ SOURCE = Source(
   pages   = {18--31},
   year    = {2019}
 }""",
-    access="Heads of laboratories and professors; a student's supervisor must ask.",
+    access="Heads of laboratories and professors; for a student, the supervisor must ask.",
     obtain=(
         "Ask your supervisor, or the head of your laboratory, to read the licence agreement on the homepage.",
         "They sign it and send the request form in, from their own university address.",
         "Download what the answer links to: the newer archives of train_set and val_set, or the first release.",
-        "Unpack it. The first release needs Manually_Annotated and Manually_Annotated_file_lists side by side.",
+        "Unpack it. The first release needs Manually_Annotated and Manually_Annotated_file_lists in one folder.",
     ),
     place="data/affectnet/{train_set,val_set}/, or data/affectnet/{Manually_Annotated,Manually_Annotated_file_lists}/",
     content="287,651 training and 3,999 validation faces in eight classes, with valence, arousal and landmarks",
@@ -58,7 +58,7 @@ SOURCE = Source(
                 "train": dict(zip(_EIGHT[:7], _TRAIN[:7], strict=True)),
                 "val": dict.fromkeys(_EIGHT[:7], 500),
             },
-            "The first release, with whole pictures, face boxes and three more answers (none, uncertain, no face). "
+            "The first release, with whole pictures, face boxes and three more labels (none, uncertain, no face). "
             "No test set was ever released; papers report the validation set.",
         ),
         Layout(
@@ -75,27 +75,28 @@ SOURCE = Source(
             "folders",
             ("[Tt]rain/[Cc]ontempt*/*.*", "[Tt]rain/[Hh]app*/*.*"),
             {},
-            note="A repack of unknown origin: its splits need not be the official ones, and some are relabelled.",
+            note="A repack of unknown origin: its splits may differ from the official ones, and some labels are "
+            "changed.",
         ),
         Layout(
             "numbered",
             ("[Tt]rain/0/*.*", "[Tt]rain/7/*.*"),
             CODES,
             note="A repack of unknown origin. Its numbers are read as AffectNet's own ids, 0 neutral to 7 contempt; "
-            "some repacks number the classes by the alphabet instead, so look at a few pictures of each.",
+            "some repacks number the classes in alphabetical order, so look at a few pictures of each class.",
         ),
         Layout(
             "flat",
             (repacks.NAME, "[Cc]ontempt*/*.*", "[Hh]app*/*.*"),
             {},
-            note="A repack of unknown origin, and without splits: merge draws them.",
+            note="A repack of unknown origin, without splits: merge makes random ones.",
             header=(repacks.PICTURE, repacks.LABEL),
         ),
     ),
     options=(
         Option(
             "automatic",
-            "Whether to read the first release's automatically annotated list, too, as pictures of no split.",
+            "Whether to read also the automatically annotated list of the first release, as images without a split.",
             "no",
             ("no", "yes"),
         ),

@@ -26,7 +26,9 @@ def samples(base: Path, layout: Layout, automatic: bool) -> Iterator[Sample | Sk
         path = spelled(base, f"{whose}_file_lists/{name}")
         if not path.is_file():
             if whose == AUTOMATIC:
-                raise BrokenSource(f"There is no {path}.", "Unpack the automatically annotated part, or leave it out.")
+                raise BrokenSource(
+                    f"There is no {path}.", "Unpack the automatically annotated part, or do not ask for it."
+                )
             continue
         nested = spelled(base, f"{whose}/{whose}_Images")
         images = nested if nested.is_dir() else spelled(base, f"{whose}_Images")
@@ -78,7 +80,7 @@ def _record(
         valence, arousal = affect(float(row["valence"])), affect(float(row["arousal"]))
         label = str(int(row["expression"]))
     except ValueError:
-        return Skipped(where, "a damaged record: no number where one belongs")
+        return Skipped(where, "a damaged record: a value that is not a number")
     found = box[2] > 0 and box[3] > 0  # a negative width is how the publishers say that there is none
     return Sample(
         name,

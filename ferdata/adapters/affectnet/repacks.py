@@ -30,8 +30,8 @@ NAME, PICTURE, LABEL = "labels.csv", "pth", "label"
 REST = {"none": "other", "uncertain": "uncertain", "non-face": "not_a_face", "nonface": "not_a_face"}
 SAYS = {
     BOTH: "as their folders do",
-    TABLE: "and its labels are taken; the others have none",
-    FOLDERS: "and its labels are not taken",
+    TABLE: "whose labels are used; the others have none",
+    FOLDERS: "whose labels are not used",
 }
 
 
@@ -53,7 +53,7 @@ def prepare(base: Path, layout: Layout, labels_from: str) -> Layout:
         check_agreement(list(_disagreements(table, base, {**words, **folders})), len(table.lines))
     note = f"{layout.note} {NAME} labels {len(table.labels):,} of {len(images):,} pictures, {SAYS[labels_from]}."
     if labels_from == TABLE and table.unclear:
-        note += f" {table.unclear:,} come without one because their line fits several pictures."
+        note += f" {table.unclear:,} have none because their line fits several pictures."
     return replace(layout, labels=words if labels_from == TABLE else folders, note=note)
 
 
@@ -75,7 +75,7 @@ def samples(base: Path, layout: Layout, labels_from: str) -> Iterator[Sample | S
         elif (label := _folder(path, base)) is not None and label not in layout.labels:
             raise UnknownLabel(
                 f"{path.parent} is a class folder of unknown meaning.",
-                f"Known are {', '.join(layout.labels)}; take out what does not belong.",
+                f"Known folders: {', '.join(layout.labels)}. Remove what does not belong to the dataset.",
             )
         parts = path.relative_to(base).parts[:-1]
         split = next((found for part in parts if (found := split_of(part))), None)
@@ -96,7 +96,7 @@ def _mapped(words: set[str], where: Path, what: str) -> dict[str, str]:
     if strangers := [word for word, means in mapped.items() if means is None]:
         raise UnknownLabel(
             f"{where} has {what} of unknown meaning: {', '.join(map(repr, strangers[:12]))}.",
-            "Read it with `ferdata ingest folder --name affectnet --labels FILE`, and say there what they mean.",
+            "Read it with `ferdata ingest folder --name affectnet --labels FILE`, where FILE says what they mean.",
         )
     return {word: means for word, means in mapped.items() if means}
 

@@ -36,7 +36,7 @@ SOURCE = Source(
     homepage="https://sites.google.com/view/dimitrioskollias/databases/aff-wild2",
     licence=Licence(
         "Aff-Wild2 end user licence agreement",
-        "For academic, non-commercial research under a signed agreement; it also lists what is to be cited.",
+        "For academic, non-commercial research under a signed agreement; it also lists what to cite.",
     ),
     citation="""@article{Kollias2018AffWild2,
   author  = {Kollias, Dimitrios and Zafeiriou, Stefanos},
@@ -44,12 +44,12 @@ SOURCE = Source(
   journal = {arXiv preprint arXiv:1811.07770},
   year    = {2018}
 }""",
-    access="Academics with a permanent post; students and post-docs through their supervisor.",
+    access="Academics with a permanent position; students and post-docs through their supervisor.",
     obtain=(
-        "Print the agreement on the homepage; somebody with a permanent academic post has to sign it.",
+        "Print the agreement on the homepage; somebody with a permanent academic position has to sign it.",
         "Send it to Dimitrios Kollias (address on the homepage) from the institution's own e-mail address.",
         "Download the annotations and the cropped_aligned images; without the latter, the videos.",
-        "Unpack them side by side; the names of the releases' folders may stay as they are.",
+        "Unpack them into one folder; keep the names of the releases' folders.",
     ),
     place="data/affwild2/{annotations,cropped_aligned}/",
     content="some 3 million frames of 594 videos; seven expressions and other, valence and arousal, action units",
@@ -60,7 +60,7 @@ SOURCE = Source(
             ("*nnotation*", FACES),
             CODES,
             {},
-            SPLITS + "The lists for learning all tasks at once, which name every frame with all of its labels.",
+            SPLITS + "The multi-task lists, with every frame and all of its labels.",
         ),
         Layout(
             "videos",
@@ -68,20 +68,20 @@ SOURCE = Source(
             CODES,
             {},
             SPLITS + "Whole frames of the videos. Where two people are annotated side by side (_left, _right), "
-            "nothing tells which part of the picture is whose, so those are left out: get the crops for them.",
+            "the annotations do not say who is where, so these frames are excluded: use the crops for them.",
         ),
     ),
     options=(
         Option(
             "task",
-            "Whose annotation files say which frames are rows, and in which split: expr, va or au; what the other "
-            "two say of the same frames is added. mtl: the lists for all tasks at once.",
+            "The task whose annotation files give the rows and the splits: expr, va or au; the annotations "
+            "of the other two for the same frames are added. mtl: the lists for all tasks.",
             "expr",
             (*TASKS, "mtl"),
         ),
         Option(
             "every",
-            "Take every n-th frame of each video, from its first: neighbours differ little, and all are millions.",
+            "Read every n-th frame of each video: neighbouring frames differ little, and there are millions.",
             "1",
             ("1", "5", "10", "30"),
         ),
@@ -107,7 +107,7 @@ def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> La
         ]
         raise DatasetMissing(
             f"{base} holds no annotation files of the task {task}.",
-            f"Unpack them, or choose what is there: --task {' or '.join(there) or 'none'}.",
+            f"Unpack them, or choose an available task: --task {' or '.join(there) or 'none'}.",
         )
     return layout
 

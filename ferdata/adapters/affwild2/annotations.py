@@ -49,7 +49,7 @@ def _add(files: dict[str, AnnotationFile], folder: Path, split: str) -> None:
         if earlier.path != path:
             raise BrokenSource(
                 f"{path.stem} is annotated twice: {earlier.path} and {path}.",
-                "A video is in one set only, and one release is read at a time; take one of them away.",
+                "A video is in one set only, and one release is read at a time; remove one of them.",
             )
 
 
@@ -124,7 +124,7 @@ def _read(path: Path, task: str) -> list[FrameLabels]:
     expected = {"expr": (NAMES, NAMES[:-1]), "va": (("valence", "arousal"),)}.get(task)
     words = tuple(cell.casefold() for cell in header)
     if (words not in expected) if expected else not all(w.startswith("au") and w[2:].isdecimal() for w in words):
-        raise broken(path, 1, f"the header {','.join(header)[:80]!r}, which is none of the releases'")
+        raise broken(path, 1, f"the header {','.join(header)[:80]!r}, which no release has")
     rows = []
     for number, line in enumerate(lines[1:], 2):
         cells = [cell.strip() for cell in line.split(",")]
@@ -148,7 +148,7 @@ def _lines(path: Path) -> list[str]:
 
 def _code(cells: list[str], known: int, path: Path, line: int) -> str:
     if len(cells) != 1 or cells[0] not in ("-1", *map(str, range(known))):
-        raise broken(path, line, f"{','.join(cells)[:40]!r}, where -1 or a code from 0 to {known - 1} belongs")
+        raise broken(path, line, f"{','.join(cells)[:40]!r}, expected -1 or a code from 0 to {known - 1}")
     return cells[0]
 
 
@@ -156,7 +156,7 @@ def _affect(cells: list[str], path: Path, line: int) -> tuple[float | None, floa
     try:
         valence, arousal = map(float, cells)
     except ValueError:
-        raise broken(path, line, f"{','.join(cells)[:40]!r}, where two numbers belong") from None
+        raise broken(path, line, f"{','.join(cells)[:40]!r}, expected two numbers") from None
     if IGNORED in (valence, arousal):
         return None, None
     if not (-1 <= valence <= 1 and -1 <= arousal <= 1):
@@ -167,7 +167,7 @@ def _affect(cells: list[str], path: Path, line: int) -> tuple[float | None, floa
 def _units(cells: list[str], names: list[str], path: Path, line: int) -> tuple[tuple[str, float | None], ...] | None:
     """Return the units that are there, None where not one of them was annotated (-1)."""
     if len(cells) != len(names) or not set(cells) <= {"0", "1", "-1"}:
-        raise broken(path, line, f"{','.join(cells)[:60]!r}, where {len(names)} times 0, 1 or -1 belongs")
+        raise broken(path, line, f"{','.join(cells)[:60]!r}, expected {len(names)} times 0, 1 or -1")
     if set(cells) == {"-1"}:
         return None
     return tuple((name.upper(), None) for name, cell in zip(names, cells, strict=True) if cell == "1")
@@ -181,14 +181,14 @@ def read_list(path: Path, every: int) -> Iterator[tuple[str, int, str, FrameLabe
     lines = _lines(path)
     header = [cell.strip() for cell in lines[0].split(",")] if lines else []
     if [cell.casefold() for cell in header[:4]] != ["image", "valence", "arousal", "expression"]:
-        raise broken(path, 1, f"the header {','.join(header)[:80]!r}, where image,valence,arousal,... belongs")
+        raise broken(path, 1, f"the header {','.join(header)[:80]!r}, expected image,valence,arousal,...")
     units = header[4:] if len(header) > 5 else list(MTL_UNITS)
     for number, line in enumerate(lines[1:], 2):
         name, *cells = (cell.strip() for cell in line.split(","))
         video, slash, file = name.partition("/")
         frame = frame_number(file)
         if not slash or "/" in file or frame is None or len(cells) < 3 or video in ("", ".", ".."):
-            raise broken(path, number, f"{line[:60]!r}, where a frame and its labels belong")
+            raise broken(path, number, f"{line[:60]!r}, expected a frame and its labels")
         if (frame - 1) % every:
             continue
         valence, arousal = _affect(cells[:2], path, number)

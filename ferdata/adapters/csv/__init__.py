@@ -21,6 +21,7 @@ from ferdata.sources import (
     Option,
     Sample,
     Source,
+    column_names,
     leads_out,
     meaning,
     read_rows,
@@ -35,9 +36,9 @@ SOURCE = Source(
     citation="",
     access="Whoever has the images.",
     obtain=(
-        "Put a table beside the images; commas, semicolons and tabs are understood, UTF-8, UTF-16 and Windows-1252.",
-        "One column holds each image's path within the folder, another its label; a header line names them.",
-        "Name the folder: ferdata ingest csv --root DIR --name NAME",
+        "Put a table beside the images, with commas, semicolons or tabs, in UTF-8, UTF-16 or Windows-1252.",
+        "One column holds each image's path within the folder, another its label; the first line names the columns.",
+        "Give the folder: ferdata ingest csv --root DIR --name NAME",
     ),
     place="anywhere",
     content="any images that a table lists",
@@ -46,8 +47,8 @@ SOURCE = Source(
             "table",
             ("*",),
             {},
-            note="Ingest prints which columns it read as what and which it did not use. A split is what --table "
-            "states, else what a column says, else what the names of the table and of the images' folders say "
+            note="Ingest prints what it used each column for, and which ones it did not use. The split is from "
+            "--table, else from a column, else from the name of the table or of the images' folder "
             "(train_labels.csv, test/1.png).",
         ),
     ),
@@ -55,36 +56,43 @@ SOURCE = Source(
         Option("name", "The dataset's name, the first half of its sample ids."),
         Option(
             "table",
-            "The table's path within the root, or several with commas between; train=FILE states a table's split "
+            "The table's path within the root, or several, separated by commas; train=FILE states a table's split "
             "(also val, test, none). By default the only *.csv or *.tsv there, or one for each split.",
         ),
         Option(
             "image_column",
-            f"Which column holds the paths, by name or by number from 0; by default one of {', '.join(columns.IMAGE)}.",
+            "Which column holds the paths, by name or by number from 0; by default one of "
+            f"{', '.join(column_names.IMAGE)}.",
         ),
-        Option("label_column", f"Which column holds the labels; by default one of {', '.join(columns.LABEL)}."),
+        Option("label_column", f"Which column holds the labels; by default one of {', '.join(column_names.LABEL)}."),
         Option(
             "split_column",
-            f"Which column holds train, val or test, or none; by default one of {', '.join(columns.SPLIT)}.",
+            f"Which column holds train, val or test, or none; by default one of {', '.join(column_names.SPLIT)}.",
         ),
         Option(
             "subject_column",
-            f"Which column says who is in the image, or none; by default one of {', '.join(columns.SUBJECT)}.",
+            f"Which column holds the person, or none; by default one of {', '.join(column_names.SUBJECT)}.",
         ),
         Option(
             "clip_column",
-            f"Which column says which video it is from, or none; by default one of {', '.join(columns.CLIP)}.",
+            f"Which column holds the video, or none; by default one of {', '.join(column_names.CLIP)}.",
         ),
         Option(
             "box_column",
             "Which column holds x, y, width and height of the face in pixels, or none; by default face_box, or four "
             "columns x, y, w, h or xmin, ymin, xmax, ymax.",
         ),
-        Option("image_folder", "The folder within the root that the paths start from."),
+        Option(
+            "columns",
+            "Names for the columns, in order and with commas between, in place of a header line: path, label, split, "
+            "subject, clip, frame, age, gender, ethnicity, valence, arousal, x, y, w, h, an emotion, or - for a column "
+            "that is not read.",
+        ),
+        Option("image_folder", "The folder within the root that the paths are relative to."),
         Option(
             "strip_prefix",
-            "What to cut from the beginning of every path, such as the folder of another machine; by default what all "
-            "paths share, if every one is a file without it.",
+            "What to remove from the start of every path, such as a folder of another machine; by default the part "
+            "that all paths share, if all files are found without it.",
         ),
         Option("labels", 'A TOML file with a table [labels] of lines like "Happy" = "happiness".'),
     ),
@@ -130,10 +138,10 @@ def _table(base: Path, name: str, options: Mapping[str, str | None]) -> Table:
     path = base / name
     folder, strip = (posix(SOURCE.option(options, o) or "") for o in ("image_folder", "strip_prefix"))
     if leads_out(folder):
-        raise BadOption(f"--image-folder {folder} lies outside the root.", "Name a folder within it.")
+        raise BadOption(f"--image-folder {folder} is outside the root.", "Give a folder within it.")
     first = next(read_rows(path), None)
     if first is None:
-        raise BrokenSource(f"{path} is empty.", "Name another table with --table.")
+        raise BrokenSource(f"{path} is empty.", "Choose another table with --table.")
     chosen = {option.name: SOURCE.option(options, option.name) for option in SOURCE.options}
     start = Start(roots_of(base), f"{strip.rstrip('/')}/" if strip else "", folder)
     return Table(path, name, columns.find(first[1], chosen, path), start)
@@ -149,7 +157,7 @@ def _mapped(
     if strangers and options.get(UNKNOWN_LABELS) != "keep":
         table, seen = next((t, s) for t, s in zip(found, looks, strict=True) if strangers.keys() & s.labels.keys())
         line = min(seen.first[label] for label in strangers if label in seen.first)
-        column = table.columns.name(table.columns.label)
+        column = "columns" if table.columns.label is None else table.columns.name(table.columns.label)
         error = unknown_labels(f"{table.path}:{line}: labels of unknown meaning in {column}", strangers, "rows")
         others = " or ".join(f"--label-column {name}" for name in table.columns.other_labels())
         raise UnknownLabel(

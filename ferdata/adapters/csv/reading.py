@@ -5,14 +5,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ferdata.adapters.csv.columns import Columns
+from ferdata.adapters.csv.emotions import Said, numbers_of, said
 from ferdata.adapters.csv.paths import Files, Start
 from ferdata.errors import BrokenSource
 from ferdata.sources import Sample, leads_out, read_rows, split_of, value
 from ferdata.sources.words import both, own_meaning, splits_named
 
-MEND = "Mend the line, or take it out."
+MEND = "Correct the line, or remove it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class Table:
             next(rows, None)
         for line, cells in rows:
             if len(cells) != width:
-                raise self.wrong(line, f"{len(cells)} cells where {width} belong")
+                raise self.wrong(line, f"{len(cells)} cells, expected {width}")
             yield line, cells
 
     def key(self, line: int, cells: Sequence[str]) -> str:
@@ -50,7 +52,9 @@ class Table:
         return key
 
     def native(self, cells: Sequence[str], own: Mapping[str, str]) -> str | None:
-        """Return the label; `None` or `nan` is one only where the user's own map has it."""
+        """Return the label; `None` or `nan` is one only where the user's own map has it. Raises BrokenSource."""
+        if self.columns.label is None:
+            return None
         cell = cells[self.columns.label]
         return value(cell) or (cell.strip() if own and own_meaning(cell, own) else None)
 
@@ -69,6 +73,22 @@ class Table:
             raise ValueError(f"the box {' '.join(texts)!r}")
         return box
 
+    def said(self, line: int, cells: Sequence[str]) -> Said:
+        """Return what the columns of emotions say, nothing where there are none. Raises BrokenSource."""
+        columns = self.columns
+        try:
+            numbers = numbers_of(cells, columns.emotions) if columns.emotions else None
+            return Said(None) if numbers is None else said(numbers, columns.emotions, columns.names, columns.kind)
+        except ValueError as error:
+            raise self.wrong(line, str(error)) from None
+
+    def facts(self, line: int, cells: Sequence[str]) -> dict[str, Any]:
+        """Return valence, frame, age and others, as far as there are columns for them. Raises BrokenSource."""
+        try:
+            return {name: fact(name, cells[column]) for name, column in self.columns.facts}
+        except ValueError as error:
+            raise self.wrong(line, str(error)) from None
+
     def splits_by_names(self, image: str) -> dict[str, str]:
         """Return the splits that the names of the table and of an image's folders say; more than one contradict."""
         return splits_named([*PurePosixPath(self.name).parts, *image.split("/")[:-1]])
@@ -78,14 +98,28 @@ class Table:
         return BrokenSource(f"{self.path}:{line}: {what}.", hint)
 
 
+def fact(name: str, cell: str) -> float | int | str | None:
+    """Return a cell of one of FACTS: a number from -1 to 1, a whole number, or a word. Raises ValueError."""
+    word = value(cell)
+    if word is None or name not in ("valence", "arousal", "frame"):
+        return word
+    try:
+        number = int(word) if name == "frame" else float(word)
+    except ValueError:
+        raise ValueError(f"the {name} {word!r}") from None
+    if name != "frame" and not -1 <= number <= 1:
+        raise ValueError(f"the {name} {word}, which is not between -1 and 1")
+    return number
+
+
 def samples(table: Table, own: Mapping[str, str], base: Path) -> Iterator[tuple[int, Sample, str]]:
     """Yield (line number, sample, image) of every row, the path as key. Raises BrokenSource with file and line."""
     columns, start, files = table.columns, table.start, Files(base, table.any_case)
-    said: dict[str, str | None] = {}
+    by_folder: dict[str, str | None] = {}
     for line, cells in table.rows():
         key = table.key(line, cells)
         if leads_out(key):
-            raise table.wrong(line, f"the image path {key!r}, which leads out of the folder")
+            raise table.wrong(line, f"the image path {key!r}, which leads outside the folder")
         image = start.image(key)
         if table.stated:
             split = table.split
@@ -93,17 +127,21 @@ def samples(table: Table, own: Mapping[str, str], base: Path) -> Iterator[tuple[
             split = split_of(value(cells[columns.split]) or "")
         else:
             folder = image.rpartition("/")[0]
-            if folder not in said:
-                said[folder] = _named_split(table, line, image)
-            split = said[folder]
+            if folder not in by_folder:
+                by_folder[folder] = _named_split(table, line, image)
+            split = by_folder[folder]
+        emotions = table.said(line, cells)
         sample = Sample(
             key,
             files.find(image) or image,
-            native_label=table.native(cells, own),
+            native_label=emotions.native if columns.label is None else table.native(cells, own),
+            ratings=emotions.ratings,
+            votes=emotions.votes,
             subject=None if columns.subject is None else value(cells[columns.subject]),
             sequence=None if columns.clip is None else value(cells[columns.clip]),
             face_box=table.box(cells) if columns.box else None,
             official_split=split,
+            **table.facts(line, cells),
         )
         yield line, sample, image
 
@@ -113,8 +151,8 @@ def _named_split(table: Table, line: int, image: str) -> str | None:
     if len(said) > 1:
         raise table.wrong(
             line,
-            f"the names of the table and of the image's folders say two splits, {both(said)}",
-            f"State it for each table: --table {next(iter(said))}={table.name} (also train=, val=, test= or none=; "
-            "several with commas between).",
+            f"the names of the table and of the image's folders give two splits, {both(said)}",
+            f"Give it for each table: --table {next(iter(said))}={table.name} (also train=, val=, test= or none=; "
+            f"several separated by commas).",
         )
     return next(iter(said), None)

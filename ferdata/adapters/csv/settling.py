@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
+from ferdata.adapters.csv.emotions import ONE_HOT, Cells, numbers_of, winner
 from ferdata.adapters.csv.paths import Files, prefixes
-from ferdata.adapters.csv.reading import MEND, Table
+from ferdata.adapters.csv.reading import MEND, Table, fact
 from ferdata.errors import BrokenSource, listed
 from ferdata.running.text_file import is_windows
 from ferdata.sources import leads_out, split_of, value
@@ -24,6 +25,9 @@ class Look:
     largest: float = 0.0
     paths: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
+    emotions: Cells = field(default_factory=Cells)
+    no_emotions: tuple[int, str] | None = None  # the first line whose columns of emotions hold something else
+    no_facts: dict[str, tuple[int, str]] = field(default_factory=dict)  # name -> the first line that has no such fact
     elsewhere: int = 0  # rows whose column says another split than their folders
 
 
@@ -49,7 +53,27 @@ def look(table: Table, own: Mapping[str, str]) -> Look:
                 seen.largest = max(seen.largest, *(table.box(cells) or (0.0,)))
             except ValueError as error:
                 seen.wrong_box = line, str(error)
+        _look_beyond_labels(seen, table, line, cells)
     return seen
+
+
+def _look_beyond_labels(seen: Look, table: Table, line: int, cells: Sequence[str]) -> None:
+    """Take in what a row holds of emotions, one in each column, and of valence, frame and other facts."""
+    columns = table.columns
+    if columns.emotions and not seen.no_emotions:
+        try:
+            if (numbers := numbers_of(cells, columns.emotions)) is not None:
+                seen.emotions.add(numbers)
+                if columns.label is None and (label := winner(numbers, columns.emotions, columns.names)):
+                    seen.labels[label] += 1
+                    seen.first.setdefault(label, line)
+        except ValueError as error:
+            seen.no_emotions = line, str(error)
+    for name, column in columns.facts:
+        try:
+            fact(name, cells[column])
+        except ValueError as error:
+            seen.no_facts.setdefault(name, (line, str(error)))
 
 
 def settle(table: Table, seen: Look, files: Files, guess_folder: bool, guess_prefix: bool) -> tuple[Table, list[str]]:
@@ -62,11 +86,11 @@ def settle(table: Table, seen: Look, files: Files, guess_folder: bool, guess_pre
     if unused:
         told.append(f"Not used: {listed(unused, 12)}.")
     if table.stated:
-        told.append(f"{table.name} is {table.split or 'of no split'}, as stated.")
+        told.append(f"{table.name} has split {table.split or 'none'}, as given with --table.")
     if columns.split is not None and seen.elsewhere:
-        told.append(f"{seen.elsewhere:,} rows lie in a folder of another split; {columns.name(columns.split)} decides.")
+        told.append(f"{seen.elsewhere:,} rows are in a folder of another split; {columns.name(columns.split)} is used.")
     if is_windows(table.path):
-        told.append(f"{table.name} was read as Windows-1252, since it is no UTF-8.")
+        told.append(f"{table.name} was read as Windows-1252, since it is not UTF-8.")
     table, spelled = _spelled(table, seen, files)
     return table, [*told, *moved, *spelled]
 
@@ -80,7 +104,28 @@ def _without_refused(table: Table, seen: Look) -> tuple[Table, dict[int, str]]:
     if columns.box and (why := _no_box(table, seen)):
         refused[columns.box[-1]] = why
         columns = replace(columns, box=(), corners=False)
+    for name, (line, why) in seen.no_facts.items():
+        refused[dict(columns.facts)[name]] = f"line {line} has {why}"
+    columns = replace(columns, facts=tuple((n, c) for n, c in columns.facts if n not in seen.no_facts))
+    if columns.emotions:
+        why = _no_emotions(table, seen)
+        refused |= {column: why for column, _ in columns.emotions if why}
+        columns = replace(columns, emotions=() if why else columns.emotions, kind=seen.emotions.kind)
     return replace(table, columns=columns), refused
+
+
+def _no_emotions(table: Table, seen: Look) -> str:
+    """Return why the columns of emotions are not read beside one of labels, "" where they are.
+
+    Raises BrokenSource where there is no column of labels, so that they are all there is.
+    """
+    if table.columns.label is None:
+        if seen.no_emotions:
+            raise table.wrong(*seen.no_emotions)
+        return ""
+    if seen.no_emotions:
+        return f"line {seen.no_emotions[0]} has {seen.no_emotions[1]}"
+    return "one-hot, as the labels" if seen.emotions.kind == ONE_HOT else ""
 
 
 def _no_split(table: Table, seen: Look, column: int) -> str:
@@ -92,11 +137,11 @@ def _no_split(table: Table, seen: Look, column: int) -> str:
     if strange is None:
         return ""
     if guessed and not any(map(split_of, seen.words)):
-        return f"holds {strange!r}, which is no split"
+        return f"holds {strange!r}, which is not a split"
     raise table.wrong(
         seen.words[strange],
-        f"{strange!r} in {table.columns.name(column)}, where train, val or test belongs",
-        MEND + (" Or leave the column out: --split-column none." if guessed else ""),
+        f"{strange!r} in {table.columns.name(column)}, expected train, val or test",
+        MEND + (" Or do not use the column: --split-column none." if guessed else ""),
     )
 
 
@@ -106,7 +151,7 @@ def _no_box(table: Table, seen: Look) -> str:
         return ""
     line, what = seen.wrong_box or (seen.lines[0], "boxes in shares of 1")
     if "box" not in table.columns.guessed:
-        raise table.wrong(line, f"{what}, where x, y, width and height in pixels belong")
+        raise table.wrong(line, f"{what}, expected x, y, width and height in pixels")
     return f"no boxes in pixels: line {line} has {what}"
 
 
@@ -129,18 +174,18 @@ def _located(table: Table, seen: Look, files: Files, guess_folder: bool, guess_p
     best = max(found, key=lambda prefix: found[prefix], default="")
     if found and found[best] == len(seen.paths):
         seen.paths = [path.removeprefix(best) for path in seen.paths]
-        return replace(table, start=replace(start, strip=best)), [f"{best!r} was stripped from every path."]
+        return replace(table, start=replace(start, strip=best)), [f"{best!r} was removed from every path."]
     if out is not None:
         raise _leads_out(table, seen, out, best if found and found[best] else "")
     return table, []
 
 
 def _leads_out(table: Table, seen: Look, at: int, prefix: str) -> BrokenSource:
-    way = f"--strip-prefix {prefix.removesuffix('/')} cuts off what all paths share." if prefix else ""
+    way = f"--strip-prefix {prefix.removesuffix('/')} removes what all paths share." if prefix else ""
     return table.wrong(
         seen.lines[at],
-        f"the image path {seen.paths[at]!r}, which leads out of the folder",
-        way or f"{MEND} --strip-prefix DIR cuts off where the images were on another machine.",
+        f"the image path {seen.paths[at]!r}, which leads outside the folder",
+        way or f"{MEND} --strip-prefix DIR removes the folder of another machine.",
     )
 
 
@@ -153,11 +198,13 @@ def _spelled(table: Table, seen: Look, files: Files) -> tuple[Table, list[str]]:
     there = {image: files.find(image) or image for image in images}
     differing = sum(1 for image, found in there.items() if image != found)
     if len(set(there.values())) < len(images):
-        return replace(table, any_case=False), ["Capitals in paths count, since some paths differ in them alone."]
+        return replace(table, any_case=False), [
+            "Capital letters in paths matter, since some paths differ only in them."
+        ]
     if not differing:
         return table, []
     paths = "1 path differs from its file's name" if differing == 1 else f"{differing:,} paths differ from their files'"
-    return table, [f"{paths} in capitals or Unicode form only; what is there is read."]
+    return table, [f"{paths} in capital letters or Unicode form only; the files are read."]
 
 
 def told_of_splits(tables: Sequence[Table], seen: Sequence[Look]) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from ferdata.adapters.csv.paths import below, posix, roots_of
-from ferdata.errors import BadOption, NotThisDataset, listed
+from ferdata.errors import BadOption, NotThisDataset, did_you_mean, listed
+from ferdata.schema import SPLITS
 from ferdata.sources import leads_out, relative, split_of
 from ferdata.sources.words import splits_named
 
@@ -29,14 +30,14 @@ def find(base: Path, option: str | None) -> list[Named]:
         stated = ",".join(f"{split}={name}" for split, name in zip(("train", "test"), here, strict=False))
         raise BadOption(
             f"{base} holds {len(here)} tables: {listed(here)}.",
-            f"Choose with --table {here[0]}, or say which is which split: --table {stated}.",
+            f"Choose with --table {here[0]}, or give the split of each: --table {stated}.",
         )
     below_here = [name for folder in _visible(top) if folder.is_dir() for name in _tables(base, folder)]
     if _one_for_each_split(below_here):
         return [(name, False, None) for name in below_here]
     raise NotThisDataset(
         f"There is no *.csv or *.tsv in {base}{_others(top)}.",
-        f"Name the table: --table {below_here[0]}." if below_here else "Name the table with --table.",
+        f"Give the table: --table {below_here[0]}." if below_here else "Give the table with --table.",
     )
 
 
@@ -83,13 +84,14 @@ def _stated(base: Path, given: str) -> Named:
     split = split_of(word)
     if equals and split is None and word != NO_SPLIT:
         raise BadOption(
-            f"--table {given}: {word!r} is no split.", "Write train=FILE, val=FILE, test=FILE or none=FILE."
+            f"--table {given}: {word!r} is not a split.",
+            f"{did_you_mean(word, (*SPLITS, NO_SPLIT))}Write train=FILE, val=FILE, test=FILE or none=FILE.",
         )
     path = name if equals else given
     if found := _inside(base, path):
         return found, True, split
     if leads_out(posix(path)):
-        raise BadOption(f"--table {path} lies outside the root {base}.", "Name a file within the root.")
+        raise BadOption(f"--table {path} is outside the root {base}.", "Give a file within the root.")
     raise BadOption(
-        f"There is no table {base / path}.", "--table is a path within the root; several have commas between."
+        f"There is no table {base / path}.", "--table is a path within the root; separate several by commas."
     )

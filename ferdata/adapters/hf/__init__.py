@@ -17,14 +17,14 @@ FORMS: Mapping[str, ModuleType] = {"parquet": shards, "imagefolder": imagefolder
 
 SOURCE = Source(
     name="hf",
-    title="A dataset as the Hugging Face Hub has it",
+    title="A dataset in the format of the Hugging Face Hub",
     homepage="",
     licence=NOT_STATED,
     citation="",
-    access="Whoever has the images; the dataset's page on the Hub says under which terms.",
+    access="Whoever has the images; the terms are on the dataset's page on the Hub.",
     obtain=(
         "Download the dataset's files as they are, such as train-00000-of-00001.parquet, into one folder.",
-        "Name the folder, or a single file: ferdata ingest hf --root DIR --name NAME",
+        "Give the folder, or a single file: ferdata ingest hf --root DIR --name NAME",
     ),
     place="anywhere",
     content="pictures in Parquet shards, beside a metadata.csv, .jsonl or .parquet, or in WebDataset tars",
@@ -40,8 +40,10 @@ SOURCE = Source(
     ),
     options=(
         Option("name", "The dataset's name, the first half of its sample ids."),
-        Option("image_column", "Which column holds the pictures; by default the one that does."),
-        Option("label_column", "Which column holds the labels; by default the one of classes, or of a usual name."),
+        Option("image_column", "Which column holds the pictures; by default the only one that does."),
+        Option(
+            "label_column", "Which column holds the labels; by default the one with class names, or with a usual name."
+        ),
         Option(
             "labels", 'A TOML file with a table [labels] of lines like "Happy" = "happiness", or "3" = "happiness".'
         ),

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ferdata.adapters.csv import columns as usual
-from ferdata.adapters.hf.splits import split_of_file
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, listed
 from ferdata.running.text_file import open_text
 from ferdata.sources import Sample, Skipped, leads_out, read_table
+from ferdata.sources import column_names as usual
+from ferdata.sources.split_names import split_of_file
 from ferdata.sources.tables import value
 
 FILE = "file_name"  # the column that `datasets` asks for
@@ -41,7 +41,7 @@ class Folders:
                     yield Skipped(f"{path.relative_to(self.base).as_posix()}:{line}", f"no {FILE}")
                     continue
                 if leads_out(named):
-                    raise BrokenSource(f"{path}, line {line}: {named!r} leads out of the folder.", "Mend the line.")
+                    raise BrokenSource(f"{path}, line {line}: {named!r} leads outside the folder.", "Correct the line.")
                 image = (path.parent.relative_to(self.base) / named.replace("\\", "/")).as_posix()
                 yield Sample(image, image, native_label=_text(row.get(self.label)), official_split=split_of_file(image))
 
@@ -57,7 +57,7 @@ def look(base: Path, options: Mapping[str, str | None]) -> tuple[Folders, list[s
         _, first = next(rows_of(path), (0, {}))
         if FILE not in first:
             raise NotThisDataset(
-                f"{path} names no pictures: it has no column {FILE}, but {listed(first) or 'nothing'}.",
+                f"{path} lists no pictures: it has no column {FILE}, only {listed(first) or 'none'}.",
                 "For any other table there is `ferdata ingest csv`.",
             )
         shared = dict.fromkeys(name for name in (first if shared is None else shared) if name in first)
@@ -70,7 +70,7 @@ def look(base: Path, options: Mapping[str, str | None]) -> tuple[Folders, list[s
     if label is None:
         raise NotThisDataset(
             f"{files[0]} has no column of labels; it has {listed(names)}.",
-            "Name it with --label-column. Where folders are the classes: ferdata ingest folder",
+            "Give it with --label-column. If the folders are the classes: ferdata ingest folder",
         )
     unused = [name for name in names if name not in (FILE, label)]
     told = [f"{len(files):,} metadata file{'s' * (len(files) > 1)}: pictures in {FILE!r}, labels in {label!r}."]
@@ -97,7 +97,9 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             except ValueError:
                 row = None
             if not isinstance(row, dict):
-                raise BrokenSource(f"{path}, line {line}: {text.strip()[:60]!r} is no JSON object.", "Mend the line.")
+                raise BrokenSource(
+                    f"{path}, line {line}: {text.strip()[:60]!r} is not a JSON object.", "Correct the line."
+                )
             yield line, row
 
 

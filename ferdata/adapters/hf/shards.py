@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ferdata.adapters.csv import columns as usual
-from ferdata.adapters.hf.splits import split_of_file
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, listed
 from ferdata.sources import Sample, Skipped, leads_out
+from ferdata.sources import column_names as usual
+from ferdata.sources.split_names import split_of_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -39,9 +39,9 @@ class Shard:
             return str(value).strip() or None
         if not 0 <= value < len(self.classes):
             raise BrokenSource(
-                f"{self.path}, row {row}: label {value} is none of the {len(self.classes)} classes of its schema "
+                f"{self.path}, row {row}: label {value} is not one of the {len(self.classes)} classes of its schema "
                 f"({listed(self.classes)}).",
-                "Is the file complete? Download it again, or name another --label-column.",
+                "Is the file complete? Download it again, or give another --label-column.",
             )
         return self.classes[int(value)]
 
@@ -112,14 +112,14 @@ def look(base: Path, options: Mapping[str, str | None]) -> tuple[Shards, list[st
     for other in found[1:]:
         if _reads(other) != _reads(first):
             raise BrokenSource(
-                f"{other.path} and {first.path} are of two schemas: {_told(other)} here, {_told(first)} there.",
-                "Two configurations of one dataset? Name the folder of one of them as --root.",
+                f"{other.path} and {first.path} have different schemas: {_told(other)}; {_told(first)}.",
+                "Are they two configurations of one dataset? Give the folder of one of them as --root.",
             )
     told = [f"{len(found):,} shard{'s' * (len(found) > 1)}: {_told(first)}."]
     unused = [name for name in first.schema.names if name not in (first.image, first.label)]
     told += [f"Not used: {listed(unused, 12)}."] if unused else []
     without = [shard.name for shard in found if shard.split is None]
-    told += [f"Of no split, by name: {listed(without, 4)}."] if without else []
+    told += [f"Without a split, by name: {listed(without, 4)}."] if without else []
     return Shards(base, tuple(found)), told
 
 
@@ -143,13 +143,11 @@ def _shard(path: Path, name: str, options: Mapping[str, str | None]) -> Shard:
         found = pq.read_metadata(path)
     except (OSError, pa.ArrowException) as error:
         raise BrokenSource(
-            f"{path} is no Parquet file: {str(error).splitlines()[0]}.", "Is it complete? Download it again."
+            f"{path} is not a Parquet file: {str(error).splitlines()[0]}.", "Is it complete? Download it again."
         ) from None
     schema, metadata = found.schema.to_arrow_schema(), found.metadata or {}
     if b"ferdata" in metadata:
-        raise NotThisDataset(
-            f"{path} is a manifest of ferdata already.", f"Nothing has to be ingested: ferdata show {path}"
-        )
+        raise NotThisDataset(f"{path} is already a ferdata manifest.", f"It need not be ingested: ferdata show {path}")
     features = _features(metadata)
     image = _image(path, schema, features, options.get("image_column"))
     label = _label(path, schema, features, options.get("label_column"), image)
@@ -179,7 +177,7 @@ def _image(path: Path, schema: "pa.Schema", features: Mapping[str, Any], asked: 
     if not holds:
         raise NotThisDataset(
             f"{path} holds no pictures: no column is binary, or struct<bytes, path>. {columns}",
-            "If a column names image files: ferdata ingest csv, on the table as csv.",
+            "If a column holds the names of image files, save the table as csv: ferdata ingest csv",
         )
     return (declared or _by_name(holds, IMAGE) or holds)[0]
 

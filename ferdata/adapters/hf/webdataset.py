@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ferdata.adapters.csv import columns as usual
-from ferdata.adapters.hf.splits import split_of_file
 from ferdata.errors import BrokenSource, NotThisDataset
 from ferdata.running.text_file import open_text
 from ferdata.sources import Sample, Skipped, is_image
+from ferdata.sources import column_names as usual
 from ferdata.sources.recognise import by_folder, other_files
+from ferdata.sources.split_names import split_of_file
 from ferdata.sources.tables import is_code
 
 NAMES = "classnames.txt"
@@ -41,7 +41,7 @@ class Keys:
         for key, (image, *others) in self.pictures.items():
             yield Sample(key, image, native_label=self._native(key), official_split=split_of_file(f"{key}.x"))
             for other in others:
-                yield Skipped(other, f"a second picture of the key {key}")
+                yield Skipped(other, f"a second picture with the key {key}")
 
     def _native(self, key: str) -> str | None:
         """Return the label of a key: what .cls says, else .json, else .txt. Raises BrokenSource."""
@@ -58,7 +58,9 @@ class Keys:
         except ValueError:
             found = None
         if not isinstance(found, dict):
-            raise BrokenSource(f"{self.base / path} is no JSON object.", "Mend the file, or take it out of the tar.")
+            raise BrokenSource(
+                f"{self.base / path} is not a JSON object.", "Correct the file, or remove it from the tar."
+            )
         label = next((found[name] for name in JSON_LABEL if found.get(name) is not None), None)
         return None if label is None else self._named(str(label), path)
 
@@ -69,7 +71,7 @@ class Keys:
         code = int(label)
         if not 0 <= code < len(self.classes):
             raise BrokenSource(
-                f"{self.base / path}: {label} is none of the {len(self.classes)} classes of {NAMES}.",
+                f"{self.base / path}: {label} is not one of the {len(self.classes)} classes of {NAMES}.",
                 "Is the list complete? Download it again.",
             )
         return self.classes[code]
@@ -96,12 +98,13 @@ def look(base: Path, options: Mapping[str, str | None]) -> tuple[Keys, list[str]
             beside.setdefault(key, {})[ending.lower()] = path
     if not pictures.keys() & beside.keys():
         raise NotThisDataset(
-            f"{base} holds {len(pictures):,} pictures, and none has a label of its name beside it (.cls, .json, .txt).",
-            "Where folders are the classes: ferdata ingest folder; where a table names them: ferdata ingest csv",
+            f"{base} holds {len(pictures):,} pictures, but none with a label file of the same name (.cls, .json, "
+            f".txt).",
+            "If the folders are the classes: ferdata ingest folder; if a table lists them: ferdata ingest csv",
         )
     known = {path: tuple(_read(base / path).splitlines()) for path in lists}
     if len(set(known.values())) > 1:
-        raise BrokenSource(f"{' and '.join(lists[:2])} are two lists of classes.", "Ingest each set for itself.")
+        raise BrokenSource(f"{' and '.join(lists[:2])} are two lists of classes.", "Ingest each dataset separately.")
     classes = next(iter(known.values()), None)
     told = [f"{len(pictures):,} keys with a picture; " + (f"codes by {lists[0]}." if lists else f"no {NAMES}.")]
     return Keys(base, {key: tuple(paths) for key, paths in pictures.items()}, beside, classes), told

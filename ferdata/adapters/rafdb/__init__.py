@@ -24,7 +24,7 @@ SOURCE = Source(
     homepage="http://www.whdeng.cn/RAF/model1.html",
     licence=Licence(
         "RAF-DB terms of use",
-        "For non-commercial research; no part of it may be passed on, beyond copies within one site.",
+        "For non-commercial research; it may not be redistributed, except for copies within one site.",
     ),
     citation="""@inproceedings{Li2017Reliable,
   author    = {Li, Shan and Deng, Weihong and Du, JunPing},
@@ -45,21 +45,21 @@ SOURCE = Source(
     access="Researchers, for non-commercial use, on request to the owners.",
     obtain=(
         "Read the terms on the homepage and ask the owners for access by e-mail.",
-        "They answer with a link and a password; some applicants report that no answer came, so ask again.",
-        "Download basic and, if wanted, compound: EmoLabel, Annotation, and of Image at least aligned.zip.",
+        "They answer with a link and a password; if no answer comes, ask again.",
+        "Download basic and, if wanted, compound: EmoLabel, Annotation, and from Image at least aligned.zip.",
         "Unpack each into its own folder, so that it holds EmoLabel/list_patition_label.txt and Image/aligned/.",
     ),
     place="data/rafdb/{basic,compound}/{EmoLabel,Image,Annotation}/",
     content="15,339 colour faces in seven classes: surprise, fear, disgust, happiness, sadness, anger, neutral; "
-    "apart from them a set of faces in eleven compound classes",
+    "and a second set of faces in eleven compound classes",
     layouts=(
         Layout(
             "official-both",
             (f"{BASIC}/{LIST}", f"{SECOND}/{LIST}"),
             LABELS,
             COUNTS,
-            "Official train and test; there is no validation set. The compound set lies beside the basic one: "
-            "--subset both reads it too, its rows without a canonical label.",
+            "Official train and test; there is no validation set. The compound set is beside the basic one: --subset "
+            "both reads it too; its rows have no canonical label.",
             names=ALL_NAMES,
         ),
         Layout(
@@ -75,9 +75,9 @@ SOURCE = Source(
             (f"{SECOND}/{LIST}",),
             LABELS,
             {},
-            "The compound set alone: two emotions at once, so no row has a canonical label, and compound_label "
-            "has the words. It is recognised by its list: codes to 11, names like train_0001.jpg. Its "
-            "totals are told by one source only (3,162 train, 792 test), so nothing is compared.",
+            "The compound set only: two emotions at once, so no row has a canonical label; the column compound_label "
+            "names both. It is recognised by its list: codes up to 11, names like train_0001.jpg. Its totals are "
+            "from one source only (3,162 train, 792 test), so counts are not compared.",
             names=COMPOUND_NAMES,
         ),
         Layout(
@@ -98,13 +98,13 @@ SOURCE = Source(
         ),
         Option(
             "landmarks",
-            "Which landmarks to read with original images: manual, five points set by hand; auto, 37 found ones.",
+            "Which landmarks to read with original images: manual, five points; auto, 37 detected points.",
             "manual",
             ("manual", "auto"),
         ),
         Option(
             "subset",
-            "Which set to read where both lie side by side; a set that lies alone is read as it is.",
+            "Which set to read if both are there; a single set is always read.",
             "basic",
             ("basic", "compound", "both"),
         ),
@@ -122,7 +122,7 @@ def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> La
         if is_compound(folder) != compound:
             raise BrokenSource(
                 f"{folder} holds the {'basic' if compound else 'compound'} set, by its list of labels.",
-                "Is one of the two sets there twice? Unpack each into its own folder, basic and compound.",
+                "Is one set there twice? Unpack each set into its own folder, basic and compound.",
             )
         if compound:
             check_compound_codes(folder, layout)
@@ -135,7 +135,7 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
     auto = SOURCE.option(options, "landmarks") == "auto"
     labels_from = SOURCE.option(options, LABELS_FROM.name) or BOTH
     if auto and not original:
-        raise BadOption("The automatic landmarks are those of the original images.", "Add --faces original.")
+        raise BadOption("The automatic landmarks are for the original images.", "Add --faces original.")
     if layout.name == "kaggle":
         yield from repack.samples(base, layout, labels_from)
         return

@@ -46,12 +46,12 @@ def _read_attributes(path: Path) -> tuple[tuple[float, ...], str, str, str]:
     lines = [(n, ls.split()) for n, ls in enumerate(read_text(path).splitlines(), 1)]
     lines = [(number, cells) for number, cells in lines if cells]
     if len(lines) != 8:
-        raise broken(path, lines[-1][0] if lines else 1, f"{len(lines)} lines where 8 belong")
+        raise broken(path, lines[-1][0] if lines else 1, f"{len(lines)} lines, expected 8")
     points = [value for number, cells in lines[:5] for value in _numbers(path, number, cells, 2)]
     words = []
     for (number, cells), meanings in zip(lines[5:], (GENDERS, RACES, AGES), strict=True):
         if len(cells) != 1 or cells[0] not in map(str, range(len(meanings))):
-            raise broken(path, number, f"{' '.join(cells)!r}, where a code from 0 to {len(meanings) - 1} belongs")
+            raise broken(path, number, f"{' '.join(cells)!r}, expected a code from 0 to {len(meanings) - 1}")
         words.append(meanings[int(cells[0])])
     return tuple(points), words[0], words[1], words[2]
 
@@ -60,7 +60,7 @@ def _read_points(path: Path) -> tuple[float, ...]:
     lines = [(n, line.split()) for n, line in enumerate(read_text(path).splitlines(), 1)]
     lines = [(number, cells) for number, cells in lines if cells]
     if len(lines) != AUTO_POINTS:
-        raise broken(path, lines[-1][0] if lines else 1, f"{len(lines)} lines where {AUTO_POINTS} belong")
+        raise broken(path, lines[-1][0] if lines else 1, f"{len(lines)} lines, expected {AUTO_POINTS}")
     return tuple(value for number, cells in lines for value in _numbers(path, number, cells, 2))
 
 
@@ -68,11 +68,11 @@ def _numbers(path: Path, line: int, cells: list[str], count: int) -> tuple[float
     try:
         values = tuple(map(float, cells))
     except ValueError:
-        raise broken(path, line, f"{' '.join(cells)[:60]!r}, which are no numbers") from None
+        raise broken(path, line, f"{' '.join(cells)[:60]!r}, which are not numbers") from None
     if not all(map(math.isfinite, values)):
         raise broken(path, line, "numbers that are not finite")
     if len(values) != count:
-        raise broken(path, line, f"{len(values)} numbers where {count} belong")
+        raise broken(path, line, f"{len(values)} numbers, expected {count}")
     return values
 
 

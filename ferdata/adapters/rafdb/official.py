@@ -37,7 +37,7 @@ def is_compound(folder: Path) -> bool:
         raise BrokenSource(
             f"{path} is the list of the {this} set, by its codes and its images' names, but {folder} is named after "
             f"the {other} one.",
-            f"If it is the {this} set, call the folder so.",
+            f"If it is the {this} set, rename the folder.",
         )
     return compound
 
@@ -78,7 +78,7 @@ class Tree:
             listed.add(stem)
             split = split_in_name(name, path, line)
             if part not in (None, split):
-                raise broken(path, line, f"{name} in {part}, which its name contradicts")
+                raise broken(path, line, f"{name} in {part}, but its name gives the other split")
             file = f"{stem}{ending}{dot}{suffix}"
             found = files.pop(file, None)
             label = known(word + code, layout, path, line)
@@ -91,7 +91,7 @@ class Tree:
         name, other = ("original", "aligned") if self.original else ("aligned", "original")
         folder = spelled(self.folder, f"Image/{name}")
         if not folder.is_dir():
-            raise BrokenSource(f"There is no folder {folder}.", f"Unpack {name}.zip into it, or take --faces {other}.")
+            raise BrokenSource(f"There is no folder {folder}.", f"Unpack {name}.zip into it, or use --faces {other}.")
         return folder
 
 
@@ -102,5 +102,5 @@ def _read_list(path: Path) -> Iterator[tuple[int, tuple[str, str | None, str]]]:
         if not cells:
             continue
         if len(cells) not in (2, 3) or "." not in cells[0]:
-            raise broken(path, number, f"{line[:60]!r}, where an image name and a label belong")
+            raise broken(path, number, f"{line[:60]!r}, expected an image name and a label")
         yield number, (cells[0], cells[1] if len(cells) == 3 else None, cells[-1])

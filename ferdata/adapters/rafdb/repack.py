@@ -29,7 +29,7 @@ def samples(base: Path, layout: Layout, labels_from: str) -> Iterator[Sample | S
             if split in tables:
                 line, code = left.pop(path.name, (0, ""))
                 if not line:  # the best-known repack has augmented copies, of test images too, in train
-                    yield Skipped(relative(path, base), f"no line in {tables[split].name}: an added copy?")
+                    yield Skipped(relative(path, base), f"no line in {tables[split].name}: is it an added copy?")
                     continue
                 label = code if labels_from == TABLE else label
             key = path.stem.removesuffix("_aligned")

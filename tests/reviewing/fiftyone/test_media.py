@@ -32,7 +32,7 @@ def test_pictures_that_are_gone_are_counted_and_a_set_without_any_is_refused(
     assert filepath.startswith(str(root.resolve()))  # where it lies
     for path in (root / "fear").iterdir():
         path.unlink()
-    with pytest.raises(ImagesMissing, match="The images of folder are not below"):
+    with pytest.raises(ImagesMissing, match="The images of folder are not in"):
         review(made, app=False)
     assert ferdata("review", made, "--no-app").code == 1
 

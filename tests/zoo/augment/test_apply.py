@@ -93,6 +93,6 @@ def test_no_policy_turns_a_face_upside_down_and_each_says_what_it_is_for():
 
 def test_a_policy_in_words_names_what_it_does_and_how_often():
     words = dict(in_words(POLICIES["lethesec"]))
-    assert words["shift"] == "±20% of the side, each axis by itself, 50% of the time"
+    assert words["shift"] == "±20% of the side, each axis separately, 50% of the time"
     assert words["brightness"] == "×0.5 to ×1.5, 50% of the time"
     assert "scale" not in words

@@ -124,7 +124,7 @@ def test_a_class_that_never_occurs_has_no_weight():
 
 def test_a_set_that_nothing_can_hold_is_refused_before_reading(manifest_path):
     rows = read(manifest_path)
-    with pytest.raises(CannotWrite, match="may hold"):
+    with pytest.raises(CannotWrite, match="is full"):
         load(rows, of_split(rows, "hard"), 60_000, 3)
 
 

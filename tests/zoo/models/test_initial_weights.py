@@ -72,7 +72,7 @@ def test_another_backbone_is_named(manifest_path, trained, tmp_path):
     with pytest.raises(BadOption, match="is of backbone resnet_fer, and lenet5 is to be trained") as error:
         train(manifest_path, tmp_path / "run", **QUICK, init=trained.path, backbone="lenet5")
     assert "--backbone resnet_fer" in error.value.hint
-    with pytest.raises(BrokenRun, match="is no folder"):
+    with pytest.raises(BrokenRun, match="is not a folder"):
         train(manifest_path, tmp_path / "run", **QUICK, init=tmp_path / "nowhere")
 
 

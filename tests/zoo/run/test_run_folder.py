@@ -34,7 +34,7 @@ def test_a_file_in_the_way_is_named(tmp_path):
 def test_a_folder_without_a_model_is_no_run(tmp_path):
     with pytest.raises(BrokenRun, match=r"holds no model\.safetensors"):
         Folder(tmp_path).must_exist()
-    with pytest.raises(BrokenRun, match="is no folder"):
+    with pytest.raises(BrokenRun, match="is not a folder"):
         Folder(tmp_path / "nowhere").must_exist()
 
 
@@ -50,7 +50,7 @@ def test_an_unfinished_run_is_kept_and_the_way_on_is_named(tmp_path):
         folder.check(force=False, resume=True)
     folder.clear()
     folder.last.touch()
-    with pytest.raises(AlreadyExists, match="--resume to go on"):
+    with pytest.raises(AlreadyExists, match="--resume to continue"):
         folder.check(force=False)
     folder.check(force=False, resume=True)
     folder.last.unlink()
