@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ferdata.charts.lettering import key
+from ferdata.charts.style import VECTOR
 from ferdata.cli import merge_first
 from ferdata.cli.groups import Decorator, GroupedCommand, under
 from ferdata.cli.options import Choice, json_option, option, refuse_idle
@@ -133,6 +134,13 @@ FILE = click.Path(path_type=Path)
     option(train, "--dry-run", help="Check everything, say what a run would take, write nothing."),
     option(train, "--resume", help="Go on with the unfinished run in --out from its last whole epoch."),
     option(train, "--force", help="Replace the run in --out."),
+    option(
+        train,
+        "--plots",
+        type=click.Choice(VECTOR),
+        multiple=True,
+        help="Write the charts in this format too; may be repeated.",
+    ),
     click.option("--as-is", is_flag=True, help="Take the splits as they stand: merge nothing first."),
     named("--allow-leak/--no-allow-leak", "Train although val or test share faces with train; the report says so."),
     named("--trust-files/--no-trust-files", "Take images that have changed since ingest as they are."),
@@ -212,7 +220,7 @@ def crossed(as_json: bool, fold: int | None, resume: bool, **given: Any) -> None
     elif done.report.get("dry_run"):
         rehearsed(Run(done.path, done.report))
     else:
-        folds_report(done.path, done.report)
+        folds_report(done.path, done.report, given["plots"])
 
 
 def rehearsed(run: Run) -> None:
