@@ -7,6 +7,7 @@ import click
 
 from ferdata.cli import DONE, FINDINGS
 from ferdata.cli.groups import UsualGroup
+from ferdata.cli.layout import prose
 from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
 from ferdata.errors import UnknownLabel
@@ -284,11 +285,9 @@ def report_pull(result: Pulled, manifest: Path) -> None:
         }
     )
     for strange in result.strange[:10]:
-        click.echo(f"no decision: {printable(strange.sample_id)}: {strange.why}", err=True)
+        prose(f"no decision: {printable(strange.sample_id)}: {strange.why}", err=True)
     if result.strange:
-        click.echo(
-            f"{len(result.strange):,} are left in the App: choose another label there, and pull again.", err=True
-        )
+        prose(f"{len(result.strange):,} are left in the App: choose another label there, and pull again.", err=True)
     if result.applied:
         report(result.applied)
     if result.stale:
@@ -314,8 +313,8 @@ def report(result: Applied) -> None:
         }
     )
     if result.open:
-        click.echo(
-            "\nWhat is left open keeps its published label; ferdata review apply with --resolve latest or ask ends it."
+        prose(
+            "\nLeft open, with the published label: ferdata review apply with --resolve latest, or ask at a terminal."
         )
 
 
