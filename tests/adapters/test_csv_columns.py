@@ -198,5 +198,5 @@ def test_labels_of_unknown_meaning_point_to_other_columns_that_may_hold_them(tmp
 def test_what_was_not_literally_a_class_is_printed_with_its_class(tmp_path):
     write(tmp_path, "path,label", "a.png,Suprise", "b.png,anger", "c.png,0_sad")
     layout, _, _, _ = read("csv", tmp_path)
-    assert "0_sad is sadness, Suprise is surprise" in layout.note
+    assert "0_sad as sadness, Suprise as surprise" in layout.note
     assert "anger is" not in layout.note

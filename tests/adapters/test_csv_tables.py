@@ -24,7 +24,7 @@ def test_a_table_per_split_beside_the_images_is_one_dataset(tmp_path):
         "test/0.jpg": "test",
         "test/1.jpg": "test",
     }
-    assert "test_labels.csv is test" in layout.note
+    assert "test_labels.csv as test" in layout.note
     assert "train_labels.csv as train" in layout.note
 
 
@@ -59,7 +59,7 @@ def test_a_split_in_the_paths_is_read_as_it_is_of_folders(tmp_path):
     write(tmp_path, "path,label", "train_set/a.png,sad", "fer_test/x/b.png,sad", "c.png,happy")
     layout, _, samples, _ = read("csv", tmp_path)
     assert splits(samples) == {"train_set/a.png": "train", "fer_test/x/b.png": "test", "c.png": None}
-    assert "fer_test is test, train_set as train" in layout.note
+    assert "fer_test as test, train_set as train" in layout.note
 
 
 def test_two_splits_of_one_row_are_refused_with_both(tmp_path):

@@ -176,8 +176,8 @@ def test_spellings_that_are_no_class_names_are_printed_with_their_class(tmp_path
         save(tmp_path / name / "1.png", face(i, 8))
     layout, _, _, _ = read("folder", tmp_path)
     assert layout.labels["0_angry"] == "anger"
-    told = "0_angry is anger, Happy_faces is happiness, miedo is fear, normal is neutral, Suprise is surprise"
-    assert layout.note == f"Labels read by their spelling: {told}, Traurig is sadness."
+    told = "0_angry as anger, Happy_faces as happiness, miedo as fear, normal as neutral, Suprise as surprise"
+    assert layout.note == f"Labels read by their spelling: {told}, Traurig as sadness."
 
 
 @pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
