@@ -51,7 +51,8 @@ def apply(
     `ledger` defaults to `decisions.jsonl` beside the manifest. A decision goes to every row with the same pixels,
     whatever dataset, release or container they came in; a mirrored copy has other pixels. Rows without a
     decision are not changed. If reviewers differ, `resolve` takes the `latest` decision or the `majority`'s, or calls
-    `ask`, whose answers go to the first ledger; an open dispute keeps its published label. Raises BadOption, BrokenSource, NotAManifest, AlreadyExists, CannotWrite.
+    `ask`, whose answers go to the first ledger; an open dispute keeps its published label.
+    Raises BadOption, BrokenSource, NotAManifest, AlreadyExists, CannotWrite.
     """
     opened = Manifest(Path(manifest))
     target = Path(out) if out is not None else None
