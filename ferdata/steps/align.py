@@ -82,8 +82,8 @@ def align(
     face) or `box` (never rotated; also used where there are no points). `size` is the crop's side in pixels,
     `margin` is added on every side, as a share of it. Rows without a face, or with several, keep an issue. `face_box`
     and `landmarks` become the crop's; `pixel_hash` stays the source's, since decisions depend on it. `engine` is
-    `local` (`workers` processes; threads where the system cannot fork) or `ray` (as many of a cluster's, at `address` or
-    started here, all of which see the manifest and its images at their paths). `resume` goes on where the same align
+    `local` (`workers` processes; threads where the system cannot fork) or `ray` (as many of a cluster's, at `address`
+    or started here, all of which see the manifest and its images at their paths). `resume` goes on where the same align
     was interrupted. Raises NotAManifest, BadOption, MissingModel, MissingExtra, ImagesMissing, InvalidManifest,
     AlreadyExists, CannotWrite, WorkersLost.
     """

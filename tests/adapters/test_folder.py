@@ -109,7 +109,7 @@ def test_a_split_is_read_from_a_folder_in_everyday_words(tmp_path, name, split):
     save(tmp_path / name / "happy" / "1.png", face(1, 8))
     layout, _, samples, _ = read("folder", tmp_path)
     assert [(s.official_split, s.native_label) for s in samples] == [(split, "happy")]
-    assert (f"{name} is {split}" in layout.note) == (name.casefold() != split)
+    assert (f"{name} as {split}" in layout.note) == (name.casefold() != split)
 
 
 @pytest.mark.parametrize("name", ["train_val", "test subject 3", "happy_test", "train_1", "Dev Patel"])
