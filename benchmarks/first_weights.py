@@ -49,6 +49,10 @@ Figures = dict[tuple[str, str, int], dict[str, Any]]  # table, net, seed -> what
 def tables(given: argparse.Namespace) -> list[Table]:
     """Return what the files that were named allow."""
     made = []
+    if given.face and given.ferplus:
+        probe = {"backbone": FACE, "unfreeze": "head"}
+        probes = {"head on face net": {**probe, "weights": str(given.face)}, "head on drawn net": probe}
+        made.append(Table("probe-ferplus-150", given.ferplus, 150, probes))
     if given.imagenet:
         nets: dict[str, dict[str, Any]] = {
             "lite0 of ImageNet": {"backbone": LITE, "weights": str(given.imagenet)},
@@ -59,10 +63,6 @@ def tables(given: argparse.Namespace) -> list[Table]:
                                      ("fer2013", given.fer2013, 112)):  # fmt: skip
             if manifest:
                 made.append(Table(f"{name}-{size}", manifest, size, nets))
-    if given.face and given.ferplus:
-        probe = {"backbone": FACE, "unfreeze": "head"}
-        probes = {"head on face net": {**probe, "weights": str(given.face)}, "head on drawn net": probe}
-        made.append(Table("probe-ferplus-150", given.ferplus, 150, probes))
     return made
 
 

@@ -13,6 +13,7 @@ FerdataError
 ├── BadOption           an option's value cannot work: what it may be
 ├── MissingExtra        a library that is not installed: the pip line
 ├── NoDatabase          FiftyOne has no MongoDB to talk to: which package, or FIFTYONE_DATABASE_URI
+├── NoApp               FiftyOne's server does not start: give it more time, or another port
 ├── WorkersLost         processes that did the work are gone: free memory, go on with --resume
 ├── MissingModel        a model file that is not there, or not the known one: where to get it and put it
 ├── Leak                test shares faces with train: merge again, or --allow-leak
@@ -32,6 +33,35 @@ def listed(names: "Iterable[object]", most: int = 8) -> str:
     words = [str(name) for name in names]
     cut = len(words) - most
     return ", ".join(words[:most]) + (f" and {cut:,} more" if cut > 0 else "")
+
+
+def close_names(word: object, names: "Iterable[object]", most: int = 3) -> list[str]:
+    """Return those of `names` that `word` may be meant for, the closest first; capitals, - and _ do not count.
+
+    What is much further off than the closest is left out.
+    """
+    import difflib
+
+    wanted, plain = _plain(word), {_plain(name): str(name) for name in names}
+    found = difflib.get_close_matches(wanted, plain, most, cutoff=0.5)
+    near = [difflib.SequenceMatcher(None, name, wanted).ratio() for name in found]
+    return [plain[name] for name, likeness in zip(found, near, strict=True) if likeness > near[0] - 0.15]
+
+
+def _plain(name: object) -> str:
+    return str(name).casefold().replace("_", "-")
+
+
+def did_you_mean(word: object, names: "Iterable[object]") -> str:
+    """Return `Did you mean a or b? ` for a hint, about a word that is none of `names`; "" where none is close."""
+    close = close_names(word, names)
+    return f"Did you mean {' or '.join(close)}? " if close else ""
+
+
+def choose_one(word: object, names: "Iterable[object]") -> str:
+    """Return the hint for a word that is none of `names`: the close ones, and all of them."""
+    known = list(names)
+    return f"{did_you_mean(word, known)}Choose one of {', '.join(map(str, known))}."
 
 
 class FerdataError(Exception):
@@ -96,6 +126,10 @@ class MissingExtra(FerdataError):
 
 class NoDatabase(FerdataError):
     """FiftyOne's database is not there, or does not answer."""
+
+
+class NoApp(FerdataError):
+    """FiftyOne's server did not start in time."""
 
 
 class WorkersLost(FerdataError):

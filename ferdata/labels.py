@@ -4,12 +4,12 @@ What a publisher wrote (`native_label`, `votes`) is kept for good; what training
 so that a map, a policy or a taxonomy is changed without reading an image again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ferdata.errors import BadOption, UnknownLabel
+from ferdata.errors import BadOption, UnknownLabel, choose_one, did_you_mean
 from ferdata.running.text_file import parse_toml
 
 if TYPE_CHECKING:
@@ -131,7 +131,8 @@ def taxonomy(spec: str) -> Taxonomy:
     if name not in TAXONOMIES:
         raise BadOption(
             f"There is no taxonomy {name!r}.",
-            f"Choose one of {', '.join(TAXONOMIES)}, or give a TOML file with classes and a [mapping].",
+            did_you_mean(name, TAXONOMIES)
+            + f"Choose one of {', '.join(TAXONOMIES)}, or give a TOML file with classes and a [mapping].",
         )
     chosen = TAXONOMIES[name]
     if not overrides:
@@ -163,9 +164,17 @@ def _checked(chosen: Taxonomy, where: str) -> Taxonomy:
         raise BadOption(
             f"The taxonomy {where} is inconsistent: unknown emotions {strangers}, classes not listed {homeless}, "
             f"classes that no emotion maps to {empty}, classes listed twice {twice}.",
-            f"Emotions are {', '.join(EMOTIONS)}; every class must be listed once and mapped to.",
+            _meant(strangers, homeless, chosen.classes)
+            + f"Emotions are {', '.join(EMOTIONS)}; every class must be listed once and mapped to.",
         )
     return chosen
+
+
+def _meant(strangers: Sequence[str], homeless: Sequence[str], classes: Sequence[str]) -> str:
+    """Return what the first name of an emotion or a class that there is not may be meant for."""
+    if strangers:
+        return did_you_mean(strangers[0], EMOTIONS)
+    return did_you_mean(homeless[0], classes) if homeless else ""
 
 
 def tally(votes: "NDArray[np.int16]", policy: str) -> "tuple[NDArray[np.int8], NDArray[np.float32]]":
@@ -185,7 +194,7 @@ def tally(votes: "NDArray[np.int16]", policy: str) -> "tuple[NDArray[np.int8], N
     import numpy as np
 
     if policy not in POLICIES:
-        raise BadOption(f"There is no vote policy {policy!r}.", f"Choose one of {', '.join(POLICIES)}.")
+        raise BadOption(f"There is no vote policy {policy!r}.", choose_one(policy, POLICIES))
     kept = np.where(votes <= 1, 0, votes).astype(np.int32)
     total = kept.sum(axis=1)
     if policy == "majority":

@@ -3,7 +3,6 @@
 Other packages add theirs with an entry point in the group `ferdata.adapters`; docs/plug-ins.md has an example.
 """
 
-import difflib
 import importlib
 import pkgutil
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Protocol, cast
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 from ferdata.sources import Layout, Sample, Skipped, Source
 from ferdata.sources.recognise import recognise
 
@@ -54,10 +53,9 @@ def load(name: str) -> Adapter:
         return cast(Adapter, importlib.import_module(f"{__name__}.{name}"))
     point = _plugged().get(name)
     if point is None:
-        close = difflib.get_close_matches(name, names(), cutoff=0.5)
         raise BadOption(
             f"There is no dataset {name!r}.",
-            (f"Did you mean {' or '.join(close)}? " if close else "")
+            did_you_mean(name, names())
             + "`ferdata datasets` lists all of them; `ferdata ingest folder` and `csv` read any other images.",
         )
     try:

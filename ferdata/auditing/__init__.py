@@ -1,5 +1,5 @@
-"""What is amiss with a manifest: its pictures, its labels, and the set as a whole.
+"""The problems of a manifest: of its images, its labels, and the set as a whole.
 
 `catalogue` is the table of findings; `pictures`, `answers` and `whole` measure rows and parts; `suspects` ranks labels
-by what nets say that have not seen them; `page` is the report that people read.
+by out-of-fold predictions; `report` is the page that people read.
 """

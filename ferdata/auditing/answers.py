@@ -1,4 +1,4 @@
-"""What is amiss with labels, as far as the manifest itself tells: copies that contradict, voters who disagree."""
+"""Problems of labels, as far as the manifest itself tells: copies that contradict, voters who disagree."""
 
 from dataclasses import dataclass
 

@@ -4,84 +4,129 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 
-ABOUT = ("image", "label", "set")  # a finding is about a picture, a label, or the whole
+ABOUT = ("image", "label", "set")  # a finding is about an image, a label, or the whole set
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that can be amiss: `measure` says what its score is, in which unit.
+    """One thing that can be wrong: `rule` says when, in words, with `{}` where the threshold stands.
 
-    It is one where the score is below `threshold`, or `above` it. `owner` is who tells: ingest (what it measured),
-    pixels (read again), detector, manifest (its own columns), votes, or predictions.
+    It is found where the score is below `threshold`, or `above` it; a rule without a threshold is a yes or no. `owner`
+    is who tells: ingest (what it measured), pixels (read again), detector, manifest (its own columns), votes, or
+    predictions. `axis` names the score on a chart, "" for one whose distribution says nothing.
     """
 
     name: str
     about: str
     owner: str
-    measure: str
+    rule: str
     threshold: float
     above: bool
     meaning: str
+    axis: str = ""
 
     def holds(self, threshold: float) -> str:
         """Return the rule in words."""
-        return f"{self.measure} {'>' if self.above else '<'} {threshold:g}"
+        return self.rule.format(f"{threshold:g}")
 
 
 # Thresholds of pictures: seen on FER+'s 35,710 faces of 48 px and 400 photographs of 350 px. Each marks the last
 # thousandth or less of either, where a look at contact sheets found what the name says.
 CATALOGUE = (
-    Finding("unreadable", "image", "pixels", "not to be read: 1", 0, True, "the image is gone, or does not decode"),
     Finding(
-        "changed", "image", "pixels", "other pixels: 1", 0, True, "not the picture that was ingested"
-    ),
-    Finding("blank", "image", "ingest", "contrast, 0..0.5", 0.03, False, "one shade all over: there is no face in it"),
-    Finding("dark", "image", "ingest", "mean grey value, 0..1", 0.13, False, "hardly lit, or mostly black"),
-    Finding("bright", "image", "ingest", "mean grey value, 0..1", 0.87, True, "overexposed, or a drawing on white"),
-    Finding(
-        "blurred", "image", "ingest", "detail at 48 px (sharp faces: 0.3 to 2)", 0.1, False,
-        "out of focus, moved, or blown up from a few pixels",
-    ),
-    Finding("small", "image", "ingest", "short side in pixels", 40, False, "too few pixels for an expression"),
-    Finding("odd_shape", "image", "ingest", "long side over short side", 2, True, "a strip, hardly cut to a face"),
-    Finding("grey", "image", "pixels", "share of colour in its dataset", 0.5, True, "grey among pictures in colour"),
-    Finding("no_face", "image", "detector", "score of the surest face, 0 for none", 0.6, False, "no face was found"),
-    Finding(
-        "several_faces", "image", "detector", "score of the second surest face", 0.6, True, "whose expression is it?"
+        "unreadable", "image", "pixels", "image that cannot be read", 0, True, "the file is gone, or does not decode"
     ),
     Finding(
-        "conflict", "label", "manifest", "share of the picture's other rows with another label", 0, True,
-        "the same picture stands under several labels",
+        "changed", "image", "pixels", "pixels other than those ingested", 0, True, "not the image that was ingested"
     ),
     Finding(
-        "vote_disagreement", "label", "votes", "share of the votes for the label", 0.5, False,
-        "fewer than half of the voters said so",
-    ),
-    Finding("vote_entropy", "label", "votes", "entropy of the votes in bits", 2, True, "the voters are at odds"),
-    Finding(
-        "suspect_label", "label", "predictions", "probability that the label is right", 0.5, False,
-        "nets that have not seen it, and pictures like it, say something else",
+        "blank", "image", "ingest", "contrast (0 to 0.5) below {}", 0.03, False,
+        "nearly uniform image: there is no face in it", "contrast",
     ),
     Finding(
-        "suspect_votes", "label", "predictions", "divergence of votes and prediction in bits", 0.5, True,
-        "nets that have not seen it expect other votes",
+        "dark", "image", "ingest", "brightness (mean grey value, 0 to 1) below {}", 0.13, False,
+        "hardly lit, or mostly black", "brightness",
     ),
     Finding(
-        "leak", "set", "manifest", "splits that its picture, person or clip stands in", 1, True,
-        "test or val share a picture, a person or a clip with train, or each other",
+        "bright", "image", "ingest", "brightness (mean grey value, 0 to 1) above {}", 0.87, True,
+        "overexposed, or a drawing on white", "brightness",
     ),
     Finding(
-        "one_class_subject", "set", "manifest", "rows of a person who shows one class only", 3, True,
+        "blurred", "image", "ingest", "sharpness at 48 px (sharp faces: 0.3 to 2) below {}", 0.1, False,
+        "out of focus, motion blur, or enlarged from a few pixels", "sharpness at 48 px",
+    ),
+    Finding(
+        "small", "image", "ingest", "short side below {} px", 40, False, "too few pixels for an expression",
+        "short side of the image in px",
+    ),
+    Finding(
+        "small_face", "image", "detector", "short side of the face below {} px", 40, False,
+        "too few pixels of the face for an expression", "short side of the face in px",
+    ),
+    Finding(
+        "odd_shape", "image", "ingest", "long side more than {} times the short side", 2, True,
+        "a strip, hardly cut to a face", "long side over short side",
+    ),
+    Finding(
+        "grey", "image", "pixels", "grey image where more than {} of the dataset (0 to 1) is in colour", 0.5, True,
+        "grey among images in colour",
+    ),
+    Finding(
+        "no_face", "image", "detector", "highest face-detection score (0 for none) below {}", 0.6, False,
+        "no face was found", "highest face-detection score",
+    ),
+    Finding(
+        "several_faces", "image", "detector", "second highest face-detection score above {}", 0.6, True,
+        "whose expression is it?", "second highest face-detection score",
+    ),
+    Finding(
+        "conflict", "label", "manifest", "another label on more than {} of the picture's other rows (share, 0 to 1)", 0,
+        True, "the same picture stands under several labels",
+    ),
+    Finding(
+        "vote_disagreement", "label", "votes", "share of the votes for the label below {}", 0.5, False,
+        "fewer than half of the voters said so", "share of the votes for the label",
+    ),
+    Finding(
+        "vote_entropy", "label", "votes", "entropy of the votes above {} bits", 2, True, "the voters disagree",
+        "entropy of the votes in bits",
+    ),
+    Finding(
+        "suspect_label", "label", "predictions", "probability that the label is right below {}", 0.5, False,
+        "models that were not trained on it, and copies of it, say something else",
+        "probability that the label is right",
+    ),
+    Finding(
+        "suspect_votes", "label", "predictions", "divergence of votes and prediction above {} bits", 0.5, True,
+        "models that were not trained on it expect other votes", "divergence of votes and prediction in bits",
+    ),
+    Finding(
+        "leak", "set", "manifest", "picture, person or clip in more than {} split", 1, True,
+        "test or val share a picture, a person or a clip with train, or with each other",
+    ),
+    Finding(
+        "one_class_subject", "set", "manifest", "more than {} rows of a person who shows one class only", 3, True,
         "who it is gives the label away",
     ),
-    Finding("imbalance", "set", "manifest", "largest class over smallest", 10, True, "a split has hardly any of one"),
     Finding(
-        "drift", "set", "manifest", "divergence of class shares in bits", 0.05, True,
+        "imbalance", "set", "manifest", "largest class more than {} times the smallest", 10, True,
+        "a split has hardly any of one class",
+    ),
+    Finding(
+        "drift", "set", "manifest", "divergence of class shares above {} bits", 0.05, True,
         "two splits, or two datasets, differ in their classes",
     ),
-    Finding("synthetic", "set", "manifest", "share of generated faces", 0.5, True, "most of a split is generated"),
+    Finding(
+        "synthetic", "set", "manifest", "share of generated faces above {}", 0.5, True, "most of a split is generated"
+    ),
+)  # fmt: skip
+# What spoils a result comes first: a test that is no test, then labels, then pictures without a face to see.
+GRAVEST_FIRST = (
+    "leak", "unreadable", "changed", "suspect_label", "conflict", "one_class_subject", "no_face", "blank",
+    "suspect_votes", "several_faces", "vote_disagreement", "blurred", "dark", "bright", "small_face", "small",
+    "odd_shape", "grey", "vote_entropy", "imbalance", "drift", "synthetic",
 )  # fmt: skip
 BY_NAME: Mapping[str, Finding] = {f.name: f for f in CATALOGUE}
 OF_PARTS = ("imbalance", "drift", "synthetic")  # counted by splits or datasets, where others are counted by rows
@@ -93,6 +138,8 @@ def thresholds(given: Iterable[str]) -> dict[str, float]:
     for pair in given:
         name, _, value = pair.partition("=")
         check_names([name])
+        if "{}" not in BY_NAME[name].rule:
+            raise BadOption(f"{name} has no threshold: it is a yes or no.", f"Leave out --threshold {pair}.")
         try:
             chosen[name] = float(value)
         except ValueError:
@@ -108,10 +155,4 @@ def check_names(names: Iterable[str]) -> None:
     """Raise BadOption for a name that is no finding's."""
     for name in names:
         if name not in BY_NAME:
-            import difflib
-
-            close = difflib.get_close_matches(name, BY_NAME, cutoff=0.5)
-            raise BadOption(
-                f"There is no finding {name!r}." + (f" Did you mean {' or '.join(close)}?" if close else ""),
-                f"There are {', '.join(BY_NAME)}.",
-            )
+            raise BadOption(f"There is no finding {name!r}.", choose_one(name, BY_NAME))

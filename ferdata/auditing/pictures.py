@@ -1,4 +1,4 @@
-"""What is amiss with pictures: from what ingest measured, and from a second look at the pixels."""
+"""Problems of images: from what ingest measured, and from a second look at the pixels."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,9 +20,11 @@ from ferdata.running.engine import local, run
 # isort: split
 import cv2  # after `ferdata.images`, which sets what OpenCV reads when it is imported
 
-PICTURE_COLUMNS = ("dataset", "width", "height", "mode", "brightness", "contrast", "sharpness")
+PICTURE_COLUMNS = (
+    "dataset", "width", "height", "mode", "brightness", "contrast", "sharpness", "face_box", "alignment"
+)  # fmt: skip
 BATCH = 256  # rows: what a worker holds
-_Row = tuple[str | None, bool, bool, float, float, float]  # as the fields of Look
+_Row = tuple[str | None, bool, bool, float, float, float, float]  # as the fields of Look
 Scores = NDArray[np.float32]  # one per row; NaN where a finding says nothing of the row
 # Detail is compared at one size: a photograph of 350 px that looks soft may be sharp for a net that sees it at 48.
 SIDE, NEAR_ENOUGH = 48, 64  # pixels: what larger pictures are shrunk to, and up to where they are not
@@ -34,8 +36,8 @@ class Look:
 
     `unreadable` says why, None where it could be read; `changed` whether the pixels are others than those ingested;
     `colour` whether three channels differ. `detail`, float32, is the fine detail of pictures that had to be shrunk,
-    NaN for others. `first` and `second` are the scores of the two surest faces, float32, 0 for none, NaN where nobody
-    looked.
+    NaN for others. `first` and `second` are the two highest face-detection scores, float32, 0 for none, NaN where
+    nobody looked; `face` is the short side of the face with the highest in pixels, NaN without one.
     """
 
     unreadable: list[str | None]
@@ -44,14 +46,18 @@ class Look:
     detail: Scores
     first: Scores
     second: Scores
+    face: Scores
 
 
 def measured(table: pa.Table) -> dict[str, Scores]:
     """Return the scores that ingest's own columns give; `table` has PICTURE_COLUMNS."""
-    width, height, bright, contrast, sharp = (_floats(table[n]) for n in ("width", "height", *PICTURE_COLUMNS[4:]))
+    width, height, bright, contrast, sharp = (
+        np.asarray(table[n].to_numpy(), np.float32) for n in ("width", "height", "brightness", "contrast", "sharpness")
+    )
     short, long = np.minimum(width, height), np.maximum(width, height)
     detail = _detail(sharp, contrast)
     detail[long > NEAR_ENOUGH] = np.nan
+    face = _face_side(table)
     return {
         "blank": contrast,
         "dark": bright,
@@ -59,6 +65,7 @@ def measured(table: pa.Table) -> dict[str, Scores]:
         "blurred": detail,
         "small": short,
         "odd_shape": long / np.maximum(short, 1),
+        **({} if np.isnan(face).all() else {"small_face": face}),
     }
 
 
@@ -67,8 +74,15 @@ def _detail(sharpness: Scores, contrast: Scores) -> Scores:
     return np.where(contrast > 0.003, sharpness / np.maximum(contrast, 1e-3) ** 2, np.nan).astype(np.float32)
 
 
-def _floats(column: pa.ChunkedArray) -> Scores:
-    return np.asarray(column.to_numpy(), np.float32)
+def _face_side(table: pa.Table) -> Scores:
+    """Return the short side of each row's face in pixels, before any align enlarged it; NaN where no box is known."""
+    boxes = pc.coalesce(pc.struct_field(table["alignment"], "box"), table["face_box"]).combine_chunks()
+    side = np.full(table.num_rows, np.nan, np.float32)
+    known = boxes.is_valid().to_numpy(zero_copy_only=False)
+    if known.any():
+        x_y_w_h = boxes.drop_null().flatten().to_numpy(zero_copy_only=False).reshape(-1, 4)
+        side[known] = x_y_w_h[:, 2:].min(axis=1)
+    return side
 
 
 def seen(table: pa.Table, looked: Look | None) -> dict[str, Scores]:
@@ -76,15 +90,21 @@ def seen(table: pa.Table, looked: Look | None) -> dict[str, Scores]:
     n = table.num_rows
     if looked is None:
         return {"grey": _grey(table, pc.starts_with(table["mode"], "RGB").to_numpy().astype(bool))}
-    known = measured(table)["blurred"]
+    known, boxed = measured(table)["blurred"], _face_side(table)
     lost = np.array([why is not None for why in looked.unreadable], np.bool_)
     return {
         "unreadable": lost.astype(np.float32),
         "changed": np.where(lost, np.nan, looked.changed).astype(np.float32),
         "blurred": np.where(np.isnan(looked.detail), known, looked.detail),
         "grey": np.where(lost, np.nan, _grey(table, looked.colour)).astype(np.float32),
-        **({} if n and np.isnan(looked.first).all() else {"no_face": looked.first, "several_faces": looked.second}),
+        **({} if n and np.isnan(looked.first).all() else _faces(looked, boxed)),
     }
+
+
+def _faces(looked: Look, boxed: Scores) -> dict[str, Scores]:
+    """Return the scores of what a detector saw; a face that was boxed before is as large as that box."""
+    side = np.where(np.isnan(boxed), looked.face, boxed)
+    return {"no_face": looked.first, "several_faces": looked.second, "small_face": side}
 
 
 def _grey(table: pa.Table, colour: NDArray[np.bool_]) -> Scores:
@@ -106,14 +126,12 @@ def look(opened: Manifest, detector: str | None = None, model: bytes | None = No
         for part in run(local(workers), viewer, opened.batches(columns, rows=BATCH)):
             rows += part
             advance(len(part))
-    reasons, changed, colour, detail, first, second = zip(*rows, strict=True) if rows else ((),) * 6
+    reasons, changed, colour, *scores = zip(*rows, strict=True) if rows else ((),) * 7
     return Look(
         list(reasons),
         np.array(changed, np.bool_),
         np.array(colour, np.bool_),
-        np.array(detail, np.float32),
-        np.array(first, np.float32),
-        np.array(second, np.float32),
+        *(np.array(score, np.float32) for score in scores),
     )
 
 
@@ -126,11 +144,11 @@ class _Viewer:
     model: bytes | None
 
     def __call__(self, batch: pa.RecordBatch) -> list[_Row]:
-        """Return for each row: why it is unreadable, whether changed, whether in colour, two faces' scores."""
+        """Return for each row: why it is unreadable, whether changed, whether in colour, and its four scores."""
         return [self._row(row) for row in batch.to_pylist()]
 
     def _row(self, row: Mapping[str, Any]) -> _Row:
-        nothing = (False, False, np.nan, np.nan, np.nan)
+        nothing = (False, False, np.nan, np.nan, np.nan, np.nan)
         try:
             image = images.decode(read_image(row, self.roots))
         except ImagesMissing:
@@ -138,15 +156,17 @@ class _Viewer:
         except images.UnreadableImage as error:
             return str(error), *nothing
         colour = image.ndim == 3 and not ((image == image[..., :1]).all())
-        faces = self._faces(self.detector, image) if self.detector else (np.nan, np.nan)
+        faces = self._faces(self.detector, image) if self.detector else (np.nan, np.nan, np.nan)
         return None, images.pixel_hash(image) != stored_hash(row), bool(colour), shrunk(image), *faces
 
-    def _faces(self, detector: str, image: NDArray[np.integer]) -> tuple[float, float]:
-        """Return the scores of the two surest faces, 0 for none; the cascade has no scale, and is sure or is not."""
-        found = detectors.here(detector, self.model)(image)
-        scores = sorted((f.score if detector == "yunet" else 1.0 for f in found), reverse=True)
-        first, second = [*scores, 0.0, 0.0][:2]
-        return first, second
+    def _faces(self, detector: str, image: NDArray[np.integer]) -> tuple[float, float, float]:
+        """Return the two highest scores, 0 for none, and the short side of the first face.
+
+        The cascade's scores have no scale: a face that it finds counts as 1.
+        """
+        found = sorted(detectors.here(detector, self.model)(image), key=lambda face: -face.score)
+        first, second = [*(f.score if detector == "yunet" else 1.0 for f in found), 0.0, 0.0][:2]
+        return first, second, min(found[0].box[2:]) if found else np.nan
 
 
 def shrunk(image: NDArray[np.integer]) -> float:

@@ -63,7 +63,9 @@ def _open(path: Path, classes: tuple[str, ...]) -> tuple[pa.Table, NDArray[np.fl
     values = values[:, [there.index(c) for c in classes]]
     total = values.sum(axis=1, keepdims=True)
     if not np.isfinite(values).all() or (values < 0).any() or (abs(total - 1) > 0.01).any():
-        raise BadOption(f"The numbers in {path} are no probabilities: rows must not be negative, and sum to 1.", FORM)
+        raise BadOption(
+            f"The numbers in {path} are not probabilities: those of a row are 0 or more, and sum to 1.", FORM
+        )
     return table, values / total
 
 

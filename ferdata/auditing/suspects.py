@@ -68,8 +68,8 @@ def noise(hard: NDArray[np.int64], predicted: NDArray[np.float32]) -> float:
     present, label = np.unique(hard, return_inverse=True)
     if len(present) < FEWEST:
         raise BadOption(
-            f"Only {len(present)} classes have rows with a prediction.",
-            "Predict rows of two classes or more; rows are matched by sample_id.",
+            f"Rows of two classes or more need a prediction; here it is {len(present)}.",
+            "Predict more of the manifest's rows; they are matched by sample_id.",
         )
     p = predicted[:, present].astype(np.float64) + FLOOR  # cleanlab wants every class to have a row
     return float(np.clip(num_label_issues(label, p / p.sum(axis=1, keepdims=True)) / len(hard), LEAST, MOST))

@@ -1,4 +1,4 @@
-"""What is amiss with the set as a whole: leaks, people who give the label away, imbalance, drift, generated faces."""
+"""Problems of the set as a whole: leaks, people who give the label away, imbalance, drift, generated faces."""
 
 from collections.abc import Mapping, Sequence
 
@@ -18,22 +18,27 @@ Ints = NDArray[np.int64]
 
 def rows(table: pa.Table) -> dict[str, Scores]:
     """Return the scores of leak and one_class_subject; `table` has WHOLE_COLUMNS."""
-    side = pc.fill_null(pc.index_in(table[split_column(table)], pa.array(SPLITS)), -1).to_numpy().astype(np.int64)
+    side = sides(table)
     found: dict[str, Scores] = {}
     if (side >= 0).any():
-        found["leak"] = np.fmax(_reach(_numbers(table["pixel_hash"]), side), _reach(_numbers(table["group"]), side))
+        found["leak"] = np.fmax(reach(numbers(table["pixel_hash"]), side), reach(numbers(table["group"]), side))
     if table["subject"].null_count < table.num_rows:
         found["one_class_subject"] = _gives_away(table)
     return found
 
 
-def _numbers(column: pa.ChunkedArray) -> Ints:
+def sides(table: pa.Table) -> Ints:
+    """Return each row's split as its place in SPLITS, -1 for none."""
+    return np.asarray(pc.fill_null(pc.index_in(table[split_column(table)], pa.array(SPLITS)), -1).to_numpy(), np.int64)
+
+
+def numbers(column: pa.ChunkedArray) -> Ints:
     """Return equal numbers for equal values, -1 for null."""
     codes = column.combine_chunks().dictionary_encode().indices
     return np.asarray(pc.fill_null(codes, -1).to_numpy(zero_copy_only=False), np.int64)
 
 
-def _reach(group: Ints, side: Ints) -> Scores:
+def reach(group: Ints, side: Ints) -> Scores:
     """Return in how many splits each row's group stands; NaN for rows of no split or no group."""
     on = (group >= 0) & (side >= 0)
     stands = np.zeros((int(group.max(initial=-1)) + 1, len(SPLITS)), np.bool_)
@@ -48,8 +53,8 @@ def _gives_away(table: pa.Table) -> Scores:
 
     Rows that name nobody, or have no class, are NaN.
     """
-    person = _numbers(pc.binary_join_element_wise(table["dataset"], table["subject"], "\n"))
-    label = _numbers(table["target"])
+    person = numbers(pc.binary_join_element_wise(table["dataset"], table["subject"], "\n"))
+    label = numbers(table["target"])
     on = (person >= 0) & (label >= 0)
     cells = np.zeros((int(person.max(initial=-1)) + 1, int(label.max(initial=-1)) + 1), np.int64)
     np.add.at(cells, (person[on], label[on]), 1)

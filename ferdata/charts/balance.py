@@ -1,49 +1,36 @@
-"""The class balance as a picture: a group of bars per class, one bar per part."""
+"""The class balance as a chart: a panel per part, a bar per class, as shares, so that a small part is seen too."""
 
+import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ferdata.charts.lettering import lettering
+from ferdata.charts.style import INK, as_bytes, heading, quiet, write_file
 from ferdata.class_balance import Balance
-from ferdata.errors import BadOption, CannotWrite
 from ferdata.labels import Taxonomy
-from ferdata.running.whole_file import whole_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+MOST, IN_A_ROW = 12, 4  # panels: of more nobody sees the whole
+
 
 def save(path: Path, parts: Sequence[Balance], classes: Taxonomy, by: str) -> Path:
     """Draw the parts' classes into a PNG, SVG or PDF. Raises BadOption for another ending, CannotWrite."""
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise BadOption(f"A plot cannot be {path.suffix or 'a file without suffix'!r}.", "Use .png, .svg or .pdf.")
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib.figure import Figure
-
-    shown = drawn_parts(parts)
-    figure = Figure(figsize=(2.2 + 1.15 * len(classes.classes), 3.9), layout="constrained")
-    with lettering(names(parts, classes)) as words:
-        axes = figure.subplots()
-        _bars(axes, shown, classes, words)
-        axes.set_title(f"Labelled rows per class, by {by}", loc="left", fontweight="bold")
-        hint = "Choose another file with --plot."
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CannotWrite(f"Cannot write {path}: {error.strerror}.", hint) from None
-        with whole_file(path, hint) as temporary:
-            figure.savefig(temporary, dpi=160, format=path.suffix[1:].lower())
+    write_file(path, partial(_drawn, parts, classes, by))
     return path
 
 
 def drawn_parts(parts: Sequence[Balance]) -> list[Balance]:
-    """Return the parts that have bars: those with labels, and their sum only where there is no other."""
-    return [p for p in parts if p.labelled and (p.part != "all" or len(parts) == 1)]
+    """Return the parts that are drawn, at most MOST, the largest: those with labels; their sum where there is no other.
+
+    They keep their order.
+    """
+    some = [p for p in parts if p.labelled and (p.part != "all" or len(parts) == 1)]
+    largest = sorted(some, key=lambda p: -p.labelled)[:MOST]
+    return [p for p in some if p in largest]
 
 
 def names(parts: Sequence[Balance], classes: Taxonomy) -> tuple[str, ...]:
@@ -51,19 +38,39 @@ def names(parts: Sequence[Balance], classes: Taxonomy) -> tuple[str, ...]:
     return (*classes.classes, *(p.part for p in drawn_parts(parts)))
 
 
-def _bars(axes: "Axes", parts: Sequence[Balance], classes: Taxonomy, words: dict[str, str]) -> None:
-    """Draw one group of bars per class: colour is the class, shade the part; the count stands on each bar."""
-    width = 0.86 / max(len(parts), 1)
-    colours = {c: classes.colour(c) for c in classes.classes}
-    for i, part in enumerate(parts):
-        at = np.arange(len(classes.classes)) + (i - (len(parts) - 1) / 2) * width
-        heights = list(part.counts.values())
-        shade = 1 - 0.62 * i / max(len(parts) - 1, 1)
-        drawn = axes.bar(at, heights, width * 0.94, color=[colours[c] for c in classes.classes], alpha=shade)
-        axes.bar_label(drawn, [f"{h:,}" for h in heights], fontsize=6, rotation=90 if len(parts) > 2 else 0, padding=2)
-        axes.bar(0, 0, color="#444444", alpha=shade, label=f"{words[part.part]} ({part.labelled:,})")
-    axes.set_xticks(range(len(classes.classes)), [words[c] for c in classes.classes])
-    axes.set_ylabel("rows")
-    axes.margins(y=0.16)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+def _drawn(parts: Sequence[Balance], classes: Taxonomy, by: str, form: str) -> bytes:
+    """Return the chart as a file of a format."""
+    from matplotlib.figure import Figure
+
+    shown = drawn_parts(parts)
+    wide, high = min(len(shown), IN_A_ROW) or 1, math.ceil(len(shown) / IN_A_ROW) or 1
+    figure = Figure(figsize=(1.6 + 2.7 * wide, high * (1.2 + 0.3 * len(classes.classes)) + 0.5), layout="constrained")
+    longest = max((share for part in shown for share in part.shares.values()), default=0)
+    with lettering(names(parts, classes)) as words:
+        panels = figure.subplots(high, wide, sharex=True, sharey=True, squeeze=False).ravel()
+        for axes, part in zip(panels, shown, strict=False):
+            _bars(axes, part, classes, words, longest)
+        for axes in panels[len(shown) :]:
+            axes.set_visible(False)
+        panels[0].set_yticks(range(len(classes.classes)), [words[c] for c in classes.classes])
+        panels[0].set_ylim(len(classes.classes) - 0.4, -0.6)
+        rows = sum(p.labelled for p in shown)
+        some = len([p for p in parts if p.labelled and p.part != "all"])
+        of = f", the {len(shown)} largest of {some}" if some > len(shown) else ""
+        heading(figure, f"Class shares by {by}{of}, n = {rows:,} labelled rows")
+        return as_bytes(figure, form)
+
+
+def _bars(axes: "Axes", part: Balance, classes: Taxonomy, words: dict[str, str], longest: float) -> None:
+    """Draw the classes of a part: the bar is the share, in the class's colour; share and count stand behind it."""
+    from matplotlib.ticker import AutoLocator, PercentFormatter
+
+    shares = [part.shares[c] for c in classes.classes]
+    axes.barh(range(len(shares)), shares, 0.7, color=[classes.colour(c) for c in classes.classes])
+    for y, (name, share) in enumerate(zip(classes.classes, shares, strict=True)):
+        axes.text(share + 0.015 * longest, y, f"{share:.1%}  {part.counts[name]:,}", va="center", fontsize=8, color=INK)
+    axes.set_xlim(0, longest * 1.6)  # room for the words behind the longest bar
+    axes.set_xticks([tick for tick in AutoLocator().tick_values(0, longest) if tick <= 1])
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_title(f"{words[part.part]}, n = {part.labelled:,}", loc="left", fontsize=10, color=INK)
+    quiet(axes, "x")

@@ -12,39 +12,51 @@ from typing import Any
 import click
 
 from ferdata import __version__
+from ferdata.cli.layout import prose
 from ferdata.cli.pipes import as_far_as_read, send_nowhere
-from ferdata.errors import FerdataError, FerdataWarning
+from ferdata.errors import FerdataError, FerdataWarning, did_you_mean
 
 DONE, FAILED, USAGE, FINDINGS, INTERRUPTED = 0, 1, 2, 3, 130
 
-# name -> (module, what it does), in the order of the work. Held here so that --help imports no command.
-COMMANDS: Mapping[str, tuple[str, str]] = {
-    "demo": ("demo", "The whole path on faces it draws itself, in about a minute."),
-    "doctor": ("doctor", "What is installed and found here, and what to do about the rest."),
-    "datasets": ("datasets", "The catalogue: who may have which dataset, and how to obtain it."),
-    "ingest": ("ingest", "Read a dataset's folder into a manifest."),
-    "align": ("align", "Find each face and cut it upright onto one template."),
-    "show": ("show", "What a manifest holds, from where, and how it was made."),
-    "validate": ("validate", "Check a manifest against every rule of the schema."),
-    "stats": ("stats", "Class balance: counts, shares, imbalance, weights; with a plot."),
-    "group": ("group", "Which rows show the same picture, person or clip."),
-    "merge": ("merge", "Manifests into one: one taxonomy, splits without leaks."),
-    "split": ("split", "A merged manifest split anew: shares, folds, a frozen list."),
-    "review": ("review", "See and correct a manifest in the FiftyOne App; the way back."),
-    "share": ("share", "Everything of a manifest but the pixels, to pass on."),
-    "rehydrate": ("rehydrate", "A shared manifest, rebuilt on your own copy."),
-    "audit": ("audit", "What is amiss with pictures, labels and splits."),
-    "pack": ("pack", "Decode a manifest's images into the cache, ahead of train."),
-    "cache": ("cache", "What the cache holds, how much it may, and clearing it."),
-    "augment": ("augment", "Look at what an augmentation policy makes of some faces."),
-    "zoo": ("zoo", "The backbones and recipes: size, weights, published figures."),
-    "train": ("train", "Train a backbone on a manifest's train split, chosen on val."),
-    "evaluate": ("evaluate", "Judge a trained run on a split."),
-    "compare": ("compare", "Runs side by side: is the difference real?"),
-    "ablate": ("ablate", "Does an option matter? Several seeds each, one answer."),
-    "predict": ("predict", "Label the faces in pictures, films or a camera with a run."),
-    "export": ("export", "A run as one ONNX file, compared with it on real faces."),
+# Heading -> name -> (module, what it does), in the order of the work. Held here so that --help imports no command.
+GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
+    "Data": {
+        "datasets": ("datasets", "The catalogue: who may have which dataset, and how to obtain it."),
+        "ingest": ("ingest", "Read a dataset's folder into a manifest."),
+        "align": ("align", "Find each face and cut it upright onto one template."),
+        "group": ("group", "Which rows show the same picture, person or clip."),
+        "merge": ("merge", "Manifests into one: one taxonomy, splits without leaks."),
+        "split": ("split", "A merged manifest split anew: ratios, folds, a frozen list."),
+        "share": ("share", "Everything of a manifest but the pixels, to pass on."),
+        "rehydrate": ("rehydrate", "A shared manifest, rebuilt on your own copy."),
+    },
+    "Quality": {
+        "show": ("show", "What a manifest holds, from where, and how it was made."),
+        "validate": ("validate", "Check a manifest against every rule of the schema."),
+        "stats": ("stats", "Class balance: counts, shares, imbalance, weights; with a plot."),
+        "audit": ("audit", "Find problems in images, labels and splits."),
+        "review": ("review", "See and correct a manifest in the FiftyOne App."),
+    },
+    "Models": {
+        "zoo": ("zoo", "The backbones and recipes: size, weights, published figures."),
+        "augment": ("augment", "A contact sheet of what an augmentation policy does to faces."),
+        "train": ("train", "Train a backbone on a manifest's train split, chosen on val."),
+        "evaluate": ("evaluate", "Evaluate a trained run on a split."),
+        "compare": ("compare", "Runs side by side: is the difference real?"),
+        "ablate": ("ablate", "Does an option matter? Several seeds each, one answer."),
+        "predict": ("predict", "Label the faces in pictures, videos or a camera with a run."),
+        "export": ("export", "A run as one ONNX file, compared with it on real faces."),
+    },
+    "This tool": {
+        "demo": ("demo", "The whole path on faces it draws itself, in about a minute."),
+        "doctor": ("doctor", "What is installed and found here, and what to do about the rest."),
+        "pack": ("pack", "Decode a manifest's images into the cache, ahead of train."),
+        "cache": ("cache", "What the cache holds, its limit, and how to clear it."),
+        "completion": ("completion", "Have the Tab key complete commands, options and names."),
+    },
 }
+COMMANDS: Mapping[str, tuple[str, str]] = {name: told for group in GROUPS.values() for name, told in group.items()}
+COMPLETE = "_FERDATA_COMPLETE"  # set by a shell that asks what the Tab key completes
 
 EPILOG = """\b
 Start here:
@@ -76,24 +88,26 @@ class LazyGroup(click.Group):
         """Import and return the command `cmd_name`."""
         if cmd_name not in COMMANDS:
             return None
+        if COMPLETE in os.environ:
+            from ferdata.cli.completion.kept import kept
+
+            return kept(cmd_name)
         command: click.Command = importlib.import_module(f"ferdata.cli.{COMMANDS[cmd_name][0]}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """Write the list of commands without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        """Write the commands by what they are for, without importing any."""
+        width = max(map(len, COMMANDS))
+        for heading, group in GROUPS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(f"{name:<{width}}", text) for name, (_, text) in group.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, or say which names are close."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            import difflib
-
-            close = difflib.get_close_matches(args[0], COMMANDS, cutoff=0.5)
-            hint = f" Did you mean {' or '.join(close)}?" if close else ""
-            ctx.fail(f"There is no command {args[0]!r}.{hint}")
+        if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f"There is no command {args[0]!r}. {did_you_mean(args[0], COMMANDS)}".rstrip())
         return super().resolve_command(ctx, args)
 
 
@@ -123,8 +137,8 @@ def run(arguments: list[str]) -> int:
     except click.exceptions.Exit as end:
         return end.exit_code
     except FerdataError as error:
-        click.secho(f"Error: {error.message}", fg="red", err=True)
-        click.echo(error.hint, err=True)
+        prose(f"Error: {error.message}", err=True, fg="red")
+        prose(error.hint, err=True)
         return FAILED
     except click.ClickException as error:
         error.show()
@@ -132,7 +146,7 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort) as interruption:
         # Click turns a KeyboardInterrupt into an Abort without its words.
         state = str(interruption) or str(interruption.__cause__ or "") or "Nothing half-written is left."
-        click.echo(f"Interrupted. {state}", err=True)
+        prose(f"Interrupted. {state}", err=True)
         return INTERRUPTED
     except OSError as error:
         if error.errno != errno.ENOSPC:
@@ -164,4 +178,4 @@ def _note(
 ) -> None:
     """Print a warning as people read it; where in the code it was raised is no help to them."""
     del category, filename, lineno, file, line
-    click.echo(f"Note: {message}", err=True)
+    prose(f"Note: {message}", err=True)

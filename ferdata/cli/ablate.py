@@ -1,11 +1,13 @@
 """`ferdata ablate --manifest M --over KEY=A,B`."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ferdata.charts.style import VECTOR
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import print_json, table
 from ferdata.cli.pipes import say
@@ -24,6 +26,9 @@ from zoo.experiments.ablation import Ablation, ablate
 @click.option("--set", "options", multiple=True, metavar="KEY=VALUE", help="An option of all; may be repeated.")
 @option(ablate, "--by", type=click.Choice(HEADLINES), help="The figure that is decided on.")
 @option(ablate, "-o", "--out", type=click.Path(path_type=Path), help="The folder [default: runs/MANIFEST-over-KEY].")
+@option(
+    ablate, "--plots", type=click.Choice(VECTOR), multiple=True, help="Write the chart as this too; may be repeated."
+)
 @option(ablate, "--force", help="Train anew what is there already.")
 @json_option
 def command(as_json: bool, **given: Any) -> None:
@@ -39,16 +44,16 @@ def command(as_json: bool, **given: Any) -> None:
     if as_json:
         print_json(result.report)
     else:
-        report(result)
+        report(result, given["plots"])
 
 
-def report(result: Ablation) -> None:
+def report(result: Ablation, plots: Sequence[str] = ()) -> None:
     """Print the table, where the files are, and the answer."""
     r = result.report
     click.echo()
     title = f"{r['seeds']} seeds each, {r['n_test']:,} test images"
-    table(title, answers.columns(r), answers.table(r), "* best on val; ±: 95 % over seeds")
-    for name in ("ablation.md", "ablation.png", "ablation.json"):
+    table(title, answers.columns(r), answers.table(r), f"* best on val. {answers.plus_minus(r)}")
+    for name in ("ablation.md", "ablation.json", *(f"ablation.{form}" for form in ("png", *plots))):
         click.echo(result.path / name)
     if r["warning"]:
         click.echo(f"\n{r['warning']}")

@@ -34,48 +34,66 @@ EPILOG = "\b\nFindings, and the usual threshold of each:\n" + "\n".join(
 @click.command("audit", cls=GroupedCommand, epilog=EPILOG)
 @click.argument("manifest", type=FILE)
 @under(
-    "What comes out",
+    "Output",
     option(audit, "-o", "--out", type=FILE, help="Write the manifest with `issues` and `label_quality`."),
-    option(audit, "--report", type=FILE, help="The page of pictures [default: beside --out, as .html]."),
-    option(audit, "--thumbnails", type=click.IntRange(0), help="The most pictures of each finding on the page."),
+    option(
+        audit,
+        "--report",
+        type=FILE,
+        help="An HTML page of the findings, with pictures [default: beside --out, as .html].",
+    ),
+    option(audit, "--thumbnails", type=click.IntRange(0), help="Pictures of each finding on the page, at most."),
     click.option(
         "--fail-on", callback=names, metavar="NAMES", help="Exit with 3 if one of these is found: leak,unreadable."
     ),
     option(audit, "--force", help="Replace existing files."),
 )
 @under(
-    "What is looked for",
+    "Checks",
     option(
-        audit, "--threshold", multiple=True, metavar="NAME=VALUE", help="Of a finding; may be repeated: blurred=0.2."
+        audit,
+        "--threshold",
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Threshold of a finding: blurred=0.2. May be repeated.",
     ),
-    option(audit, "--detect", type=click.Choice(DETECT), help="Look for faces: none, one, several."),
+    option(
+        audit, "--detect", type=click.Choice(DETECT), help="Face detector, for no_face, several_faces and small_face."
+    ),
     option(
         audit,
         "--model",
         type=FILE,
         help="YuNet's model file [default: FERDATA_YUNET, else the cached one, downloaded once: 230 KB].",
     ),
-    option(audit, "--pixels/--no-pixels", help="Read every image again; without, only what ingest measured counts."),
+    option(
+        audit, "--pixels/--no-pixels", help="Read every image again; without it, only what ingest measured is used."
+    ),
     option(audit, "--workers", type=click.IntRange(1), help="Worker processes [default: one per core]."),
 )
 @under(
     "Suspect labels",
     option(
-        audit, "--predictions", type=FILE, help="What nets say that were not trained on the rows (Parquet, sample_id)."
+        audit,
+        "--predictions",
+        type=FILE,
+        help="Out-of-fold predictions, made by models that were not trained on the rows (Parquet).",
     ),
-    click.option("--fit", is_flag=True, help="Train nets to say it, each on the other folds."),
-    click.option("--folds", type=click.IntRange(2, 20), default=5, show_default=True, help="How many nets."),
-    click.option("--recipe", default="default", show_default=True, help="How they train, as in ferdata train."),
-    click.option("--backbone", help="Which nets [default: the recipe's]."),
-    click.option("--epochs", type=click.IntRange(1), help="Of each [default: the recipe's, else 8]."),
-    click.option("--set", "options", multiple=True, metavar="KEY=VALUE", help="Any option of a recipe."),
-    click.option("--device", help="Where to compute [default: the best there is]."),
-    click.option("--seed", type=int, default=0, show_default=True, help="Of folds, weights and augmentation."),
-    click.option("--save-predictions", type=FILE, help="Keep what they say, for --predictions."),
+    click.option("--fit", is_flag=True, help="Train models for it, one per fold, each on the other folds."),
+    click.option("--folds", type=click.IntRange(2, 20), default=5, show_default=True, help="Number of folds."),
+    click.option("--recipe", default="default", show_default=True, help="Recipe, as in ferdata train."),
+    click.option("--backbone", help="Backbone [default: the recipe's]."),
+    click.option("--epochs", type=click.IntRange(1), help="Epochs of each model [default: the recipe's, else 8]."),
+    click.option(
+        "--set", "options", multiple=True, metavar="KEY=VALUE", help="Any option of the recipe. May be repeated."
+    ),
+    click.option("--device", help="Device [default: the best there is]."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Seed of folds, weights and augmentation."),
+    click.option("--save-predictions", type=FILE, help="Save their predictions, for --predictions."),
 )
 @json_option
 def command(manifest: Path, as_json: bool, fail_on: tuple[str, ...], **given: Any) -> int:
-    """Look for what is amiss with pictures, labels and splits.
+    """Find problems in images, labels and splits.
 
     \b
     ferdata audit manifests/merged.parquet --fail-on leak,unreadable
@@ -85,11 +103,11 @@ def command(manifest: Path, as_json: bool, fail_on: tuple[str, ...], **given: An
     fit = {k: given.pop(k) for k in ("folds", "recipe", "backbone", "epochs", "options", "device", "seed")}
     wanted, kept = given.pop("fit"), given.pop("save_predictions")
     if wanted and given["predictions"]:
-        raise click.UsageError("--predictions and --fit both say what nets say: give one of them.")
+        raise click.UsageError("--predictions and --fit are both predictions: give one of them.")
     if kept and not wanted:
-        raise click.UsageError("--save-predictions keeps what --fit finds: add --fit.")
+        raise click.UsageError("--save-predictions saves those of --fit: add --fit.")
     if not wanted:
-        refuse_idle(fit, "for the nets of --fit alone; add --fit")
+        refuse_idle(fit, "for the models of --fit alone; add --fit")
     if not given["out"] and not given["report"]:
         refuse_idle(("thumbnails", "force"), "for what is written; add --out or --report")
     if not given["pixels"]:
@@ -108,7 +126,7 @@ def command(manifest: Path, as_json: bool, fail_on: tuple[str, ...], **given: An
 
 
 def fitted(manifest: Path, to: Path, options: dict[str, Any], quiet: bool) -> Path:
-    """Train the nets, and return where their predictions lie."""
+    """Train the models, and return the file of their predictions."""
     from zoo.experiments.out_of_fold import out_of_fold
 
     out_of_fold(manifest, save=to, say=partial(say, err=quiet), **options)
@@ -116,18 +134,18 @@ def fitted(manifest: Path, to: Path, options: dict[str, Any], quiet: bool) -> Pa
 
 
 def report(result: Audited, predicted: bool) -> None:
-    """Print every finding, what was not looked for, and where it is written."""
-    for about, title in (("image", "Pictures"), ("label", "Labels"), ("set", "The set")):
+    """Print every finding, what was not checked, and where it is written."""
+    for about, title in (("image", "Images"), ("label", "Labels"), ("set", "Splits and set")):
         looked = [o for o in result.findings if o.about == about and o.of]
         rows = [(o.name, o.rule, o.count, o.of, number(o.worst), _where(o)) for o in looked]
-        table(title, ("finding", "what it is", "found", "of", "worst", "where"), rows, text=2)
+        table(title, ("finding", "rule", "found", "of", "worst", "where"), rows, text=2)
     unseen = [o.name for o in result.findings if not o.of]
     facts(
         {
             "rows": result.rows,
-            "not looked for": ", ".join(unseen) or None,
-            "wrong labels": f"{result.noise:.1%} of all, by confident learning" if result.noise is not None else None,
-            "lost at ingest": by_reason(result.rejected) or None,
+            "not checked": ", ".join(unseen) or None,
+            "wrong labels": f"about {result.noise:.1%} (confident learning)" if result.noise is not None else None,
+            "unreadable at ingest": by_reason(result.rejected) or None,
             "failed on": ", ".join(result.failed) or None,
             "manifest": result.out,
             "report": result.report,
@@ -136,9 +154,16 @@ def report(result: Audited, predicted: bool) -> None:
     )
     screen = console()
     if not predicted:
-        click.echo("\nSuspect labels need predictions: add --fit (it trains nets), or --predictions FILE.")
-    if result.out:
-        screen.print(f"\nNext: open {result.report}", style="dim", soft_wrap=True)
+        click.echo("\nSuspect labels need predictions: add --fit (it trains models), or --predictions FILE.")
+    if result.report:
+        # An address, since macOS opens no plain path that way.
+        address = result.report.resolve().as_uri()
+        screen.print(
+            f"\nNext: look at {result.report}\n  python -m webbrowser {address}",
+            style="dim",
+            soft_wrap=True,
+            markup=False,
+        )
 
 
 def number(value: float | None) -> str:

@@ -4,6 +4,7 @@ import click
 
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json, table
+from ferdata.running.cache import gigabytes
 from ferdata.steps import cache as steps
 
 
@@ -11,7 +12,7 @@ from ferdata.steps import cache as steps
 @json_option
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """What is in the cache, how much it may hold, and taking things out.
+    """What is in the cache, its limit, and how to clear it.
 
     \b
     ferdata cache
@@ -26,11 +27,19 @@ def command(context: click.Context, as_json: bool) -> None:
         return
     if found.items:
         rows = [
-            (i.key[:8], i.kind, i.what, i.manifest, i.used + (", in use" if i.in_use else ""), i.size, i.bytes)
+            (
+                i.key[:8],
+                i.kind,
+                i.what,
+                i.manifest,
+                i.used + (", in use" if i.in_use else ""),
+                i.size,
+                gigabytes(i.bytes),
+            )
             for i in found.items
         ]
-        table("Cache", ("key", "kind", "what", "manifest", "last used", "px", "bytes"), rows, text=5)
-    facts({"folder": found.folder, "bytes": found.bytes, "limit": f"{found.limit:,} bytes"})
+        table("Cache", ("key", "kind", "what", "manifest", "last used", "px", "size"), rows, text=5)
+    facts({"folder": found.folder, "size": gigabytes(found.bytes), "limit": gigabytes(found.limit)})
 
 
 @command.command("clear")
@@ -38,19 +47,19 @@ def command(context: click.Context, as_json: bool) -> None:
 @option(steps.clear, "--older-than", metavar="AGE", help="Only what was not used for that long: 90m, 12h, 30d, 2w.")
 @json_option
 def clear(as_json: bool, keys: tuple[str, ...], older_than: str | None) -> None:
-    """Take out everything, or the entries whose KEYS begin so; what is in use stays."""
+    """Delete everything, or the entries whose KEYS begin so; what is in use stays."""
     result = steps.clear(keys, older_than)
     if as_json:
         print_json(result)
         return
     kept = f"{len(result.in_use):,}, in use" if result.in_use else None
-    facts({"taken out": f"{len(result.gone):,}, {result.bytes:,} bytes", "kept": kept})
+    facts({"deleted": f"{len(result.gone):,}, {gigabytes(result.bytes)}", "kept": kept})
 
 
 @command.command("limit")
 @click.argument("size", required=False)
 @json_option
 def limit(as_json: bool, size: str | None) -> None:
-    """Say how much the cache may hold, or set it to SIZE, such as 50GB."""
+    """Show the cache's limit, or set it to SIZE, such as 50GB."""
     most = steps.limit(size)
-    print_json({"limit": most}) if as_json else click.echo(f"The cache may hold {most:,} bytes.")
+    print_json({"limit": most}) if as_json else click.echo(f"The cache may hold {gigabytes(most)}.")

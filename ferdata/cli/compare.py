@@ -9,6 +9,7 @@ from ferdata.cli.evaluate import between, share
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import print_json, table
 from ferdata.schema import SPLITS
+from zoo.evaluation.compare import between as interval
 from zoo.evaluation.compare import compare, points
 from zoo.evaluation.metrics import CALLED, HEADLINES
 
@@ -19,6 +20,7 @@ from zoo.evaluation.metrics import CALLED, HEADLINES
 @option(compare, "--by", type=click.Choice(HEADLINES), help="The figure that is decided on.")
 @option(compare, "--bootstrap", type=click.IntRange(100), help="Draws that the intervals come from.")
 @option(compare, "--shared", help="Keep to the rows that all runs were scored on.")
+@option(compare, "--plot", type=click.Path(path_type=Path), help="Draw the differences: PNG, SVG or PDF.")
 @json_option
 def command(runs: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     """Compare runs on the same test rows, in pairs: is the difference real?
@@ -26,6 +28,7 @@ def command(runs: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     \b
     ferdata compare runs/first runs/second
     ferdata compare runs/first runs/second runs/third --by macro_f1
+    ferdata compare runs/first runs/second --plot difference.pdf
     ferdata compare first.parquet second.parquet     # of evaluate --save-predictions
     """  # fmt: skip
     result = compare(runs, **given)
@@ -33,6 +36,8 @@ def command(runs: tuple[Path, ...], as_json: bool, **given: Any) -> None:
         print_json(result)
     else:
         report(result)
+        if given["plot"]:
+            click.echo(f"Plot: {given['plot']}")
 
 
 def report(r: dict[str, Any]) -> None:
@@ -57,7 +62,7 @@ def report(r: dict[str, Any]) -> None:
     tests = [
         (
             f"{pair['b']} - {pair['a']}",
-            *(points(pair["difference"]), "{} to {}".format(*map(points, pair["interval"]))),
+            *(points(pair["difference"]), interval(pair["interval"])),
             *(pair["only_b_right"], pair["only_a_right"], f"{pair['mcnemar_p']:.2g}"),
             *(pair["test"], f"{pair['p_corrected']:.2g}", "yes" if pair["real"] else "no"),
         )

@@ -1,9 +1,8 @@
-"""How conflicting labels are told: a line per pair of datasets, and who says what against whom."""
+"""How conflicting labels are printed: a line per pair of datasets, and a table of labels for each."""
 
 from collections.abc import Callable
 
-import click
-
+from ferdata.cli.layout import prose
 from ferdata.cli.output import table
 from ferdata.duplicates.label_conflicts import Against, Conflicts
 
@@ -11,8 +10,8 @@ from ferdata.duplicates.label_conflicts import Against, Conflicts
 def report(found: Conflicts, *, cells: bool = True, printer: Callable[..., None] = table, words: bool = True) -> None:
     """Print the agreement of each pair of datasets and, with `cells`, a table of labels for each."""
     if words:
-        click.echo(
-            f"{found.copied:,} pictures stand in two or more labelled rows; {found.pictures:,} of them under several "
+        prose(
+            f"{found.copied:,} pictures are in two or more labelled rows; {found.pictures:,} of them with different "
             f"labels ({found.rows:,} rows)\n"
         )
     if not found.between:
@@ -22,8 +21,8 @@ def report(found: Conflicts, *, cells: bool = True, printer: Callable[..., None]
         for a in found.between
     ]
     printer(
-        "One picture, two labels",
-        ("dataset", "against", "pictures", "% agree", "% on shared", "most often against each other"),
+        "Label conflicts",
+        ("dataset", "against", "pictures", "% agree", "% on shared", "most frequent disagreement"),
         rows,
         caption="% on shared: among the classes that both datasets use here. A dataset against itself: its copies.",
         text=2,

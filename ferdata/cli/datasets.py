@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from ferdata.adapters import catalogue, load
+from ferdata.cli.layout import prose
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json, table
 from ferdata.sources.location import how_to_obtain
@@ -26,7 +27,7 @@ def command(context: click.Context, as_json: bool) -> None:
         return
     sources, broken = catalogue()
     for error in broken:
-        click.echo(f"{error.message} {error.hint}", err=True)
+        prose(f"{error.message} {error.hint}", err=True)
     if as_json:
         print_json(sources)
         return
@@ -67,15 +68,15 @@ def show(name: str, as_json: bool) -> None:
         print_json(source)
         return
     facts({source.name: source.title, "content": source.content})
-    click.echo(f"\n{how_to_obtain(source)}\n\nLayouts known:")
+    prose(f"\n{how_to_obtain(source)}\n\nKnown layouts:")
     for layout in source.layouts:
         marks = " and ".join(layout.marks) or "any"
-        click.echo(f"  {layout.name}: {marks}" + (f"\n    {layout.note}" if layout.note else ""))
+        prose(f"  {layout.name}: {marks}" + (f"\n    {layout.note}" if layout.note else ""))
     if source.kaggle:
         click.echo(f"\nFree on Kaggle, with an account: ferdata datasets get {source.name}")
     if source.options:
         click.echo("\nOptions of `ferdata ingest`:")
         for own in source.options:
-            click.echo(f"  --{own.name.replace('_', '-')}: {own.help}")
+            prose(f"  --{own.name.replace('_', '-')}: {own.help}")
     if source.citation:
-        click.echo(f"\nCitation:\n{source.citation}")
+        prose(f"\nCitation:\n{source.citation}")

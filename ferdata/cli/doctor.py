@@ -1,13 +1,16 @@
 """`ferdata doctor`."""
 
+import sys
+
 import click
 
+from ferdata.cli.layout import room, wrapped
 from ferdata.cli.options import json_option
-from ferdata.cli.output import console, print_json
+from ferdata.cli.output import print_json
 from ferdata.steps.doctor import Finding, doctor
 
 FINDINGS = 3
-MARKS = {"ok": ("green", "ok"), "warn": ("yellow", "mind"), "bad": ("red", "bad"), "absent": ("dim", "-")}
+MARKS = {"ok": ("green", "ok"), "warn": ("yellow", "warn"), "bad": ("red", "bad"), "absent": (None, "-")}
 
 
 @click.command("doctor")
@@ -30,11 +33,11 @@ def command(context: click.Context, as_json: bool) -> None:
 
 def report(findings: list[Finding]) -> None:
     """Print a line per finding, and under it what to do."""
-    width = max(len(f.name) for f in findings)
-    screen = console()
+    longest, width = max(len(f.name) for f in findings), room(sys.stdout)
+    below = " " * (longest + 7)
     for finding in findings:
-        style, mark = MARKS[finding.state]
-        screen.print(f"[{style}]{mark:<5}[/]{finding.name:<{width}}  ", end="")
-        screen.print(finding.what, markup=False, soft_wrap=True)
+        colour, mark = MARKS[finding.state]
+        first, *rest = wrapped(finding.what, width, f"{mark:<5}{finding.name:<{longest}}  ", below)
+        click.echo(click.style(first[:5], fg=colour) + "\n".join((first[5:], *rest)))
         if finding.remedy and finding.state != "ok":
-            screen.print(f"{'':<{width + 7}}{finding.remedy}", markup=False, soft_wrap=True, style="dim")
+            click.secho("\n".join(wrapped(finding.remedy, width, below)), dim=True)

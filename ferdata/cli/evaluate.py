@@ -7,10 +7,12 @@ from typing import Any
 import click
 
 from ferdata.charts.lettering import key
+from ferdata.charts.style import FORMATS
 from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import facts, print_json, table
 from ferdata.schema import SPLITS
-from zoo.evaluation.evaluate import evaluate
+from zoo.evaluation.calibration import in_brackets
+from zoo.evaluation.evaluate import chart_files, evaluate
 from zoo.evaluation.inference import TTA
 from zoo.evaluation.metrics import CALLED, HEADLINES
 from zoo.run.device import DEVICES
@@ -32,7 +34,14 @@ from zoo.run.device import DEVICES
     metavar="F.parquet",
     help="Write every row's probabilities.",
 )
-@option(evaluate, "--force", help="Replace earlier files of --save and --save-predictions.")
+@option(
+    evaluate,
+    "--plots",
+    type=click.Choice(FORMATS),
+    multiple=True,
+    help="Write the charts into the run in this format; may be repeated.",
+)
+@option(evaluate, "--force", help="Replace earlier files of --save, --save-predictions and --plots.")
 @json_option
 def command(run: Path, as_json: bool, **given: Any) -> None:
     """Score a trained run on a split: by class, by dataset, by age and the like, with intervals.
@@ -41,17 +50,22 @@ def command(run: Path, as_json: bool, **given: Any) -> None:
     ferdata evaluate runs/first
     ferdata evaluate runs/first --manifest manifests/ckplus.parquet --split all
     ferdata evaluate runs/first --tta ten-crop --save-predictions first.parquet
+    ferdata evaluate runs/first --plots pdf
     """  # fmt: skip
-    if not given["save"] and not given["save_predictions"]:
-        refuse_idle(("force",), "nothing is written without --save or --save-predictions")
+    if not given["save"] and not given["save_predictions"] and not given["plots"]:
+        refuse_idle(("force",), "nothing is written without --save, --save-predictions or --plots")
     result = evaluate(run, **given)
     if as_json:
         print_json(result)
         return
     report(run, result)
     saved = (run / f"evaluation-{given['split']}.json" if given["save"] else None, given["save_predictions"])
-    for path in filter(None, saved):
+    drawn = chart_files(run, given["split"], given["plots"])
+    curves = [path for form in given["plots"] if (path := run / f"curves.{form}").is_file()]
+    for path in filter(None, (*saved, *drawn, *curves)):
         click.echo(path)
+    if drawn and (numbers := key(result["classes"])):
+        click.echo(numbers)
 
 
 def report(run: Path, r: dict[str, Any]) -> None:
@@ -81,7 +95,7 @@ def report(run: Path, r: dict[str, Any]) -> None:
     headlines(r, f"{protocol['split'].capitalize()}, {r['n']:,} images")
 
 
-def folds_report(path: Path, r: dict[str, Any]) -> None:
+def folds_report(path: Path, r: dict[str, Any], plots: Sequence[str] = ()) -> None:
     """Print what cross-validation came to: each fold, the mean over them, and all rows pooled."""
     click.echo()
     rows = [(f["fold"], f["n"], *(share(f[name]) for name in HEADLINES)) for f in r["folds"]]
@@ -89,7 +103,8 @@ def folds_report(path: Path, r: dict[str, Any]) -> None:
     means = [(CALLED[name], share(m["mean"], 2), between(m["interval"], 2)) for name, m in r["mean"].items()]
     table(f"Mean over {len(r['folds'])} folds", ("figure", "mean", "95 % interval"), means, r["protocol"]["note"])
     headlines(r, f"All folds pooled, {r['n']:,} images")
-    for name in ("report.json", "folds.png", "confusion.png", "classes.png"):
+    charts = [f"{name}.{form}" for form in ("png", *plots) for name in ("folds", "confusion", "classes")]
+    for name in ("report.json", *charts):
         click.echo(path / name)
     if numbers := key(r["classes"]):
         click.echo(numbers)
@@ -128,29 +143,32 @@ def by_part(column: str, parts: dict[str, dict[str, Any]]) -> None:
     ]
     names = (column, "images", "groups", "accuracy", "95 % interval", "macro-F1", "95 % interval", "")
     few = any(d["small"] for d in parts.values())
-    table(f"By {column}", names, rows, "few: below 30 images or 10 groups; no ground to say anything" if few else "")
+    table(
+        f"By {column}",
+        names,
+        rows,
+        "few: below 30 images or 10 groups, too few to conclude anything from" if few else "",
+    )
 
 
 def confusion(r: dict[str, Any]) -> None:
     """Print the confusion matrix: true classes down, predicted ones across."""
     rows = [(name, *counts) for name, counts in zip(r["classes"], r["confusion"], strict=True)]
-    table("True down, predicted across", ("", *(name[:9] for name in r["classes"])), rows)
+    table("Confusion matrix: true class down, predicted across", ("", *(name[:9] for name in r["classes"])), rows)
 
 
 def headlines(r: dict[str, Any], title: str) -> None:
     """Print the headline figures of a report, with their intervals."""
     spread, calibration = r["confidence_intervals"], r["calibration"]
     rows = [(CALLED[name], share(r[name], 2), between(spread[name], 2)) for name in HEADLINES]
-    rows.append(("majority-class baseline", share(r["baseline"]["majority_share"], 2), None))
-    raw = f"; {calibration['before']['ece']:.2%} at 1" if calibration["temperature"] != 1 else ""
-    name = f"calibration error (temperature {calibration['temperature']:.2f}{raw})"
-    rows.append((name, share(r["ece"], 2), between(calibration["intervals"]["ece"], 2)))
-    rows.append(("log loss, nats", f"{r['log_loss']:.3f}", _plain(calibration["intervals"]["log_loss"])))
+    rows.append((CALLED["majority_share"], share(r["baseline"]["majority_share"], 2), None))
+    ece = f"{CALLED['ece']}{in_brackets(calibration, 2)}"
+    rows.append((ece, share(r["ece"], 2), between(calibration["intervals"]["ece"], 2)))
+    rows.append((CALLED["log_loss"], f"{r['log_loss']:.3f}", _plain(calibration["intervals"]["log_loss"])))
     if voters := r.get("voters"):
-        words = {"total_variation": "total variation", "kl": "KL, nats"}
         rows += [
-            (f"from the annotators' shares: {word}", f"{voters[key]:.3f}", _plain(voters["intervals"][key]))
-            for key, word in words.items()
+            (CALLED[name], f"{voters[name]:.3f}", _plain(voters["intervals"][name]))
+            for name in ("total_variation", "kl")
         ]
     drawn = r["bootstrap"]
     table(
@@ -158,7 +176,7 @@ def headlines(r: dict[str, Any], title: str) -> None:
         ("figure", "value", "95 % interval"),
         rows,
         f"Intervals: {drawn['draws']:,} bootstrap draws of {drawn['units']:,} {drawn['unit']}. "
-        f"Calibration: {calibration['bins']} bins of equal width.",
+        f"ECE: expected calibration error, {calibration['bins']} bins of equal width.",
     )
     if r["caution"]:
         click.echo(f"{r['caution']}\n")

@@ -17,26 +17,28 @@ from zoo.evaluation.inference import TTA
     export, "-o", "--out", type=click.Path(path_type=Path),
     help="The file to write [default: model.onnx in the run, model-int8.onnx with --int8].",
 )  # fmt: skip
-@option(export, "--tta", type=click.Choice(TTA), help="Views that the graph averages [default: as the run did].")
-@option(export, "--int8", help="Compute with 8-bit numbers, and say what that costs on val.")
+@option(
+    export, "--tta", type=click.Choice(TTA), help="Test-time augmentation inside the graph [default: as in training]."
+)
+@option(export, "--int8", help="Quantise to 8-bit integers, and report the accuracy lost on val.")
 @option(
     export, "--batch", type=click.IntRange(1),
-    help="How many pictures the graph takes at a time, for programs that want it fixed [default: any number].",
+    help="Fixed batch size, for programs that need one [default: any number of images].",
 )  # fmt: skip
 @option(
     export, "--manifest", type=click.Path(path_type=Path),
-    help="Whose val faces both are compared on [default: the one trained on].",
+    help="Compare run and file on the val faces of this manifest [default: the one trained on].",
 )  # fmt: skip
-@option(export, "--faces", type=click.IntRange(1), help="At most so many of them.")
-@option(export, "--tolerance", type=float, help="By how much a probability may differ.")
+@option(export, "--faces", type=click.IntRange(1), help="At most this many val faces.")
+@option(export, "--tolerance", type=float, help="Largest difference allowed between two probabilities.")
 @option(export, "--force", help="Replace an existing file.")
 @json_option
 def command(run: Path, as_json: bool, **given: Any) -> None:
-    """Write a run as one ONNX file, once it has said of real faces what the run says of them.
+    """Export a run as one ONNX file, after checking on real faces that both give the same labels.
 
-    The graph takes pixels as they are, uint8 (N, channels, size, size) in 0..255, and normalises them itself: do not
-    rescale them. It gives probabilities. Classes, size, crop, what the comparison found and the rest stand in the
-    file's metadata. Whether OpenCV's cv2.dnn reads the file is tried, and told.
+    Input: pixels, uint8 (N, channels, size, size) in 0..255; the graph normalises them itself, so do not rescale them.
+    Output: probabilities. The file's metadata has the classes, size, crop and the result of the comparison. The report
+    also says whether OpenCV's cv2.dnn can read the file.
 
     \b
     ferdata export runs/first
@@ -52,10 +54,10 @@ def command(run: Path, as_json: bool, **given: Any) -> None:
 
 def opencv(done: Exported) -> str:
     """Return whether OpenCV reads the file and is right, and if not why."""
-    told = done.opencv
-    if told["read"]:
-        return f"yes: {told['faces']:,} faces, probabilities within {told['most']:.1e}"
-    return f"no: {told['why']}; use onnxruntime"
+    found = done.opencv
+    if found["read"]:
+        return f"yes: {found['faces']:,} faces, probabilities within {found['most']:.1e}"
+    return f"no: {found['why']}; use onnxruntime"
 
 
 def report(done: Exported) -> None:
@@ -69,8 +71,8 @@ def report(done: Exported) -> None:
             "file": f"{done.out}, {done.size / 1e6:.2f} MB",
             "input": f"pixels, {shape}",
             "output": f"probabilities, float32 ({n}, {len(done.metadata['classes'].split(','))}); "
-            f"views {metadata['tta']}, temperature {float(metadata['temperature']):.3f} applied",
-            "against torch": f"{done.parity['faces']:,} faces of val: the same labels, probabilities within "
+            f"test-time augmentation {metadata['tta']} and temperature {float(metadata['temperature']):.3f} applied",
+            "against torch": f"{done.parity['faces']:,} val faces: the same labels, probabilities within "
             f"{done.parity['most']:.1e}",
             "read by OpenCV": opencv(done),
             "faces a second": rates,
@@ -82,9 +84,9 @@ def report(done: Exported) -> None:
         click.echo()
         facts(
             {
-                "int8": f"accuracy on {lost['faces']:,} faces of val {lost['accuracy']['int8']:.2%}, "
-                f"before {lost['accuracy']['float32']:.2%}: {round(-100 * lost['lost'], 2) + 0.0:+.2f} points",
-                "labels": f"{lost['changed']:.2%} are others now",
+                "int8": f"accuracy on {lost['faces']:,} val faces {lost['accuracy']['int8']:.2%}, "
+                f"float32 {lost['accuracy']['float32']:.2%}: {round(-100 * lost['lost'], 2) + 0.0:+.2f} points",
+                "labels": f"{lost['changed']:.2%} changed",
                 "size": f"{size['float32'] / 1e6:.2f} MB -> {size['int8'] / 1e6:.2f} MB",
             }
         )

@@ -16,17 +16,19 @@ from ferdata.steps.group import Grouped, group, self_test
 @click.command("group")
 @click.argument("manifest", type=click.Path(path_type=Path))
 @option(group, "-o", "--out", type=click.Path(path_type=Path), help="The manifest to write; without it, report only.")
-@option(group, "--by", type=click.UNPROCESSED, callback=words, metavar="WORDS", help="What makes rows one group.")
-@option(group, "--thorough", help="Look at every picture, for turns to 14 degrees and crops to a fifth too.")
+@option(group, "--by", type=click.UNPROCESSED, callback=words, metavar="WORDS", help="What puts rows into one group.")
+@option(
+    group, "--thorough", help="Compare every picture; also finds rotations up to 14 degrees and crops up to a fifth."
+)
 @option(group, "--workers", type=click.IntRange(1), help="Worker processes [default: one per core].")
-@option(group, "--most", type=click.FloatRange(0, 1), help="The largest share of the rows that a group may have.")
+@option(group, "--most", type=click.FloatRange(0, 1), help="Largest allowed group, as a share of the rows.")
 @click.option(
     "--self-test",
     "planted",
     is_flag=True,
     help="Plant copies of every kind, and count which are found; writes nothing.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the self-test's sample.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the self-test's sample.")
 @option(group, "--force", help="Replace an existing manifest.")
 @json_option
 def command(
@@ -43,7 +45,7 @@ def command(
 ) -> int:
     """Group rows that show the same picture, person or clip.
 
-    Exits with 3 if a group stands on several sides of the manifest's own split.
+    Exits with 3 if a group lies in several splits of the manifest.
 
     \b
     ferdata group manifests/ferplus.parquet
@@ -77,7 +79,7 @@ def tested(manifest: Path, thorough: bool, seed: int, as_json: bool) -> int:
 
 
 def report(result: Grouped) -> None:
-    """Print how many groups there are, the largest, and those that stand on several sides."""
+    """Print how many groups there are, the largest, and those that lie in several splits."""
     facts(
         {
             "rows": result.rows,
@@ -94,7 +96,7 @@ def report(result: Grouped) -> None:
         }
     )
     if result.sides:
-        click.echo("\nThese groups leak: merge again, and what gives way is counted.")
+        click.echo("\nThese groups leak. Merge again: the rows that are excluded are counted.")
     elif result.out:
         console().print(f"\nNext: ferdata split {result.out}", style="dim", soft_wrap=True)
 
@@ -113,5 +115,5 @@ def report_trial(outcome: Trial) -> None:
             (k.kind, k.planted, k.found, f"{100 * k.recall:.1f}", k.wrong, f"{100 * k.precision:.2f}")
             for k in outcome.kinds
         ],
-        caption="wrong: rows put beside a copy that were not beside the copied picture before.",
+        caption="wrong: rows grouped with a copy that were not grouped with the original.",
     )

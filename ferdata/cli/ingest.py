@@ -8,7 +8,7 @@ import click
 
 from ferdata import labels
 from ferdata.adapters import catalogue, load
-from ferdata.cli.options import json_option, option
+from ferdata.cli.options import Choice, json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
 from ferdata.running.engine import ENGINES
 from ferdata.sources.declaration import Option
@@ -94,7 +94,7 @@ def _command(name: str) -> click.Command:
 
 
 def _own(declared: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    kind = click.Choice(declared.choices) if declared.choices else click.STRING
+    kind = Choice(declared.choices) if declared.choices else click.STRING
     return click.option(
         f"--{declared.name.replace('_', '-')}",
         type=kind,

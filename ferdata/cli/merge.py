@@ -11,6 +11,7 @@ from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, console, facts, print_json
 from ferdata.duplicates.groups import BY
 from ferdata.duplicates.label_conflicts import MANY
+from ferdata.errors import choose_one
 from ferdata.steps.group import Grouped
 from ferdata.steps.merge import Merged, merge
 
@@ -20,7 +21,7 @@ def words(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str, 
     given = value if isinstance(value, tuple) else tuple(str(value).split(","))
     for word in given:
         if word not in BY:
-            raise click.BadParameter(f"{word!r} is not one of {', '.join(BY)}.", ctx, param)
+            raise click.BadParameter(f"{word!r} is not one of them. {choose_one(word, BY)}", ctx, param)
     return given
 
 

@@ -7,11 +7,24 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from ferdata.errors import did_you_mean
+
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Choice(click.Choice[Any]):
+    """A choice of words; one that is none of them is answered with the close ones."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return click's message, and what may be meant."""
+        message = super().get_invalid_choice_message(value, ctx)
+        return f"{message} {did_you_mean(value, self.choices)}".rstrip()
 
 
 def option(function: Callable[..., Any], *names: str, **attributes: Any) -> Decorator:
     """Declare an option of a command; its default is the one that `function`'s signature gives the parameter."""
+    if isinstance(words := attributes.get("type"), click.Choice):
+        attributes["type"] = Choice(words.choices, words.case_sensitive)
     parameter = next(n for n in names if not n.startswith("-")) if not names[-1].startswith("-") else names[-1]
     parameter = parameter.split("/")[0].lstrip("-").replace("-", "_")
     default = inspect.signature(function).parameters[parameter].default

@@ -2,13 +2,15 @@
 
 import dataclasses
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
+
+from ferdata.cli.layout import room, tabulated, wrapped
 
 
 def console() -> Console:
@@ -34,27 +36,14 @@ def _plain(value: Any) -> Any:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], caption: str = "", text: int = 1) -> None:
-    """Print a table whose first `text` columns are words and whose others are numbers."""
-    grid = Table(
-        title=title,
-        title_justify="left",
-        title_style="bold",
-        caption=caption or None,
-        caption_justify="left",
-        header_style="bold",
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-    )
-    for i, column in enumerate(columns):
-        grid.add_column(column, justify="left" if i < text else "right", overflow="fold")
-    for row in rows:
-        grid.add_row(*(cell(value) for value in row))
-    screen = console()
-    with screen.capture() as drawn:
-        screen.print(grid)
-    for line in drawn.get().splitlines():  # rich pads every line to the table's width
-        click.echo(line.rstrip())
+    """Print a table whose first `text` columns are words and whose others are numbers, as it fits the terminal."""
+    width = room(sys.stdout)
+    if title:
+        click.secho("\n".join(wrapped(title, width)), bold=True)
+    for line in tabulated(columns, [[cell(value) for value in row] for row in rows], text, width):
+        click.echo(line)
+    if caption:
+        click.secho("\n".join(wrapped(caption, width)), italic=True)
     click.echo()
 
 
@@ -68,9 +57,7 @@ def cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.3f}"
-    from rich.markup import escape
-
-    return escape(printable(str(value)))
+    return printable(str(value))
 
 
 def printable(text: str) -> str:
@@ -80,14 +67,26 @@ def printable(text: str) -> str:
 
 def facts(pairs: Mapping[str, Any]) -> None:
     """Print aligned `name  value` lines; pairs whose value is None are left out."""
-    width = max((len(name) for name in pairs), default=0)
+    longest = max((len(name) for name in pairs), default=0)
+    width = room(sys.stdout)
     for name, value in pairs.items():
         if value is not None:
             text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-            first, *rest = text.splitlines() or [""]
-            click.echo(f"{name:<{width}}  {first}")
-            for line in rest:
-                click.echo(f"{'':<{width}}  {line}")
+            for number, line in enumerate(text.splitlines() or [""]):
+                head = f"{'' if number else name:<{longest}}  "
+                click.echo("\n".join(wrapped(line, width, head)))
+
+
+Branch = tuple[str, "Sequence[Branch]"]  # what a line of a tree says, and what hangs below it
+
+
+def tree(branches: Sequence[Branch], guide: str = "") -> None:
+    """Print a tree; each line of a text that a terminal breaks goes on beside its branch."""
+    for number, (words, below) in enumerate(branches):
+        fork, on = ("└── ", "    ") if number == len(branches) - 1 else ("├── ", "│   ")
+        trunk = guide + on + ("│   " if below else "")
+        click.echo("\n".join(wrapped(printable(words), room(sys.stdout), guide + fork, trunk)))
+        tree(below, guide + on)
 
 
 def by_reason(counts: Mapping[str, int]) -> str:

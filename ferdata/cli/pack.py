@@ -7,6 +7,7 @@ import click
 
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import console, facts, print_json, table
+from ferdata.running.cache import gigabytes
 from ferdata.running.engine import ENGINES
 from ferdata.schema import SPLITS
 from ferdata.steps.pack import SIZES, Packing, pack
@@ -16,10 +17,10 @@ from ferdata.steps.pack import SIZES, Packing, pack
 @click.argument("manifest", type=click.Path(path_type=Path))
 @option(pack, "--size", type=click.IntRange(*SIZES), help="Side in pixels [default: the images' own].")
 @option(pack, "--channels", type=click.Choice([1, 3]), help="1: grey, 3: colour [default: the images' own].")
-@option(pack, "--split", type=click.Choice(SPLITS), multiple=True, help="This side; may be repeated.")
-@option(pack, "--dataset", "datasets", multiple=True, metavar="NAME", help="Keep to this dataset; may be repeated.")
-@option(pack, "--fold", type=click.IntRange(0), help="The sides of this fold: it tests, the next one is val.")
-@option(pack, "--trust-files", help="Take images that have changed since ingest as they are now.")
+@option(pack, "--split", type=click.Choice(SPLITS), multiple=True, help="Only this split; may be repeated.")
+@option(pack, "--dataset", "datasets", multiple=True, metavar="NAME", help="Only this dataset; may be repeated.")
+@option(pack, "--fold", type=click.IntRange(0), help="The splits of this fold: it is test, the next one is val.")
+@option(pack, "--trust-files", help="Use images even if changed since ingest.")
 @option(pack, "--workers", type=click.IntRange(1), help="Threads, or processes of Ray [default: one per core].")
 @option(
     pack, "--engine", type=click.Choice(ENGINES),
@@ -42,18 +43,24 @@ def command(as_json: bool, datasets: tuple[str, ...], **given: Any) -> None:
 
 
 def report(result: Packing) -> None:
-    """Print each side's array, where it is, and how fast it was made."""
+    """Print each split's array, where it is, and how fast it was made."""
     rows = [
-        (each.split, "made" if each.made else "there already", each.path, " x ".join(map(str, each.shape)), each.size)
+        (
+            each.split,
+            "made" if each.made else "there already",
+            each.path,
+            " x ".join(map(str, each.shape)),
+            gigabytes(each.size),
+        )
         for each in result.sides
     ]
-    table("Packs", ("split", "", "file", "shape", "bytes"), rows, text=3)
+    table("Packs", ("split", "state", "file", "shape", "size"), rows, text=3)
     changed = sum(each.changed for each in result.sides)
     rate = f"{result.images:,} images in {result.seconds:.1f} s, {result.images / max(result.seconds, 1e-9):,.0f}/s"
     facts(
         {
-            "sides": f"as in column {result.split_source}",
-            "bytes": result.size,
+            "splits": f"as in column {result.split_source}",
+            "size": gigabytes(result.size),
             "decoded": rate if result.images else "nothing: all of it was there",
             "changed": f"{changed:,} images are not as ingested" if changed else None,
         }

@@ -7,15 +7,15 @@ import click
 
 from ferdata.cli import DONE, FAILED
 from ferdata.cli.options import json_option, option, refuse_idle
-from ferdata.cli.output import by_reason, print_json, table
+from ferdata.cli.output import by_reason, facts, print_json, table
 from ferdata.images.alignment import NO_FACE
 from zoo.deploy.files import by_number, passed_over
-from zoo.deploy.predict import Prediction, predict, tally
-from zoo.deploy.preprocess import DETECT
+from zoo.deploy.predict import EVERY, Prediction, predict, tally
+from zoo.deploy.preprocess import DETECT, looks_in_videos, looks_with
 from zoo.deploy.webcam_server import serve
 from zoo.evaluation.inference import TTA
 from zoo.run.device import DEVICES
-from zoo.run.model_file import read_meta
+from zoo.run.model_file import Meta, read_meta
 from zoo.run.run_folder import Folder
 
 ONE_BY_ONE = 200  # rows that a person reads; the counts below say the rest
@@ -26,16 +26,22 @@ ONE_BY_ONE = 200  # rows that a person reads; the counts below say the rest
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @option(
     predict, "--detect", type=click.Choice(DETECT),
-    help="Who looks for faces; none: pictures are faces [default: as the run was trained; in films always].",
+    help="Face detector; none: each image is one face crop [default: that of training; if training had none, videos "
+    "and the camera get yunet, or haar where yunet's model file is missing].",
 )  # fmt: skip
 @option(
     predict, "--model", type=click.Path(path_type=Path),
     help="YuNet's model file [default: FERDATA_YUNET, else the cached one, downloaded once: 230 KB].",
 )  # fmt: skip
-@option(predict, "--margin", type=float, help="More about a found face, as a share [default: as trained, else 0].")
-@option(predict, "--every", type=click.IntRange(1), help="Of films, every n-th frame.")
-@option(predict, "--track", help="Follow the faces of a film from frame to frame, each under one number.")
-@option(predict, "--tta", type=click.Choice(TTA), help="Views that are averaged [default: as the run did].")
+@option(
+    predict, "--margin", type=float,
+    help="Margin added to each side of a detected face, as a share of its box [default: as in training, else 0].",
+)  # fmt: skip
+@option(
+    predict, "--every", type=click.IntRange(1), metavar="N", help=f"Of videos, every N-th frame [default: {EVERY}]."
+)
+@option(predict, "--track", help="Track the faces of a video from frame to frame, each under one number.")
+@option(predict, "--tta", type=click.Choice(TTA), help="Test-time augmentation [default: as in training].")
 @option(predict, "--device", type=click.Choice(DEVICES), help="Where to compute.")
 @option(predict, "-o", "--out", type=click.Path(path_type=Path), help="A table to write: .parquet or .csv.")
 @option(predict, "--force", help="Replace an existing --out.")
@@ -43,29 +49,30 @@ ONE_BY_ONE = 200  # rows that a person reads; the counts below say the rest
 @option(serve, "--port", type=click.IntRange(0, 65535), help="Of --serve; 0 takes any that is free.")
 @json_option
 def command(run: Path, paths: tuple[Path, ...], as_json: bool, page: bool, port: int, **given: Any) -> int:
-    """Label the faces in pictures, films, or folders of them, with a trained run.
+    """Label the faces in pictures, videos, or folders of them, with a trained run.
 
-    Faces are found and cut as those of the training set were by `ferdata align`. A run that was trained on crops as
-    published takes a picture for a face, unless --detect says who looks.
+    Faces are detected and cut as those of the training set were by `ferdata align`. A run that was trained on crops as
+    published takes each picture as one face, unless --detect names a detector; in videos, and before the camera, a
+    detector looks in any case, unless it is none.
 
-    With --track a face of a film has one number in all frames, as long as its box overlaps its last one; it is waited
-    for while it is hidden for up to a second.
+    With --track a face of a video has one number in all frames, as long as its box overlaps its last one; a face that
+    is hidden keeps its number for up to a second.
 
     \b
     ferdata predict runs/first face.png more-faces/
-    ferdata predict runs/first party.jpg film.mp4 --detect yunet -o faces.csv
-    ferdata predict runs/first film.mp4 --every 2 --track -o faces.csv
+    ferdata predict runs/first party.jpg video.mp4 --detect yunet -o faces.csv
+    ferdata predict runs/first video.mp4 --every 2 --track -o faces.csv
     ferdata predict runs/first --serve
     """  # fmt: skip
     if page:
         if paths or given["out"] or as_json:
             raise click.UsageError("--serve takes its pictures from the page: leave out PATHS, --out and --json.")
-        refuse_idle(("every", "track", "force"), "the page has no film and writes no file")
+        refuse_idle(("every", "track", "force"), "the page takes no video file and writes no file")
         options = {name: given[name] for name in ("device", "tta", "detect", "model", "margin")}
         serve(run, port=port, say=click.echo, **options)
         return DONE
     if not paths:
-        raise click.UsageError("Name pictures, films or folders, or add --serve for a page with the camera.")
+        raise click.UsageError("Name pictures, videos or folders, or add --serve for a page with the camera.")
     refuse_idle(("port",), "for the page of --serve alone")
     if not given["out"]:
         refuse_idle(("force",), "it replaces the table of --out; name one")
@@ -74,24 +81,24 @@ def command(run: Path, paths: tuple[Path, ...], as_json: bool, page: bool, port:
     if as_json:
         print_json(result)
     else:
-        report(result, meta.size, given["out"])
+        report(result, meta, given["detect"], given["out"])
     if others := passed_over(paths):
-        click.echo(f"Passed over, as no pictures: {by_number(others)}", err=True)
+        click.echo(f"Skipped, as no pictures: {by_number(others)}", err=True)
     if meta.caution:
         click.echo(meta.caution, err=True)
     return DONE if any(p.label for p in result) else FAILED
 
 
-def report(result: list[Prediction], size: int, out: Path | None) -> None:
+def report(result: list[Prediction], meta: Meta, detect: str | None, out: Path | None) -> None:
     """Print a row per face, those pictures that show none or could not be read, and what it comes to."""
     labelled = [p for p in result if p.label is not None]
     shown = labelled[:ONE_BY_ONE]
     if shown:
-        films = any(p.frame is not None for p in shown)
-        followed = any(p.track is not None for p in shown)
-        more = (*(("time",) if films else ()), *(("track",) if followed else ()))
-        columns = ("picture", *more, "face at", "label", "share", "runner-up", "share")
-        table("", columns, [row(p, films, followed) for p in shown], text=3 + len(more))
+        videos = any(p.frame is not None for p in shown)
+        tracked = any(p.track is not None for p in shown)
+        more = (*(("time",) if videos else ()), *(("track",) if tracked else ()))
+        columns = ("picture", *more, "face at", "label", "confidence", "runner-up", "confidence")
+        table("", columns, [row(p, videos, tracked) for p in shown], text=3 + len(more))
     if len(labelled) > len(shown):
         click.echo(f"... and {len(labelled) - len(shown):,} more; --out faces.csv writes all of them.\n")
     for p in result:
@@ -99,29 +106,59 @@ def report(result: list[Prediction], size: int, out: Path | None) -> None:
             click.echo(f"not read: {p.path}: {p.error}", err=True)
         elif p.error is not None and p.frame is None:
             click.echo(f"no face: {p.path}", err=True)
-    n = tally(result, size)
-    unread = f", {n['unread']:,} could not be read" if n["unread"] else ""
-    alone = f", {n['no_face']:,} without a face" if n["no_face"] else ""
-    tracks = f" in {n['tracks']:,} {'track' if n['tracks'] == 1 else 'tracks'}" if n["tracks"] else ""
-    click.echo(f"{n['faces']:,} labelled{tracks}{alone}{unread}: {by_reason(n['labels']) or 'nothing'}")
+    n = tally(result, meta.size)
+    facts(summary(n, meta, detect, out))
     if n["large"]:
         click.echo(
-            f"{n['large']:,} of them were taken for a face whole, and are much larger than the {size} px crops of "
-            "training. If they are photographs, add --detect yunet.",
+            f"{n['large']:,} of the pictures were each taken as one face, and are much larger than the {meta.size} px "
+            "crops of training. If they are photographs, add --detect yunet.",
             err=True,
         )
-    if out is not None:
-        click.echo(str(out))
 
 
-def row(p: Prediction, films: bool, followed: bool) -> tuple[Any, ...]:
-    """Return a prediction's cells: picture, time and track in a film, box, label and share, the runner-up and its."""
+def summary(n: dict[str, Any], meta: Meta, detect: str | None, out: Path | None) -> dict[str, str | None]:
+    """Return what a `tally` counted, in words, pictures, frames and faces apart, and which detector looked."""
+    pictures, frames = n["pictures"] - n["frames"], n["frames"]
+    tracks = f" in {counted(n['tracks'], 'track')}" if n["tracks"] else ""
+    return {
+        "pictures": f"{pictures:,}{shares(pictures, n['no_face'] - n['frames_no_face'])}" if pictures else None,
+        "frames": f"{frames:,} of {counted(n['videos'], 'video')}{shares(frames, n['frames_no_face'])}"
+        if frames
+        else None,
+        "unread": f"{n['unread']:,}, in whole or in part" if n["unread"] else None,
+        "faces": f"{n['faces']:,}{tracks}" + (f": {by_reason(n['labels'])}" if n["faces"] else ""),
+        "detector": detectors(meta, detect, bool(pictures), bool(frames)),
+        "table": str(out) if out is not None else None,
+    }
+
+
+def shares(all_of_them: int, without: int) -> str:
+    """Return how many of them show a face and how many do not, to follow their number."""
+    return f": {all_of_them - without:,} with a face, {without:,} without"
+
+
+def counted(n: int, what: str) -> str:
+    """Return `1 track`, `2 tracks`."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
+def detectors(meta: Meta, detect: str | None, pictures: bool, frames: bool) -> str | None:
+    """Return which detector looked at what; None where nothing was looked at."""
+    of_pictures = (looks_with(meta, detect) or "none, each is one face crop") if pictures else None
+    of_frames = (looks_in_videos(meta, detect) or "none, each is one face crop") if frames else None
+    if of_pictures and of_frames and of_pictures != of_frames:
+        return f"{of_frames} in videos; in pictures {of_pictures}"
+    return of_frames or of_pictures
+
+
+def row(p: Prediction, videos: bool, tracked: bool) -> tuple[Any, ...]:
+    """Return a prediction's cells: picture, time and track in a video, box, label and confidence, the runner-up's."""
     first, second = p.label or "", p.runner_up
     where = "whole" if p.box is None else "{:.0f},{:.0f} {:.0f}x{:.0f}".format(*p.box)
     return (
         p.path,
-        *((None if p.seconds is None else f"{p.seconds:.2f} s",) if films else ()),
-        *((p.track,) if followed else ()),
+        *((None if p.seconds is None else f"{p.seconds:.2f} s",) if videos else ()),
+        *((p.track,) if tracked else ()),
         where,
         first,
         f"{p.probabilities[first]:.1%}",

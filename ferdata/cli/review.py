@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ferdata.cli import DONE, FINDINGS
+from ferdata.cli.groups import UsualGroup
 from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
 from ferdata.errors import UnknownLabel
@@ -22,17 +23,7 @@ from ferdata.steps.sheet import Imported, export, import_sheet
 FILE = click.Path(path_type=Path)
 
 
-class Review(click.Group):
-    """A group whose command, where none is named, is `open`: `ferdata review M` opens M."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put `open` before what is no command."""
-        if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
-            args = ["open", *args]
-        return super().parse_args(ctx, args)
-
-
-@click.group("review", cls=Review)
+@click.group("review", cls=UsualGroup, usual="open")
 def command() -> None:
     """A manifest in the FiftyOne App; decisions come back by `pull`.
 
@@ -49,6 +40,9 @@ def command() -> None:
 @option(review, "--predictions", type=FILE, help="A run's predictions.parquet: shown beside the labels.")
 @option(review, "--features", type=FILE, help="Vectors by sample_id (Parquet or .npz): an embedding plot.")
 @option(review, "--umap", help="Lay the plot out by UMAP, which takes minutes, and not by principal components.")
+@option(
+    review, "--ids", type=FILE, help="A CSV file with a column sample_id: a saved view of these rows, in its order."
+)
 @option(review, "--by", help="Who reviews [default: FERDATA_REVIEWER, else your name on this machine].")
 @option(review, "--port", type=click.IntRange(1, 65535), help="Of the App [default: 5151].")
 @option(review, "--address", help="Of the App; anything but this machine's own lets others see the faces.")
@@ -66,13 +60,13 @@ def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as
     ferdata review --delete merged-1a2b3c
     """  # fmt: skip
     if listing or name is not None:
-        refuse_idle(("manifest", *given), "of the App, which --list and --delete do not open")
+        refuse_idle(("manifest", *given), "not used with --list or --delete, which do not open the App")
     if name is None:
-        refuse_idle(("force",), "of what --delete takes out; add --delete")
+        refuse_idle(("force",), "used only with --delete")
     if not given["app"]:
-        refuse_idle(("port", "address", "browser"), "of the App, and --no-app does without")
+        refuse_idle(("port", "address", "browser"), "not used with --no-app, which does not open the App")
     if not given["features"]:
-        refuse_idle(("umap",), "of an embedding plot; add --features")
+        refuse_idle(("umap",), "used only with --features, which makes the embedding plot")
     if listing:
         return listed(as_json)
     if name is not None:
@@ -80,7 +74,7 @@ def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as
         if as_json:
             print_json({"deleted": gone.name, "samples": gone.samples, "lost": gone.lost})
         else:
-            lost = f"; {gone.lost:,} decisions that were not pulled are lost" if gone.lost else ""
+            lost = f"; decisions that were not pulled, on {gone.lost:,} of its pictures, are lost" if gone.lost else ""
             click.echo(f"{gone.name}: {gone.samples:,} samples{lost}")
         return DONE
     if manifest is None:
@@ -89,7 +83,11 @@ def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as
         manifest, announce=lambda pushed, url: report_loaded(pushed, url, manifest, as_json), **given  # type: ignore[arg-type]
     )  # fmt: skip
     if given["app"] and not as_json:
-        decided = f"{waiting:,} decisions wait: ferdata review pull {manifest}" if waiting else "Nothing was decided."
+        decided = (
+            f"To pull, decisions on {waiting:,} of its pictures: ferdata review pull {manifest}"
+            if waiting
+            else "Nothing to pull."
+        )
         click.echo(f"\nClosed. {decided}")
     return DONE
 
@@ -108,7 +106,7 @@ def report_loaded(pushed: Pushed, url: str | None, manifest: Path, as_json: bool
             "no picture": f"{pushed.without_picture:,} rows, which are not shown" if pushed.without_picture else None,
             "to look at": by_reason(pushed.findings) or None,
             "views": ", ".join(pushed.views),
-            "not pulled": f"{pushed.waiting:,} decisions" if pushed.waiting else None,
+            "not pulled": f"decisions on {pushed.waiting:,} of its pictures" if pushed.waiting else None,
             "not applied": f"{pushed.not_applied:,} rows lack what the ledger says of them: "
             f"ferdata review apply {manifest}"
             if pushed.not_applied

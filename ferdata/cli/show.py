@@ -1,16 +1,15 @@
 """`ferdata show M`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
-from rich.tree import Tree
 
 from ferdata.cli.ingest import release
 from ferdata.cli.options import json_option
-from ferdata.cli.output import by_reason, console, facts, print_json, table
+from ferdata.cli.output import Branch, by_reason, console, facts, print_json, table, tree
+from ferdata.running.cache import gigabytes
 from ferdata.schema import COLUMNS
 from ferdata.steps.show import Shown, show
 
@@ -36,10 +35,10 @@ def report(result: Shown, columns: bool) -> None:
     """Print the manifest's facts, sources, rows and lineage."""
     facts(
         {
-            "manifest": f"{result.manifest} ({result.size / 1e6:.1f} MB, schema {result.schema_version})",
+            "manifest": f"{result.manifest} ({gigabytes(result.size)}, schema {result.schema_version})",
             "rows": result.rows,
             "classes": f"{', '.join(result.classes)} ({result.taxonomy})",
-            "votes by": result.vote_policy,
+            "vote policy": result.vote_policy,
             "fingerprint": result.fingerprint,
         }
     )
@@ -65,7 +64,8 @@ def report(result: Shown, columns: bool) -> None:
         [(d, s, c["rows"], c["labelled"]) for d, splits in result.counts.items() for s, c in splits.items()],
         text=2,
     )
-    console().print(_lineage(result.lineage), soft_wrap=True)
+    click.echo("How it was made")
+    tree(list(_lineage(result.lineage)))
     if columns:
         click.echo()
         table(
@@ -81,24 +81,20 @@ def _allowed(yes: bool | None) -> str:
     return {True: "allowed", False: "not allowed", None: "not known"}[yes]
 
 
-def _lineage(steps: Sequence[Mapping[str, Any]]) -> Tree:
-    """Return the steps as a tree, the last one on top, what it was made of below."""
-    top = Tree("How it was made", guide_style="dim")
+def _lineage(steps: Sequence[Mapping[str, Any]]) -> Iterator[Branch]:
+    """Yield the steps as the branches of a tree, the last one on top, what it was made of below."""
     for step in steps:
-        _branch(top, step)
-    return top
-
-
-def _branch(tree: Tree, step: Mapping[str, Any]) -> None:
-    options = " ".join(f"{k}={v}" for k, v in step["options"].items() if v is not None)
-    what = f"{step['step']} {step.get('adapter', '')}".strip()
-    rows = step.get("rows_out", sum(source["rows"] for source in step["inputs"]))  # early reviews did not write it
-    made = f"{what} {options} -> {rows:,} rows (ferdata {step['ferdata']})"
-    branch = tree.add(escape(made))
-    for word, counts in (("dropped", step.get("dropped")), ("without split", step.get("without_split"))):
-        if counts:
-            branch.add(escape(f"{word}: {by_reason(counts)}"))
-    for source in step["inputs"]:
-        inner = branch.add(escape(f"{source['name']}, {source['rows']:,} rows, fingerprint {source['fingerprint']}"))
-        for earlier in source["lineage"]:
-            _branch(inner, earlier)
+        options = " ".join(f"{k}={v}" for k, v in step["options"].items() if v is not None)
+        what = f"{step['step']} {step.get('adapter', '')}".strip()
+        rows = step.get("rows_out", sum(source["rows"] for source in step["inputs"]))  # early reviews did not write it
+        below: list[Branch] = [
+            (f"{word}: {by_reason(counts)}", [])
+            for word, counts in (("dropped", step.get("dropped")), ("without split", step.get("without_split")))
+            if counts
+        ]
+        below += [
+            (f"{source['name']}, {source['rows']:,} rows, fingerprint {source['fingerprint']}",
+             list(_lineage(source["lineage"])))
+            for source in step["inputs"]
+        ]  # fmt: skip
+        yield f"{what} {options} -> {rows:,} rows (ferdata {step['ferdata']})", below

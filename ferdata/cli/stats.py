@@ -9,7 +9,7 @@ import click
 from ferdata import labels
 from ferdata.class_balance import Balance, Drift
 from ferdata.cli import conflicts as disputes
-from ferdata.cli.options import json_option, option, refuse_idle
+from ferdata.cli.options import Choice, json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, console, print_json, table
 from ferdata.cli.typeset import FORMATS, latex, markdown
 from ferdata.steps.stats import Stats, stats
@@ -24,14 +24,14 @@ SHOWN = 12  # drifts, the largest first; --json has all of them
 @option(stats, "--votes", type=click.Choice(labels.POLICIES), help="Count as under another vote policy.")
 @option(stats, "--taxonomy", metavar="NAME|FILE", help="Count as under another taxonomy.")
 @option(stats, "--conflicts", help="One picture, several labels: who says what against whom.")
-@option(stats, "--plot", type=click.Path(path_type=Path), help="Draw the balance: PNG, SVG or PDF.")
+@option(stats, "--plot", type=click.Path(path_type=Path), help="Draw the class shares: PNG, SVG or PDF.")
 @click.option(
     "--format",
     "show",
-    type=click.Choice(FORMATS),
+    type=Choice(FORMATS),
     default=FORMATS[0],
     show_default=True,
-    help="Of the tables: for people, or for a text.",
+    help="Of the tables; latex needs the packages booktabs and graphicx.",
 )
 @json_option
 def command(manifests: tuple[Path, ...], show: str, as_json: bool, **given: Any) -> None:
@@ -69,8 +69,8 @@ def report(result: Stats, show: str = FORMATS[0]) -> None:
     if show != FORMATS[0]:
         return
     for forbidden, names in (
-        ("must not be passed on", result.terms.no_redistribution),
-        ("must not be used commercially", result.terms.no_commercial_use),
+        ("redistribution not allowed", result.terms.no_redistribution),
+        ("commercial use not allowed", result.terms.no_commercial_use),
     ):
         if names:
             click.echo(f"Terms: {forbidden} ({', '.join(names)})")
@@ -88,11 +88,13 @@ def _printed(typeset: Callable[..., str]) -> Show:
 
 
 def _counts(result: Stats, show: Show) -> None:
-    rows = [(p.part, p.rows, p.labelled, *p.counts.values(), by_reason(p.unlabelled) or "-") for p in result.parts]
+    rows = [(p.part, p.rows, p.labelled, p.rows - p.labelled, *p.counts.values()) for p in result.parts]
+    why = [f"{p.part} {by_reason(p.unlabelled)}" for p in result.parts if p.unlabelled]
     show(
         f"Rows by {result.by} (taxonomy {result.taxonomy}, votes {result.policy})",
-        (result.by, "rows", "labelled", *result.classes, "without a class"),
+        (result.by, "rows", "labelled", "unlabelled", *result.classes),
         rows,
+        caption=f"Unlabelled: {'; '.join(why)}." if why else "",
     )
 
 
@@ -123,8 +125,7 @@ def _weights(result: Stats, show: Show) -> None:
         "Class weights" + (f" for {chosen.part}" if chosen.part == "train" else ""),
         ("scheme", *result.classes),
         rows,
-        caption="effective number: what the rows are worth, each adding less than the one before; its inverse is the "
-        "scheme effective.",
+        caption="effective number: that of samples (Cui et al. 2019); the scheme effective weights by its inverse.",
     )
 
 

@@ -13,13 +13,14 @@ import click
 from ferdata.charts.lettering import key
 from ferdata.cli import merge_first
 from ferdata.cli.groups import Decorator, GroupedCommand, under
-from ferdata.cli.options import json_option, option, refuse_idle
+from ferdata.cli.options import Choice, json_option, option, refuse_idle
 from ferdata.cli.output import console, facts, print_json
 from ferdata.cli.pipes import say
 
 _before = time.monotonic()
 
 from ferdata.cli.evaluate import folds_report, headlines  # noqa: E402
+from zoo.evaluation.model_card import in_epochs  # noqa: E402
 from zoo.experiments.cross_validation import cross_validate  # noqa: E402
 from zoo.options.options import AT_LEAST, CHOICES, NAMED, TrainConfig  # noqa: E402
 from zoo.options.recipes import DEFAULT, load, names  # noqa: E402
@@ -68,9 +69,7 @@ FILE = click.Path(path_type=Path)
     option(train, "-o", "--out", type=FILE, help="The run's folder [default: runs/MANIFEST-BACKBONE]."),
     named("--dataset", "Keep to this dataset; may be repeated.", "datasets", multiple=True, metavar="NAME"),
     named("--fold", "Test on this fold, choose on the next, train on the others.", type=click.IntRange(0)),
-    click.option(
-        "--folds", type=click.Choice(["all"]), help="A run for each fold, tested once; goes on where stopped."
-    ),
+    click.option("--folds", type=Choice(["all"]), help="A run for each fold, tested once; goes on where stopped."),
     named("--size", "Input side, pixels [default: the backbone's own].", type=click.IntRange(AT_LEAST["size"])),
     named("--channels", "1 grey, 3 colour [default: as the images are].", type=click.Choice([1, 3])),
 )
@@ -230,7 +229,7 @@ def rehearsed(run: Run) -> None:
             "stages": ", then ".join(r["stages"]) if len(r["stages"]) > 1 else None,
             "a step": f"{1000 * r['seconds_per_step']:,.0f} ms on {config['device']} ({config['precision']})",
             "an epoch": span(r["seconds_per_epoch"]),
-            "the whole": f"{span(r['seconds'])} for {r['epochs']:g} epochs at the most",
+            "the whole": f"{span(r['seconds'])} for {in_epochs(r['epochs'])} at the most",
             "memory": f"{r['memory_bytes'] / 1e9:.1f} GB" if r["memory_bytes"] else None,
             "note": "\n".join(r["notes"]) or None,
         }
@@ -255,7 +254,7 @@ def report(run: Run) -> None:
         {
             "run": run.path,
             "backbone": f"{r['backbone']}, {r['parameters']:,} parameters",
-            "trained": f"{training['epochs']:.1f} epochs of {training['n_train']:,} images in "
+            "trained": f"{in_epochs(training['epochs'])} of {training['n_train']:,} images in "
             f"{training['seconds']:.0f} s on {training['device']} ({training['precision']})",
             "chosen": f"epoch {chosen['epoch']}, val accuracy {chosen['val_accuracy']:.2%} on {training['n_val']:,}",
             "leak": "ALLOWED: val or test share faces with train"

@@ -1,5 +1,6 @@
 """Tables for a thesis: Markdown, or LaTeX with booktabs rules."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +25,10 @@ def markdown(
 
 
 def latex(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], caption: str = "", text: int = 1) -> str:
-    """Return a LaTeX table, for a document that loads the package booktabs."""
+    """Return a LaTeX table, for a document that loads the packages booktabs and graphicx.
+
+    Its label is made of the title's words; one that is wider than the text is scaled down to it.
+    """
 
     def line(cells: Sequence[Any]) -> str:
         return " & ".join(escaped(_cell(c)) for c in cells) + r" \\"
@@ -35,18 +39,26 @@ def latex(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], cap
         [
             r"\begin{table}",
             r"\centering",
+            r"\setlength{\belowcaptionskip}{6pt}",
             rf"\caption{{{caption_text}}}",
+            rf"\label{{tab:{label(title)}}}",
+            r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%",
             rf"\begin{{tabular}}{{{shape}}}",
             r"\toprule",
             line(columns),
             r"\midrule",
             *map(line, rows),
             r"\bottomrule",
-            r"\end{tabular}",
+            r"\end{tabular}}",
             r"\end{table}",
             "",
         ]
     )
+
+
+def label(title: str) -> str:
+    """Return a table's name for \\ref: the words of its title, without those in brackets, joined by hyphens."""
+    return "-".join(re.findall(r"[^\W_]+", re.sub(r"\([^)]*\)", "", title.lower())))
 
 
 def escaped(words: str) -> str:

@@ -12,7 +12,7 @@ from zoo.models.describe import Description, describe, listing
 
 @click.group("zoo")
 def command() -> None:
-    """The backbones that can be trained: how large, how fast, from which weights, and what was published of them.
+    """The backbones that can be trained: size, speed, weights, and published results; and the recipes.
 
     \b
     ferdata zoo list
@@ -76,14 +76,16 @@ def report(d: Description) -> None:
             "parameters": f"{d.parameters:,} with {d.classes} classes",
             "flops": f"{d.flops / 1e9:.3g} G an image (a multiply-add is two)",
             "features": f"{d.features:,}, in {d.blocks} blocks with the head",
-            "mind": d.caveat or None,
+            "note": d.caveat or None,
         }
     )
     if d.published:
         click.echo()
         rows = [(p.data, p.protocol, f"{p.accuracy:g} %") for p in d.published]
         table("Published", ("data", "how", "accuracy"), rows, text=2)
-    click.echo(f"\nNext: ferdata train --manifest M --backbone {d.name}{' --pretrained' if d.tags else ''}")
+    else:
+        click.echo()
+    click.echo(f"Next: ferdata train --manifest M --backbone {d.name}{' --pretrained' if d.tags else ''}")
 
 
 def _list(values: tuple[float, ...]) -> str:
@@ -125,8 +127,8 @@ def about_recipe(recipe: dict[str, Any]) -> None:
             "source": recipe.get("source"),
             "data": recipe.get("data"),
             "published": recipe.get("published"),
-            "how that came about": recipe.get("protocol"),
-            "done otherwise": "\n".join(recipe["changed"]) or None,
+            "protocol": recipe.get("protocol"),
+            "differences": "\n".join(recipe["changed"]) or None,
             "options": "\n".join(f"{key} = {json.dumps(value)}" for key, value in recipe["options"].items()),
         }
     )

@@ -12,7 +12,7 @@ from ferdata.duplicates.components import connected
 from ferdata.duplicates.find import find
 from ferdata.duplicates.label_conflicts import most_versions, pictures
 from ferdata.duplicates.scenes import are_scenes
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 from ferdata.manifest import Manifest
 from ferdata.schema import SPLITS
 
@@ -113,7 +113,7 @@ def checked_reasons(by: Sequence[str]) -> tuple[str, ...]:
     if strange or not by:
         raise BadOption(
             f"Rows cannot be grouped by {', '.join(map(repr, strange)) or 'nothing'}.",
-            f"Choose from {','.join(BY)}, with commas between.",
+            f"{did_you_mean(strange[0], BY) if strange else ''}Choose from {','.join(BY)}, with commas between.",
         )
     return tuple(word for word in BY if word in by)
 

@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata.duplicates.components import connected
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 MANY = 30  # versions of one picture; the one that FER+ has most of comes in 21
+WORDS = ("keep", "drop", "majority", "first")
 RULES = "keep, drop, majority, or first: with datasets in order (first:ferplus,fer2013)"
 
 
@@ -210,10 +211,11 @@ def parse(rule: str, datasets: Sequence[str]) -> tuple[str, tuple[str, ...]]:
     word, _, rest = rule.partition(":")
     named = tuple(name for name in rest.split(",") if name)
     strangers = [name for name in named if name not in datasets]
-    if word not in ("keep", "drop", "majority", "first") or (word == "first") != bool(named) or strangers:
+    if word not in WORDS or (word == "first") != bool(named) or strangers:
+        meant = did_you_mean(strangers[0], datasets) if strangers else did_you_mean(word, WORDS)
         raise BadOption(
             f"--conflicts cannot be {rule!r}" + (f": there is no {strangers[0]} here." if strangers else "."),
-            f"Use {RULES}. Datasets here: {', '.join(datasets)}.",
+            f"{meant}Use {RULES}. Datasets here: {', '.join(datasets)}.",
         )
     return word, named
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ferdata.errors import BadOption, CannotWrite, MissingModel
+from ferdata.errors import BadOption, CannotWrite, MissingModel, choose_one
 from ferdata.images import as_uint8
 from ferdata.running import cache, progress
 from ferdata.running.whole_file import write_whole
@@ -239,7 +239,7 @@ def make(name: str, model: bytes | None = None) -> Detector:
         return Haar()
     if name == "yunet":
         return YuNet(read_model(find_model()) if model is None else model)
-    raise BadOption(f"There is no detector {name!r}.", f"Choose one of {', '.join(DETECTORS)}.")
+    raise BadOption(f"There is no detector {name!r}.", choose_one(name, DETECTORS))
 
 
 _own = threading.local()

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 from ferdata.labels import DERIVED_FROM, VOTE_COLUMNS, derive
 from ferdata.manifest.file import Manifest, check_output, step_record, write
 from ferdata.manifest.rewrite import rewritten_metadata, with_columns
@@ -81,7 +81,8 @@ def _check_names(columns: Sequence[str] | pd.Index) -> None:
     if strangers := [name for name in columns if name not in BY_NAME]:
         raise BadOption(
             f"The schema has no column {strangers[0]!r}.",
-            f"A manifest has {', '.join(BY_NAME)}. Drop the others: frame.drop(columns=...).",
+            did_you_mean(strangers[0], BY_NAME)
+            + f"A manifest has {', '.join(BY_NAME)}. Drop the others: frame.drop(columns=...).",
         )
     if twice := [name for i, name in enumerate(columns) if name in list(columns)[:i]]:
         raise BadOption(f"Column {twice[0]!r} occurs twice.", "Keep one of them.")

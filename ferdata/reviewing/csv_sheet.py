@@ -20,8 +20,8 @@ Line = Mapping[str, str]  # of a sheet: column -> cell
 
 COLUMNS = ("new", "note", "label", "native_label", "votes", "findings", "label_quality", "file", "dataset", "sample_id",
            "pixel_hash", "face", "decided", "by", "at")  # fmt: skip
-ONLY = ("all", "suspect", "conflict", "leak", "low-quality", "copy", "torn-vote", "unreviewed")
-FINDING = {"suspect": "suspect label", "low-quality": "low quality", "torn-vote": "torn vote"}
+ONLY = ("all", "suspect", "conflict", "leak", "low-quality", "copy", "low-agreement", "unreviewed")
+FINDING = {"suspect": "suspect label", "low-quality": "low quality", "low-agreement": "low-agreement votes"}
 SHOWN = 10  # lines named in an error
 UNDO = ("undo", "withdraw")  # in the column `new`: what this reviewer decided is taken back
 PIXELS = re.compile("[0-9a-f]{32}")

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ferdata.errors import BadOption, BrokenSource, CannotWrite, UnknownLabel
+from ferdata.errors import BadOption, BrokenSource, CannotWrite, UnknownLabel, choose_one, close_names
 from ferdata.labels import ALIASES, EMOTIONS
 from ferdata.running import locks
 from ferdata.running.whole_file import sync_folder
@@ -106,9 +106,7 @@ def canonical(word: str | None, where: str = "") -> str | None:
     known |= {"cannot tell": CANNOT_TELL, "can not tell": CANNOT_TELL, "cant tell": CANNOT_TELL, "no face": NOT_A_FACE}
     if spelled in known:
         return known[spelled]
-    import difflib
-
-    close = difflib.get_close_matches(spelled, known, n=1)
+    close = close_names(spelled, known, 1)
     meant = f" Did you mean {WORDS[known[close[0]]]!r}?" if close else ""
     raise UnknownLabel(
         f"{word!r} is no decision{f' ({where})' if where else ''}.{meant}",
@@ -287,7 +285,7 @@ def resolve(
     Raises BadOption.
     """
     if how not in RULES:
-        raise BadOption(f"Disputes cannot be resolved by {how!r}.", f"Choose one of {', '.join(RULES)}.")
+        raise BadOption(f"Disputes cannot be resolved by {how!r}.", choose_one(how, RULES))
     decided: dict[Key, Decision | None] = {}
     disputes: list[Dispute] = []
     disputed = 0

@@ -259,9 +259,9 @@ def clear(keys: Sequence[str] = (), older_than: float | None = None) -> tuple[li
 
 
 def gigabytes(size: float) -> str:
-    """Return a size as people say it: 83.1 MB, 20.0 GB."""
+    """Return a size as people say it: 83.1 MB, 20 GB."""
     unit = next(u for u in ("TB", "GB", "MB", "KB", "B") if size >= UNITS[u] or u == "B")
-    return f"{size / UNITS[unit]:.1f} {unit}" if unit != "B" else f"{size:.0f} B"
+    return f"{size / UNITS[unit]:.1f}".removesuffix(".0") + f" {unit}"
 
 
 def _about(path: Path) -> dict[str, Any] | None:

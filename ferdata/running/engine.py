@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from typing import Any, Protocol, TypeVar
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 from ferdata.running.machine import cores
 from ferdata.running.processes import Processes, Threads
 
@@ -45,7 +45,7 @@ def local(workers: int | None = None, large: bool = False) -> Engine:
 def choose(engine: str, workers: int | None, address: str | None, large: bool = False) -> Engine:
     """Return the engine of that name; `large` as in `local`. Raises BadOption, MissingExtra."""
     if engine not in ENGINES:
-        raise BadOption(f"--engine cannot be {engine!r}.", f"Choose one of {', '.join(ENGINES)}.")
+        raise BadOption(f"--engine cannot be {engine!r}.", choose_one(engine, ENGINES))
     if engine == "local":
         if address:
             raise BadOption("--address names a Ray cluster, but --engine is local.", "Add --engine ray.")

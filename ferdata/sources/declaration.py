@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 
 # What `prepare` finds among its options beside the adapter's own: "refuse" or "keep", as ingest was asked.
 UNKNOWN_LABELS = "unknown_labels"
@@ -98,7 +98,7 @@ class Source:
         if declared.choices and value not in declared.choices:
             raise BadOption(
                 f"--{name.replace('_', '-')} cannot be {value!r}.",
-                f"Choose one of {', '.join(declared.choices)}.",
+                choose_one(value, declared.choices),
             )
         return value
 

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from ferdata.errors import BadOption, UnknownLabel, listed
+from ferdata.errors import BadOption, UnknownLabel, did_you_mean, listed
 from ferdata.labels import ALIASES, EMOTIONS, REASONS
 from ferdata.running.text_file import parse_toml
 from ferdata.sources.tables import value
@@ -65,7 +65,9 @@ def read_labels(option: str | None) -> dict[str, str]:
     except (ValueError, KeyError, AttributeError) as error:
         raise BadOption(f"{option} is not a label map: {error}.", hint) from None
     if strangers := [f"{n!r} = {m!r}" for n, m in pairs.items() if m not in (*EMOTIONS, *REASONS)]:
-        raise BadOption(f"{option} maps to unknown emotions: {listed(strangers)}.", hint)
+        first = next(means for means in pairs.values() if means not in (*EMOTIONS, *REASONS))
+        meant = did_you_mean(first, (*EMOTIONS, *REASONS))
+        raise BadOption(f"{option} maps to unknown emotions: {listed(strangers)}.", f"{meant}{hint}")
     return pairs
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 from ferdata.splitting.seeded_order import Keys, round_robin
 
 Ints = NDArray[np.int64]
@@ -32,9 +32,11 @@ def parse_caps(caps: Sequence[str], classes: Sequence[str], datasets: Sequence[s
         found = re.fullmatch(r"(class:|dataset:)?([^=]+)=(\d+)", cap)
         column = "dataset" if found and found[1] == "dataset:" else "target"
         if not found or found[2] not in (datasets if column == "dataset" else classes):
+            meant = did_you_mean(found[2], datasets if column == "dataset" else classes) if found else ""
             raise BadOption(
                 f"--cap cannot be {cap!r}.",
-                f"Use CLASS=N or dataset:NAME=N. Classes: {', '.join(classes)}; datasets: {', '.join(datasets)}.",
+                meant
+                + f"Use CLASS=N or dataset:NAME=N. Classes: {', '.join(classes)}; datasets: {', '.join(datasets)}.",
             )
         parsed.append(Cap(column, found[2], int(found[3])))
     return tuple(parsed)

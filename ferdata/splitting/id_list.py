@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import csv
 
-from ferdata.errors import AlreadyExists, BadOption, CannotWrite
+from ferdata.errors import AlreadyExists, BadOption, CannotWrite, did_you_mean
 from ferdata.running.whole_file import whole_file
 from ferdata.schema import SPLITS
 
@@ -46,7 +46,8 @@ def read(path: Path, ids: pa.ChunkedArray) -> Frozen:
     strange = split.filter(pc.and_(split.is_valid(), code.is_null())).unique().to_pylist()
     if strange:
         raise BadOption(
-            f"{path} has the split {strange[0]!r}.", f"Use {', '.join(SPLITS)}, or leave the cell empty for no split."
+            f"{path} has the split {strange[0]!r}.",
+            f"{did_you_mean(strange[0], SPLITS)}Use {', '.join(SPLITS)}, or leave the cell empty for no split.",
         )
     fold = pc.fill_null(table["fold"], -1).to_numpy().astype(np.int64)
     if len(fold) and fold.min() < -1:

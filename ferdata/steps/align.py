@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ferdata import images
 from ferdata import manifest as manifests
-from ferdata.errors import BadOption, ImagesMissing, InvalidManifest
+from ferdata.errors import BadOption, ImagesMissing, InvalidManifest, choose_one
 from ferdata.images import alignment, detectors
 from ferdata.images.alignment import NO_FACE, SEVERAL, TEMPLATES, Aim, Crop, Published
 from ferdata.images.detectors import DETECTORS, Points
@@ -90,7 +90,7 @@ def align(
     opened, target = Manifest(Path(manifest)), Path(out)
     aim = _aim(size, margin, template)
     if detector not in FIRST:
-        raise BadOption(f"--detector cannot be {detector!r}.", f"Choose one of {', '.join(FIRST)}.")
+        raise BadOption(f"--detector cannot be {detector!r}.", choose_one(detector, FIRST))
     manifests.check_output(target, force, [opened.path])
     runner = choose(engine, workers, address)
     _not_yet(opened)
@@ -126,7 +126,7 @@ def _aim(size: int, margin: float, template: str) -> Aim:
     if not -0.25 <= margin <= 2:
         raise BadOption(f"--margin cannot be {margin}.", "Use a share of the crop's side from -0.25 to 2, such as 0.1.")
     if template not in TEMPLATES:
-        raise BadOption(f"--template cannot be {template!r}.", f"Choose one of {', '.join(TEMPLATES)}.")
+        raise BadOption(f"--template cannot be {template!r}.", choose_one(template, TEMPLATES))
     return Aim(size, margin, template)
 
 

@@ -1,4 +1,4 @@
-"""Audit: what is amiss with a manifest's pictures, labels and splits; as columns, as counts, as a page to look at."""
+"""Audit: the problems of a manifest's images, labels and splits; as columns, as counts, as a page to look at."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,17 +10,23 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ferdata import manifest as manifests
-from ferdata.auditing import answers, page, pictures, predicted, suspects, whole
+from ferdata.auditing import answers, pictures, predicted, suspects, whole
 from ferdata.auditing.catalogue import CATALOGUE, OF_PARTS, Finding, check_names, thresholds
-from ferdata.errors import BadOption
+from ferdata.auditing.report import groups, page
+from ferdata.errors import BadOption, choose_one
 from ferdata.images import detectors as faces
 from ferdata.images.alignment import NO_FACE, SEVERAL
 from ferdata.manifest import Manifest, rejects
 from ferdata.manifest.rewrite import rewritten_metadata, with_columns, write_rewritten
 
 AUDIT_COLUMNS = tuple(
-    dict.fromkeys(("sample_id", *pictures.PICTURE_COLUMNS, *answers.ANSWER_COLUMNS, *whole.WHOLE_COLUMNS, "issues"))
-)
+    dict.fromkeys(
+        (
+            "sample_id", *pictures.PICTURE_COLUMNS, *answers.ANSWER_COLUMNS, *whole.WHOLE_COLUMNS,
+            *groups.GROUP_COLUMNS, "issues",
+        )
+    )
+)  # fmt: skip
 DETECT = ("none", *faces.DETECTORS)
 Scores = NDArray[np.float32]
 
@@ -114,7 +120,7 @@ def audit(
         written = _write(opened, target, columns, options, {o.name: o.count for o in outcomes if o.count}, force)
     if paper is not None:
         expected = None if doubts is None else doubts.expected
-        shown = page.Shown(opened, table, masks, scores, quality, expected, labels.hard)
+        shown = page.Shown(opened, target, table, labels, limits, masks, scores, quality, expected)
         page.write(paper, shown, [vars(o) for o in outcomes], noise, thumbnails)
     return Audited(opened.rows, outcomes, failed, noise, rejected, target, paper, written)
 
@@ -165,12 +171,12 @@ def _outputs(
 
 def _model(name: str, model: Path | str | None, pixels: bool) -> bytes | None:
     if name not in DETECT:
-        raise BadOption(f"--detect cannot be {name!r}.", f"Choose one of {', '.join(DETECT)}.")
+        raise BadOption(f"--detect cannot be {name!r}.", choose_one(name, DETECT))
     if name != "none" and not pixels:
         raise BadOption("--detect looks at pixels, and --no-pixels does not.", "Leave one of them out.")
     if name != "yunet":
         if model:
-            raise BadOption(f"--model is YuNet's, and --detect is {name}.", "Leave one of them out.")
+            raise BadOption(f"--model is for YuNet, and --detect is {name}.", "Leave one of them out.")
         return None
     return faces.read_model(faces.find_model(model))
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from ferdata import labels, manifest
 from ferdata.adapters import Adapter, load, looks_like
-from ferdata.errors import BadOption, BrokenSource, NotThisDataset, listed
+from ferdata.errors import BadOption, BrokenSource, NotThisDataset, choose_one, did_you_mean, listed
 from ferdata.images import VERSION
 from ferdata.manifest import rejects
 from ferdata.manifest.resume import Partial
@@ -136,7 +136,7 @@ def ingest(
 
 def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
-        raise BadOption(f"--{option} cannot be {value!r}.", f"Choose one of {', '.join(allowed)}.")
+        raise BadOption(f"--{option} cannot be {value!r}.", choose_one(value, allowed))
 
 
 def _options(adapter: Adapter, given: Mapping[str, str | None]) -> dict[str, str | None]:
@@ -145,7 +145,8 @@ def _options(adapter: Adapter, given: Mapping[str, str | None]) -> dict[str, str
         if name not in declared:
             raise BadOption(
                 f"{adapter.SOURCE.name} has no option {name!r}.",
-                f"It has {', '.join(declared) or 'none of its own'}: `ferdata ingest {adapter.SOURCE.name} --help`.",
+                did_you_mean(name, declared)
+                + f"It has {', '.join(declared) or 'none of its own'}: `ferdata ingest {adapter.SOURCE.name} --help`.",
             )
     return {name: adapter.SOURCE.option(given, name) for name in declared}
 

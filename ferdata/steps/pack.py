@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 from ferdata.manifest import Manifest
 from ferdata.running.engine import ENGINES, choose
 from ferdata.schema import SPLITS
@@ -71,7 +71,7 @@ def pack(
     if channels not in (None, 1, 3):
         raise BadOption(f"--channels cannot be {channels}.", "Use 1 for grey, 3 for colour.")
     if strangers := [name for name in split if name not in SPLITS]:
-        raise BadOption(f"There is no split {strangers[0]!r}.", f"Choose from {', '.join(SPLITS)}.")
+        raise BadOption(f"There is no split {strangers[0]!r}.", choose_one(strangers[0], SPLITS))
     runner = choose(engine, workers, address, large=True)
     opened = Manifest(Path(manifest))
     table, taxonomy = opened.table(*rows.COLUMNS), opened.taxonomy

@@ -10,7 +10,7 @@ from ferdata.manifest import Manifest
 from ferdata.reviewing import ledger as ledgers
 from ferdata.reviewing.apply_decisions import Ask
 from ferdata.reviewing.fiftyone import dataset as sets
-from ferdata.reviewing.fiftyone import decide, start
+from ferdata.reviewing.fiftyone import decide, start, to_ledger
 from ferdata.reviewing.fiftyone.decide import INFO, Strange
 from ferdata.steps.apply import Applied, apply
 
@@ -61,10 +61,10 @@ def pull(
         strange = decide.harvest(dataset, by)
         with ledgers.locked(path):
             if by:  # the App has harvested too, and knows only who opened it
-                decide.attribute(dataset, by)
+                to_ledger.attribute(dataset, by)
             known = {d.id for d in ledgers.read(path)}
-            fresh = ledgers.append(path, decide.pending(dataset, known))
-            decide.pulled(dataset, known | {d.id for d in fresh})
+            fresh = ledgers.append(path, to_ledger.pending(dataset, known))
+            to_ledger.pulled(dataset, known | {d.id for d in fresh})
         applied = None
         info = dict(dataset.info.get(INFO) or {})
         stale = opened.fingerprint not in (info.get("fingerprint"), info.get("applied"))

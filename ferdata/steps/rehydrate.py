@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata import labels, manifest
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 from ferdata.manifest import Manifest
 from ferdata.manifest.rewrite import rewritten_sources, with_columns, write_rewritten
 from ferdata.shared_file import LABELS, Part, SharedFile, read
@@ -93,7 +93,7 @@ def _roots(given: Sequence[str], sources: Mapping[str, Any]) -> dict[str, str]:
         if name not in sources or not place:
             raise BadOption(
                 f"--root {name}={place}: the shared file has no dataset {name}.",
-                f"Use --root NAME=DIR with one of {', '.join(sources)}.",
+                f"{did_you_mean(name, sources)}Use --root NAME=DIR with one of {', '.join(sources)}.",
             )
     return roots
 

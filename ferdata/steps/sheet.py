@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferdata import manifest as manifests
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 from ferdata.manifest import Manifest
 from ferdata.reviewing import csv_sheet
 from ferdata.reviewing import ledger as ledgers
@@ -41,7 +41,7 @@ def export(manifest: Path | str, *, out: Path | str, only: str = "all", force: b
     """
     opened, target = Manifest(Path(manifest)), Path(out)
     if only not in ONLY:
-        raise BadOption(f"--only cannot be {only!r}.", f"Choose one of {', '.join(ONLY)}.")
+        raise BadOption(f"--only cannot be {only!r}.", choose_one(only, ONLY))
     manifests.check_output(target, force, [opened.path])
     return Exported(target, csv_sheet.write(opened, target, only))
 

@@ -15,7 +15,7 @@ from ferdata.charts.lettering import key
 from ferdata.class_balance import Balance, Drift, balance, class_counts, drifts
 from ferdata.duplicates.label_conflicts import PICTURE_BY, Conflicts, pictures
 from ferdata.duplicates.label_conflicts import conflicts as count_conflicts
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 from ferdata.labels import Taxonomy
 from ferdata.manifest import Manifest
 from ferdata.manifest.counts import split_column
@@ -144,7 +144,7 @@ def _terms(opened: Sequence[Manifest]) -> Terms:
 def _column(by: str | None) -> str:
     if by is not None and (by not in BY_NAME or BY_NAME[by].type not in ("string", "bool", "int16", "int32")):
         words = [c.name for c in BY_NAME.values() if c.type in ("string", "bool", "int16", "int32")]
-        raise BadOption(f"Rows cannot be parted by {by!r}.", f"Columns to part by: {', '.join(words)}.")
+        raise BadOption(f"Rows cannot be parted by {by!r}.", f"{did_you_mean(by, words)}Columns: {', '.join(words)}.")
     return by or "split"
 
 

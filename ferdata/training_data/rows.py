@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 from ferdata.labels import EMOTIONS, VOTE_COLUMNS, Taxonomy, tally
 from ferdata.manifest import Manifest
 from ferdata.manifest.counts import split_column
@@ -43,7 +43,8 @@ def of_datasets(manifest: Manifest, table: pa.Table, datasets: Sequence[str] | N
         return np.ones(len(table), bool)
     if strangers := sorted(set(datasets) - set(manifest.sources)):
         raise BadOption(
-            f"{manifest.path} has no dataset {', '.join(strangers)}.", f"It has {', '.join(manifest.sources)}."
+            f"{manifest.path} has no dataset {', '.join(strangers)}.",
+            f"{did_you_mean(strangers[0], manifest.sources)}It has {', '.join(manifest.sources)}.",
         )
     chosen = pc.is_in(table["dataset"], pa.array(list(datasets), pa.string()))
     return np.asarray(chosen.to_numpy(), bool)

@@ -9,7 +9,7 @@ import pytest
 
 from ferdata import images
 from ferdata.auditing import answers, pictures, predicted, suspects, whole
-from ferdata.auditing.catalogue import ABOUT, BY_NAME, CATALOGUE, thresholds
+from ferdata.auditing.catalogue import ABOUT, BY_NAME, CATALOGUE, GRAVEST_FIRST, thresholds
 from ferdata.errors import BadOption
 from ferdata.labels import EMOTIONS, TAXONOMIES
 from tests.conftest import make_rows, picture
@@ -35,7 +35,18 @@ def test_every_finding_has_a_name_of_its_own_and_says_what_it_is() -> None:
     assert {f.about for f in CATALOGUE} == set(ABOUT)
     for finding in CATALOGUE:
         assert finding.meaning
-        assert str(f"{finding.threshold:g}") in finding.holds(finding.threshold)
+        assert finding.holds(0.375) == finding.rule.replace("{}", "0.375")
+
+
+def test_rules_are_words_that_a_person_reads() -> None:
+    assert BY_NAME["unreadable"].holds(0) == "image that cannot be read"
+    assert BY_NAME["dark"].holds(0.13) == "brightness (mean grey value, 0 to 1) below 0.13"
+    assert [f.name for f in CATALOGUE if set("<>") & set(f.rule)] == []
+
+
+def test_every_finding_has_its_place_in_the_order_of_harm_and_a_leak_is_first() -> None:
+    assert sorted(GRAVEST_FIRST) == sorted(BY_NAME)
+    assert GRAVEST_FIRST[0] == "leak"
 
 
 def test_a_threshold_is_a_number_and_a_finding_that_is_not_there_is_named_with_its_neighbours() -> None:
@@ -46,6 +57,8 @@ def test_a_threshold_is_a_number_and_a_finding_that_is_not_there_is_named_with_i
     for wrong in ("dark", "dark=", "dark=nan", "dark=much"):
         with pytest.raises(BadOption, match="threshold of dark"):
             thresholds([wrong])
+    with pytest.raises(BadOption, match="unreadable has no threshold"):
+        thresholds(["unreadable=1"])
 
 
 def photograph(side: int = 192) -> np.ndarray:
@@ -89,6 +102,13 @@ def test_what_is_out_of_focus_is_told_from_what_is_sharp_at_every_size(side: int
         assert np.isnan(detail).all()
         detail = np.array([pictures.shrunk(p) for p in (sharp, soft)])
     assert [holds("blurred", d) for d in detail] == [False, True], detail
+
+
+def test_a_face_is_as_large_as_its_box_was_before_align_enlarged_it() -> None:
+    cut = {"box": [9, 9, 30, 25], "pixel_hash": "0" * 32}
+    rows = table({"face_box": [0, 0, 200, 100]}, {"face_box": [0, 0, 112, 112], "alignment": cut}, {})
+    np.testing.assert_array_equal(pictures.measured(rows)["small_face"], [100, 25, np.nan])
+    assert "small_face" not in pictures.measured(table({}))
 
 
 def test_grey_is_a_finding_among_colour_alone() -> None:
@@ -211,7 +231,7 @@ def test_rows_without_a_label_or_a_prediction_have_no_quality() -> None:
 def test_predictions_of_one_class_alone_judge_nothing() -> None:
     labels, p, _ = doubted()
     labels.hard[:] = 1
-    with pytest.raises(BadOption, match="1 classes"):
+    with pytest.raises(BadOption, match="two classes or more need a prediction; here it is 1"):
         suspects.find(labels, p)
 
 
@@ -233,7 +253,7 @@ def test_predictions_that_cannot_be_used_are_refused_with_the_reason(tmp_path: P
     for columns, words in (
         ({"id": ["a"]}, "no column sample_id"),
         ({"sample_id": ["a"], "anger": [1.0]}, "no column neutral"),
-        ({"sample_id": ["a"], **{e: [0.5] for e in EMOTIONS}}, "no probabilities"),
+        ({"sample_id": ["a"], **{e: [0.5] for e in EMOTIONS}}, "not probabilities"),
         ({"sample_id": ["z"], **{e: [1 / 8] for e in EMOTIONS}}, "none of the manifest's 3 rows"),
         ({"sample_id": ["a"], "probabilities": [[1.0]]}, "which classes"),
     ):

@@ -4,6 +4,8 @@ import inspect
 import json
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import pytest
 
@@ -61,6 +63,12 @@ def test_json_is_one_document_with_every_finding(ferdata: Run, leaky: Path) -> N
     assert set(found) == {f.name for f in CATALOGUE}
     assert found["leak"]["count"] == 2
     assert found["suspect_label"]["of"] == 0
+
+
+def test_what_comes_next_is_the_page_by_an_address_that_every_system_opens(ferdata: Run, leaky: Path) -> None:
+    ran = ferdata("audit", leaky, "--report", "the page.html")
+    address = ran.out.split("python -m webbrowser ")[1].split()[0]
+    assert Path(url2pathname(urlsplit(address).path)).samefile("the page.html")
 
 
 def test_two_sources_of_predictions_are_one_too_many(ferdata: Run, leaky: Path) -> None:

@@ -132,6 +132,27 @@ def test_the_summary_of_a_command_is_not_longer_than_a_line(ferdata: Run) -> Non
         assert text in ran.out
 
 
+def test_help_lists_the_commands_by_what_they_are_for(ferdata: Run) -> None:
+    listed = ferdata("--help").out.partition("Data:")[2].partition("Start here:")[0]
+    headings = [line.strip(":") for line in listed.splitlines() if line and not line.startswith(" ")]
+    assert headings == ["Quality", "Models", "This tool"]
+    first_words = [line.split()[0] for line in listed.splitlines() if line.startswith("  ") and line.strip()]
+    assert first_words == list(COMMANDS)
+    assert listed.index("  review ") < listed.index("Models:") < listed.index("  train ")
+    assert max(map(len, listed.splitlines())) <= 80
+
+
+def test_sizes_are_those_that_people_say(
+    ferdata: Run, make_manifest: MakeManifest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FERDATA_CACHE", str(tmp_path / "cache"))
+    assert ferdata("cache", "limit", "20GB").out == "The cache may hold 20 GB.\n"
+    made = make_manifest(*({"native_label": "fear", "official_split": "train", "seed": seed} for seed in range(50)))
+    assert "size     115.2 KB\n" in ferdata("pack", made).out  # 50 faces of 48 x 48 pixels
+    assert "limit   20 GB\n" in ferdata("cache").out
+    assert " KB" in ferdata("cache", "clear").out
+
+
 def test_an_unknown_command_is_a_usage_error_that_names_the_close_ones(ferdata: Run) -> None:
     ran = ferdata("injest")
     assert ran.code == 2

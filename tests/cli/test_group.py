@@ -46,7 +46,7 @@ def test_an_unknown_reason_is_refused_with_those_there_are(
 ) -> None:
     ran = ferdata("group", make_manifest({}), "--by", "pixels,faces")
     assert ran.code == 2, ran
-    assert "'faces' is not one of pixels, near, subject, sequence" in " ".join(ran.err.split())
+    assert "'faces' is not one of them. Choose one of pixels, near, subject, sequence" in " ".join(ran.err.split())
 
 
 def test_the_self_test_prints_recall_and_precision_of_every_kind(

@@ -26,7 +26,7 @@ IDLE = [
     ("evaluate run --force", "--force", "without --save"),
     ("predict run face.png --port 80", "--port", "of --serve alone"),
     ("predict run face.png --force", "--force", "table of --out"),
-    ("predict run --serve --every 3", "--every", "the page has no film"),
+    ("predict run --serve --every 3", "--every", "the page takes no video file"),
 ]
 
 

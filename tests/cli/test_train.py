@@ -71,7 +71,7 @@ def test_ctrl_c_says_how_the_run_stands(ferdata, drawn, monkeypatch):
         ran = ferdata("train", "--manifest", drawn, *QUICK, "-o", "run")
     assert ran.code == 130
     assert "not validated" in ran.err
-    assert "Go on with: ferdata train --manifest " in ran.err
+    assert "Continue with: ferdata train --manifest " in ran.err
     assert f"{drawn.name} --out run --resume" in ran.err
     assert ferdata("train", "--manifest", drawn, *QUICK, "-o", "run").code == 1
     assert ferdata("train", "--manifest", drawn, "-o", "run", "--resume").code == 0
@@ -82,6 +82,9 @@ def test_a_dry_run_prints_what_a_run_would_take_and_writes_nothing(ferdata, draw
     assert ran.code == 0, ran
     for word in ("128 train, 40 val, 48 test", "a step", "an epoch", "the whole", "memory", "Val has 40 images"):
         assert word in ran.out
+    assert " for 2 epochs at the most" in ran.out
+    once = ferdata("train", "--manifest", drawn, *QUICK, "--epochs", 1, "-o", "dry", "--dry-run")
+    assert " for 1 epoch at the most" in once.out
     assert not (tmp_path / "dry").exists()
     told = json.loads(ferdata("train", "--manifest", drawn, *QUICK, "-o", "dry", "--dry-run", "--json").out)
     assert told["dry_run"]
@@ -145,7 +148,7 @@ def test_every_parameter_of_train_has_an_option(ferdata):
         (("evaluate", "run", "--force"), "--force: nothing is written without --save"),
         (("predict", "run", "a.png", "--port", 8000), "--port: for the page of --serve alone"),
         (("predict", "run", "a.png", "--force"), "--force: it replaces the table of --out"),
-        (("predict", "run", "--serve", "--every", 2, "--force"), "--every, --force: the page has no film"),
+        (("predict", "run", "--serve", "--every", 2, "--force"), "--every, --force: the page takes no video file"),
     ],
 )
 def test_an_option_that_would_do_nothing_is_refused_by_name(ferdata, arguments, words):

@@ -37,6 +37,20 @@ def test_a_misspelt_name_is_answered_with_close_ones(ferdata: Run) -> None:
     assert "deep_emotion" in ran.err
 
 
+def test_a_recipe_is_no_backbone_and_who_shows_it_is_said(ferdata: Run) -> None:
+    for line in (("zoo", "show", "auto-fernet"), ("train", "--manifest", "m.parquet", "--backbone", "auto-fernet")):
+        ran = ferdata(*line)
+        assert (ran.code, ran.out) == (1, "")
+        assert "auto-fernet is a recipe, and no backbone." in ran.err
+    assert "--recipe auto-fernet" in ran.err
+    assert "ferdata zoo recipes auto-fernet" in ran.err
+
+
+def test_the_list_of_timms_nets_has_their_parameters(ferdata: Run) -> None:
+    lines = {line.split()[0]: line.split() for line in ferdata("zoo", "list", "resnet18*").out.splitlines() if line}
+    assert lines["resnet18"][-3:] == ["yes", "224", "11,180,103"]
+
+
 def test_every_recipe_is_listed_with_its_backbone(ferdata: Run) -> None:
     from zoo.options import recipes
 

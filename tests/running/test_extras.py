@@ -24,7 +24,7 @@ class Installed:
     ("url", "source"),
     [
         (None, "ferdata[train]"),
-        ({"url": "file:///home/kim/my%20tools/fer", "dir_info": {"editable": True}}, "/home/kim/my tools/fer[train]"),
+        ({"url": "file:///data/kim/my%20tools/fer", "dir_info": {"editable": True}}, "/data/kim/my tools/fer[train]"),
         ({"url": "file:///tmp/ferdata-0.1.0-py3-none-any.whl", "archive_info": {}}, "ferdata[train]"),
     ],
 )

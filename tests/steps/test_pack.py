@@ -85,7 +85,7 @@ def test_the_commands_pack_list_and_clear(made: Path, ferdata: Callable[..., Ran
     ]  # fmt: skip
     listed = ferdata("cache")
     assert told["items"][0]["key"][:8] in listed.out
-    assert "taken out  1," in ferdata("cache", "clear", told["items"][0]["key"][:8]).out
-    assert "taken out  0," in ferdata("cache", "clear", "--older-than", "1d").out
+    assert "deleted  1, " in ferdata("cache", "clear", told["items"][0]["key"][:8]).out
+    assert "deleted  0, " in ferdata("cache", "clear", "--older-than", "1d").out
     assert json.loads(ferdata("cache", "clear", "--json").out)["bytes"] == told["items"][1]["bytes"]
     assert ferdata("cache", "clear", "nothing").code == 1

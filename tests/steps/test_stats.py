@@ -1,6 +1,7 @@
 """Stats: counts that add up, weights with known values, plots that open."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -91,8 +92,11 @@ def test_tables_for_a_text_hold_every_count_and_nothing_else(
         assert ran.out.count("\\begin{tabular}") == ran.out.count("\\end{table}") >= 4
         assert "max/min" in ran.out
         assert "_" not in ran.out.replace("\\_", "")
+        labels = re.findall(r"\\label\{(.*)\}", ran.out)
+        assert labels[0] == "tab:rows-by-split"
+        assert len(set(labels)) == len(labels) == ran.out.count("\\begin{table}") == ran.out.count("\\resizebox{")
     else:
-        assert "| train | 8 | 8 | 0 | 0 | 0 | 0 | 2 | 0 | 6 | 0 | - |" in ran.out
+        assert "| train | 8 | 8 | 0 | 0 | 0 | 0 | 0 | 2 | 0 | 6 | 0 |" in ran.out
 
 
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])

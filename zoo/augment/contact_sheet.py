@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ferdata.charts.lettering import key, lettering
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 from ferdata.manifest import Manifest, check_output
 from ferdata.running.whole_file import write_whole
 from ferdata.training_data import arrays
@@ -85,7 +85,7 @@ def sheet(
     """
     path, chosen = Path(out), _policy(policy)
     if engine not in ENGINES:
-        raise BadOption(f"There is no augmentation engine {engine!r}.", f"Choose one of {', '.join(ENGINES)}.")
+        raise BadOption(f"There is no augmentation engine {engine!r}.", choose_one(engine, ENGINES))
     opened = Manifest(Path(manifest))
     check_output(path, force, [opened.path])
     table = opened.table(*COLUMNS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from importlib import resources
 from typing import Any
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 
 Range = tuple[float, float]
 WHOLE: Range = (1.0, 1.0)  # a factor, or a share, that changes nothing
@@ -84,11 +84,7 @@ ABOUT: Mapping[str, tuple[str, str]] = {
 def policy(name: str) -> Policy:
     """Return the policy `name`. Raises BadOption."""
     if name not in POLICIES:
-        import difflib
-
-        close = difflib.get_close_matches(name, POLICIES, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(close)}? All: " if close else "Choose one of "
-        raise BadOption(f"There is no augmentation policy {name!r}.", f"{hint}{', '.join(POLICIES)}.")
+        raise BadOption(f"There is no augmentation policy {name!r}.", choose_one(name, POLICIES))
     return POLICIES[name]
 
 

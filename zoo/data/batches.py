@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 from ferdata.running.machine import cores
 from zoo.augment import apply
 from zoo.augment.parameters import Draws, draw
@@ -69,7 +69,7 @@ class Loader:
         channels_last: bool = True,
     ) -> None:
         if engine not in ENGINES:
-            raise BadOption(f"There is no augmentation engine {engine!r}.", f"Choose one of {', '.join(ENGINES)}.")
+            raise BadOption(f"There is no augmentation engine {engine!r}.", choose_one(engine, ENGINES))
         self.images, self.policy, self.batch = images, policy, batch
         self.device = torch.device(device)
         self.mean, self.std = (torch.tensor(v, dtype=torch.float32) for v in (mean, std))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 
 SAMPLERS = ("shuffle", "balanced", "sqrt", "dataset")
 
@@ -23,7 +23,7 @@ def order(how: str, hard: Tensor, dataset_ids: Tensor, generator: torch.Generato
     keeps to the proportions. An image without a class is shown as often as the average one. Raises BadOption.
     """
     if how not in SAMPLERS:
-        raise BadOption(f"There is no sampler {how!r}.", f"Choose one of {', '.join(SAMPLERS)}.")
+        raise BadOption(f"There is no sampler {how!r}.", choose_one(how, SAMPLERS))
     if how == "shuffle":
         return torch.randperm(len(hard), generator=generator)
     return _systematic(expected(how, hard, dataset_ids), dataset_ids if how == "dataset" else hard, generator)

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 from ferdata.labels import EMOTIONS, POLICIES, VOTE_COLUMNS, Taxonomy, tally
 
 Floats = NDArray[np.float32]
@@ -52,7 +52,7 @@ def distributions(rows: Labelled, how: str) -> Floats:
     and the rest is scaled up to 1. Raises BadOption.
     """
     if how not in POLICIES:
-        raise BadOption(f"There are no targets {how!r}.", f"Choose one of {', '.join(POLICIES)}.")
+        raise BadOption(f"There are no targets {how!r}.", choose_one(how, POLICIES))
     hard, classes = rows.hard, len(rows.taxonomy.classes)
     target = np.zeros((len(hard), classes), np.float32)
     labelled = np.flatnonzero(hard >= 0)

@@ -1,1 +1,1 @@
-"""A run put to use: on pictures and films, in a browser, as one ONNX file."""
+"""A run put to use: on pictures and videos, in a browser, as one ONNX file."""

@@ -1,4 +1,4 @@
-"""Which files are looked at: those that are named, and of folders all that is a picture or a film.
+"""Which files are looked at: those that are named, and of folders all that is a picture or a video.
 
 What a folder holds besides is counted, so that nothing is left out unsaid.
 """
@@ -16,7 +16,7 @@ import cv2  # after `ferdata.images`, which sets what OpenCV reads when it is im
 
 
 def find(paths: Sequence[str | Path]) -> list[Path]:
-    """Return the named files, and for a folder every picture and film below it, each once.
+    """Return the named files, and for a folder every picture and video below it, each once.
 
     By suffix, or, where there is none, by what it begins with; the others are what `passed_over` counts. Raises
     BadOption if that is none.
@@ -31,7 +31,7 @@ def find(paths: Sequence[str | Path]) -> list[Path]:
         raise BadOption(
             f"There is no picture in {', '.join(map(str, paths)) or 'an empty list'}"
             + (f", only {others}." if others else "."),
-            f"Name pictures ({', '.join(sorted(IMAGE_SUFFIXES))}), films ({', '.join(sorted(video.SUFFIXES))}), "
+            f"Name pictures ({', '.join(sorted(IMAGE_SUFFIXES))}), videos ({', '.join(sorted(video.SUFFIXES))}), "
             "or folders of them.",
         )
     return list(files)
@@ -50,7 +50,7 @@ def by_number(kinds: Mapping[str, int]) -> str:
 
 
 def _is_wanted(path: Path) -> bool:
-    """Say whether something in a folder is a picture or a film, or says so of itself."""
+    """Say whether something in a folder is a picture or a video, or says so of itself."""
     if path.is_dir():
         return False
     if path.suffix or path.name.startswith("."):

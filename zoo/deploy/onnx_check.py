@@ -114,7 +114,7 @@ def check_parity(expected: NDArray[np.float32], got: NDArray[np.float32], tolera
     differ = int(((ours != theirs) & ~tied).sum())
     if not most <= tolerance or differ:
         raise BrokenRun(
-            f"The exported graph is not the run: of {len(got):,} faces of val {differ:,} get another label, and "
+            f"The exported graph is not the run: {differ:,} of {len(got):,} val faces get another label, and "
             f"probabilities differ by {most:.2g}, where {tolerance:.2g} is allowed.",
             "Nothing was written. Give --tolerance only if such a difference does not matter to you.",
         )

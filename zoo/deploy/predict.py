@@ -1,4 +1,4 @@
-"""Labels for pictures, folders and films: the faces in each, one prediction a face; what shows none is told."""
+"""Labels for pictures, folders and videos: one prediction a face, and one for each picture that shows none."""
 
 import os
 from collections import Counter
@@ -26,13 +26,14 @@ from ferdata.running.whole_file import whole_file
 from zoo.deploy import preprocess, video
 from zoo.deploy.files import find
 from zoo.deploy.preprocess import Cut, Cutter
-from zoo.deploy.tracks import Tracker, patience
+from zoo.deploy.tracks import Tracker
 from zoo.evaluation.inference import check_tta, score
 from zoo.models.load import load_model
 from zoo.run import model_file
 from zoo.run.device import resolve
 from zoo.run.run_folder import Folder
 
+EVERY = 5  # of a video's frames, the one that is looked at: five a second of most
 CHUNK = 256  # pictures whose faces are held at once
 LARGE = 4  # times the net's own size: a picture that is hardly a crop
 TABLES = (".parquet", ".csv")
@@ -44,9 +45,9 @@ class Prediction:
 
     `probabilities` go from class to 0..1, in the model's class order, and sum to 1. `box` is x, y, width, height in the
     picture's pixels and `score` the detector's, None where the whole picture was taken for a face; `size` the
-    picture's width and height. `frame` (from 0) and `seconds` are of films; so is `track`, where faces were followed:
-    the face's number in its film, from 1. `error` says why there is no label: NO_FACE (`no_face`), or why it could not
-    be read.
+    picture's width and height. `frame` (from 0) and `seconds` are of videos; so is `track`, where faces were
+    followed: the face's number in its video, from 1. `error` says why there is no label: NO_FACE (`no_face`), or why it
+    could not be read.
     """
 
     path: Path
@@ -139,41 +140,48 @@ def predict(
     detect: str | None = None,
     model: str | Path | None = None,
     margin: float | None = None,
-    every: int = 5,
+    every: int | None = None,
     track: bool = False,
     out: str | Path | None = None,
     force: bool = False,
 ) -> list[Prediction]:
-    """Predict for each face in `paths`, pictures, films, or folders of them, in order; folders in order of name.
+    """Predict for each face in `paths`, pictures, videos, or folders of them, in order; folders in order of name.
 
     Faces are found and cut as the run's training set was by `ferdata align`. A run trained on crops as published takes
     a picture for a face, unless `detect` is haar or yunet, which cut the box with `margin` (a share of it, on every
-    side); in films something always looks, since a frame is no crop. `detect` none takes everything for faces. `model`
-    is YuNet's file. Of films, every `every`-th frame; with `track` their faces are followed (`zoo.deploy.tracks`), and
-    each prediction has its face's number. `tta` as in evaluate. `out` is a table to write (.parquet or .csv), over an
-    earlier one with `force`. Raises BrokenRun, MissingModel, CannotWrite, AlreadyExists, and BadOption if there is no
-    picture at all, or with `track` no film or nobody who looks.
+    side); in videos a detector always looks, since a frame is no crop (`looks_in_videos`). `detect` none takes
+    everything for faces. `model` is YuNet's file. Of videos, every `every`-th frame (None: EVERY); with `track` their
+    faces are followed (`zoo.deploy.tracks`), and each prediction has its face's number. `tta` as in evaluate. `out` is
+    a table to write (.parquet or .csv), over an earlier one with `force`. Raises BrokenRun, MissingModel, CannotWrite,
+    AlreadyExists, and BadOption if there is no picture at all, or, with `track` or `every`, no video.
     """
-    if every < 1:
+    if every is not None and every < 1:
         raise BadOption(f"--every is {every}.", "Give a number of frames, 1 for all of them.")
     if out is not None:
         _check_table(Path(out), force)
     files = find(paths)
-    films = {path for path in files if video.is_video(path)}
-    if track and not films:
-        raise BadOption("--track follows faces through films, and none is named.", "Leave it out, or name a film.")
-    if track and detect == "none":
-        raise BadOption("--track follows found faces, and --detect none finds none.", "Leave out one of the two.")
-    predictor = Predictor(run, device, tta, detect, model, margin, scenes=len(films) == len(files))
-    done = list(_pictures(predictor, [path for path in files if path not in films]))
-    watcher = predictor.watching(detect, model, margin) if films else predictor
-    for film in sorted(films):
-        done += _film(watcher, film, every, track)
+    videos = {path for path in files if video.is_video(path)}
+    _check_for_videos(bool(videos), every, track, detect)
+    predictor = Predictor(run, device, tta, detect, model, margin, scenes=len(videos) == len(files))
+    done = list(_pictures(predictor, [path for path in files if path not in videos]))
+    watcher = predictor.watching(detect, model, margin) if videos else predictor
+    for path in sorted(videos):
+        done += _video(watcher, path, every or EVERY, track)
     order = {path: i for i, path in enumerate(files)}
     done.sort(key=lambda p: order[p.path])
     if out is not None:
         save(Path(out), done, predictor.meta.classes)
     return done
+
+
+def _check_for_videos(there_are: bool, every: int | None, track: bool, detect: str | None) -> None:
+    """Raise BadOption for an option of videos that does nothing here."""
+    if every is not None and not there_are:
+        raise BadOption("--every chooses frames of videos, and no video is named.", "Leave it out, or name a video.")
+    if track and not there_are:
+        raise BadOption("--track follows faces through videos, and no video is named.", "Leave it out, or name one.")
+    if track and detect == "none":
+        raise BadOption("--track follows found faces, and --detect none finds none.", "Leave out one of the two.")
 
 
 def _text(path: Path) -> str:
@@ -201,18 +209,18 @@ def _pictures(predictor: Predictor, files: Sequence[Path]) -> Iterator[Predictio
             advance(len(chunk))
 
 
-def _film(predictor: Predictor, path: Path, every: int, track: bool) -> Iterator[Prediction]:
-    """Yield the predictions for every `every`-th frame of a film, and, where it ends too early, that it does."""
+def _video(predictor: Predictor, path: Path, every: int, track: bool) -> Iterator[Prediction]:
+    """Yield the predictions for every `every`-th frame of a video, and, where it ends too early, that it does."""
     about = Prediction(path, None, {})
     pending: list[Looked] = []
     error = None
     try:
-        film = video.Film(path)
-        follow = Tracker(patience(film.rate, every)) if track else None
-        with progress.bar(f"Watching {path.name}", (film.frames + every - 1) // every or None, "frames") as advance:
-            for frame in film.every(every):
+        reader = video.Reader(path)
+        follow = Tracker() if track else None
+        with progress.bar(f"Watching {path.name}", (reader.frames + every - 1) // every or None, "frames") as advance:
+            for frame in reader.every(every):
                 seen = predictor.look(frame.pixels, replace(about, frame=frame.index, seconds=frame.seconds))
-                pending.append(seen if follow is None else _followed(seen, follow))
+                pending.append(seen if follow is None else followed(seen, follow, frame.seconds))
                 advance(1)
                 if len(pending) == CHUNK:
                     yield from predictor(pending)
@@ -226,9 +234,9 @@ def _film(predictor: Predictor, path: Path, every: int, track: bool) -> Iterator
         yield replace(about, error=error)
 
 
-def _followed(seen: Looked, follow: Tracker) -> Looked:
-    """Return a frame whose faces, which a detector found, have their numbers."""
-    numbers = follow([cut.box for cut in seen.cuts if cut.box is not None])
+def followed(seen: Looked, follow: Tracker, seconds: float) -> Looked:
+    """Return a frame, taken at `seconds`, whose faces, which a detector found, have their numbers."""
+    numbers = follow([cut.box for cut in seen.cuts if cut.box is not None], seconds)
     return replace(seen, cuts=[replace(cut, track=n) for cut, n in zip(seen.cuts, numbers, strict=True)])
 
 
@@ -238,17 +246,22 @@ def _labelled(about: Prediction, cut: Cut, p: dict[str, float]) -> Prediction:
 
 
 def tally(predictions: Sequence[Prediction], size: int = 0) -> dict[str, Any]:
-    """Count what was found: `pictures` (frames of films among them), `faces`, `tracks`, `no_face`, `unread`, `labels`.
+    """Count what was found: `pictures` (frames of videos among them), `faces`, `tracks`, `no_face`, `unread`, `labels`.
 
-    `large` are the pictures, taken whole for a face, that are LARGE times a net's `size`.
+    `videos` and `frames` are those among them; `frames_no_face` of these show none. `large` are the pictures, taken
+    whole for a face, that are LARGE times a net's `size`.
     """
     seen = {(p.path, p.frame) for p in predictions if p.size is not None}
+    frames = {(path, frame) for path, frame in seen if frame is not None}
     whole = [p for p in predictions if p.label is not None and p.box is None and p.size is not None]
     return {
         "pictures": len(seen),
+        "videos": len({path for path, _ in frames}),
+        "frames": len(frames),
         "faces": sum(p.label is not None for p in predictions),
         "tracks": len({(p.path, p.track) for p in predictions if p.track is not None}),
         "no_face": sum(p.error == NO_FACE for p in predictions),
+        "frames_no_face": sum(p.error == NO_FACE and p.frame is not None for p in predictions),
         "unread": sum(p.error not in (None, NO_FACE) for p in predictions),
         "large": sum(min(p.size or (0, 0)) >= LARGE * size for p in whole) if size else 0,
         "labels": dict(Counter(p.label for p in predictions if p.label is not None).most_common()),

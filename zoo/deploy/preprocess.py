@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 from ferdata.images import alignment, detectors
 from ferdata.images.alignment import Aim
 from ferdata.images.detectors import Box, Face
@@ -62,7 +62,7 @@ class Cut:
     """One face: `pixels` uint8 (size, size, channels); `box` x, y, width, height in the picture's pixels.
 
     `box` and `score`, the detector's, are None where the whole picture was taken for a face; `track` is its number in a
-    film (`zoo.deploy.tracks`), None where it was not followed.
+    video (`zoo.deploy.tracks`), None where it was not followed.
     """
 
     pixels: NDArray[np.uint8]
@@ -89,11 +89,13 @@ class Cutter:
         self.detector, self.aim = looks_with(meta, find), _aim(meta, margin)
         if self.detector is None and (model or margin is not None):
             raise BadOption(
-                f"{'--model' if model else '--margin'} is for a detector, and none looks for faces here.",
+                f"{'--model' if model else '--margin'} is an option of the face detector, and there is none here.",
                 "Add --detect yunet or --detect haar, or leave it out.",
             )
         if self.detector == "haar" and model:
-            raise BadOption("--model is YuNet's, and the detector is haar.", "Leave it out, or add --detect yunet.")
+            raise BadOption(
+                "--model is the file of yunet, and the detector is haar.", "Leave it out, or add --detect yunet."
+            )
         self._model = detectors.read_model(detectors.find_model(model)) if self.detector == "yunet" else None
 
     def __call__(self, image: NDArray[np.integer]) -> list[Cut]:
@@ -115,24 +117,29 @@ def looks_with(meta: Meta, find: str | None) -> str | None:
     with. Raises BadOption.
     """
     if find is not None and find not in DETECT:
-        raise BadOption(f"--detect cannot be {find!r}.", f"Choose one of {', '.join(DETECT)}.")
+        raise BadOption(f"--detect cannot be {find!r}.", choose_one(find, DETECT))
     if find is not None:
         return None if find == "none" else find
     if meta.alignment is None:
         return None
     if meta.alignment.get("mixed"):
         raise BadOption(
-            "This run was trained on faces that were cut in several ways; which one a picture is to be cut in is open.",
-            "Say --detect yunet or haar to look for faces, or --detect none for pictures that are faces already.",
+            "This run was trained on faces that were cut in several ways, so that there is no way to cut a new one.",
+            "Add --detect yunet or --detect haar to detect faces, or --detect none for pictures that are face crops.",
         )
     return str(meta.alignment["detector"])
 
 
 def or_any(meta: Meta, find: str | None) -> str | None:
-    """Return `find`, or, for whole scenes (a camera, a film), a detector even if the run was trained without one."""
+    """Return `find`, or, for whole scenes (a camera, a video), a detector even if the run was trained without one."""
     if find is None and (meta.alignment is None or meta.alignment.get("mixed")):
         return "haar" if detectors.find_model() is None else "yunet"
     return find
+
+
+def looks_in_videos(meta: Meta, find: str | None) -> str | None:
+    """Return the detector that looks at the frames of videos and of a camera, None for none. Raises BadOption."""
+    return looks_with(meta, or_any(meta, find))
 
 
 def _aim(meta: Meta, margin: float | None) -> Aim:

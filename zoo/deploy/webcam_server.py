@@ -8,6 +8,7 @@ limit, and there are no files but the page's own.
 import json
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,11 +19,15 @@ from typing import Any
 from ferdata.errors import BadOption
 from ferdata.images import UnreadableImage, decode
 from ferdata.labels import COLOURS
-from zoo.deploy.predict import Prediction, Predictor
+from zoo.deploy.predict import Prediction, Predictor, followed
+from zoo.deploy.record import record
+from zoo.deploy.tracks import Tracker
+from zoo.run.run_folder import Folder
 
 ADDRESS = "127.0.0.1"
 LARGEST = 16 << 20  # bytes of a picture
 PATIENCE = 10  # seconds that a connection may say nothing
+SESSIONS = 8  # cameras whose faces are followed at once: a page's tab is one, and each time its camera is started
 SPARE = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")  # for classes that are no basic emotion
 FILES = {
     "/": ("index.html", "text/html"),
@@ -53,14 +58,15 @@ def serve(
 ) -> None:
     """Serve the page until Ctrl-C. `port` 0 takes any that is free; the other options are those of `predict`.
 
-    A camera shows scenes, so a detector looks for faces unless `detect` is none. `say` is told the address. Raises
+    A camera shows scenes, so a detector looks for faces unless `detect` is none. `say` is given the address. Raises
     BrokenRun, MissingModel, and BadOption for a port that is taken.
     """
     predictor = Predictor(run, device, tta, detect, model, margin, scenes=True)
-    with Page(predictor, Path(run).resolve().name, port) as page:
+    with Page(predictor, Folder(Path(run).resolve()), port) as page:
         if predictor.meta.caution:
             say(predictor.meta.caution)
         say(f"{page.url}\nOpen it in a browser on this computer. Ctrl-C ends it.")
+        say(f"Face detector: {predictor.cut.detector or 'none, each picture is one face'}.")
         try:
             page.serve_forever(poll_interval=0.2)
         except KeyboardInterrupt:
@@ -72,41 +78,53 @@ class Page(ThreadingHTTPServer):
 
     daemon_threads = True  # a browser that holds a connection open does not hold up the end
 
-    def __init__(self, predictor: Predictor, name: str, port: int) -> None:
+    def __init__(self, predictor: Predictor, folder: Folder, port: int) -> None:
         """Bind to 127.0.0.1. Raises BadOption if the port is taken or not allowed."""
         try:
             super().__init__((ADDRESS, port), Handler)
         except OSError as error:
             reason = error.strerror or error
-            raise BadOption(f"Port {port} cannot be had: {reason}.", "Add --port 0 for any that is free.") from None
+            raise BadOption(f"Port {port} cannot be used: {reason}.", "Add --port 0 for any free port.") from None
         self.predictor, self.turn = predictor, threading.Lock()
+        self.followed: OrderedDict[str, Tracker] = OrderedDict()
         self.url = f"http://{ADDRESS}:{self.server_port}"
         hosts = (ADDRESS, "localhost")
         self.hosts = {f"{host}:{self.server_port}" for host in hosts} | (
             set(hosts) if self.server_port == 80 else set()
         )
         self.origins = {f"http://{host}" for host in self.hosts}
-        folder = resources.files("zoo.deploy") / "page"
-        self.files = {path: (folder.joinpath(name).read_bytes(), kind) for path, (name, kind) in FILES.items()}
-        self.about = about(predictor, name)
+        page = resources.files("zoo.deploy") / "page"
+        self.files = {path: (page.joinpath(name).read_bytes(), kind) for path, (name, kind) in FILES.items()}
+        self.about = about(predictor, folder)
 
-    def faces(self, data: bytes) -> dict[str, Any]:
-        """Return the faces in an encoded picture, as the page draws them. Raises UnreadableImage."""
+    def faces(self, data: bytes, session: str = "") -> dict[str, Any]:
+        """Return the faces in an encoded picture, as the page draws them. Raises UnreadableImage.
+
+        Under a `session`, which names a camera, each has the number under which it is followed from frame to frame.
+        """
         with self.turn:
             began = time.perf_counter()
             image = decode(data)
-            predictions = self.predictor([self.predictor.look(image, Prediction(Path(), None, {}))])
+            looked = self.predictor.look(image, Prediction(Path(), None, {}))
+            if session and self.predictor.cut.detector is not None:
+                looked = followed(looked, self._tracker(session), began)
+            predictions = self.predictor([looked])
             spent = time.perf_counter() - began
+        shown = ("label", "probabilities", "box", "score", "track")
         return {
             "width": image.shape[1],
             "height": image.shape[0],
-            "faces": [
-                {"label": p.label, "probabilities": p.probabilities, "box": p.box, "score": p.score}
-                for p in predictions
-                if p.label is not None
-            ],
+            "faces": [{name: getattr(p, name) for name in shown} for p in predictions if p.label is not None],
             "milliseconds": round(1000 * spent, 1),
         }
+
+    def _tracker(self, session: str) -> Tracker:
+        """Return who follows the faces of a session; the ones that were silent for the longest are forgotten."""
+        tracker = self.followed.pop(session, None) or Tracker()
+        self.followed[session] = tracker
+        while len(self.followed) > SESSIONS:
+            self.followed.popitem(last=False)
+        return tracker
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a browser that has gone; anything else is a bug, and shown."""
@@ -116,18 +134,19 @@ class Page(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
-def about(predictor: Predictor, name: str) -> dict[str, Any]:
-    """Return what the page says of the run: classes in order, a colour for each, who looks for faces, its caution."""
+def about(predictor: Predictor, folder: Folder) -> dict[str, Any]:
+    """Return what the page says of the run: classes in order, a colour for each, the face detector, record, caution."""
     meta = predictor.meta
     spare = iter(SPARE * len(meta.classes))
     colours = {c: COLOURS[c] if c in COLOURS else next(spare) for c in meta.classes}
     return {
-        "run": name,
+        "run": folder.path.name,
         "backbone": meta.backbone,
         "classes": meta.classes,
         "colours": colours,
         "detector": predictor.cut.detector,
         "size": meta.size,
+        "record": record(folder, meta),
         "caution": meta.caution,
     }
 
@@ -163,12 +182,12 @@ class Handler(BaseHTTPRequestHandler):
             return self._refuse(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send a picture, image/jpeg or image/png.")
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()):
-            return self._refuse(HTTPStatus.LENGTH_REQUIRED, "Say how long the picture is.")
+            return self._refuse(HTTPStatus.LENGTH_REQUIRED, "Send a Content-Length.")
         if int(length) > LARGEST:
             return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Pictures have {LARGEST >> 20} MB at most.")
         data = self.rfile.read(int(length))
         try:
-            self._send(HTTPStatus.OK, self.server.faces(data))
+            self._send(HTTPStatus.OK, self.server.faces(data, self.headers.get("Ferdata-Session", "")))
         except UnreadableImage as error:
             self._send(HTTPStatus.BAD_REQUEST, {"error": f"The picture cannot be read: {error}"})
 

@@ -1,5 +1,6 @@
 """Temperature scaling: one number, fitted on val, after which a probability means about what it says."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,13 @@ def apply(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.
     logs = np.log(np.maximum(probabilities.astype(np.float64), TINY)) / temperature
     scaled = np.exp(logs - logs.max(1, keepdims=True, initial=-np.inf))
     return np.asarray(scaled / scaled.sum(1, keepdims=True), np.float32)
+
+
+def in_brackets(calibration: Mapping[str, Any], digits: int = 1) -> str:
+    """Return the temperature that an ECE is at, and the ECE without it, in brackets; "" where there is none."""
+    if calibration["temperature"] == 1:
+        return ""
+    return f" (T = {calibration['temperature']:.2f}; uncalibrated {calibration['before']['ece']:.{digits}%})"
 
 
 def before_and_after(probabilities: NDArray[np.float32], hard: NDArray[np.int64], temperature: float) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Whether a net's answers mean anything: those of one that knows nothing look like answers too.
 
 Two ways in which they do not: it gives every face the same class, or nothing shows that it is right more often than
-always giving the commonest class. Either is said wherever the net is judged or used.
+the majority-class baseline, which always answers the commonest class. Either is said wherever the net is judged or
+used.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,8 +30,7 @@ def caution(report: Mapping[str, Any]) -> str:
         return ""
     return (
         f"The net is not shown to be better than the majority-class baseline: accuracy {report['accuracy']:.1%} "
-        f"(95 % interval {low:.1%} to {high:.1%}) on {report['n']:,} {images} images, where always answering the "
-        f"commonest class is right {majority:.1%} of the time."
+        f"(95 % interval {low:.1%} to {high:.1%}) on {report['n']:,} {images} images, baseline {majority:.1%}."
     )
 
 

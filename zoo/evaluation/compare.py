@@ -4,6 +4,7 @@ import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse, stats
 
-from ferdata.errors import BadOption
+from ferdata.charts import style
+from ferdata.errors import BadOption, choose_one
 from ferdata.schema import SPLITS
-from zoo.evaluation import confidence, metrics, predictions
+from zoo.evaluation import charts, confidence, metrics, predictions
 from zoo.evaluation.predictions import Predictions
 
 ALPHA = 1 - confidence.LEVEL
@@ -36,6 +38,7 @@ def compare(
     by: str = "accuracy",
     bootstrap: int = 2000,
     shared: bool = False,
+    plot: str | Path | None = None,
 ) -> dict[str, Any]:
     """Compare the runs, each with each, on the rows of a split, and say in a sentence whether they differ.
 
@@ -45,13 +48,15 @@ def compare(
     of them have. Returns `runs`, a row of figures each; `pairs`, the tests; `answer`, the sentence.
 
     A pair is tested by McNemar's exact test (McNemar 1947), and a bootstrap of the paired difference over `bootstrap`
-    draws of images, or of what belongs together. With more than two runs the p-values are Holm's. Raises BadOption,
-    and BrokenRun for a run without predictions.
+    draws of images, or of what belongs together. With more than two runs the p-values are Holm's. The differences are
+    drawn to `plot`, a PNG, SVG or PDF. Raises BadOption, CannotWrite, and BrokenRun for a run without predictions.
     """
+    if plot is not None:
+        style.format_of(Path(plot))
     if by not in metrics.HEADLINES:
-        raise BadOption(f"--by cannot be {by!r}.", f"Choose one of {', '.join(metrics.HEADLINES)}.")
+        raise BadOption(f"--by cannot be {by!r}.", choose_one(by, metrics.HEADLINES))
     if split not in (*SPLITS, "all"):
-        raise BadOption(f"There is no split {split!r}.", f"Choose one of {', '.join(SPLITS)} or all.")
+        raise BadOption(f"There is no split {split!r}.", choose_one(split, (*SPLITS, "all")))
     if len(runs) < 2:
         raise BadOption(f"{len(runs)} run is not enough to compare.", "Name two runs or more.")
     scored = aligned([_read(Path(run), split) for run in runs], shared)
@@ -62,6 +67,8 @@ def compare(
         pair["real"] = p < ALPHA and not _holds_zero(pair["interval"])
     rows = scored[0].rows
     units = len(np.unique(rows.clusters))
+    if plot is not None:
+        style.write_file(Path(plot), _chart(pairs, f"{split}, n = {len(rows):,}", by))
     return {
         "split": split,
         "by": by,
@@ -73,6 +80,12 @@ def compare(
         "correction": "holm" if len(pairs) > 1 else None,
         "answer": _answer(scored, pairs, by),
     }
+
+
+def _chart(pairs: Sequence[dict[str, Any]], where: str, by: str) -> style.Chart:
+    """Return the chart of the differences."""
+    label = f"difference of {metrics.CALLED[by]}, points, with its 95 % interval"
+    return partial(charts.differences, pairs, f"Runs in pairs: {where}", label)
 
 
 def _read(run: Path, split: str) -> Scored:
@@ -136,14 +149,14 @@ def _marks(one: Scored, scored: Sequence[Scored]) -> tuple[str, ...]:
         marks.append("no report: whether its test leaked is not known")
     leak = protocol.get("leak_check") or {}
     if leak.get("test_in_train"):
-        marks.append(f"LEAK: {leak['test_in_train']:,} test images have their like in train")
+        marks.append(f"LEAK: {leak['test_in_train']:,} test images have duplicates in train")
     if leak.get("val_in_train"):
-        marks.append(f"{leak['val_in_train']:,} val images have their like in train")
+        marks.append(f"{leak['val_in_train']:,} val images have duplicates in train")
     if one.report.get("caution"):
         marks.append("not shown to be better than the majority-class baseline")
     ways = {other.report["protocol"].get("selection") for other in scored if "protocol" in other.report}
     if len(ways) > 1:
-        marks.append(f"chosen by {protocol.get('selection', 'nobody knows what')}")
+        marks.append(f"chosen by {protocol.get('selection', 'what is not recorded')}")
     prints = {str(other.rows.facts.get("fingerprint")) for other in scored}
     if len(prints) > 1:
         marks.append(f"another manifest ({str(one.rows.facts.get('fingerprint'))[:8]})")
@@ -178,7 +191,7 @@ def _pair(a: Scored, b: Scored, by: str, bootstrap: int) -> dict[str, Any]:
         "a": a.name,
         "b": b.name,
         "difference": difference,
-        "interval": confidence.percentile(drawn),
+        "interval": confidence.of_difference(drawn),
         "only_a_right": only[0],
         "only_b_right": only[1],
         "mcnemar_p": mcnemar,
@@ -257,6 +270,11 @@ def points(difference: float) -> str:
     return f"{100 * difference:+.2f}"
 
 
+def between(interval: Sequence[float] | None) -> str:
+    """Return an interval of differences in points, such as -0.10 to +0.42; "no interval" where there is none."""
+    return "no interval" if interval is None else f"{points(interval[0])} to {points(interval[1])}"
+
+
 def _answer(scored: Sequence[Scored], pairs: Sequence[dict[str, Any]], by: str) -> str:
     """Return one plain sentence on whether the differences are real."""
     leaked = [one.name for one in scored if any("LEAK" in mark for mark in one.marks)]
@@ -280,16 +298,18 @@ def _answer(scored: Sequence[Scored], pairs: Sequence[dict[str, Any]], by: str) 
 
 
 def _of_pair(pair: dict[str, Any], by: str, n: int) -> str:
-    a, b, (low, high), p = pair["a"], pair["b"], pair["interval"], pair["p_corrected"]
+    a, b, interval, p = pair["a"], pair["b"], between(pair["interval"]), pair["p_corrected"]
     size, figure = points(pair["difference"]), metrics.CALLED[by]
+    if pair["interval"] is None:
+        return f"No: {b} and {a} have equal {figure}, whichever of these {n:,} images are drawn: no interval."
     if pair["real"]:
         verdict = "better" if pair["difference"] > 0 else "worse"
         return (
             f"Yes: {b} is {verdict} than {a}, {size} points of {figure} "
-            f"({points(low)} to {points(high)}, p = {p:.2g}): "
+            f"({interval}, p = {p:.2g}): "
             "these two nets, that is; other seeds may do otherwise."
         )
     return (
         f"No: {size} points of {figure} of {b} over {a} may be chance; on these {n:,} images anything from "
-        f"{points(low)} to {points(high)} would fit (p = {p:.2g})."
+        f"{interval} would fit (p = {p:.2g})."
     )

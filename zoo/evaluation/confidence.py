@@ -13,6 +13,7 @@ from scipy import sparse, stats
 
 LEVEL = 0.95
 DRAWS = 2000
+LEAST = 3  # values that Student's interval is given for
 CELLS = 1 << 22  # of a draw-by-cluster table held at once: 32 MB
 
 Floats = NDArray[np.float64]
@@ -78,6 +79,19 @@ def wilson(hits: float, n: float, level: float = LEVEL) -> list[float]:
     return [float(interval.low), float(interval.high)]
 
 
+def of_difference(values: Floats, level: float = LEVEL) -> list[float] | None:
+    """Return the percentile interval of a difference; None where no draw shows any, so that there is none to bound."""
+    return percentile(values, level) if values.any() else None
+
+
+def of_mean(values: Floats) -> list[float] | None:
+    """Return the percentile interval of a mean over classes; None where every draw is alike, and bounds nothing.
+
+    So it is of a net that answers one class only: its balanced accuracy is 1 / classes, whatever is drawn.
+    """
+    return percentile(values) if np.ptp(values) else None
+
+
 def of_share(values: Floats, share: float, clusters: int, level: float = LEVEL) -> list[float] | None:
     """Return the percentile interval of a share, and Wilson's over the clusters where all, or none, were right.
 
@@ -89,9 +103,12 @@ def of_share(values: Floats, share: float, clusters: int, level: float = LEVEL) 
 
 
 def student(values: Sequence[float], level: float = LEVEL) -> tuple[float, list[float] | None]:
-    """Return the mean, and Student's interval [low, high] of it; None for fewer than two values."""
+    """Return the mean, and Student's interval [low, high] of it; None for fewer than LEAST values.
+
+    Of two it would be 12.7 times as wide as they are apart: a number, and no information.
+    """
     mean = float(np.mean(values))
-    if len(values) < 2:
+    if len(values) < LEAST:
         return mean, None
     half = float(stats.t.ppf(0.5 + level / 2, len(values) - 1) * np.std(values, ddof=1) / math.sqrt(len(values)))
     return mean, [mean - half, mean + half]

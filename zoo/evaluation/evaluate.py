@@ -1,10 +1,12 @@
 """Score a run on a split of a manifest: the one path that training's test figure and every later one take."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ferdata.errors import AlreadyExists, BadOption, FerdataError
+from ferdata.charts import style
+from ferdata.charts.style import check_formats
+from ferdata.errors import AlreadyExists, BadOption, FerdataError, choose_one
 from ferdata.manifest import Manifest
 from ferdata.running.whole_file import write_whole
 from ferdata.schema import SPLITS
@@ -28,6 +30,7 @@ def evaluate(
     roots: Mapping[str, Path] | None = None,
     save: bool = False,
     save_predictions: str | Path | None = None,
+    plots: Sequence[str] = (),
     force: bool = False,
 ) -> dict[str, Any]:
     """Score the model of `run` and return the report, in the form of `report.json`.
@@ -35,11 +38,12 @@ def evaluate(
     `manifest` is the one trained on unless another is named; `split` is train, val, test, or all for every labelled
     row; `dataset` keeps to one dataset; `tta` is none, flip or ten-crop, as the run did unless said otherwise;
     `bootstrap` the number of draws that intervals come from. `save` writes `evaluation-<split>.json` into the run,
-    `save_predictions` a Parquet file of every row's probabilities; over an earlier one with `force`. Always float32,
-    whatever training used, so that a figure does not hang on the device. Raises FerdataError's kinds.
+    `save_predictions` a Parquet file of every row's probabilities, `plots` the charts into the run in these formats
+    (png, pdf, svg); over an earlier file with `force`. Always float32, whatever training used, so that a figure does
+    not hang on the device. Raises FerdataError's kinds.
     """
     if split not in (*SPLITS, "all"):
-        raise BadOption(f"There is no split {split!r}.", f"Choose one of {', '.join(SPLITS)} or all.")
+        raise BadOption(f"There is no split {split!r}.", choose_one(split, (*SPLITS, "all")))
     if tta is not None:
         inference.check_tta(tta)
     if bootstrap < 1:
@@ -47,8 +51,9 @@ def evaluate(
     folder = Folder(Path(run))
     folder.must_exist()
     out = folder.path / f"evaluation-{split}.json"
-    if save:
-        report.check_free(out, force)
+    check_formats(plots)
+    for path in (*([out] if save else []), *chart_files(folder.path, split, plots)):
+        report.check_free(path, force)
     device, _ = resolve(device, "32-true")
     net, meta = load_model(folder.model, device=device)
     trained_on = folder.absolute(meta.manifest)
@@ -75,7 +80,26 @@ def evaluate(
     if save_predictions is not None:
         scored = {split: (images.where, calibration.apply(raw, meta.temperature))}
         predictions.save(Path(save_predictions), predictions.gather(meta, rows, scored))
+    _draw(folder, meta, result, plots)
     return result
+
+
+def chart_files(run: Path, split: str, forms: Sequence[str]) -> list[Path]:
+    """Return the files of the charts of an evaluation."""
+    return [run / f"{_begin(split)}{name}.{form}" for name in report.JUDGED for form in forms]
+
+
+def _begin(split: str) -> str:
+    """Return what the names of an evaluation's charts begin with: not to be taken for those of the training."""
+    return f"evaluation-{split}-"
+
+
+def _draw(folder: Folder, meta: Meta, result: dict[str, Any], forms: Sequence[str]) -> None:
+    """Draw the charts of an evaluation, and the learning curves of a finished run where they have no such file yet."""
+    style.write(folder.path, report.of_report(folder, meta, result, _begin(result["protocol"]["split"])), forms)
+    lacking = [form for form in forms if folder.report.is_file() and not (folder.path / f"curves.{form}").exists()]
+    if lacking:
+        style.write(folder.path, report.of_training(folder, meta, report.read(folder)["training"]), lacking)
 
 
 def _check_table(path: Path, source: Manifest, force: bool) -> None:

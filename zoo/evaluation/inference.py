@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 from ferdata.running import progress
 from zoo.augment.apply import as_float, normalise
 from zoo.models.xgboost_head import read_by_last
@@ -122,7 +122,7 @@ def _too_large(device: str, side: int) -> BadOption:
 def check_tta(tta: str) -> None:
     """Raise BadOption unless `tta` is one of TTA."""
     if tta not in TTA:
-        raise BadOption(f"--tta cannot be {tta!r}.", f"Choose one of {', '.join(TTA)}.")
+        raise BadOption(f"--tta cannot be {tta!r}.", choose_one(tta, TTA))
 
 
 def tempered(p: Tensor, temperature: float) -> Tensor:

@@ -17,7 +17,11 @@ from zoo.evaluation import confidence
 
 Floats = NDArray[np.float64]
 HEADLINES = ("accuracy", "balanced_accuracy", "macro_f1")
-CALLED = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1"}
+CALLED = {
+    **{"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1", "ece": "ECE"},
+    **{"majority_share": "majority-class baseline", "log_loss": "log loss, nats"},
+    **{"total_variation": "total variation from annotator distribution", "kl": "KL from annotator distribution, nats"},
+}
 BINS = 15  # of equal width, over confidence 0..1
 LEAST = 1e-12  # what a probability counts as at least in a logarithm
 
@@ -139,7 +143,7 @@ def score(
         "confidence_intervals": {
             "level": confidence.LEVEL,
             "accuracy": confidence.of_share(spread["accuracy"], scores["accuracy"], people),
-            **{name: confidence.percentile(spread[name]) for name in HEADLINES[1:]},
+            **{name: confidence.of_mean(spread[name]) for name in HEADLINES[1:]},
         },
         "calibration_intervals": {
             "ece": confidence.mirrored(_ece(drawn[:, count**2 : -1]), ece),

@@ -6,6 +6,7 @@ from typing import Any
 
 from ferdata.charts.lettering import key
 from zoo.evaluation import metrics, subgroups
+from zoo.evaluation.calibration import in_brackets
 from zoo.run.model_file import Meta
 
 USE = (
@@ -47,23 +48,22 @@ def _figures(report: dict[str, Any]) -> Iterator[str]:
     yield "|---|---|---|"
     for name in metrics.HEADLINES:
         yield f"| {metrics.CALLED[name]} | {report[name]:.1%} | {_between(spread[name])} |"
-    yield f"| majority-class baseline | {report['baseline']['majority_share']:.1%} | |"
+    called = metrics.CALLED
+    yield f"| {called['majority_share']} | {report['baseline']['majority_share']:.1%} | |"
     ece = calibration["intervals"]["ece"]
-    yield f"| calibration error ({calibration['bins']} bins of equal width) | {report['ece']:.1%} | {_between(ece)} |"
+    yield f"| {called['ece']}{in_brackets(calibration)} | {report['ece']:.1%} | {_between(ece)} |"
     loss = calibration["intervals"]["log_loss"]
-    yield f"| log loss, nats | {report['log_loss']:.3f} | {loss[0]:.3f} to {loss[1]:.3f} |"
+    yield f"| {called['log_loss']} | {report['log_loss']:.3f} | {loss[0]:.3f} to {loss[1]:.3f} |"
     if voters := report["voters"]:
         low, high = voters["intervals"]["total_variation"]
         yield (
-            f"| distance to the annotators' shares (total variation, {voters['n']:,} images) | "
+            f"| {called['total_variation']} ({voters['n']:,} images) | "
             f"{voters['total_variation']:.3f} | {low:.3f} to {high:.3f} |"
         )
     yield ""
-    before, after = calibration["before"], calibration["after"]
     yield (
-        f"Intervals: {bootstrap['draws']:,} bootstrap draws of {bootstrap['units']:,} "
-        f"{bootstrap['unit']}. Temperature {calibration['temperature']:.3f}, fitted on val: calibration error "
-        f"{before['ece']:.1%} before, {after['ece']:.1%} after."
+        f"Intervals: {bootstrap['draws']:,} bootstrap draws of {bootstrap['units']:,} {bootstrap['unit']}. ECE: "
+        f"expected calibration error over {calibration['bins']} bins of equal width; T: temperature, fitted on val."
     )
     yield ""
 
@@ -99,13 +99,18 @@ def _parts(report: dict[str, Any]) -> Iterator[str]:
         yield ""
 
 
+def in_epochs(n: float) -> str:
+    """Return `1 epoch`, `2.7 epochs`."""
+    return f"{round(n, 1):g} epoch{'' if n == 1 else 's'}"
+
+
 def _protocol(meta: Meta, report: dict[str, Any]) -> Iterator[str]:
     protocol, config = report["protocol"], meta.config
     yield "## Protocol"
     yield ""
     if training := report.get("training"):
         yield (
-            f"- Trained for {training['epochs']:.1f} epochs on {training['n_train']:,} images, "
+            f"- Trained for {in_epochs(training['epochs'])} on {training['n_train']:,} images, "
             f"{config['targets']} targets, in {training['seconds']:.0f} s on {training['device']} "
             f"({training['precision']}), seed {config['seed']}."
         )
@@ -127,9 +132,9 @@ def _leak_words(found: dict[str, Any]) -> str:
     if "test_in_train" not in found:
         return "not made."
     if not (found["val_in_train"] or found["test_in_train"]):
-        return "no val or test image has its like in train."
+        return "no val or test image has a duplicate in train."
     return (
-        f"**{found['test_in_train']:,} test and {found['val_in_train']:,} val images have their like in train** "
+        f"**{found['test_in_train']:,} test and {found['val_in_train']:,} val images have duplicates in train** "
         "(--allow-leak): the figures above are too good."
     )
 
@@ -146,10 +151,10 @@ def _caveats(report: dict[str, Any]) -> Iterator[str]:
     recall = {name: row["recall"] for name, row in report["per_class"].items() if row["recall"] is not None}
     if recall:
         lowest = min(recall.values())
-        yield f"- Lowest recall, {lowest:.0%}: {', '.join(name for name in recall if recall[name] == lowest)}."
+        yield f"- Lowest recall: {', '.join(name for name in recall if recall[name] == lowest)} ({lowest:.0%})."
     if not report["by_person"]:
-        yield "- The datasets publish no age, gender or ethnicity, so that nobody knows whom it serves worse."
-    yield "- One run with one seed: another seed moves these figures too, which the intervals do not hold."
+        yield "- Subgroup performance cannot be measured: the datasets publish no age, gender or ethnicity."
+    yield "- One run with one seed: another seed moves these figures too, which the intervals do not cover."
     yield "- Tested on pictures like those it was trained on; on other cameras, ages and cultures it will do worse."
     yield ""
 
@@ -168,14 +173,14 @@ def _data(report: dict[str, Any]) -> Iterator[str]:
     yield ""
     yield "The datasets' terms hold for weights trained on them too."
     yield ""
-    yield "| dataset | licence | commercial use | may be passed on |"
+    yield "| dataset | licence | commercial use | redistribution |"
     yield "|---|---|---|---|"
-    words = {True: "yes", False: "no", None: "not said"}
+    words = {True: "allowed", False: "not allowed", None: "not stated"}
     for name, source in report["sources"].items():
         title = source["title"] or name
         linked = f"[{title}]({source['homepage']})" if source["homepage"] else title
         yield (
-            f"| {linked} | {source['licence'] or 'not said'} | {words[source['commercial']]} | "
+            f"| {linked} | {source['licence'] or 'not stated'} | {words[source['commercial']]} | "
             f"{words[source['redistribution']]} |"
         )
     yield ""

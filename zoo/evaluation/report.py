@@ -1,25 +1,30 @@
-"""What a run says of itself: the figures of `report.json`, its pictures, and the files that both go to."""
+"""What a run says of itself: the figures of `report.json`, its charts, and the files that both go to."""
 
+import csv
 import json
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ferdata.errors import AlreadyExists
+from ferdata.charts import style
+from ferdata.charts.style import Chart
+from ferdata.errors import AlreadyExists, BrokenRun
 from ferdata.running.whole_file import write_whole
 from zoo.data.rows import Images, Rows
 from zoo.evaluation import calibration, charts, confidence, metrics, subgroups
 from zoo.evaluation.caution import caution
 from zoo.evaluation.metrics import prior
 from zoo.evaluation.model_card import card
+from zoo.run import model_file
 from zoo.run.model_file import Meta
 from zoo.run.run_folder import Folder
 
 SPLITTING = ("merge", "split")  # the steps that decide in which split a row is
-
-__all__ = ["build", "card", "check_free", "write"]
+JUDGED = ("confusion", "classes", "reliability")  # the charts of a report
 
 
 def build(
@@ -98,18 +103,50 @@ def _sources(rows: Rows, scored: NDArray[np.str_]) -> dict[str, dict[str, Any]]:
     }
 
 
-def write(folder: Folder, meta: Meta, report: dict[str, Any]) -> list[Path]:
-    """Write `report.json`, its pictures and `card.md` of a finished run into its folder; return where they are."""
-    files: dict[str, bytes | str] = {
-        "report.json": as_json(report),
-        "confusion.png": charts.confusion(report, meta.taxonomy),
-        "classes.png": charts.per_class(report, meta.taxonomy),
-        "reliability.png": charts.reliability(report),
-        "card.md": card(meta, report),
-    }
-    for name, content in files.items():
-        write_whole(folder.path / name, content)
-    return [folder.path / name for name in files]
+def write(folder: Folder, meta: Meta, report: dict[str, Any]) -> None:
+    """Write `report.json`, its charts and `card.md` of a finished run into its folder."""
+    write_whole(folder.report, as_json(report))
+    style.write(folder.path, _charts(folder, meta, report), ("png",))
+    write_whole(folder.card, card(meta, report))
+
+
+def draw(run: Path, forms: Sequence[str]) -> list[Path]:
+    """Draw the charts of a finished run again, as files of these formats; return where they are."""
+    folder = Folder(run)
+    return style.write(run, _charts(folder, model_file.read_meta(folder.model), read(folder)), forms) if forms else []
+
+
+def _charts(folder: Folder, meta: Meta, report: dict[str, Any]) -> dict[str, Chart]:
+    return of_training(folder, meta, report["training"]) | of_report(folder, meta, report)
+
+
+def of_training(folder: Folder, meta: Meta, images: Mapping[str, Any]) -> dict[str, Chart]:
+    """Return the chart of how a run went, by its name; none where its `history.csv` is gone."""
+    if not folder.history.is_file():
+        return {}
+    with folder.history.open(encoding="utf-8", newline="") as file:
+        history = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    head = f"{charts.name_of(folder.path)}: train n = {images['n_train']:,}, val n = {images['n_val']:,}"
+    return {"curves": partial(charts.curves, history, meta.chosen["epoch"], head)}
+
+
+def of_report(folder: Folder, meta: Meta, report: dict[str, Any], before: str = "") -> dict[str, Chart]:
+    """Return the charts of a report on the run in `folder`, by their names, which begin with `before`."""
+    drawn = (
+        partial(charts.confusion, report, folder.path),
+        partial(charts.per_class, report, meta.taxonomy, folder.path),
+        partial(charts.reliability, report, folder.path),
+    )
+    return {f"{before}{name}": chart for name, chart in zip(JUDGED, drawn, strict=True)}
+
+
+def read(folder: Folder) -> dict[str, Any]:
+    """Return a run's `report.json`. Raises BrokenRun if it is damaged, or not there."""
+    try:
+        report: dict[str, Any] = json.loads(folder.report.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BrokenRun(f"{folder.report} cannot be read: {error}.", "Train it anew with --force.") from None
+    return report
 
 
 def as_json(report: dict[str, Any]) -> str:

@@ -4,13 +4,16 @@ import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from ferdata.errors import BadOption
+from ferdata.charts import style
+from ferdata.charts.style import check_formats
+from ferdata.errors import BadOption, choose_one
 from ferdata.running.whole_file import write_whole
 from zoo.evaluation import charts, confidence, metrics, predictions
 from zoo.evaluation.compare import gained, paired, sign_flips, two_sided
@@ -52,6 +55,7 @@ def ablate(
     by: str = "accuracy",
     out: str | Path | None = None,
     force: bool = False,
+    plots: Sequence[str] = (),
     roots: Mapping[str, Path] | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Ablation:
@@ -62,13 +66,15 @@ def ablate(
     Each run chooses its epoch on val and is scored on test once; the best cell is named by val. `by` is the figure
     that is decided on. The same call goes on where it was stopped, and keeps what is finished.
 
-    Writes `ablation.json`, `ablation.md` and `ablation.png` to `out`, with a run below it for each cell and seed.
+    Writes `ablation.json`, `ablation.md` and `ablation.png` to `out`, with a run below it for each cell and seed, and
+    the chart in the formats `plots`, pdf or svg, too.
     Raises BadOption for an `over` that cannot be, AlreadyExists for runs of other options, unless `force`.
     """
     if by not in metrics.HEADLINES:
-        raise BadOption(f"--by cannot be {by!r}.", f"Choose one of {', '.join(metrics.HEADLINES)}.")
+        raise BadOption(f"--by cannot be {by!r}.", choose_one(by, metrics.HEADLINES))
     if seeds < 1:
-        raise BadOption(f"--seeds is {seeds}.", "Give 3 or more: one run cannot tell an effect from luck.")
+        raise BadOption(f"--seeds is {seeds}.", "Give 3 or more: one run cannot tell an effect from noise.")
+    check_formats(plots)
     given = parse_set(options)
     cells = grid(over, given)
     asked = without_idle([{**given, **cell.options} for cell in cells], recipe)
@@ -94,7 +100,7 @@ def ablate(
         tell(f"{cell.name}, seed {seed} ({done + 1} of {len(plan)}){', kept' if kept else ''}: {figure}")
     report = summary(cells, runs, by)
     report |= {"manifest": str(manifest), "budget": budget, "recipe": recipe, "options": dict(given)}
-    write(folder, report)
+    write(folder, report, plots)
     return Ablation(folder, report)
 
 
@@ -217,7 +223,7 @@ def against(
     n = len(a[0].true)
     p_seeds = p_over_seeds(gains, n)
     _, drawn = paired(a, b, by, DRAWS)
-    over_images = confidence.percentile(drawn)
+    over_images = confidence.of_difference(drawn)
     p_images = two_sided(drawn)
     if by == "accuracy":
         gain = np.mean([gained(old, new) for old, new in zip(a, b, strict=True)], axis=0)
@@ -265,18 +271,26 @@ def alike(values: Sequence[float], n: int) -> bool:
     return bool(np.ptp(values) <= (1 + 1e-6) / n)
 
 
-def write(folder: Path, report: dict[str, Any]) -> None:
-    """Write `ablation.json`, `ablation.md` and `ablation.png`."""
+def _spread_words(rows: Sequence[dict[str, Any]], by: str) -> str:
+    """Return what is drawn around the means."""
+    without = sum(row[by]["interval"] is None for row in rows)
+    if not without:
+        return "with its 95 % interval over seeds"
+    return "no interval from so few seeds" if without == len(rows) else "with its 95 % interval where seeds differ"
+
+
+def write(folder: Path, report: dict[str, Any], plots: Sequence[str] = ()) -> None:
+    """Write `ablation.json`, `ablation.md` and the chart `ablation`, as PNG and in the formats `plots`."""
     rows, by = report["cells"], report["by"]
-    title = f"{report['seeds']} seeds each: a dot per run, mean and 95 % interval over seeds"
-    picture = charts.spread(
+    chart = partial(
+        charts.spread,
         [row["cell"] for row in rows],
         [[run[by] for run in row["runs"]] for row in rows],
         [row[by]["mean"] for row in rows],
         [row[by]["interval"] for row in rows],
-        title,
-        f"test {metrics.CALLED[by]}, {report['n_test']:,} images",
+        f"{charts.name_of(folder)}: test, n = {report['n_test']:,}, {report['seeds']} seeds",
+        f"test {metrics.CALLED[by]}; a dot: one run; a diamond: their mean, {_spread_words(rows, by)}",
     )
-    write_whole(folder / "ablation.png", picture)
+    style.write(folder, {"ablation": chart}, ("png", *plots))
     write_whole(folder / "ablation.md", answers.markdown(report))
     write_whole(folder / "ablation.json", as_json(report))

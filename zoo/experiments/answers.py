@@ -6,7 +6,7 @@ from statistics import median
 from typing import Any
 
 from zoo.evaluation import confidence, metrics
-from zoo.evaluation.compare import points
+from zoo.evaluation.compare import between, points
 
 ALPHA = 1 - confidence.LEVEL
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -24,29 +24,38 @@ def answer(report: dict[str, Any]) -> str:
     first, others = rows[0], rows[1:]
     but = " But the test leaked into train, so that this settles nothing." if report["leak"] else ""
     if report["seeds"] < 2:
-        return f"One seed cannot tell an effect from luck: give --seeds 3 or more.{but}"
+        return f"One seed cannot tell an effect from noise: give --seeds {confidence.LEAST} or more.{but}"
     real = [row for row in others if row["against_first"]["real"]]
     widest = max(others, key=lambda row: abs(row["against_first"]["difference"]))
     if not real:
         found = widest["against_first"]
         if found["seeds_alike"] and found["difference"] and report["seeds"] < enough(len(others)):
             return f"{too_few(widest['cell'], first['cell'], found, report)}{but}"
-        low, high = outer(found)
         largest = "the difference" if len(others) == 1 else "the largest difference"
         return (
             f"No difference that {number(report['seeds'])} seeds can show: {largest} in test {metrics.CALLED[by]}, of "
-            f"{widest['cell']} over {first['cell']}, is {points(found['difference'])} points, and could be anything "
-            f"from {points(low)} to {points(high)}.{but}"
+            f"{widest['cell']} over {first['cell']}, is {points(found['difference'])} points"
+            f"{_how_sure(found, report['seeds'])}.{but}"
         )
     proven = " and ".join(
         f"{row['cell']} is {'better' if row['against_first']['difference'] > 0 else 'worse'} than {first['cell']} by "
         f"{points(abs(row['against_first']['difference']))[1:]} points of test {metrics.CALLED[by]} "
-        f"({points(outer(row['against_first'])[0])} to {points(outer(row['against_first'])[1])})"
+        f"({between(outer(row['against_first']))})"
         for row in real
     )
     rest = [row["cell"] for row in others if row not in real]
     unknown = f"; of {', '.join(rest)} {number(report['seeds'])} seeds show no difference" if rest else ""
     return f"On {number(report['seeds'])} seeds, {proven}{unknown}.{but}"
+
+
+def _how_sure(found: dict[str, Any], seeds: int) -> str:
+    """Return how far a difference that is not shown may be off, as the end of a sentence."""
+    if seeds < confidence.LEAST:
+        return f"; {number(seeds)} seeds give no interval: --seeds {confidence.LEAST} or more do"
+    interval = outer(found)
+    if interval is None:
+        return ", on each seed and whichever of the test images are drawn: no interval"
+    return f", and could be anything from {between(interval)}"
 
 
 def too_few(cell: str, first: str, found: dict[str, Any], report: dict[str, Any]) -> str:
@@ -63,9 +72,11 @@ def enough(comparisons: int) -> int:
     return math.floor(math.log2(2 * comparisons / ALPHA)) + 1
 
 
-def outer(found: dict[str, Any]) -> tuple[float, float]:
-    """Return the wider end on each side of the interval over seeds and that over images."""
+def outer(found: dict[str, Any]) -> tuple[float, float] | None:
+    """Return the wider end on each side of the interval over seeds and that over images; None where there is none."""
     spreads = [s for s in (found["over_seeds"], found["over_images"]) if s is not None]
+    if not spreads:
+        return None
     return max(-1.0, min(s[0] for s in spreads)), min(1.0, max(s[1] for s in spreads))
 
 
@@ -100,8 +111,8 @@ def table(report: dict[str, Any]) -> Iterator[tuple[str, ...]]:
                 for name in metrics.HEADLINES
             ),
             "" if found is None else points(found["difference"]),
-            "" if found is None else _between(found["over_seeds"]),
-            "" if found is None else _between(found["over_images"]),
+            "" if found is None else between(found["over_seeds"]),
+            "" if found is None else between(found["over_images"]),
             "" if found is None else f"{found['p_corrected']:.2g}",
             "" if found is None else "yes" if found["real"] else "no",
         )
@@ -120,15 +131,19 @@ def _epochs(runs: Sequence[dict[str, Any]]) -> str:
     had = [run["epochs"] for run in runs if run.get("epochs") is not None]
     if not had:
         return "-"
-    return f"{min(had):.1f}" if max(had) - min(had) < 0.05 else f"{min(had):.1f} to {max(had):.1f}"
+    least, most = round(min(had), 1), round(max(had), 1)
+    return f"{least:g}" if least == most else f"{least:g} to {most:g}"
 
 
 def _half(figure: dict[str, Any]) -> str:
     return f" ± {100 * (figure['interval'][1] - figure['mean']):.2f}"
 
 
-def _between(interval: list[float] | None) -> str:
-    return "-" if interval is None else f"{points(interval[0])} to {points(interval[1])}"
+def plus_minus(report: dict[str, Any]) -> str:
+    """Return what stands after a mean, or why nothing does."""
+    if report["seeds"] >= confidence.LEAST:
+        return "±: Student's 95 % interval over seeds."
+    return f"No interval over seeds: that takes {confidence.LEAST} or more."
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -144,7 +159,7 @@ def markdown(report: dict[str, Any]) -> str:
         *(f"| {' | '.join(cells)} |" for cells in table(report)),
         "",
         f"{report['seeds']} seeds per cell{budget}; {report['n_test']:,} test images; recipe {report.get('recipe')}. "
-        "± is Student's 95 % interval over seeds. \\* is the best on val, which is what may be chosen by: test took no "
+        f"{plus_minus(report)} \\* is the best on val, which is what may be chosen by: test took no "
         "part in any choice. A difference is called real if both of its intervals are without 0 and its p, the larger "
         "of that over seeds and that over images, is below 0.05 after Holm's correction. Where seeds differ by no more "
         "than one test image, p over seeds is that of sign flips, 2 / 2^seeds at least, and fewer than "

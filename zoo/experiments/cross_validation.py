@@ -1,13 +1,16 @@
 """Cross-validation: every fold of a manifest is tested once, by a net that has not seen it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 
+from ferdata.charts import style
+from ferdata.charts.style import check_formats
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.running.whole_file import write_whole
@@ -39,6 +42,7 @@ def cross_validate(
     options: run_or_reuse.Options = (),
     dry_run: bool = False,
     force: bool = False,
+    plots: Sequence[str] = (),
     roots: Mapping[str, Path] | None = None,
     say: Callable[[str], None] | None = None,
     **named: Any,
@@ -48,9 +52,11 @@ def cross_validate(
     Takes what `zoo.training.train.train` takes but `fold` and `resume`: a time limit is each fold's. Each has a run of
     its own, `out`/fold-03; the same call goes on where it was stopped, and keeps the folds that are finished. Writes
     `report.json` (each fold, mean with Student's interval, and the figures of all rows pooled, with a bootstrap by
-    subject), `predictions.parquet`, `folds.png`, `confusion.png` and `classes.png`. `dry_run` is that of the first
+    subject), `predictions.parquet`, and the charts `folds`, `confusion` and `classes`, as PNG and in the formats
+    `plots`, pdf or svg. `dry_run` is that of the first
     fold. Raises BadOption for a manifest without folds, AlreadyExists for folds of other options, unless `force`.
     """
+    check_formats(plots)
     path = Path(manifest)
     known = folds_of(Manifest(path))
     folder = Path(out or f"{default_out(manifest, recipe, named)}-folds")
@@ -71,7 +77,7 @@ def cross_validate(
         reports[fold] = run.report
         figures = f"accuracy {run.report['accuracy']:.2%}, macro-F1 {run.report['macro_f1']:.2%}"
         tell(f"fold {fold} ({number} of {len(known)}){', kept' if kept else ''}: {figures}")
-    return _pool(folder, Manifest(path), known, reports)
+    return _pool(folder, Manifest(path), known, reports, plots)
 
 
 def folds_of(manifest: Manifest) -> list[int]:
@@ -90,16 +96,21 @@ def _name(fold: int, known: list[int]) -> str:
     return f"fold-{fold:0{max(2, len(str(known[-1])))}}"
 
 
-def _pool(folder: Path, manifest: Manifest, known: list[int], reports: Mapping[int, dict[str, Any]]) -> Folds:
+def _pool(
+    folder: Path, manifest: Manifest, known: list[int], reports: Mapping[int, dict[str, Any]], plots: Sequence[str]
+) -> Folds:
     """Join the tests of all folds, and write what they come to."""
     each = [predictions.read(folder / _name(fold, known) / predictions.NAME) for fold in known]
     pooled = predictions.join([part.at(np.flatnonzero(part.split == "test")) for part in each])
     report = summary(manifest, pooled, known, reports)
     predictions.save(folder / predictions.NAME, pooled)
     taxonomy = manifest.taxonomy.as_dict()
-    write_whole(folder / "confusion.png", charts.confusion(report, taxonomy))
-    write_whole(folder / "classes.png", charts.per_class(report, taxonomy))
-    write_whole(folder / "folds.png", _picture(report))
+    drawn = {
+        "folds": partial(_means, report, folder),
+        "confusion": partial(charts.confusion, report, folder),
+        "classes": partial(charts.per_class, report, taxonomy, folder),
+    }
+    style.write(folder, drawn, ("png", *plots))
     write_whole(folder / "report.json", as_json(report))
     return Folds(folder, report)
 
@@ -143,9 +154,10 @@ def summary(
     return report
 
 
-def _picture(report: dict[str, Any]) -> bytes:
+def _means(report: dict[str, Any], folder: Path, form: str) -> bytes:
     names = [metrics.CALLED[name] for name in metrics.HEADLINES]
     single = [[row[name] for row in report["folds"]] for name in metrics.HEADLINES]
     means = [report["mean"][name] for name in metrics.HEADLINES]
-    title = f"{len(report['folds'])} folds of {report['n']:,} images: a dot each, mean and 95 % interval"
-    return charts.spread(names, single, [m["mean"] for m in means], [m["interval"] for m in means], title, "test")
+    head = f"{charts.name_of(folder)}: test, n = {report['n']:,}, {len(report['folds'])} folds"
+    label = "a dot: one fold; a diamond: their mean, with its 95 % interval"
+    return charts.spread(names, single, [m["mean"] for m in means], [m["interval"] for m in means], head, label, form)

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ferdata.errors import AlreadyExists, BrokenRun
+from ferdata.errors import AlreadyExists
 from ferdata.manifest import Manifest
 from ferdata.running.whole_file import write_whole
-from zoo.evaluation import predictions
+from zoo.evaluation import predictions, report
 from zoo.options import recipes
 from zoo.options.options import KEYS
 from zoo.run.run_folder import Folder
@@ -42,7 +42,7 @@ def once(
     if there:
         _check_same(known, asked)
         if finished(folder):
-            return Run(out, read_report(out)), True
+            return Run(out, report.read(folder)), True
     else:
         out.mkdir(parents=True, exist_ok=True)
         folder.report.unlink(missing_ok=True)  # not to be taken for that of this request
@@ -85,15 +85,6 @@ def _check_same(known: Path, asked: Mapping[str, Any]) -> None:
 def finished(folder: Folder) -> bool:
     """Say whether test was scored and every row's answer written."""
     return folder.report.is_file() and (folder.path / predictions.NAME).is_file() and folder.model.is_file()
-
-
-def read_report(out: Path) -> dict[str, Any]:
-    """Return a run's `report.json`. Raises BrokenRun if it is damaged."""
-    try:
-        report: dict[str, Any] = json.loads((out / "report.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise BrokenRun(f"{out / 'report.json'} cannot be read: {error}.", "Train it anew with --force.") from None
-    return report
 
 
 def key_of(name: str) -> str:

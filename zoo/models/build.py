@@ -1,6 +1,5 @@
 """Backbones by name: nets of our own, torchvision's that timm lacks, and any classifier that timm can build."""
 
-import difflib
 import functools
 import logging
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 import zoo.models.architectures  # noqa: F401  # registers ours with timm
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 from zoo.models import stems
 from zoo.models.architectures.contract import TooSmall
 from zoo.models.catalogue import own
@@ -24,6 +23,7 @@ from zoo.models.heads import LINEAR, Head, attach, redraw
 from zoo.models.weights import download, files, terms
 from zoo.models.weights.fit import put
 from zoo.models.weights.terms import Origin
+from zoo.options import recipes
 
 Statistics = tuple[float, ...]
 FLOOR = 16  # pixels: nothing can be seen of a face below, even where a net would run
@@ -95,10 +95,15 @@ def backbone(name: str, pretrained: bool = False, weights: str | Path | None = N
     saved = download.saved(name) if source else None
     name = saved.architecture if saved else name
     if not timm.is_model(name.partition(".")[0]):
-        close = difflib.get_close_matches(name, sorted({*own(), *timm.list_models()}), n=4, cutoff=0.5)
+        if name in recipes.names():
+            raise BadOption(
+                f"{name} is a recipe, and no backbone.",
+                f"Train by it with --recipe {name}. All about it: ferdata zoo recipes {name}",
+            )
+        hint = did_you_mean(name, sorted({*own(), *timm.list_models()}))
         raise BadOption(
             f"There is no backbone {name!r}.",
-            f"Did you mean {', '.join(close)}?" if close else f"Take {', '.join(own())} or a name that timm knows.",
+            hint.strip() or f"Take {', '.join(own())} or a name that timm knows.",
         )
     known = saved.known if saved else known_to_timm(name)
     if pretrained and not known.has_weights:
@@ -126,8 +131,11 @@ def known_to_timm(name: str) -> Any:
     try:
         return timm.models.get_pretrained_cfg(name)
     except (RuntimeError, ValueError) as error:
+        arch, _, tag = name.partition(".")
+        tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{arch}.*")]
         raise BadOption(
-            f"timm cannot build {name!r}: {str(error).rstrip('.')}.", "Leave out the part behind the dot."
+            f"timm cannot build {name!r}: {str(error).rstrip('.')}.",
+            f"{did_you_mean(tag, tags)}Leave out the part behind the dot for timm's own choice.",
         ) from None
 
 

@@ -1,14 +1,16 @@
 """What there is in the zoo, and all about one of it: weighed and counted without arithmetic, on the meta device."""
 
 import fnmatch
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, FerdataWarning
 from ferdata.running import progress
+from zoo.models import timm_nets
 from zoo.models.catalogue import Counted, Published, cards, own
-
-CLASSES = 7  # that a net is weighed with, where its card does not say: FER2013's
+from zoo.models.timm_nets import CLASSES
 
 
 @dataclass(frozen=True)
@@ -67,19 +69,37 @@ def listing(pattern: str | None = None) -> list[Entry]:
         return ours
     wanted = pattern if set(pattern) & set("*?[") else f"*{pattern}*"
     found = [entry for entry in ours if fnmatch.fnmatch(entry.name, wanted)]
-    import timm  # seconds, which the list of ours need not wait for
-
-    weighted = {name.partition(".")[0] for name in timm.list_models(pretrained=True)}
-    for name in timm.list_models(wanted):
-        if name not in own():
-            card = cards().get(name)
-            size = timm.models.get_pretrained_cfg(name).input_size[-1]
-            found.append(Entry(name, "timm", card.title if card else "", size, None, name in weighted))
+    found.extend(_timms(wanted))
     if not found:
         raise BadOption(
             f"No backbone's name matches {pattern!r}.", "Try a part of a name, such as `ferdata zoo list resnet`."
         )
     return found
+
+
+def _timms(wanted: str) -> Iterator[Entry]:
+    """Yield timm's nets of that pattern, from what is kept of them; of another timm without a count."""
+    version, kept = timm_nets.kept()
+    if timm_nets.is_of_this_timm():
+        for name in fnmatch.filter(kept, wanted):
+            net, card = kept[name], cards().get(name)
+            counted = Counted(net.parameters, net.size, net.channels, CLASSES)
+            yield Entry(name, "timm", card.title if card else "", net.size, counted, net.pretrained)
+        return
+    import timm  # seconds, which the lists above need not wait for
+
+    warnings.warn(
+        f"The parameters were counted in timm {version}, and this is {timm.__version__}: "
+        "`ferdata zoo show NAME` counts them.",
+        FerdataWarning,
+        stacklevel=2,
+    )
+    weighted = {name.partition(".")[0] for name in timm.list_models(pretrained=True)}
+    for name in timm.list_models(wanted):
+        if name not in own():
+            card = cards().get(name)
+            size = timm.models.get_pretrained_cfg(name).input_size[-1]
+            yield Entry(name, "timm", card.title if card else "", size, None, name in weighted)
 
 
 def describe(name: str) -> Description:

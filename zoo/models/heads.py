@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 
 KINDS = ("linear", "mlp", "xgboost")
 
@@ -34,7 +34,7 @@ class Head:
     def __post_init__(self) -> None:
         """Raise BadOption for a head that cannot be built."""
         if self.kind not in KINDS:
-            raise BadOption(f"There is no head {self.kind!r}.", f"Choose one of {', '.join(KINDS)}.")
+            raise BadOption(f"There is no head {self.kind!r}.", choose_one(self.kind, KINDS))
         if self.kind == "mlp" and not self.widths:
             raise BadOption("An mlp head has no hidden layers.", "Give their widths: --set head_widths=512,256")
         if self.kind != "mlp" and (self.widths or self.dropout or self.norm):

@@ -7,7 +7,7 @@ from timm.models.mobilenetv3 import MobileNetV3
 from timm.models.resnet import ResNet
 from torch import nn
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 
 NATIVE, SMALL = STEMS = ("native", "small")
 
@@ -22,7 +22,7 @@ def set_stem(net: nn.Module, stem: str, name: str) -> bool:
     if stem == NATIVE:
         return False
     if stem != SMALL:
-        raise BadOption(f"There is no stem {stem!r}.", f"Choose one of {', '.join(STEMS)}.")
+        raise BadOption(f"There is no stem {stem!r}.", choose_one(stem, STEMS))
     if isinstance(net, EfficientNet | MobileNetV3):
         first: Any = net.conv_stem
         first.stride = (1, 1)

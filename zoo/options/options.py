@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 
 # The first is the default.
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -134,7 +134,7 @@ class TrainConfig:
         """Raise BadOption for a value that cannot work."""
         for name, choices in CHOICES.items():
             if (value := getattr(self, name)) not in choices:
-                raise BadOption(f"{spelt(name)} cannot be {value!r}.", f"Choose one of {', '.join(choices)}.")
+                raise BadOption(f"{spelt(name)} cannot be {value!r}.", choose_one(value, choices))
         bounds: tuple[tuple[tuple[str, ...], Callable[[float], bool], str], ...] = (
             (ABOVE_ZERO, lambda v: v > 0, "above 0"),
             (NOT_NEGATIVE, lambda v: v >= 0, "0 or more"),

@@ -3,7 +3,6 @@
 A recipe is data. Reading one sets options of `TrainConfig` and does nothing else, wherever the file comes from.
 """
 
-import difflib
 import math
 import os
 from collections.abc import Iterable, Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 from ferdata.running.text_file import parse_toml
 from zoo.options.options import KEYS, TrainConfig
 
@@ -74,11 +73,9 @@ def load(name: str | os.PathLike[str]) -> Recipe:
     if path.is_dir():
         path = path / "config.toml"
     if path.suffix != ".toml" and not path.is_file():
-        close = difflib.get_close_matches(wanted, names(), n=3, cutoff=0.4)
         raise BadOption(
             f"There is no recipe {wanted!r}.",
-            (f"Did you mean {' or '.join(close)}? All: " if close else "Choose one of ")
-            + f"{', '.join(names())}; or give a file.",
+            f"{did_you_mean(wanted, names())}Choose one of {', '.join(names())}; or give a file.",
         )
     try:
         with path.open("rb") as file:
@@ -149,8 +146,7 @@ def _recipe(name: str, where: str, data: bytes) -> Recipe:
 def _typed(key: str, value: Any, where: str) -> Any:
     """Return `value`, from TOML, Python or the command line, as the kind that the option is. Raises BadOption."""
     if key not in TYPES:
-        close = difflib.get_close_matches(key, TYPES, n=3, cutoff=0.5)
-        hint = f"Did you mean {' or '.join(close)}? " if close else ""
+        hint = did_you_mean(key, TYPES)
         raise BadOption(f"There is no option {key!r} ({where}).", f"{hint}All: {', '.join(TYPES)}.")
     hint = TYPES[key]
     kinds = get_args(hint) if NoneType in get_args(hint) else (hint,)

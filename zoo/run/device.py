@@ -5,7 +5,7 @@ from contextlib import contextmanager, nullcontext
 
 import torch
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PRECISIONS = ("auto", "32-true", "bf16-mixed", "16-mixed")
@@ -15,7 +15,7 @@ def resolve(device: str, precision: str) -> tuple[str, str]:
     """Return the device and precision that "auto" stands for here. Raises BadOption for what is not there."""
     for name, value, choices in (("device", device, DEVICES), ("precision", precision, PRECISIONS)):
         if value not in choices:
-            raise BadOption(f"--{name} cannot be {value!r}.", f"Choose one of {', '.join(choices)}.")
+            raise BadOption(f"--{name} cannot be {value!r}.", choose_one(value, choices))
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == "auto":
         device = next(d for d in ("cuda", "mps", "cpu") if there[d])

@@ -4,9 +4,12 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ferdata.charts.style import FORMATS
 from ferdata.errors import AlreadyExists, BrokenRun, CannotWrite
 from ferdata.manifest.safe_paths import seen_from
 from ferdata.running.whole_file import temporaries, temporary_beside
+
+CHARTS = ("curves", "confusion", "classes", "reliability")
 
 
 @dataclass(frozen=True)
@@ -41,16 +44,6 @@ class Folder:
         return self.path / "report.json"
 
     @property
-    def curves(self) -> Path:
-        """Loss, scores and rate over the epochs: `curves.png`."""
-        return self.path / "curves.png"
-
-    @property
-    def confusion(self) -> Path:
-        """True against predicted class: `confusion.png`."""
-        return self.path / "confusion.png"
-
-    @property
     def card(self) -> Path:
         """The run in words: `card.md`."""
         return self.path / "card.md"
@@ -75,7 +68,7 @@ class Folder:
         """Every file that training writes, TensorBoard's aside."""
         return (
             *(self.config, self.history, self.model, self.last, self.trees, self.report, self.predictions),
-            *(self.curves, self.confusion, self.card, self.path / "classes.png", self.path / "reliability.png"),
+            *(self.card, *(self.path / f"{name}.{form}" for name in CHARTS for form in FORMATS)),
         )
 
     def relative(self, path: Path) -> str:

@@ -6,11 +6,10 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from ferdata.running.whole_file import write_whole
 from ferdata.schema import SPLITS
 from zoo.data import sampler
 from zoo.data.rows import Images, class_weights
-from zoo.evaluation import calibration, charts, predictions, report
+from zoo.evaluation import calibration, predictions, report
 from zoo.evaluation.inference import features, score
 from zoo.models import build, xgboost_head
 from zoo.models.load import load_model
@@ -18,12 +17,13 @@ from zoo.options.options import TrainConfig
 from zoo.run import model_file
 from zoo.run.model_file import Meta
 from zoo.training import sanity_checks
+from zoo.training.overrun import closing
 from zoo.training.state import Run, RunContext, TrainState
 from zoo.training.validation import keep
 
 
 def finish(context: RunContext, state: TrainState) -> Run:
-    """Fit the temperature on val, score test, and write report, pictures and card. Only the leading process does."""
+    """Fit the temperature on val, score test, and write report, charts and card. Only the leading process does."""
     if not context.leads:
         return Run(context.folder.path, {})
     with sanity_checks.memory_to_finish(context.config, context.folder.path):
@@ -52,7 +52,6 @@ def _finish(context: RunContext, state: TrainState) -> Run:
         result["linear_head"] = {"accuracy": float((p.argmax(1) == test.hard.numpy()).mean())}
     scored = {s: (context.parts[s].where, calibration.apply(p, meta.temperature)) for s, p in raw.items()}
     predictions.save(context.folder.predictions, predictions.gather(meta, context.rows, scored))
-    write_whole(context.folder.curves, charts.curves(state.history, state.best_epoch))
     report.write(context.folder, meta, result)
     context.folder.last.unlink(missing_ok=True)  # a finished run is not gone on with
     return Run(context.folder.path, result)
@@ -96,9 +95,11 @@ def _training(context: RunContext, state: TrainState) -> dict[str, Any]:
     """Return how training went, for the report."""
     config = context.config
     return {
-        "epochs": sum(row["images"] for row in state.history) / len(context.parts["train"]),
+        # What an epoch is made of leaves out the last batch where that is short: three epochs are 3, not 2.7.
+        "epochs": sum(row["images"] for row in state.history) / (context.steps * config.batch),
         "steps": state.step,
         "seconds": round(state.schedule.elapsed, 1),
+        "closing": closing(state.schedule, context.fabric.device.type == "cpu"),
         "device": str(context.fabric.device),
         "devices": config.devices,
         "precision": config.precision,
@@ -109,10 +110,10 @@ def _training(context: RunContext, state: TrainState) -> dict[str, Any]:
 def interrupted(context: RunContext, state: TrainState) -> str:
     """Leave the best checkpoint, or the present weights where no epoch has ended; return how it stands."""
     manifest = context.folder.absolute(context.config.manifest)
-    more = f"Go on with: ferdata train --manifest {manifest} --out {context.folder.path} --resume"
+    more = f"Continue with: ferdata train --manifest {manifest} --out {context.folder.path} --resume"
     if not state.best_epoch:
         keep(context, state, {"epoch": 0})
-        return f"{context.folder.model} has the weights as they were, in the first epoch and not validated.\n{more}"
+        return f"{context.folder.model} has the weights of the unfinished first epoch, not validated.\n{more}"
     value = state.history[state.best_epoch - 1].get(f"val_{context.config.select}", 0.0)
     what = f"the best of {len(state.history)} (val {context.config.select} {value:.4f})"
     return f"{context.folder.model} is of epoch {state.best_epoch}, {what}; test was not scored.\n{more}"

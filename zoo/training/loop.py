@@ -44,7 +44,8 @@ def fit(context: RunContext, state: TrainState, validation: bool = True) -> None
     batches = begin_epoch(context, state)
     while not state.over:
         learnt = learn_epoch(context, state, batches)
-        if not learnt["images"]:  # the time was over before the first batch
+        state.schedule.stop()
+        if not learnt["images"]:  # the time limit ended before the first batch
             return out_of_time(state)
         state.epoch += 1
         batches = begin_epoch(context, state)  # made while val is scored
@@ -52,7 +53,7 @@ def fit(context: RunContext, state: TrainState, validation: bool = True) -> None
         if not validation:
             end_of_epoch(context, state, {**row, "val_loss": row["train_loss"]})
             context.say(train_line(row))
-        elif (scored := validate(context, state)) is None:  # the time was over before val was
+        elif (scored := validate(context, state)) is None:  # the time limit ended before val was scored
             return
         else:
             keep_epoch(context, state, {**row, **scored})
@@ -62,8 +63,8 @@ def out_of_time(state: TrainState) -> None:
     """End a run in an epoch that had no time for a batch. Raises BadOption if there was no epoch before it."""
     if not state.step:
         raise BadOption(
-            f"The time was over {state.schedule.elapsed:.1f} s after the start, before anything was learnt.",
-            "Give --time-limit more, or train a smaller net.",
+            f"The time limit ended after {state.schedule.elapsed:.1f} s, before the first training step.",
+            "Raise --time-limit, or train a smaller net.",
         )
     state.over = True
 
@@ -75,7 +76,7 @@ def keep_epoch(context: RunContext, state: TrainState, row: dict[str, float]) ->
     better = keep_if_best(context, state, row)
     news = end_of_epoch(context, state, row)
     if state.recorder is not None and state.recorder.refused and state.epoch == 1:
-        news.append(f"Steps are made kernel by kernel, since they could not be recorded: {state.recorder.refused}")
+        news.append(f"Training without CUDA graphs, since the steps could not be recorded: {state.recorder.refused}")
     write_history(context, state)
     resume_checkpoint.save(context, state)
     for text in (line(row, better, state.only_answer), *news):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, choose_one
 from zoo.options.options import TrainConfig
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -32,7 +32,7 @@ def build(options: TrainConfig, class_weights: Tensor | None, prior: Tensor) -> 
     Raises BadOption for a combination that has no meaning.
     """
     if options.loss not in LOSSES:
-        raise BadOption(f"There is no loss {options.loss!r}.", f"Choose one of {', '.join(LOSSES)}.")
+        raise BadOption(f"There is no loss {options.loss!r}.", choose_one(options.loss, LOSSES))
     several = options.targets == "multi_target"
     if several and (options.smoothing or options.mixup or options.cutmix):
         raise BadOption(

@@ -1,6 +1,5 @@
 """The optimizer: any of timm's, in groups by depth; gradients clipped; sharpness-aware steps on top of any of them."""
 
-import difflib
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +11,7 @@ import torch
 from timm.optim import create_optimizer_v2, get_optimizer_info, list_optimizers
 from torch import Tensor, nn
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 from zoo.options.options import TrainConfig
 from zoo.run.device import has_bf16
 
@@ -109,9 +108,8 @@ class MuonInFloat32(timm.optim.Muon):  # type: ignore[misc]  # timm has no types
 def _check(name: str, options: TrainConfig) -> None:
     """Raise BadOption for an optimizer that there is not, or that cannot take the options."""
     if name not in names():
-        close = difflib.get_close_matches(name, names(), n=4, cutoff=0.5)
-        hint = f"Did you mean {', '.join(close)}?" if close else "Take sgd, adamw, or another that timm lists."
-        raise BadOption(f"There is no optimizer {name!r}.", hint)
+        hint = did_you_mean(name, names()) or "Take sgd, adamw, or another that timm lists."
+        raise BadOption(f"There is no optimizer {name!r}.", hint.strip())
     if options.momentum != MOMENTUM and not get_optimizer_info(name).has_momentum:
         raise BadOption(
             f"The optimizer {name} has no momentum to set to {options.momentum}.",

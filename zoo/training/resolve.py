@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from timm.optim import get_optimizer_info
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, did_you_mean
 from ferdata.manifest import Manifest
 from zoo.augment import policies
 from zoo.data.rows import Rows, all_grey, natural_size, of_split, read_rows
@@ -114,7 +114,10 @@ def combine(
     wanted |= given | {"manifest": manifest}
     strangers = sorted(set(wanted) - set(KEYS))
     if strangers:
-        raise BadOption(f"There is no option {', '.join(strangers)}.", f"There are {', '.join(KEYS)}.")
+        raise BadOption(
+            f"There is no option {', '.join(strangers)}.",
+            f"{did_you_mean(strangers[0], KEYS)}There are {', '.join(KEYS)}.",
+        )
     tuples = {f.name for f in fields(TrainConfig) if "tuple" in str(f.type)}
     wanted |= {key: tuple(wanted[key]) for key in tuples & set(wanted) if wanted[key] is not None}
     for key in ("weights", "init"):

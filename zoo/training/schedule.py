@@ -102,6 +102,7 @@ class Schedule:
         self.steps = 1
         self.reserve = FINISH
         self.estimates: list[float] = []
+        self.stop()
 
     @property
     def elapsed(self) -> float:
@@ -119,8 +120,13 @@ class Schedule:
         if self.limit is not None and self.elapsed + self.reserve >= self.limit:
             raise BadOption(
                 f"Loading took {self.elapsed:.0f} s, which leaves no time to train within {self.limit:.0f} s.",
-                f"Give --time-limit more than {self.elapsed + 3 * self.reserve:.0f}s.",
+                f"Raise --time-limit above {self.elapsed + 3 * self.reserve:.0f}s.",
             )
+
+    def stop(self) -> None:
+        """Note that learning has stopped, for now or for good, and what is kept for what comes after it."""
+        self.learnt, self.kept, self.known = self.elapsed, self.reserve, bool(self.estimates)
+        self.worked = time.process_time()
 
     def resume(self, elapsed: float, trained: float, estimates: list[float]) -> None:
         """Go on as if the `elapsed` seconds of an earlier process, `trained` of them in training, were of this one."""

@@ -5,6 +5,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ferdata.charts.style import check_formats
+from zoo.evaluation.report import draw
 from zoo.options.options import NAMED, TrainConfig
 from zoo.options.recipes import DEFAULT
 from zoo.run.run_folder import Folder
@@ -12,6 +14,7 @@ from zoo.training.distributed import Place
 from zoo.training.dry_run import rehearse
 from zoo.training.launch import launch
 from zoo.training.loop import run
+from zoo.training.overrun import overrun
 from zoo.training.resolve import Resolved, check_and_resolve, resolve
 from zoo.training.resume_checkpoint import begin_folder, read
 from zoo.training.schedule import Schedule
@@ -62,6 +65,7 @@ def train(
     fold: int | None = None,
     allow_leak: bool | None = None,
     trust_files: bool | None = None,
+    plots: Sequence[str] = (),
     resume: bool = False,
     dry_run: bool = False,
     force: bool = False,
@@ -79,7 +83,8 @@ def train(
     `resume` goes on with the run in `out` from its last whole epoch, under the options that it began with: on a CPU, it
     ends with the weights of an undisturbed run. `dry_run` checks everything, learns from one batch, says what a run
     would take, and writes nothing. `time_limit` is in seconds, for the whole call, or from the moment `begun` of
-    time.monotonic(). `say` is given a line per epoch.
+    time.monotonic(). `plots` are formats, pdf or svg, that charts are written in beside PNG. `say` is given a line per
+    epoch.
 
     On Ctrl-C the best checkpoint so far stays, test is not scored, and KeyboardInterrupt goes on, with a word on how
     to go on. Same seed, same CPU, no time limit: same weights. Raises FerdataError's kinds.
@@ -87,6 +92,7 @@ def train(
     given = {key: value for key, value in locals().items() if key in NAMED}
     clock = Schedule(None, started=begun)
     folder = Folder(Path(out or default_out(manifest, recipe, given)))
+    check_formats(plots)
     folder.check(force or dry_run, resume)
     ready = resolve(Path(manifest), folder, recipe, options, given, resume)
     clock.limit = ready.config.time_limit
@@ -94,9 +100,14 @@ def train(
     if dry_run:
         return rehearse(ready, folder, clock, roots, tell)
     if ready.config.devices == 1:
-        return _learn(ready, folder, clock, roots, resume, Place(), tell)
-    work = partial(_on_one_of_several, ready.config, Path(manifest), folder, clock.started, roots, resume)
-    return launch(ready.config, work, tell)
+        made = _learn(ready, folder, clock, roots, resume, Place(), tell)
+    else:
+        work = partial(_on_one_of_several, ready.config, Path(manifest), folder, clock.started, roots, resume)
+        made = launch(ready.config, work, tell)
+    draw(folder.path, plots)
+    if words := overrun(ready.config.time_limit, clock.elapsed, made.report["training"]["closing"]):
+        tell(words)
+    return made
 
 
 def _on_one_of_several(

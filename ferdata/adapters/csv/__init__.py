@@ -21,6 +21,7 @@ from ferdata.sources import (
     Option,
     Sample,
     Source,
+    column_names,
     leads_out,
     meaning,
     read_rows,
@@ -60,25 +61,32 @@ SOURCE = Source(
         ),
         Option(
             "image_column",
-            f"Which column holds the paths, by name or by number from 0; by default one of {', '.join(columns.IMAGE)}.",
+            "Which column holds the paths, by name or by number from 0; by default one of "
+            f"{', '.join(column_names.IMAGE)}.",
         ),
-        Option("label_column", f"Which column holds the labels; by default one of {', '.join(columns.LABEL)}."),
+        Option("label_column", f"Which column holds the labels; by default one of {', '.join(column_names.LABEL)}."),
         Option(
             "split_column",
-            f"Which column holds train, val or test, or none; by default one of {', '.join(columns.SPLIT)}.",
+            f"Which column holds train, val or test, or none; by default one of {', '.join(column_names.SPLIT)}.",
         ),
         Option(
             "subject_column",
-            f"Which column holds the person, or none; by default one of {', '.join(columns.SUBJECT)}.",
+            f"Which column holds the person, or none; by default one of {', '.join(column_names.SUBJECT)}.",
         ),
         Option(
             "clip_column",
-            f"Which column holds the video, or none; by default one of {', '.join(columns.CLIP)}.",
+            f"Which column holds the video, or none; by default one of {', '.join(column_names.CLIP)}.",
         ),
         Option(
             "box_column",
             "Which column holds x, y, width and height of the face in pixels, or none; by default face_box, or four "
             "columns x, y, w, h or xmin, ymin, xmax, ymax.",
+        ),
+        Option(
+            "columns",
+            "Names for the columns, in order and with commas between, in place of a header line: path, label, split, "
+            "subject, clip, frame, age, gender, ethnicity, valence, arousal, x, y, w, h, an emotion, or - for a column "
+            "that is not read.",
         ),
         Option("image_folder", "The folder within the root that the paths are relative to."),
         Option(
@@ -149,7 +157,7 @@ def _mapped(
     if strangers and options.get(UNKNOWN_LABELS) != "keep":
         table, seen = next((t, s) for t, s in zip(found, looks, strict=True) if strangers.keys() & s.labels.keys())
         line = min(seen.first[label] for label in strangers if label in seen.first)
-        column = table.columns.name(table.columns.label)
+        column = "columns" if table.columns.label is None else table.columns.name(table.columns.label)
         error = unknown_labels(f"{table.path}:{line}: labels of unknown meaning in {column}", strangers, "rows")
         others = " or ".join(f"--label-column {name}" for name in table.columns.other_labels())
         raise UnknownLabel(

@@ -2,28 +2,16 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ferdata.errors import BadOption, listed
+from ferdata.adapters.csv.emotions import columns_of
+from ferdata.errors import BadOption, did_you_mean, listed
 from ferdata.sources import is_image, meaning
+from ferdata.sources.column_names import BOX, CLIP, CORNERS, FACTS, IMAGE, LABEL, SIDES, SPLIT, SUBJECT
 from ferdata.sources.tables import is_code
 
-# Usual names, the likeliest first. Capitals, blanks, hyphens and underscores in a name do not count.
-IMAGE = (
-    "image", "path", "image_path", "file", "filename", "file_name", "filepath", "file_path", "img", "img_path", "pth",
-    "image_name", "img_name", "image_file", "picture", "photo",
-)  # fmt: skip
-LABEL = (
-    "label", "emotion", "expression", "class", "labels", "emotions", "emotion_label", "expression_label", "label_name",
-    "emotion_name", "class_name", "class_label", "facial_expression", "category",
-)  # fmt: skip
-SPLIT = ("split", "subset", "usage", "partition", "data_split", "set", "fold", "phase")
-SUBJECT = ("subject", "subject_id", "person", "person_id", "participant", "participant_id", "identity", "actor")
-CLIP = ("clip", "clip_id", "sequence", "sequence_id", "video", "video_id", "video_name")
-BOX = ("face_box",)  # a column `bbox` may hold corners or sizes: it has to be named
-SIDES = (("x", "y", "w", "h"), ("x", "y", "width", "height"), ("left", "top", "width", "height"))
-CORNERS = (("xmin", "ymin", "xmax", "ymax"), ("x1", "y1", "x2", "y2"), ("left", "top", "right", "bottom"))
+IGNORED = "-"  # in --columns: a column that is not read
 NONE = "none"  # as an option: nothing is read, whatever the table holds
 
 
@@ -31,25 +19,31 @@ NONE = "none"  # as an option: nothing is read, whatever the table holds
 class Columns:
     """Where in a row what stands, counted from 0; None where the table does not have it.
 
-    `names` are the header's, or numbers where `header` is False. `box` is one column of four numbers, or four of one;
-    `corners` says that they are left, top, right and bottom. `guessed` are the roles that no option named.
+    `names` are the header's or those of --columns, else numbers, where `named` is False; `header` says whether the
+    first line is one. `box` is one column of four numbers, or four of one; `corners` says that they are left, top,
+    right and bottom. `facts` are others by their names in FACTS, `emotions` those that hold a number for each emotion,
+    with their `kind`. `guessed` are the roles that no option named.
     """
 
     names: tuple[str, ...]
     header: bool
     image: int
-    label: int
+    label: int | None
     split: int | None = None
     subject: int | None = None
     clip: int | None = None
     box: tuple[int, ...] = ()
     corners: bool = False
     guessed: frozenset[str] = frozenset()
+    facts: tuple[tuple[str, int], ...] = ()
+    emotions: tuple[tuple[int, str], ...] = ()
+    kind: str = ""
+    named: bool = True
 
     def name(self, *columns: int) -> str:
         """Return columns by name, as a message has them."""
         return (
-            ", ".join(repr(self.names[c]) for c in columns) if self.header else f"column {', '.join(map(str, columns))}"
+            ", ".join(repr(self.names[c]) for c in columns) if self.named else f"column {', '.join(map(str, columns))}"
         )
 
     def told(self) -> str:
@@ -63,12 +57,15 @@ class Columns:
         }
         told = [f"{what} in {self.name(column)}" for what, column in read.items() if column is not None]
         told += [f"boxes in {self.name(*self.box)}"] if self.box else []
+        told += [f"{what} in {self.name(column)}" for what, column in self.facts]
+        told += [f"{self.kind} for {len(self.emotions)} emotions in columns of their own"] if self.emotions else []
         return ("" if self.header else "no header line: ") + ", ".join(told)
 
     def unused(self) -> list[int]:
         """Return the columns that nothing is read from, but for the running number that pandas adds."""
-        used = {self.image, self.label, self.split, self.subject, self.clip, *self.box}
-        index = re.compile(r"|index|Unnamed: \d+")
+        used = {self.image, self.label, self.split, self.subject, self.clip, *self.box, *(c for _, c in self.facts)}
+        used |= {c for c, _ in self.emotions}
+        index = re.compile(rf"|{IGNORED}|index|Unnamed: \d+")
         return [c for c, name in enumerate(self.names) if c not in used and not index.fullmatch(name)]
 
     def other_labels(self) -> list[str]:
@@ -79,17 +76,40 @@ class Columns:
 
 def find(first: Sequence[str], options: Mapping[str, str | None], path: Path) -> Columns:
     """Return what the columns of a table are whose first line is `first`. Raises BadOption."""
+    if given := options.get("columns"):
+        return _given(first, given.split(","), options, path)
     header = not any(map(is_image, first)) and not _is_label(first, options.get("label_column"))
     names = tuple(cell.strip() for cell in first) if header else tuple(map(str, range(len(first))))
     seen = _Header(names, path, options)
-    if not header:
-        return _without_header([cell.strip() for cell in first], seen)
+    return _by_names(seen) if header else _without_header([cell.strip() for cell in first], seen)
+
+
+def _given(first: Sequence[str], given: Sequence[str], options: Mapping[str, str | None], path: Path) -> Columns:
+    """Find the columns by the names that --columns gives them, in order; the first line may still be a header."""
+    words = tuple(word.strip() or IGNORED for word in given)
+    if len(words) != len(first):
+        raise BadOption(
+            f"--columns has {len(words)} names, and {path} has {len(first)} columns: "
+            f"{listed((f'{c} {cell!r}' for c, cell in enumerate(first)), 20)}.",
+            f"Give a name for each, and {IGNORED} for one that is not to be read: --columns path,label,{IGNORED}",
+        )
+    found = _by_names(_Header(words, path, options))
+    cells = [first[column] for column in (found.image, found.label) if column is not None]
+    data = is_image(cells[0]) or any(is_code(cell) or meaning(cell, {}) is not None for cell in cells[1:])
+    return replace(found, header=not data)
+
+
+def _by_names(seen: "_Header") -> Columns:
+    """Find the columns by their names."""
+    emotions = columns_of(seen.names)
     split, subject = seen.optional("split_column", SPLIT), seen.optional("subject_column", SUBJECT)
     clip = seen.optional("clip_column", CLIP)
     box, corners = seen.box()
+    find_label = seen.optional if emotions else seen.needed
+    facts = tuple((fact, c) for fact, usual in FACTS.items() if (c := seen.optional(fact, usual)) is not None)
     return Columns(
-        names, True, seen.needed("image_column", IMAGE), seen.needed("label_column", LABEL), split, subject, clip,
-        box, corners, seen.guessed(),
+        seen.names, True, seen.needed("image_column", IMAGE), find_label("label_column", LABEL), split, subject, clip,
+        box, corners, seen.guessed(), facts, emotions,
     )  # fmt: skip
 
 
@@ -116,7 +136,7 @@ def _without_header(first: Sequence[str], seen: "_Header") -> Columns:
     box = seen.optional("box_column")
     return Columns(
         seen.names, False, images[0], labels[0], split, subject, seen.optional("clip_column"),
-        () if box is None else (box,), guessed=seen.guessed(),
+        () if box is None else (box,), guessed=seen.guessed(), named=False,
     )  # fmt: skip
 
 
@@ -153,7 +173,8 @@ class _Header:
                 return int(chosen)
             raise BadOption(
                 f"{self.path} has no column {chosen!r}; it has {listed(self.names, 20)}.",
-                f"Name one of them with {_flag(option)}, or give its number, counted from 0.",
+                did_you_mean(chosen, self.names)
+                + f"Name one of them with {_flag(option)}, or give its number, counted from 0.",
             )
         return next((self._once(name, option) for name in map(self._named, usual) if name is not None), None)
 

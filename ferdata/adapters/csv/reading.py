@@ -5,8 +5,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ferdata.adapters.csv.columns import Columns
+from ferdata.adapters.csv.emotions import Said, numbers_of, said
 from ferdata.adapters.csv.paths import Files, Start
 from ferdata.errors import BrokenSource
 from ferdata.sources import Sample, leads_out, read_rows, split_of, value
@@ -50,7 +52,9 @@ class Table:
         return key
 
     def native(self, cells: Sequence[str], own: Mapping[str, str]) -> str | None:
-        """Return the label; `None` or `nan` is one only where the user's own map has it."""
+        """Return the label; `None` or `nan` is one only where the user's own map has it. Raises BrokenSource."""
+        if self.columns.label is None:
+            return None
         cell = cells[self.columns.label]
         return value(cell) or (cell.strip() if own and own_meaning(cell, own) else None)
 
@@ -69,6 +73,22 @@ class Table:
             raise ValueError(f"the box {' '.join(texts)!r}")
         return box
 
+    def said(self, line: int, cells: Sequence[str]) -> Said:
+        """Return what the columns of emotions say, nothing where there are none. Raises BrokenSource."""
+        columns = self.columns
+        try:
+            numbers = numbers_of(cells, columns.emotions) if columns.emotions else None
+            return Said(None) if numbers is None else said(numbers, columns.emotions, columns.names, columns.kind)
+        except ValueError as error:
+            raise self.wrong(line, str(error)) from None
+
+    def facts(self, line: int, cells: Sequence[str]) -> dict[str, Any]:
+        """Return valence, frame, age and others, as far as there are columns for them. Raises BrokenSource."""
+        try:
+            return {name: fact(name, cells[column]) for name, column in self.columns.facts}
+        except ValueError as error:
+            raise self.wrong(line, str(error)) from None
+
     def splits_by_names(self, image: str) -> dict[str, str]:
         """Return the splits that the names of the table and of an image's folders say; more than one contradict."""
         return splits_named([*PurePosixPath(self.name).parts, *image.split("/")[:-1]])
@@ -78,10 +98,24 @@ class Table:
         return BrokenSource(f"{self.path}:{line}: {what}.", hint)
 
 
+def fact(name: str, cell: str) -> float | int | str | None:
+    """Return a cell of one of FACTS: a number from -1 to 1, a whole number, or a word. Raises ValueError."""
+    word = value(cell)
+    if word is None or name not in ("valence", "arousal", "frame"):
+        return word
+    try:
+        number = int(word) if name == "frame" else float(word)
+    except ValueError:
+        raise ValueError(f"the {name} {word!r}") from None
+    if name != "frame" and not -1 <= number <= 1:
+        raise ValueError(f"the {name} {word}, which is not between -1 and 1")
+    return number
+
+
 def samples(table: Table, own: Mapping[str, str], base: Path) -> Iterator[tuple[int, Sample, str]]:
     """Yield (line number, sample, image) of every row, the path as key. Raises BrokenSource with file and line."""
     columns, start, files = table.columns, table.start, Files(base, table.any_case)
-    said: dict[str, str | None] = {}
+    by_folder: dict[str, str | None] = {}
     for line, cells in table.rows():
         key = table.key(line, cells)
         if leads_out(key):
@@ -93,17 +127,21 @@ def samples(table: Table, own: Mapping[str, str], base: Path) -> Iterator[tuple[
             split = split_of(value(cells[columns.split]) or "")
         else:
             folder = image.rpartition("/")[0]
-            if folder not in said:
-                said[folder] = _named_split(table, line, image)
-            split = said[folder]
+            if folder not in by_folder:
+                by_folder[folder] = _named_split(table, line, image)
+            split = by_folder[folder]
+        emotions = table.said(line, cells)
         sample = Sample(
             key,
             files.find(image) or image,
-            native_label=table.native(cells, own),
+            native_label=emotions.native if columns.label is None else table.native(cells, own),
+            ratings=emotions.ratings,
+            votes=emotions.votes,
             subject=None if columns.subject is None else value(cells[columns.subject]),
             sequence=None if columns.clip is None else value(cells[columns.clip]),
             face_box=table.box(cells) if columns.box else None,
             official_split=split,
+            **table.facts(line, cells),
         )
         yield line, sample, image
 

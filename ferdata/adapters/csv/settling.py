@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 
+from ferdata.adapters.csv.emotions import ONE_HOT, Cells, numbers_of, winner
 from ferdata.adapters.csv.paths import Files, prefixes
-from ferdata.adapters.csv.reading import MEND, Table
+from ferdata.adapters.csv.reading import MEND, Table, fact
 from ferdata.errors import BrokenSource, listed
 from ferdata.running.text_file import is_windows
 from ferdata.sources import leads_out, split_of, value
@@ -24,6 +25,9 @@ class Look:
     largest: float = 0.0
     paths: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
+    emotions: Cells = field(default_factory=Cells)
+    no_emotions: tuple[int, str] | None = None  # the first line whose columns of emotions hold something else
+    no_facts: dict[str, tuple[int, str]] = field(default_factory=dict)  # name -> the first line that has no such fact
     elsewhere: int = 0  # rows whose column says another split than their folders
 
 
@@ -49,7 +53,27 @@ def look(table: Table, own: Mapping[str, str]) -> Look:
                 seen.largest = max(seen.largest, *(table.box(cells) or (0.0,)))
             except ValueError as error:
                 seen.wrong_box = line, str(error)
+        _look_beyond_labels(seen, table, line, cells)
     return seen
+
+
+def _look_beyond_labels(seen: Look, table: Table, line: int, cells: Sequence[str]) -> None:
+    """Take in what a row holds of emotions, one in each column, and of valence, frame and other facts."""
+    columns = table.columns
+    if columns.emotions and not seen.no_emotions:
+        try:
+            if (numbers := numbers_of(cells, columns.emotions)) is not None:
+                seen.emotions.add(numbers)
+                if columns.label is None and (label := winner(numbers, columns.emotions, columns.names)):
+                    seen.labels[label] += 1
+                    seen.first.setdefault(label, line)
+        except ValueError as error:
+            seen.no_emotions = line, str(error)
+    for name, column in columns.facts:
+        try:
+            fact(name, cells[column])
+        except ValueError as error:
+            seen.no_facts.setdefault(name, (line, str(error)))
 
 
 def settle(table: Table, seen: Look, files: Files, guess_folder: bool, guess_prefix: bool) -> tuple[Table, list[str]]:
@@ -80,7 +104,28 @@ def _without_refused(table: Table, seen: Look) -> tuple[Table, dict[int, str]]:
     if columns.box and (why := _no_box(table, seen)):
         refused[columns.box[-1]] = why
         columns = replace(columns, box=(), corners=False)
+    for name, (line, why) in seen.no_facts.items():
+        refused[dict(columns.facts)[name]] = f"line {line} has {why}"
+    columns = replace(columns, facts=tuple((n, c) for n, c in columns.facts if n not in seen.no_facts))
+    if columns.emotions:
+        why = _no_emotions(table, seen)
+        refused |= {column: why for column, _ in columns.emotions if why}
+        columns = replace(columns, emotions=() if why else columns.emotions, kind=seen.emotions.kind)
     return replace(table, columns=columns), refused
+
+
+def _no_emotions(table: Table, seen: Look) -> str:
+    """Return why the columns of emotions are not read beside one of labels, "" where they are.
+
+    Raises BrokenSource where there is no column of labels, so that they are all there is.
+    """
+    if table.columns.label is None:
+        if seen.no_emotions:
+            raise table.wrong(*seen.no_emotions)
+        return ""
+    if seen.no_emotions:
+        return f"line {seen.no_emotions[0]} has {seen.no_emotions[1]}"
+    return "one-hot, as the labels" if seen.emotions.kind == ONE_HOT else ""
 
 
 def _no_split(table: Table, seen: Look, column: int) -> str:

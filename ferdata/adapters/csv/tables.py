@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from ferdata.adapters.csv.paths import below, posix, roots_of
-from ferdata.errors import BadOption, NotThisDataset, listed
+from ferdata.errors import BadOption, NotThisDataset, did_you_mean, listed
+from ferdata.schema import SPLITS
 from ferdata.sources import leads_out, relative, split_of
 from ferdata.sources.words import splits_named
 
@@ -83,7 +84,8 @@ def _stated(base: Path, given: str) -> Named:
     split = split_of(word)
     if equals and split is None and word != NO_SPLIT:
         raise BadOption(
-            f"--table {given}: {word!r} is not a split.", "Write train=FILE, val=FILE, test=FILE or none=FILE."
+            f"--table {given}: {word!r} is not a split.",
+            f"{did_you_mean(word, (*SPLITS, NO_SPLIT))}Write train=FILE, val=FILE, test=FILE or none=FILE.",
         )
     path = name if equals else given
     if found := _inside(base, path):

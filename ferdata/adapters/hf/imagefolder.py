@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ferdata.adapters.csv import columns as usual
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, listed
 from ferdata.running.text_file import open_text
 from ferdata.sources import Sample, Skipped, leads_out, read_table
+from ferdata.sources import column_names as usual
 from ferdata.sources.split_names import split_of_file
 from ferdata.sources.tables import value
 

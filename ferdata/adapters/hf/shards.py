@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ferdata.adapters.csv import columns as usual
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, listed
 from ferdata.sources import Sample, Skipped, leads_out
+from ferdata.sources import column_names as usual
 from ferdata.sources.split_names import split_of_file
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ferdata.adapters.csv import columns as usual
 from ferdata.errors import BrokenSource, NotThisDataset
 from ferdata.running.text_file import open_text
 from ferdata.sources import Sample, Skipped, is_image
+from ferdata.sources import column_names as usual
 from ferdata.sources.recognise import by_folder, other_files
 from ferdata.sources.split_names import split_of_file
 from ferdata.sources.tables import is_code

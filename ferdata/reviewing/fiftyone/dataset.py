@@ -8,21 +8,24 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ferdata.errors import BadOption
+import pyarrow as pa
+
+from ferdata.errors import BadOption, did_you_mean
 from ferdata.manifest import Manifest
 from ferdata.reviewing.fiftyone import decide, fields, findings, looks, media
 from ferdata.reviewing.fiftyone.decide import INFO
-from ferdata.reviewing.fiftyone.fields import DECIDED, KNOWN, TRUTH
+from ferdata.reviewing.fiftyone.fields import DECIDED, KNOWN, SUGGESTION, TRUTH
 from ferdata.running import cache, progress
 
 BATCH = 2000  # documents per message
 INDEXES = ("sample_id", "pixel_hash", f"{TRUTH}.label", "decision", "label_quality")
-LAYOUT = 2  # of the documents: another one is written anew
+LAYOUT = 3  # of the documents: another one is written anew
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """What became of a manifest's rows: those without a picture are not shown; `waiting` decisions are not pulled.
+    """What became of a manifest's rows: those without a picture are not shown; `waiting` pictures have decisions that
+    were not pulled.
 
     `not_applied` rows lack what the ledger beside the manifest decides on them.
     """
@@ -55,7 +58,9 @@ class Listed:
 
 @dataclass(frozen=True)
 class Deleted:
-    """A dataset that was deleted: how many samples it had, and how many decisions that no ledger has are `lost`."""
+    """A dataset that was deleted: how many samples it had, and on how many pictures decisions are `lost`: no ledger
+    has them.
+    """
 
     name: str
     samples: int
@@ -92,14 +97,14 @@ def push(
     mapped = opened.taxonomy.mapping
     words = fields.truth(table, mapped)
     found = findings.findings(table, predictions)
+    choices = fields.choices(mapped)
     fields.declare(fo, dataset, table, bool(predictions))
-    why = findings.why(table, found, predictions)
-    documents = fields.documents(table, files, words, found, why, predictions)
+    remarks = _remarks(table, words, found, choices, predictions)
+    documents = fields.documents(table, files, words, remarks, predictions)
     added, updated, removed = _write(dataset, documents, sum(map(bool, files)))
     for path in INDEXES:
         if path.partition(".")[0] in dataset.get_field_schema():
             dataset.create_index(path, wait=False)
-    choices = fields.choices(mapped)
     present = sorted({finding for row in found for finding in row})
     datasets = sorted(table["dataset"].unique().to_pylist())
     views = looks.views(dataset, present, choices, datasets)
@@ -111,6 +116,21 @@ def push(
         name, opened.rows, shown, added, updated, removed, opened.rows - shown, tuple(views), counts,
         decide.waiting(dataset), held,
     )  # fmt: skip
+
+
+def _remarks(
+    table: pa.Table, words: Sequence[str | None], found: Sequence[Sequence[str]], choices: Sequence[str],
+    predictions: Mapping[str, tuple[str, float | None]],
+) -> dict[str, Sequence[Any]]:  # fmt: skip
+    """Return what is said of each row beside its own columns, by field."""
+    issues, quality = findings.image_issues(table, found)
+    return {
+        "findings": found,
+        "why": findings.why(table, found, predictions),
+        SUGGESTION: findings.suggestions(table, words, choices, predictions),
+        "image_issues": issues,
+        "image_quality": quality,
+    }
 
 
 def _current(dataset: Any, state: Mapping[str, Any]) -> bool:
@@ -193,17 +213,14 @@ def ours(fo: Any) -> list[Listed]:
 
 def delete(fo: Any, name: str, force: bool) -> Deleted:
     """Delete a dataset of ours. Raises BadOption; unpulled decisions need `force`."""
-    import difflib
-
     known = {listed.name: listed for listed in ours(fo)}
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1, cutoff=0.3)
-        hint = f"Did you mean {close[0]}? " if close else ""
+        hint = did_you_mean(name, known)
         raise BadOption(f"ferdata has no dataset {name!r} in FiftyOne.", f"{hint}See `ferdata review --list`.")
     listed = known[name]
     if listed.waiting and not force:
         raise BadOption(
-            f"{name} holds {listed.waiting} decisions that were not pulled.",
+            f"{name} holds decisions that were not pulled, on {listed.waiting:,} of its pictures.",
             f"Pull them first: ferdata review pull {listed.manifest}\nOr add --force, and they are lost.",
         )
     dataset = fo.load_dataset(name)

@@ -9,14 +9,14 @@ same face) shows it at once, and counts once.
 """
 
 import uuid
-from collections.abc import Collection, Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ferdata.errors import UnknownLabel
-from ferdata.reviewing.fiftyone.fields import DECIDED, KNOWN, PREDICTION, TRUTH, classification
-from ferdata.reviewing.ledger import WORDS, Decision, canonical, identity
+from ferdata.reviewing.fiftyone.fields import DECIDED, KNOWN, PREDICTION, SUGGESTION, TRUTH, classification
+from ferdata.reviewing.ledger import WORDS, canonical, identity
 
 COLLECTION = "ferdata.decisions"
 INFO = "ferdata"  # the key of `dataset.info` that says which manifest it shows
@@ -67,8 +67,13 @@ def _pictures(dataset: Any, ids: Iterable[Any], by: str | None) -> dict[Picture,
 
 
 def waiting(dataset: Any) -> int:
-    """Return how many decisions wait to be pulled, and what takes back pulled ones; the Annotate tab's included."""
-    return int(records(dataset).count_documents(unpulled(dataset))) + edited(dataset)
+    """Return of how many pictures a ledger lacks something: a decision, or that it was taken back since.
+
+    What the Annotate tab changed counts at once, before it is recorded.
+    """
+    recorded = records(dataset).find(unpulled(dataset), {"pixel_hash": 1, "face": 1})
+    changed = dataset._sample_collection.find(_edited(), {"pixel_hash": 1, "face_key": 1})
+    return len({(r["pixel_hash"], r["face"]) for r in recorded} | {_picture(sample) for sample in changed})
 
 
 def unpulled(dataset: Any) -> dict[str, Any]:
@@ -84,18 +89,14 @@ def edited(dataset: Any) -> int:
 
 
 def left(dataset: Any, view: Any = None) -> tuple[int, int]:
-    """Return how many pictures, of the dataset or of a view of it, nobody has decided on, and how many there are."""
+    """Return how many samples, of the dataset or of a view of it, nobody has decided on, and how many there are."""
     decided = {"$or": [{"$ne": [{"$ifNull": ["$decision", None]}, None]}, _edited()["$expr"]]}
-    picture = {"hash": "$pixel_hash", "face": {"$ifNull": ["$face_key", ""]}}
-    stages = [
-        {"$group": {"_id": picture, "done": {"$max": {"$cond": [decided, 1, 0]}}}},
-        {"$group": {"_id": None, "done": {"$sum": "$done"}, "n": {"$sum": 1}}},
-    ]
+    stages = [{"$group": {"_id": None, "left": {"$sum": {"$cond": [decided, 0, 1]}}, "n": {"$sum": 1}}}]
     if view is None:
-        found = list(dataset._sample_collection.aggregate(stages, allowDiskUse=True))
+        found = list(dataset._sample_collection.aggregate(stages))
     else:
         found = list(view._aggregate(post_pipeline=stages))
-    return (found[0]["n"] - found[0]["done"], found[0]["n"]) if found else (0, 0)
+    return (found[0]["left"], found[0]["n"]) if found else (0, 0)
 
 
 def undecided(dataset: Any) -> int:
@@ -109,15 +110,21 @@ def _edited() -> dict[str, Any]:
 
 
 def decide(
-    dataset: Any, ids: Iterable[Any], new: str | None, by: str | None = None, note: str | None = None
+    dataset: Any,
+    ids: Iterable[Any],
+    new: str | None,
+    by: str | None = None,
+    note: str | None = None,
+    at: datetime | None = None,
 ) -> tuple[int, int]:
     """Record a decision on each picture of the samples `ids`: `new`, one of DECISIONS, or None to confirm its label.
 
-    Returns how many pictures were decided, and on how many there was nothing to confirm: no label, or several.
+    Returns how many pictures were decided, and on how many there was nothing to confirm: no label, or several. `at`
+    is when, if not now.
     """
     wanted = set(ids)
     pictures = _pictures(dataset, wanted, by)
-    made, updates, at = [], [], datetime.now(UTC)
+    made, updates, at = [], [], at or datetime.now(UTC)
     for copies in pictures.values():
         chosen = [sample for sample in copies if sample["_id"] in wanted]
         labels = {_label(sample) for sample in chosen}
@@ -131,6 +138,28 @@ def decide(
         updates += [_update(sample, word, status, record["by"], at, note) for sample in copies]
     _write(dataset, made, updates)
     return len(made), len(pictures) - len(made)
+
+
+def accept(dataset: Any, ids: Iterable[Any], by: str | None = None, note: str | None = None) -> tuple[int, int]:
+    """Record, on each picture of the samples `ids`, the decision that was suggested for it; counts as `decide` does."""
+    suggested: dict[str | None, list[Any]] = {}
+    for sample in dataset._sample_collection.find({"_id": {"$in": list(ids)}}):
+        suggested.setdefault(_canonical_or_none(sample.get(SUGGESTION)), []).append(sample["_id"])
+    without = len(suggested.pop(None, ()))
+    at = datetime.now(UTC)  # one press of a key, so one step for whoever takes it back
+    return sum(decide(dataset, some, word, by, note, at)[0] for word, some in suggested.items()), without
+
+
+def last_decided(dataset: Any, by: str | None = None) -> list[Any]:
+    """Return the samples of the last decision that a reviewer made, wherever they are; all that one key decided on."""
+    harvest(dataset, by)
+    mine = {"dataset": dataset._doc.id, "by": by or reviewer(dataset), "undone": False}
+    for record in records(dataset).find(mine).sort([("at", -1), ("_id", -1)]):
+        at_once = records(dataset).distinct("sample", {**mine, "at": record["at"]})
+        there = [s["_id"] for s in dataset._sample_collection.find({"_id": {"$in": at_once}}, {"_id": 1})]
+        if there:
+            return there
+    return []
 
 
 def undo(dataset: Any, ids: Iterable[Any], by: str | None = None) -> int:
@@ -290,52 +319,3 @@ def _write(dataset: Any, made: Sequence[Mapping[str, Any]], updates: Sequence[An
             records(dataset).bulk_write(fresh, ordered=False)
     if updates:
         dataset._sample_collection.bulk_write(list(updates), ordered=False)
-
-
-def pending(dataset: Any, known: Container[str]) -> list[Decision]:
-    """Return every decision of a dataset that a ledger, which has the ids `known`, lacks, in the order of their time.
-
-    What was undone before it was ever pulled is nothing; what was undone after comes as its withdrawal.
-    """
-    found = []
-    for r in records(dataset).find({"dataset": dataset._doc.id}).sort([("at", 1), ("_id", 1)]):
-        names = ("pixel_hash", "sample_id", "old", "new", "by", "at", "status", "note", "face", "evidence")
-        decision = Decision(id=r["_id"], **{name: r[name] for name in names})
-        if r["undone"]:
-            if decision.id in known:
-                found.append(_withdrawal(decision, r["undone_at"]))
-        elif decision.id not in known:
-            found.append(decision)
-    return [d for d in found if d.id not in known]
-
-
-def _of_withdrawal(decision: str) -> str:
-    """Return the id of what takes a decision back."""
-    return f"{decision}-undone"
-
-
-def _withdrawal(decision: Decision, at: str) -> Decision:
-    from dataclasses import replace
-
-    evidence = {"withdraws": decision.id, "via": "undo"}
-    return replace(
-        decision, id=_of_withdrawal(decision.id), old=decision.new, new=decision.old, status="withdrawn", at=at,
-        note=None, evidence=evidence,
-    )  # fmt: skip
-
-
-def attribute(dataset: Any, by: str) -> None:
-    """Name who edited in the Annotate tab, in what of it was not pulled yet."""
-    query = {"dataset": dataset._doc.id, "pulled": False, "evidence.via": "annotate"}
-    records(dataset).update_many(query, {"$set": {"by": by}})
-
-
-def pulled(dataset: Any, known: Collection[str]) -> None:
-    """Mark the decisions, and what takes them back, that stand in a ledger, which has the ids `known`."""
-    of = {"dataset": dataset._doc.id}
-    for mark, among, id_of in (
-        ("pulled", {"pulled": False}, str),
-        ("withdrawn", {"undone": True, "withdrawn": {"$ne": True}}, _of_withdrawal),
-    ):
-        ids = [r["_id"] for r in records(dataset).find(of | among, {"_id": 1}) if id_of(r["_id"]) in known]
-        records(dataset).update_many({"_id": {"$in": ids}}, {"$set": {mark: True}})

@@ -19,7 +19,7 @@ from ferdata.duplicates.label_conflicts import face_boxes
 from ferdata.labels import EMOTIONS, VOTE_COLUMNS
 from ferdata.reviewing.ledger import WORDS
 
-TRUTH, KNOWN, PREDICTION = "ground_truth", "known_label", "prediction"
+TRUTH, KNOWN, PREDICTION, SUGGESTION = "ground_truth", "known_label", "prediction", "suggestion"
 DECIDED = ("decision", "decided_by", "decided_at", "note")
 # column -> kind, in the order of the App's sidebar; those that hold nothing anywhere are left out
 PLAIN: Mapping[str, str] = {
@@ -31,7 +31,8 @@ PLAIN: Mapping[str, str] = {
     "sharpness": "float", "synthetic": "bool",
 }  # fmt: skip
 OWN: Mapping[str, str] = {
-    "findings": "strings", "why": "strings", "decision": "string", "decided_by": "string", "decided_at": "time",
+    "findings": "strings", "why": "strings", SUGGESTION: "string", "image_issues": "strings", "image_quality": "float",
+    "decision": "string", "decided_by": "string", "decided_at": "time",
     "note": "string", KNOWN: "string", "pixel_hash": "string", "face_key": "string",
 }  # fmt: skip
 VOTED: Mapping[str, str] = {
@@ -102,13 +103,13 @@ def documents(
     table: pa.Table,
     files: Sequence[str],
     words: Sequence[str | None],
-    findings: Sequence[Sequence[str]],
-    why: Sequence[Sequence[str]],
+    remarks: Mapping[str, Sequence[Any]],
     predictions: Mapping[str, tuple[str, float | None]],
 ) -> Iterator[dict[str, Any]]:
     """Yield the fields of each row whose file is there, as FiftyOne's database holds them, without ids and dates.
 
-    `files`, `words`, `findings` and `why` go with the rows of `table`, which has FIELD_COLUMNS.
+    `files`, `words` and each of `remarks`, further fields by name, go with the rows of `table`, which has
+    FIELD_COLUMNS.
     """
     from bson import ObjectId
 
@@ -126,8 +127,7 @@ def documents(
             "pixel_hash": row["pixel_hash"],
             "face_key": faces[i] or None,
             "metadata": _metadata(row, file),
-            "findings": list(findings[i]),
-            "why": list(why[i]),
+            **{name: values[i] for name, values in remarks.items()},
             TRUTH: classification(words[i], ObjectId),
             KNOWN: words[i],
             **decided(words[i], row["review"]),

@@ -6,15 +6,14 @@ import json
 import os
 import signal
 import socket
-import sys
 import time
 import urllib.request
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from ferdata.errors import BadOption
-from ferdata.reviewing.fiftyone import decide
+from ferdata.errors import BadOption, NoApp
+from ferdata.reviewing.fiftyone import app_server, decide
 from ferdata.reviewing.fiftyone.start import gone
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -41,7 +40,7 @@ def free(port: int, address: str) -> None:
 def serve(
     fo: Any, dataset: Any, port: int, address: str, browser: bool, ready: Callable[[str], None] | None = None
 ) -> int:
-    """Show a dataset until Ctrl-C; return how many decisions wait to be pulled then. Raises BadOption, NoDatabase.
+    """Show a dataset until Ctrl-C; return how many pictures are to be pulled then. Raises BadOption, NoApp, NoDatabase.
 
     `ready` is called with the App's address as soon as it answers and its session has joined.
     """
@@ -49,9 +48,8 @@ def serve(
     server = f"http://{'127.0.0.1' if address in (*LOOPBACK, '0.0.0.0') else address}:{port}"
     url = f"{server}/datasets/{dataset.name}"
     with _stopped_by_us() as asked:
-        with contextlib.redirect_stdout(sys.stderr):  # FiftyOne prints there what it tries again
-            session = fo.launch_app(dataset, port=port, address=address, remote=True)
-            _wait_until_joined(session, server, asked)
+        session = _launched(fo, dataset, port, address)
+        _wait_until_joined(session, server, asked)
         try:
             if ready:
                 ready(url)
@@ -63,6 +61,27 @@ def serve(
         finally:
             with contextlib.suppress(Exception):  # the server may be gone already
                 session.close()
+
+
+def _launched(fo: Any, dataset: Any, port: int, address: str) -> Any:
+    """Start FiftyOne's server with our pages' policy, and its session. Raises NoApp."""
+    from fiftyone.core import service
+    from fiftyone.core.session import client
+
+    service.ServerService.command = property(lambda self: app_server.command(self.port, self.address))
+    client.print = _unsaid  # it prints each time that it tries again, on stdout, whenever that may be
+    try:
+        return fo.launch_app(dataset, port=port, address=address, remote=True)
+    except service.ServiceListenTimeout:
+        raise NoApp(
+            f"FiftyOne's server did not start on port {port} of {address} within a minute.",
+            "Other programs may keep this machine busy: run the same command again when they are done.\n"
+            "What was decided before is kept.",
+        ) from None
+
+
+def _unsaid(*words: object) -> None:
+    del words
 
 
 def _wait_until_joined(session: Any, server: str, asked: list[int]) -> None:

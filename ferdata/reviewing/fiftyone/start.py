@@ -27,7 +27,7 @@ QUIET = {
     "FIFTYONE_DO_NOT_TRACK": "1",
     "FIFTYONE_SHOW_PROGRESS_BARS": "0",
     "FIFTYONE_LOGGING_LEVEL": "ERROR",
-    "FIFTYONE_LOGGING_DESTINATION": "stderr",
+    "FIFTYONE_LOGGING_DESTINATION": "stdout,stderr",  # errors to stderr; "stderr" alone is a place it does not know
     "FIFTYONE_DATABASE_VALIDATION": "0",  # the mongod that pip brings is one that FiftyOne calls old, and works
 }
 

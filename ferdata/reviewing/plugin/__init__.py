@@ -12,8 +12,8 @@ import fiftyone.operators as foo
 from bson import ObjectId
 from fiftyone.operators import types
 
-from ferdata.reviewing.fiftyone import decide
-from ferdata.reviewing.ledger import CANNOT_TELL, NOT_A_FACE, WORDS, canonical
+from ferdata.reviewing.fiftyone import decide, looks
+from ferdata.reviewing.ledger import CANNOT_TELL, NOT_A_FACE, WORDS, canonical, identity
 
 NOBODY = "No face is open or selected"
 SETTLED = 2.0  # seconds after which an edit of the Annotate tab is taken: the App saves a moment after the choice
@@ -52,11 +52,18 @@ def _are(ctx: Any, chosen: Sequence[ObjectId], done: int) -> str:
 
 
 def _left(ctx: Any) -> dict[str, Any]:
+    """Return what keys.js shows: how many samples of which view are left, what waits, the choices, the open face."""
     view = ctx.view if ctx.has_custom_view else None
     left, total = decide.left(ctx.dataset, view)
     info = ctx.dataset.info.get(decide.INFO) or {}
     counts = {"left": left, "total": total, "waiting": decide.waiting(ctx.dataset), "choices": info.get("choices", [])}
-    return counts | {"face": _face(ctx)}
+    return counts | {"view": _identity(ctx.dataset, view), "colours": looks.CHOICE_COLOURS, "face": _face(ctx)}
+
+
+def _identity(dataset: Any, view: Any) -> str:
+    """Return what tells a view from another, and is the same each time that the App sends it."""
+    stages = [(s["_cls"], s["kwargs"]) for s in view._serialize()] if view is not None else []
+    return identity(dataset.name, stages)
 
 
 def _face(ctx: Any) -> dict[str, Any] | None:
@@ -71,17 +78,12 @@ def _done(ctx: Any, message: str, many: int) -> dict[str, Any]:
 
     Also what an open face hid stays ticked no longer: nobody sees it there when the next key is pressed.
     """
-    counts = _left(ctx)
-    here = "of this view" if ctx.has_custom_view else "in all"
-    ctx.ops.notify(
-        f"{message}. {counts['left']:,} of {counts['total']:,} pictures left {here}.",
-        variant="success" if many else "warning",
-    )
+    ctx.ops.notify(f"{message}.", variant="success" if many else "warning")
     if many:
         if ctx.selected:
             ctx.ops.clear_selected_samples()
         ctx.ops.reload_dataset()
-    return {"decided": many, **counts}
+    return {"decided": many, **_left(ctx)}
 
 
 class Decide(foo.Operator):  # type: ignore[misc]  # FiftyOne has no types
@@ -146,6 +148,19 @@ class Confirm(Decide):
     called, word = "confirm", "confirmed"
 
 
+class Accept(Decide):
+    """The label that is suggested for the open face, or for each selected one, is right."""
+
+    called, word = "accept", "accept the suggestion"
+
+    def execute(self, ctx: Any) -> dict[str, Any]:
+        """Decide for what was suggested."""
+        chosen = _chosen(ctx)
+        done, without = decide.accept(ctx.dataset, chosen, note=ctx.params.get("note"))
+        nothing = "Nothing is suggested here; y confirms the label" if without else NOBODY
+        return _done(ctx, f"{_are(ctx, chosen, done)} now as suggested" if done else nothing, done)
+
+
 class NotAFace(Decide):
     """The open picture, or the selected ones, show no face."""
 
@@ -159,23 +174,31 @@ class CannotTell(Decide):
 
 
 class Undo(Decide):
-    """Take back the last decision on the open face, or on each selected one."""
+    """Take back the last decision: on the selected faces or the open one, else wherever it was made."""
 
     called, word = "undo", "undo"
 
     def resolve_input(self, ctx: Any) -> types.Property:
         """Ask for nothing."""
-        return types.Property(types.Object(), view=types.View(label=f"Undo: {_asked(ctx)}"))
+        about = _asked(ctx) if _chosen(ctx) else "the last decision"
+        return types.Property(types.Object(), view=types.View(label=f"Undo: {about}"))
 
     def execute(self, ctx: Any) -> dict[str, Any]:
-        """Take back."""
-        chosen = _chosen(ctx)
+        """Take back; the last decision may be on a face that has left the view.
+
+        keys.js asks for the `last` one where it has just gone on from it to the face that is open.
+        """
+        chosen = [] if ctx.params.get("last") else _chosen(ctx)
         done = decide.undo(ctx.dataset, chosen)
-        return _done(ctx, f"{_are(ctx, chosen, done)} as before" if done else "Nothing to take back", done)
+        if not done and (_open(ctx) or not chosen):
+            chosen = decide.last_decided(ctx.dataset)
+            done = decide.undo(ctx.dataset, chosen)
+        said = f"{_are(ctx, chosen, done)} as before" if done else "Nothing to take back"
+        return _done(ctx, said, done) | {"undone": [str(i) for i in chosen] if done else []}
 
 
 class Left(foo.Operator):  # type: ignore[misc]
-    """How many pictures nobody has decided on."""
+    """How many samples nobody has decided on."""
 
     @property
     def config(self) -> foo.OperatorConfig:
@@ -197,5 +220,5 @@ class Left(foo.Operator):  # type: ignore[misc]
 
 def register(plugin: Any) -> None:
     """Tell FiftyOne the operators; it calls this."""
-    for operator in (Relabel, Confirm, NotAFace, CannotTell, Undo, Left):
+    for operator in (Relabel, Confirm, Accept, NotAFace, CannotTell, Undo, Left):
         plugin.register(operator)

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ferdata.labels import COLOURS
@@ -36,12 +38,13 @@ def command(*arguments: object) -> list[str]:
 
 @pytest.mark.slow
 def test_labels_corrected_in_the_browser_come_back(fo: Any, mongod: Mongod, tmp_path: Path) -> None:
-    made, suspects = audited(tmp_path)
+    made, rows = audited(tmp_path)
+    suspects = list(dict.fromkeys(rows))
     assert Manifest(made).rows >= ROWS
     with app(tmp_path, made, "--predictions", tmp_path / "said.parquet") as (tab, url):
-        chosen = correct(tab, url, suspects)
+        chosen = correct(tab, url, rows)
     text = (tmp_path / "said").read_text()
-    assert "5 decisions wait" in text, text
+    assert "To pull, decisions on 5 of its pictures" in text, text
     done = subprocess.run(command("review", "pull", made), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     said = ledger.read(made.parent / "decisions.jsonl")
@@ -63,16 +66,17 @@ def test_a_key_decides_on_the_open_face_alone_whatever_is_ticked_and_ends_the_se
     made = make_manifest(*[{"native_label": "anger", "official_split": "train"}] * 12)
     with app(tmp_path, made) as (tab, url):
         tab.open(url)
-        tab.until(f"{BAR} && {BAR}.textContent.includes('left')")
+        tab.until(f"{BAR} && {BAR}.textContent.includes('decided')")
+        tab.key("t")  # stay on a face that is decided
         tick(tab, 0)
         still(tab)
         tab.click(f"{TILES}[3]")
         first = opened(tab)
         tab.until(painted("anger"))
         tab.key("6")
-        tab.until(left(11, 12, 1))
+        tab.until(count(1, 12, 1))
         assert decided(fo, made) == {first: "disgust"}
-        tab.until(told(f"{first} is now disgust. 11 of 12 pictures left in all."))
+        tab.until(told(f"{first} is now disgust."))
         tab.until(f"{entry('decision')} == 'relabelled' && {entry('decided_by')} == 'anna' && {painted('disgust')}")
         tab.until(f"!({TICKED} > 0)")
         tab.screenshot(SHOTS / "11-an-open-face-relabelled.png")
@@ -102,7 +106,7 @@ def test_a_key_decides_on_the_open_face_alone_whatever_is_ticked_and_ends_the_se
         tick(tab, 3, ticked=2)
         tab.key("2")
         tab.until(told("2 are now happiness"))
-        tab.until(left(9, 12, 4))
+        tab.until(count(3, 12, 3))
         tab.until(f"!({TICKED} > 0)")
         (ticked,) = decided(fo, made).keys() - {first, second}
         assert decided(fo, made) == {first: "happiness", second: "fear", ticked: "happiness"}
@@ -113,6 +117,98 @@ def test_a_key_decides_on_the_open_face_alone_whatever_is_ticked_and_ends_the_se
         tab.until(painted("happiness"))
         tab.screenshot(SHOTS / "12-opened-again.png")
         shut(tab)
+
+
+CARD = "document.getElementById('ferdata-card')"
+# The contrast between text and ground of what a selector finds, by WCAG's formula; the worst of them.
+CONTRAST = """(() => {
+    const light = (colour) => {
+        const [r, g, b] = colour.match(/[0-9.]+/g).map((c) => c / 255)
+            .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+    };
+    return Math.min(...[...document.querySelectorAll('%s')].map((e) => {
+        const pair = [getComputedStyle(e).color, getComputedStyle(e).backgroundColor].map(light);
+        return Math.max(...pair) / Math.min(...pair);
+    }));
+})()"""
+# How many pixels of the open face's middle line are like the one before; hard pixels stand in blocks of five alike.
+ALIKE = """(() => {
+    const canvas = document.querySelector('[data-cy=modal] canvas'), w = canvas.width, y = canvas.height >> 1;
+    const seen = canvas.getContext('2d').getImageData(0, y, w, 1).data;
+    let same = 0;
+    for (let x = 1; x < w; x++) same += seen[4 * x] === seen[4 * (x - 1)];
+    return same / w;
+})()"""
+
+
+@pytest.mark.slow
+def test_an_annotator_goes_from_face_to_face_and_back_and_sees_what_speaks_for_each_label(
+    fo: Any, make_manifest: MakeManifest, tmp_path: Path
+) -> None:
+    votes = [[7 * (w == word) + 3 * (w == "fear") for w in COLOURS] + [0, 0] for word in COLOURS]
+    rows = [{"native_label": w, "votes": v, "official_split": "train"} for w, v in zip(COLOURS, votes, strict=True)]
+    made = make_manifest(*rows)
+    said = {"sample_id": [f"made:{i:04}" for i in range(8)], "predicted": ["surprise"] * 8, "confidence": [0.8] * 8}
+    pq.write_table(pa.table(said), tmp_path / "predicted.parquet")
+    with app(tmp_path, made, "--predictions", tmp_path / "predicted.parquet") as (tab, url):
+        tab.open(url)
+        tab.until(f"{BAR} && {BAR}.textContent.includes('decided')")
+        still(tab, 8)
+        assert tab.run("document.querySelectorAll('[data-cy=tag-ground_truth]').length") == len(COLOURS)
+        assert tab.run(CONTRAST % "[data-cy=tag-ground_truth]") >= 4.5
+        tab.screenshot(SHOTS / "13-labels-of-every-colour.png")
+        choose(tab, 7, "Prediction disagrees, not decided")
+        still(tab, 7)
+        second, third = there_and_on(fo, made, tab)
+
+        tab.key("u")
+        assert opened(tab, after=third) == second
+        tab.until(count(1, 7, 1))
+        shut(tab)
+        tab.key("u")  # the first face has left the view
+        tab.until(count(0, 7, 0))
+        assert decided(fo, made) == {}
+
+        ground = "getComputedStyle(document.getElementById('ferdata-left')).backgroundColor"
+        dark = tab.run(ground)
+        tab.run("document.documentElement.setAttribute('data-mui-color-scheme', 'light')")
+        assert (dark, tab.run(ground)) == ("rgb(20, 20, 20)", "rgb(250, 250, 250)")
+        fonts = [complaint for complaint in tab.complaints if "fonts.googleapis.com" in complaint]
+        assert fonts
+        assert all('"security"' in complaint for complaint in fonts)  # never asked for
+
+
+def there_and_on(fo: Any, made: Path, tab: Browser) -> tuple[str, str]:
+    """Open a face, accept what is suggested, and relabel the next one with a note; return that one and the third."""
+    said = f"{CARD}.style.display == 'block' && {CARD}.textContent.includes('{{}}')"
+    tab.click(f"{TILES}[0]")
+    first = opened(tab)
+    tab.until(said.format(first))
+    assert tab.run(f"[...{CARD}.querySelectorAll('.chip')].map(e => e.textContent).join()").endswith(",surprise")
+    assert all(words in tab.run(f"{CARD}.textContent") for words in ("Votes, 10", "model 80%"))
+    assert tab.run(CONTRAST % "#ferdata-card .chip") >= 4.5
+    assert 240 <= tab.run("document.querySelector('[data-cy=modal] canvas').getBoundingClientRect().width") <= 300
+    assert tab.run(ALIKE) < 0.5
+    tab.screenshot(SHOTS / "14-a-face-and-what-speaks-for-its-label.png")
+
+    tab.key("a")
+    second = opened(tab, after=first)
+    tab.until(count(1, 7, 1))
+    assert decided(fo, made) == {first: "surprise"}
+    tab.until(said.format(second))
+    tab.key("n")
+    for letter in "why2":  # each of them would decide
+        tab.key(letter)
+        time.sleep(1)  # the bar is counted anew in the meantime
+    tab.run("document.activeElement.blur()")
+    tab.until(f"{BAR}.textContent.includes('note: \"why2\"')")
+    tab.key("6")
+    third = opened(tab, after=second)
+    tab.until(count(2, 7, 2))
+    (note,) = shown(fo, made).match({"sample_id": second}).values("note")
+    assert (decided(fo, made)[second], note) == ("disgust", "why2")
+    return second, third
 
 
 def still(tab: Browser, tiles: int = 12) -> None:
@@ -171,7 +267,7 @@ def decided(fo: Any, made: Path) -> dict[str, str]:
 
 
 def audited(folder: Path) -> tuple[Path, list[str]]:
-    """Return FER+ after `ferdata audit`, and the pictures it suspects, the most suspect first."""
+    """Return FER+ after `ferdata audit`, and the picture of each row it suspects, the most suspect first."""
     made, said = ferplus(folder), folder / "said.parquet"
     said_of(made, said)
     done = subprocess.run(
@@ -183,9 +279,9 @@ def audited(folder: Path) -> tuple[Path, list[str]]:
     suspect = [r for r in rows if "suspect_label" in (r["issues"] or ())]
     assert 500 < len(suspect) < ROWS / 5
     suspect.sort(key=lambda r: r["label_quality"])
-    first = [r["pixel_hash"] for r in suspect]
-    assert len(set(first[:5])) == 5  # so that a tile is a picture
-    return folder / "audited.parquet", list(dict.fromkeys(first))
+    pictures = [r["pixel_hash"] for r in suspect]
+    assert len(set(pictures[:5])) == 5  # so that a tile is a picture
+    return folder / "audited.parquet", pictures
 
 
 @contextlib.contextmanager
@@ -217,17 +313,23 @@ def wait_for_app(running: "subprocess.Popen[bytes]", said: Path) -> str:
     return next(line.split()[1] for line in said.read_text().splitlines() if line.startswith("App "))
 
 
-def correct(tab: Browser, url: str, suspects: list[str]) -> str:
-    """Relabel three suspects and confirm one by a keystroke, and edit one in the Annotate tab; return its new label."""
+def correct(tab: Browser, url: str, rows: list[str]) -> str:
+    """Relabel three suspects and confirm one by a keystroke, and edit one in the Annotate tab; return its new label.
+
+    `rows` are the pictures of the suspects, the most suspect first, one for each row.
+    """
     tab.open(url)
-    tab.until(f"{BAR} && {BAR}.textContent.includes('left') && {TILES}.length > 6")
+    tab.until(f"{BAR} && {BAR}.textContent.includes('decided') && {TILES}.length > 6")
     time.sleep(2)
     tab.screenshot(SHOTS / "1-the-whole-set.png")
     assert not tab.run("document.body.innerText.includes('Accelerate your workflow')")  # it would cover faces
-    assert tab.run("document.getElementById('ferdata-left').querySelectorAll('kbd').length") == 13
+    assert tab.run("document.getElementById('ferdata-left').querySelectorAll('kbd').length") == 15
 
-    n = len(suspects)
-    choose(tab, n)
+    def left(pictures: int) -> str:
+        done = sum(row in rows[:pictures] for row in rows)  # copies are decided with them
+        return count(done, len(rows), pictures)
+
+    choose(tab, len(rows))
     tab.until(f"{TILES}.length > 6")
     time.sleep(2)  # the grid moves while it loads
     tab.screenshot(SHOTS / "3-suspect-labels.png")
@@ -239,30 +341,31 @@ def correct(tab: Browser, url: str, suspects: list[str]) -> str:
     tab.key("7")  # fear
     time.sleep(3)
     tab.screenshot(SHOTS / "5-three-relabelled.png")
-    tab.until(left(n - 3, n, 3))
+    tab.until(left(3))
     tab.until(TOLD.format("relabelled", 3))
     tab.screenshot(SHOTS / "5-three-relabelled.png")
     still(tab, 7)
     tab.click(f"{TILES}[3]", 12, 15)
     time.sleep(0.5)
     tab.key("y")
-    tab.until(left(n - 4, n, 4))
+    tab.until(left(4))
     tab.until(TOLD.format("confirmed", 1))
     tab.screenshot(SHOTS / "6-one-confirmed.png")
 
     new = annotate(tab)
-    tab.until(left(n - 5, n, 5))
+    tab.until(left(5))
     tab.until(TOLD.format("relabelled", 4), seconds=30)  # without anybody loading the page anew
     tab.screenshot(SHOTS / "9-five-to-pull.png")
-    choose(tab, n - 5, "Suspect labels, not decided")
+    choose(tab, sum(row not in rows[:5] for row in rows), "Suspect labels, not decided")
     tab.until(f"{TILES}.length > 6")
     time.sleep(2)
     tab.screenshot(SHOTS / "10-not-decided.png")
     return new
 
 
-def left(n: int, of: int, waiting: int) -> str:
-    return f"{BAR}.textContent.includes('{n:,} of {of:,} pictures left, {waiting} to pull')"
+def count(done: int, of: int, waiting: int) -> str:
+    pictures = "picture" if waiting == 1 else "pictures"
+    return f"{BAR}.textContent.includes('{done:,} of {of:,} decided, {waiting} {pictures} to pull')"
 
 
 def annotate(tab: Browser) -> str:
@@ -302,11 +405,11 @@ def choose(tab: Browser, n: int, name: str = "Suspect labels") -> None:
             tab.screenshot(SHOTS / "2-the-saved-views.png")
         tab.click(option)
         try:
-            tab.until(f"{BAR}.textContent.includes('{n:,} of {n:,} pictures left')", seconds=60)
+            tab.until(f"{BAR}.textContent.includes('0 of {n:,} decided')", seconds=60)
             break
         except AssertionError:
             if attempt == 2:
                 raise
             tab.open(tab.run("location.origin + location.pathname"))
-            tab.until(f"{BAR} && {BAR}.textContent.includes('left') && {TILES}.length > 6")
-    assert tab.run("location.search.includes('view=suspect-labels')")
+            tab.until(f"{BAR} && {BAR}.textContent.includes('decided') && {TILES}.length > 6")
+    assert tab.run(f"location.search.includes('view={name.split()[0].lower()}-')")

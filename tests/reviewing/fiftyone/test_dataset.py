@@ -35,8 +35,8 @@ def test_a_manifest_is_shown_with_its_fields_views_and_colours(fo: Any, made: Pa
     assert views["Suspect labels"] == ["made:0004"]
     assert sorted(views["Conflicts"]) == ["made:0002", "made:0003"]
     assert sorted(views["Leaks"]) == ["made:0002", "made:0003"]
-    assert views["Copies"] in (["made:0002", "made:0003"], ["made:0003", "made:0002"])  # beside each other
-    assert views["Torn votes"] == ["made:0001"]
+    assert views["Duplicates"] in (["made:0002", "made:0003"], ["made:0003", "made:0002"])  # beside each other
+    assert views["Low-agreement votes"] == ["made:0001"]
     assert views["Class: sadness"] == ["made:0004"]
     assert len(views["Not reviewed yet"]) == 5
     assert views["Reviewed"] == []
@@ -71,10 +71,11 @@ def test_tiles_say_what_was_decided_and_why_a_label_is_in_doubt(fo: Any, made: P
     load(made, predictions=tmp_path / "predictions.parquet")
     found = shown(fo, made)
     why = dict(zip(*found.values(["sample_id", "why"]), strict=True))
-    assert why["made:0004"] == ["suspect label", "model: anger 75%"]
+    assert why["made:0004"] == ["\u2192 anger 75%"]
     assert why["made:0001"] == ["2 neutral, 2 happiness"]
+    assert why["made:0002"] == ["also labelled anger", "10 fear"]
     assert why["made:0000"] == []
-    assert found.app_config.active_fields.paths == ["ground_truth", "decision", "why", "label_reason"]
+    assert found.app_config.active_fields.paths == ["ground_truth", "decision", "why", "image_issues", "label_reason"]
     assert found.load_saved_view("Suspect labels, not decided").values("sample_id") == ["made:0004"]
     decide.decide(found, ids(fo, made, 4), None)
     assert len(found.load_saved_view("Suspect labels, not decided")) == 0
@@ -127,7 +128,7 @@ def test_what_is_in_fiftyone_is_listed_and_deleted(fo: Any, made: Path, ferdata:
     (only,) = datasets()
     assert (only.name, only.samples, only.decided, only.waiting, only.there) == (name, 5, 1, 1, True)
     assert json.loads(ferdata("review", "--list", "--json").out)[0]["name"] == name
-    with pytest.raises(BadOption, match="1 decisions that were not pulled"):
+    with pytest.raises(BadOption, match="not pulled, on 1 of its pictures"):
         delete(name)
     with pytest.raises(BadOption, match="no dataset"):
         delete("somebody-elses")
@@ -175,7 +176,7 @@ def test_what_is_deleted_by_force_is_counted(fo: Any, made: Path, ferdata: Calla
     annotate(fo, made, 4, "fear")
     ran = ferdata("review", "--delete", name, "--force")
     assert ran.code == 0, ran
-    assert f"{name}: 5 samples; 2 decisions that were not pulled are lost" in ran.out
+    assert f"{name}: 5 samples; decisions that were not pulled, on 2 of its pictures, are lost" in ran.out
     assert [d.new for d in ledger.read(made.parent / "decisions.jsonl")] == ["disgust", "disgust"]  # it stays
     name = load(made).name
     assert json.loads(ferdata("review", "--delete", name, "--json").out) == {"deleted": name, "samples": 5, "lost": 0}

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from ferdata.errors import BadOption
@@ -36,15 +38,58 @@ def test_what_is_left_is_counted(fo: Any, made: Path) -> None:
     load(made)
     found = shown(fo, made)
     conflicts = found.load_saved_view("Conflicts")
-    assert decide.left(found) == (4, 4)  # the fourth row shows the picture of the third
+    assert decide.left(found) == (5, 5)  # samples, as the App counts
     decide.decide(found, ids(fo, made, 0), "disgust")
     annotate(fo, made, 1, "fear")
-    assert decide.left(found) == (2, 4)
-    assert decide.left(found, conflicts) == (1, 1)
+    assert decide.left(found) == (3, 5)
+    assert decide.left(found, conflicts) == (2, 2)
     assert len(found.load_saved_view("Not reviewed yet")) == 3
     annotate(fo, made, 2, "surprise")
-    assert decide.left(found, conflicts) == (0, 1)  # at once, before it is harvested
-    assert decide.left(found) == (1, 4)
+    assert decide.left(found, conflicts) == (1, 2)  # at once, before it is harvested
+    decide.harvest(found)
+    assert decide.left(found, conflicts) == (0, 2)  # the fourth row shows the picture of the third
+    assert decide.left(found) == (1, 5)
+
+
+def test_what_waits_is_counted_in_pictures_however_often_they_were_decided_on(fo: Any, made: Path) -> None:
+    load(made)
+    found = shown(fo, made)
+    for word in ("disgust", "fear", "sadness"):
+        decide.decide(found, ids(fo, made, 2), word)
+    assert decide.waiting(found) == 1
+    annotate(fo, made, 2, "surprise")  # the picture of both samples, edited on each
+    annotate(fo, made, 3, "anger")
+    assert decide.waiting(found) == 1
+    annotate(fo, made, 0, "surprise")
+    assert decide.waiting(found) == 2
+
+
+def test_the_last_decision_is_found_wherever_it_was_made(fo: Any, made: Path) -> None:
+    """All that one key decided on is one step; what another reviewer decided is not this one's to take back so."""
+    load(made)
+    found, before = shown(fo, made), states(fo, made)
+    assert decide.last_decided(found) == []
+    decide.decide(found, ids(fo, made, 4), "fear", by="ben")
+    decide.decide(found, ids(fo, made, 0, 1), "disgust")
+    annotate(fo, made, 2, "surprise")
+    assert decide.last_decided(found) == ids(fo, made, 2)
+    assert decide.undo(found, decide.last_decided(found)) == 1
+    assert sorted(decide.last_decided(found)) == sorted(ids(fo, made, 0, 1))
+    assert decide.undo(found, decide.last_decided(found)) == 2
+    assert states(fo, made)[:4] == before[:4]
+    assert decide.last_decided(found) == []
+    assert decide.last_decided(found, by="ben") == ids(fo, made, 4)
+
+
+def test_what_is_suggested_is_accepted_in_one_step(fo: Any, made: Path, tmp_path: Path) -> None:
+    said = {"sample_id": ["made:0000", "made:0004", "made:0002"], "predicted": ["fear", "anger", "fear"]}
+    pq.write_table(pa.table(said), tmp_path / "said.parquet")
+    load(made, predictions=tmp_path / "said.parquet")
+    found = shown(fo, made)
+    assert decide.accept(found, ids(fo, made, 2)) == (0, 1)  # the model agrees with the label
+    assert decide.accept(found, ids(fo, made, 0, 2, 4), note="seen") == (2, 1)
+    assert [states(fo, made)[n] for n in (0, 4)] == [("fear", "relabelled"), ("anger", "relabelled")]
+    assert decide.undo(found, decide.last_decided(found)) == 2
 
 
 def test_a_decision_on_a_picture_is_shown_on_its_copies_and_asked_once(fo: Any, made: Path) -> None:
@@ -99,7 +144,7 @@ def test_what_takes_back_a_pulled_decision_waits_until_it_is_pulled(fo: Any, mad
     assert (again.updated, again.waiting) == (5, 2)
     assert states(fo, made) == was
     assert [d.waiting for d in datasets()] == [2]
-    with pytest.raises(BadOption, match="2 decisions that were not pulled"):
+    with pytest.raises(BadOption, match="not pulled, on 2 of its pictures"):
         delete(name)
     assert pull(made).withdrawn == 2
     assert (Manifest(made).fingerprint, decide.waiting(shown(fo, made))) == (before, 0)
@@ -118,7 +163,7 @@ def test_a_decision_is_taken_anew_after_it_was_taken_back(fo: Any, made: Path) -
         decide.undo(found, one)
         assert decide.waiting(found) == 1
     decide.decide(found, one, "sadness")
-    assert decide.waiting(found) == 2
+    assert decide.waiting(found) == 1  # one picture, of which the ledger lacks two lines
     assert pull(made).new == 2
     assert (decide.waiting(found), Manifest(made).table("target")["target"][0].as_py()) == (0, "sadness")
 

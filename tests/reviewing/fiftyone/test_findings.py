@@ -14,6 +14,8 @@ from ferdata.reviewing.fiftyone.findings import (
     TORN,
     VOTES,
     findings,
+    image_issues,
+    suggestions,
 )
 from tests.conftest import make_rows
 
@@ -44,3 +46,29 @@ def test_every_finding_about_a_label_has_a_view_and_no_name_is_misspelt() -> Non
 
 def test_an_issue_that_this_audit_does_not_know_is_shown_all_the_same() -> None:
     assert found("a_finding_of_a_later_audit") == [LOW_QUALITY]
+
+
+def test_a_picture_of_low_quality_says_why_and_the_worst_comes_first() -> None:
+    rows = [
+        {"native_label": "fear", "issues": ["dark", "conflict"], "brightness": 0.065},
+        {"native_label": "fear", "issues": ["no_face"]},
+        {"native_label": "fear", "issues": ["bright"], "brightness": 0.95},
+        {"native_label": "fear", "issues": ["conflict"], "brightness": 0.4},
+        {"native_label": "fear", "brightness": 0.02},  # no audit has looked
+    ]
+    table = pa.Table.from_batches([make_rows(rows)])
+    words, quality = image_issues(table, findings(table, {}))
+    assert words == [["dark 0.065"], ["no face"], ["bright 0.95"], [], ["dark 0.02"]]
+    assert quality == pytest.approx([0.5, 0, 0.87 / 0.95, None, 0.02 / 0.13])
+
+
+def test_a_model_suggests_what_it_predicts_and_voters_where_no_model_has_seen_the_face() -> None:
+    votes = dict.fromkeys(range(10), 0)
+    rows = [{"native_label": "fear", "votes": list((votes | given).values())}
+            for given in ({1: 9, 6: 1}, {1: 9, 6: 1}, {1: 9, 6: 1}, {1: 5, 6: 5}, {9: 10}, {1: 9, 6: 1})]  # fmt: skip
+    table = pa.Table.from_batches([make_rows(rows)])
+    predicted = {"made:0000": ("sadness", 0.9), "made:0001": ("fear", 0.9), "made:0005": ("positive", 0.9)}
+    choices = ["happiness", "sadness", "fear", "can't tell", "not a face"]
+    expected = ["sadness", None, "happiness", None, "not a face", None]
+    assert suggestions(table, ["fear"] * 6, choices, predicted) == expected
+    assert suggestions(table.slice(2, 1), ["happiness"], choices, {}) == [None]

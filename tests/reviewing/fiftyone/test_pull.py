@@ -88,13 +88,13 @@ KILLED = """
 import os, sys
 from pathlib import Path
 from ferdata.reviewing import ledger
-from ferdata.reviewing.fiftyone import decide
+from ferdata.reviewing.fiftyone import decide, to_ledger
 from ferdata.steps.pull import pull
 where, count = sys.argv[2], int(sys.argv[3])
 def stop(*given, **named):
     os.kill(os.getpid(), 9)
 if where == "before the ledger": ledger.append = stop
-if where == "after the ledger": decide.pulled = stop
+if where == "after the ledger": to_ledger.pulled = stop
 if where == "before the manifest":
     import ferdata.steps.pull as step
     step.apply = stop

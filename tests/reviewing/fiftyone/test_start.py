@@ -1,5 +1,6 @@
 """FiftyOne as we start it: silent, and with the user's own plugins."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -25,4 +26,5 @@ def test_nothing_is_sent_anywhere(fo: Any) -> None:
     assert fo.config.do_not_track
     assert not fo.config.show_progress_bars
     assert fo.config.logging_level == "ERROR"
+    assert not logging.getLogger("fiftyone.core.config").isEnabledFor(logging.WARNING)
     assert fields.name_of(Path("a/m.parquet")) != fields.name_of(Path("b/m.parquet"))

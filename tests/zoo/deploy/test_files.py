@@ -1,4 +1,4 @@
-"""What is looked at: every file of a folder is a picture, a film, or counted by what it is called."""
+"""What is looked at: every file of a folder is a picture, a video, or counted by what it is called."""
 
 import cv2
 import pytest
@@ -29,7 +29,7 @@ def test_every_file_of_a_folder_is_predicted_on_or_counted_by_what_it_is_called(
     everything = [file for file in pictures.rglob("*") if file.is_symlink() or not file.is_dir()]
     assert len(everything) == len(predict(run, [pictures])) + sum(left.values())
     told = ferdata("predict", run, pictures)
-    assert "Passed over, as no pictures: 2 .txt, 1 " in told.err
+    assert "Skipped, as no pictures: 2 .txt, 1 " in told.err
 
 
 def test_a_folder_without_a_picture_is_refused_with_what_is_in_it(run, tmp_path):

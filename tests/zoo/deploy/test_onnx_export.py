@@ -147,7 +147,7 @@ def test_the_command_exports_too(ferdata, manifest_path, tmp_path):
     run = untaught(tmp_path / "run", manifest_path, "lenet5")
     ran = ferdata("export", run, "--int8")
     assert ran.code == 0, ran
-    for word in ("model-int8.onnx", "neither rescaled nor normalised", " points", "40 faces of val", "read by OpenCV"):
+    for word in ("model-int8.onnx", "neither rescaled nor normalised", " points", "40 val faces", "read by OpenCV"):
         assert word in ran.out
     assert json.loads(ferdata("export", run, "--json", "-o", "m.onnx").out)["parity"]["labels"] == 0
     fixed = ferdata("export", run, "--batch", "1", "-o", "one.onnx")

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import re
 import zipfile
 from collections import Counter
 
@@ -27,10 +28,10 @@ def portraits():
     return [one for one in drawn if len(looking(one)) == 1][:4]
 
 
-def film(path, frames):
-    """Write a film at ten frames a second."""
+def video(path, frames, kind="MJPG"):
+    """Write a video at ten frames a second."""
     height, width = frames[0].shape[:2]
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (width, height))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*kind), 10, (width, height))
     for frame in frames:
         writer.write(cv2.cvtColor(frame, cv2.COLOR_RGB2BGR))
     writer.release()
@@ -120,11 +121,11 @@ def test_a_large_picture_that_is_taken_for_a_face_is_counted_as_such(run, portra
     assert tally(predict(run, [tmp_path], detect="haar"), 48)["large"] == 0
 
 
-def test_in_a_film_every_nth_frame_is_looked_at_with_its_time(run, portraits, tmp_path, monkeypatch):
+def test_in_a_video_every_nth_frame_is_looked_at_with_its_time(run, portraits, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("FERDATA_YUNET", raising=False)
     empty = np.full((200, 200, 3), 90, np.uint8)
-    path = film(tmp_path / "f.avi", [portraits[0]] * 10 + [empty] * 11)
+    path = video(tmp_path / "f.avi", [portraits[0]] * 10 + [empty] * 11)
     found = predict(run, [path])
     assert [p.frame for p in found] == [0, 5, 10, 15, 20]
     assert [p.seconds for p in found] == pytest.approx([0, 0.5, 1, 1.5, 2], abs=0.01)
@@ -138,13 +139,13 @@ def test_in_a_film_every_nth_frame_is_looked_at_with_its_time(run, portraits, tm
 
 @pytest.fixture
 def passing(portraits, tmp_path):
-    """Return a film of one face that is hidden for 3 frames, then for 12, at 10 a second."""
+    """Return a video of one face that is hidden for 3 frames, then for 12, at 10 a second."""
     empty = np.full_like(portraits[0], 90)
     shown = [True] * 5 + [False] * 3 + [True] * 3 + [False] * 12 + [True] * 2
-    return film(tmp_path / "passing.avi", [portraits[0] if here else empty for here in shown])
+    return video(tmp_path / "passing.avi", [portraits[0] if here else empty for here in shown])
 
 
-def test_a_face_of_a_film_is_followed_under_one_number_until_it_is_gone_for_a_second(run, passing, tmp_path):
+def test_a_face_of_a_video_is_followed_under_one_number_until_it_is_gone_for_a_second(run, passing, tmp_path):
     found = predict(run, [passing], detect="haar", every=1, track=True, out=tmp_path / "t.parquet")
     expected = [1] * 5 + [None] * 3 + [1] * 3 + [None] * 12 + [2] * 2
     assert [p.track for p in found] == expected
@@ -157,8 +158,8 @@ def test_a_face_of_a_film_is_followed_under_one_number_until_it_is_gone_for_a_se
     assert [(p.box, p.probabilities) for p in alone] == [(p.box, p.probabilities) for p in found]
 
 
-def test_each_film_has_numbers_of_its_own_and_pictures_have_none(run, portraits, passing, tmp_path):
-    other = film(tmp_path / "other.avi", [portraits[1]] * 2)
+def test_each_video_has_numbers_of_its_own_and_pictures_have_none(run, portraits, passing, tmp_path):
+    other = video(tmp_path / "other.avi", [portraits[1]] * 2)
     (tmp_path / "a.png").write_bytes(encode_png(portraits[2]))
     found = predict(run, [passing, tmp_path / "a.png", other], detect="haar", every=20, track=True)
     assert [(p.path.name, p.track) for p in found] == [
@@ -166,18 +167,20 @@ def test_each_film_has_numbers_of_its_own_and_pictures_have_none(run, portraits,
     assert tally(found)["tracks"] == 2
 
 
-def test_there_is_nothing_to_follow_without_a_film_or_a_detector(run, pictures, passing):
-    with pytest.raises(BadOption, match="--track follows faces through films, and none is named"):
+def test_options_of_videos_are_refused_where_they_do_nothing(run, pictures, passing):
+    with pytest.raises(BadOption, match="--track follows faces through videos, and no video is named"):
         predict(run, [pictures], track=True)
     with pytest.raises(BadOption, match="--detect none finds none"):
         predict(run, [passing], detect="none", track=True)
+    with pytest.raises(BadOption, match="--every chooses frames of videos, and no video is named"):
+        predict(run, [pictures], every=5)
 
 
 def test_the_command_shows_the_numbers(ferdata, run, passing, tmp_path):
     ran = ferdata("predict", run, passing, "--detect", "haar", "--every", "1", "--track", "-o", "t.csv")
     assert ran.code == 0, ran
     assert "track" in ran.out.splitlines()[0]
-    assert "10 labelled in 2 tracks, 15 without a face" in ran.out
+    assert "faces     10 in 2 tracks: 10 " in ran.out
     with (tmp_path / "t.csv").open(newline="") as file:
         assert [row["track"] for row in csv.DictReader(file)] == ["1"] * 5 + [""] * 3 + ["1"] * 3 + [""] * 12 + [
             "2"
@@ -188,12 +191,12 @@ def test_the_command_shows_the_numbers(ferdata, run, passing, tmp_path):
     assert "track" not in plain.out
     assert ferdata("predict", run, tmp_path / "nothing.png", "--track").code == 1
     refused = ferdata("predict", run, "--serve", "--track")
-    assert (refused.code, "--track: the page has no film" in refused.err) == (2, True)
+    assert (refused.code, "--track: the page takes no video file" in refused.err) == (2, True)
 
 
 @pytest.mark.slow
 def test_photographed_people_who_pass_each_other_keep_their_numbers(run, tmp_path):
-    """One goes right, one left below, hidden in the middle of the film; a third enters where the first began."""
+    """One goes right, one left below, hidden in the middle of the video; a third enters where the first began."""
     data = real_data()
     with zipfile.ZipFile(data / "photos.zip") as archive:
         names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))[:120:40]
@@ -209,7 +212,7 @@ def test_photographed_people_who_pass_each_other_keep_their_numbers(run, tmp_pat
         frames.append(frame)
         truth.append(places)
     found = predict(
-        run, [film(tmp_path / "f.avi", frames)], detect="yunet", model=data / "models" / detectors.MODEL_NAME,
+        run, [video(tmp_path / "f.avi", frames)], detect="yunet", model=data / "models" / detectors.MODEL_NAME,
         every=1, track=True,
     )  # fmt: skip
     who_of = Counter()
@@ -220,8 +223,8 @@ def test_photographed_people_who_pass_each_other_keep_their_numbers(run, tmp_pat
     assert who_of == {(0, 1): 45, (1, 2): 41, (2, 3): 20}
 
 
-def test_films_and_pictures_come_in_the_order_they_were_named(run, portraits, pictures, tmp_path):
-    path = film(tmp_path / "f.avi", [portraits[0]] * 3)
+def test_videos_and_pictures_come_in_the_order_they_were_named(run, portraits, pictures, tmp_path):
+    path = video(tmp_path / "f.avi", [portraits[0]] * 3)
     one, two = sorted(pictures.glob("*.png"))[:2]
     found = predict(run, [one, path, two])
     assert [p.path for p in found] == [one, path, two]
@@ -283,10 +286,17 @@ def test_trees_behind_a_net_predict_too(manifest_path, pictures, tmp_path):
 
 def test_the_command_prints_a_row_a_face_and_what_it_comes_to(ferdata, run, portraits, pictures, tmp_path):
     (tmp_path / "nobody.png").write_bytes(encode_png(np.full((80, 90), 120, np.uint8)))
-    path = film(tmp_path / "f.avi", [portraits[0]] * 6)
+    path = video(tmp_path / "f.avi", [portraits[0]] * 6)
     ran = ferdata("predict", run, tmp_path / "nobody.png", path, "--detect", "haar", "-o", "t.csv")
     assert ran.code == 0, ran
-    assert "2 labelled, 1 without a face: 2 " in ran.out
+    label = ran.out.split()[ran.out.split().index("haar") - 2]
+    assert ran.out.splitlines()[-5:] == [
+        "pictures  1: 0 with a face, 1 without",
+        "frames    2 of 1 video: 2 with a face, 0 without",
+        f"faces     2: 2 {label}",
+        "detector  haar",
+        "table     t.csv",
+    ]
     assert "0.50 s" in ran.out
     assert f"no face: {tmp_path / 'nobody.png'}" in ran.err
     assert (tmp_path / "t.csv").is_file()
@@ -297,6 +307,45 @@ def test_the_command_prints_a_row_a_face_and_what_it_comes_to(ferdata, run, port
     assert "If they are photographs, add --detect yunet" in ferdata("predict", run, large).err
     assert ferdata("predict", run).code == 2
     assert ferdata("predict", run, large, "--serve").code == 2
+
+
+def test_pictures_and_faces_are_counted_apart(ferdata, run, portraits, tmp_path):
+    for i, one in enumerate((*portraits, np.full((80, 90), 120, np.uint8))):
+        (tmp_path / f"{i}.png").write_bytes(encode_png(one))
+    both = next(
+        two for i, one in enumerate(portraits) for other in portraits[i:]
+        if len(detectors.make("haar")(two := np.hstack([one, other]))) == 2
+    )  # fmt: skip
+    (tmp_path / "both.png").write_bytes(encode_png(both))
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    ran = ferdata("predict", run, tmp_path, "--detect", "haar")
+    assert "pictures  6: 5 with a face, 1 without\n" in ran.out
+    assert "\nfaces     6: " in ran.out
+    assert "\nunread    1, in whole or in part\n" in ran.out
+
+
+def test_the_command_says_which_detector_looked_at_what(ferdata, run, portraits, pictures, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("FERDATA_YUNET", raising=False)
+    monkeypatch.delenv("FERDATA_CACHE", raising=False)
+    path = video(tmp_path / "f.avi", [portraits[0]] * 2)
+
+    def looked(*arguments):
+        return re.search("^detector +(.*)$", ferdata("predict", run, *arguments).out, re.MULTILINE)[1]
+
+    assert looked(pictures) == "none, each is one face crop"
+    assert looked(path) == "haar"
+    assert looked(pictures, path) == "haar in videos; in pictures none, each is one face crop"
+    assert looked(pictures, path, "--detect", "haar") == "haar"
+    assert looked(path, "--detect", "none") == "none, each is one face crop"
+
+
+def test_a_broken_video_is_named_without_its_decoders_own_words(ferdata, run, pictures, portraits, tmp_path, capfd):
+    data = video(tmp_path / "f.mp4", [portraits[0]] * 20, "mp4v").read_bytes()
+    (tmp_path / "f.mp4").write_bytes(data[: len(data) // 2])
+    ran = ferdata("predict", run, tmp_path / "f.mp4", pictures)
+    assert ran.err == f"not read: {tmp_path / 'f.mp4'}: no readable video\n"
+    assert capfd.readouterr().err == ""  # FFmpeg writes there, past Python
 
 
 def test_a_table_never_replaces_a_manifest_or_a_runs_own_predictions(manifest_path, tmp_path):

@@ -179,9 +179,9 @@ def test_a_margin_shows_more_and_what_cannot_work_is_refused(meta, monkeypatch, 
     tight, wide = (Cutter(meta, "haar", margin=m)(face)[0].pixels for m in (0.0, 0.3))
     assert not (tight == wide).all()
     for options, word in (
-        ({"margin": 0.1}, "--margin is for a detector"),
-        ({"find": "none", "model": "m.onnx"}, "--model is for a detector"),
-        ({"find": "haar", "model": "m.onnx"}, "YuNet's"),
+        ({"margin": 0.1}, "--margin is an option of the face detector"),
+        ({"find": "none", "model": "m.onnx"}, "--model is an option of the face detector"),
+        ({"find": "haar", "model": "m.onnx"}, "file of yunet"),
         ({"find": "haar", "margin": 5.0}, "--margin cannot be 5.0"),
     ):
         with pytest.raises(BadOption, match=word):

@@ -1,4 +1,4 @@
-"""Faces of a film under one number each: by hand, where the right numbers are plain, and drawn at random."""
+"""Faces of a video under one number each: by hand, where the right numbers are plain, and drawn at random."""
 
 import itertools
 
@@ -6,17 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.deploy.tracks import Tracker, patience
+from zoo.deploy.tracks import Tracker
 
 
 def box(x, y=100.0, side=100.0):
     return (float(x), float(y), side, side)
 
 
-def numbers(frames, patience=5):
-    """Return the numbers that the faces of some frames get, frame by frame."""
-    follow = Tracker(patience)
-    return [follow(boxes) for boxes in frames]
+def numbers(frames, rate=5.0):
+    """Return the numbers that the faces of some frames get, frame by frame, at `rate` a second."""
+    follow = Tracker()
+    return [follow(boxes, i / rate) for i, boxes in enumerate(frames)]
 
 
 def test_a_face_that_moves_keeps_its_number():
@@ -38,15 +38,15 @@ def test_two_faces_that_pass_each_other_keep_theirs_however_they_are_listed():
 
 def test_one_leaves_and_another_enters():
     stays = box(300)
-    found = numbers([[stays, box(0)], [stays], [box(600), stays], [box(610), stays], [box(0), stays]], patience=2)
+    found = numbers([[stays, box(0)], [stays], [box(600), stays], [box(610), stays], [box(0), stays]], rate=1)
     assert found == [[1, 2], [1], [3, 1], [3, 1], [4, 1]]  # where the second was, too late: nobody is in two places
 
 
-def test_a_face_that_is_missed_comes_back_under_its_number_for_as_long_as_patience_lasts():
+def test_a_face_that_is_missed_comes_back_under_its_number_for_as_long_as_it_is_waited_for():
     gone: list = []
-    assert numbers([[box(0)], gone, [box(10)]], patience=2) == [[1], [], [1]]
-    assert numbers([[box(0)], gone, gone, [box(10)]], patience=2) == [[1], [], [], [2]]
-    assert numbers([[box(0), box(300)], [box(310)], [box(10), box(320)]], patience=2) == [[1, 2], [2], [1, 2]]
+    assert numbers([[box(0)], gone, [box(10)]], rate=1) == [[1], [], [1]]
+    assert numbers([[box(0)], gone, gone, [box(10)]], rate=1) == [[1], [], [], [2]]
+    assert numbers([[box(0), box(300)], [box(310)], [box(10), box(320)]], rate=1) == [[1, 2], [2], [1, 2]]
 
 
 def test_the_pairs_are_those_that_overlap_most_together_and_not_the_best_one_first():
@@ -55,17 +55,16 @@ def test_the_pairs_are_those_that_overlap_most_together_and_not_the_best_one_fir
     assert numbers([before, after]) == [[1, 2], [1, 2]]
 
 
-def test_frames_without_a_face_and_films_without_one():
+def test_frames_without_a_face_and_videos_without_one():
     assert numbers([[], []]) == [[], []]
     assert numbers([[], [box(0)]]) == [[], [1]]
 
 
-@pytest.mark.parametrize(
-    ("rate", "every", "frames"),
-    [(25, 5, 5), (25, 1, 25), (29.97, 1, 30), (24, 48, 2), (0, 5, 5), (float("nan"), 5, 5)],
-)
-def test_patience_is_a_second_of_film_and_at_least_one_missed_frame(rate, every, frames):
-    assert patience(rate, every) == frames
+@pytest.mark.parametrize(("rate", "missed"), [(25, 24), (5, 4), (1, 1), (0.5, 1)])
+def test_a_face_is_waited_for_a_second_and_at_least_for_one_missed_frame(rate, missed):
+    gone: list = []
+    assert numbers([[box(0)], *[gone] * missed, [box(0)]], rate)[-1] == [1]
+    assert numbers([[box(0)], *[gone] * (missed + 1), [box(0)]], rate)[-1] == [2]
 
 
 @given(
@@ -75,7 +74,7 @@ def test_patience_is_a_second_of_film_and_at_least_one_missed_frame(rate, every,
 )
 def test_faces_that_lie_apart_and_move_slowly_never_change_numbers(lanes, frames, missed):
     """Faces in lanes of their own, in any order, each missed now and then: a number is one lane, a lane one number."""
-    follow = Tracker(13)
+    follow = Tracker()
     lane_of: dict[int, int] = {}
     places = [0.0] * lanes
     for i, (chance, step) in enumerate(frames):
@@ -83,7 +82,7 @@ def test_faces_that_lie_apart_and_move_slowly_never_change_numbers(lanes, frames
         chance.shuffle(seen)
         for lane in seen:  # a face moves while it is looked at, and waits where it was lost
             places[lane] += step
-        for lane, number in zip(seen, follow([box(places[lane], 200 * lane) for lane in seen]), strict=True):
+        for lane, number in zip(seen, follow([box(places[lane], 200 * lane) for lane in seen], i / 13), strict=True):
             assert lane_of.setdefault(number, lane) == lane
     assert len(set(lane_of.values())) == len(lane_of)
     assert sorted(lane_of) == list(itertools.islice(itertools.count(1), len(lane_of)))

@@ -41,7 +41,7 @@ def test_an_interval_that_holds_the_majority_baseline_is_said_with_both_figures(
     answers = np.r_[np.full(5, 1), np.zeros(55, int), np.full(5, 1), np.zeros(35, int)]  # five lost, five won
     told = caution(report_of(TRUE, answers))
     assert "not shown to be better than the majority-class baseline" in told
-    assert "commonest class is right 60.0% of the time" in told
+    assert told.endswith("baseline 60.0%.")
 
 
 def test_nothing_is_said_of_a_net_that_beats_the_baseline_or_where_one_class_was_asked_for():
@@ -70,7 +70,7 @@ def test_training_says_it_of_an_epoch_it_calls_best_and_keeps_it_in_report_card_
     card = (run.path / "card.md").read_text()
     assert f"**{sentence}**" in card.split("|")[0]  # before any figure
     missed = [name for name in CLASSES if name != answer]
-    assert f"Lowest recall, 0%: {', '.join(missed)}." in card
+    assert f"Lowest recall: {', '.join(missed)} (0%)." in card
     meta = read_meta(run.path / "model.safetensors")
     assert meta.caution == describe(meta, "none", None)["caution"] == sentence
 

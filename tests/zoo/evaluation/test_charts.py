@@ -1,13 +1,19 @@
+from pathlib import Path
+
 import cv2
+import matplotlib
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
+from ferdata.charts.style import SEQUENTIAL, STRONG
 from ferdata.labels import COLOURS, TAXONOMIES
-from zoo.evaluation.charts import confusion, curves, per_class, reliability, spread
+from zoo.evaluation.charts import confusion, curves, name_of, per_class, reliability, spread, title
 from zoo.evaluation.metrics import bins, score
 
 BASIC8 = TAXONOMIES["basic8"]
+RUN = Path("runs/first")
 
 
 def picture(png):
@@ -27,6 +33,7 @@ def report():
     true = np.arange(400) % 4
     p[np.arange(400), np.where(np.arange(400) % 5, true % 3, 7)] = 0.65
     told = score(p, true, BASIC8.classes, draws=50)
+    told["protocol"] = {"split": "test"}
     told["calibration"] = {
         **{"temperature": 1.0, "before": {"ece": 0.1}, "after": {"ece": 0.1}, "reliability": bins(p, true).tolist()}
     }
@@ -38,22 +45,22 @@ def test_curves_are_drawn_even_of_one_epoch():
         **{"epoch": 1, "train_loss": 1.0, "val_loss": 1.2, "train_accuracy": 0.5, "val_accuracy": 0.4},
         **{"val_macro_f1": 0.3, "lr": 0.1},
     }
-    assert picture(curves([row], 1)).shape[1] > 800
+    assert picture(curves([row], 1, "first")).shape[1] > 800
 
 
 def test_the_confusion_matrix_is_drawn_with_a_class_that_has_no_image(report):
-    assert picture(confusion(report, BASIC8.as_dict())).shape[0] > 400
+    assert picture(confusion(report, RUN)).shape[0] > 400
 
 
 def test_bars_have_the_colours_of_their_emotions_and_none_where_nothing_was_found(report):
-    png = per_class(report, BASIC8.as_dict())
+    png = per_class(report, BASIC8.as_dict(), RUN)
     assert share_of(png, COLOURS["happiness"]) > 0.01
     assert share_of(png, COLOURS["sadness"]) < 0.001  # never right: no bar
     assert share_of(png, COLOURS["fear"]) < 0.001  # no image
 
 
 def test_reliability_is_drawn_with_empty_bins(report):
-    assert share_of(reliability(report), COLOURS["anger"]) > 0.0001
+    assert share_of(reliability(report, RUN), STRONG) > 0.0001
 
 
 def test_a_line_is_drawn_for_each_name_with_or_without_an_interval():
@@ -76,6 +83,10 @@ def axes_of(monkeypatch):
     return panels
 
 
+def heading(axes):
+    return axes.figure.get_suptitle()
+
+
 def words(axes):
     return [text.get_text() for text in axes.texts]
 
@@ -92,7 +103,8 @@ def lines(axes):
 def test_each_curve_has_its_epochs_and_figures_and_the_chosen_epoch_is_marked(axes_of):
     columns = ("train_loss", "val_loss", "train_accuracy", "val_accuracy", "val_macro_f1", "lr")
     history = [{"epoch": e, **{c: e + i / 10 for i, c in enumerate(columns)}} for e in (1, 2, 3)]
-    loss, scores, rate = axes_of(curves(history, 2))
+    loss, scores, rate = axes_of(curves(history, 2, "first: train n = 5"))
+    assert heading(loss) == "first: train n = 5"
     assert [axes.get_title("left") for axes in (loss, scores, rate)] == ["loss, nats", "score", "learning rate"]
     labels = {
         loss: {"train": 0, "val": 1},
@@ -105,32 +117,95 @@ def test_each_curve_has_its_epochs_and_figures_and_the_chosen_epoch_is_marked(ax
         assert found == {name: [(e, e + i / 10) for e in (1, 2, 3)] for name, i in given.items()}
         assert [t.get_text() for t in axes.get_legend().get_texts()] == [*given, "chosen: epoch 2"]
     without = [{k: v for k, v in row.items() if k != "val_macro_f1"} for row in history[:2]] + history[2:]
-    assert "val macro-F1" not in lines(axes_of(curves(without, 1))[1])
+    assert "val macro-F1" not in lines(axes_of(curves(without, 1, ""))[1])
 
 
 SMALL = {
+    "protocol": {"split": "test"},
     **{"classes": ["happiness", "anger", "fear"], "confusion": [[6, 2, 0], [1, 399, 0], [0, 0, 0]], "n": 408},
     **{"accuracy": 0.9926, "macro_f1": 0.5},
 }
 
 
-def test_each_cell_says_its_share_of_the_true_class_and_its_images(axes_of):
-    (axes,) = axes_of(confusion(SMALL, BASIC8.as_dict()))
-    cells = {(t.get_position()[1], t.get_position()[0]): t for t in axes.texts}
-    assert {at: t.get_text() for at, t in cells.items()} == {
-        **{(0, 0): "75%\n6", (0, 1): "25%\n2", (1, 0): "<1%\n1", (1, 1): "100%\n399"}
-    }
+def test_each_cell_says_its_share_of_the_true_class_and_its_images_and_so_do_zeros(axes_of):
+    axes, bar = axes_of(confusion(SMALL, RUN))
+    cells = {(t.get_position()[1] - 0.5, t.get_position()[0] - 0.5): t for t in axes.texts}
+    assert [cells[at].get_text() for at in sorted(cells)] == [
+        *("75%\n6", "25%\n2", "0%\n0"),
+        *("<1%\n1", "100%\n399", "0%\n0"),
+        *("-\n0", "-\n0", "-\n0"),  # a class without an image has no shares
+    ]
     assert [cells[at].get_fontweight() for at in ((0, 0), (0, 1))] == ["bold", "normal"]
-    shade = np.asarray(axes.images[0].get_array())
-    assert shade[2] == pytest.approx(1)  # white where there is no image
-    own = [int(COLOURS["anger"][i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    assert shade[1, 1] == pytest.approx(1 - (399 / 400) ** 0.65 * (1 - np.array(own)))
-    dark = [float(shade[at] @ (0.299, 0.587, 0.114)) < 0.58 for at in cells]
-    assert [t.get_color() == "white" for t in cells.values()] == dark
+    assert axes.get_ylim() == (3, 0)  # the first class on top
     assert ticks(axes.xaxis)[:3] == ["happiness", "anger", "fear"]
     assert ticks(axes.yaxis)[:3] == ["happiness  (8)", "anger  (400)", "fear  (0)"]
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true (images)")
-    assert axes.get_title("left") == "accuracy 99.3%, macro-F1 50.0%, n = 408"
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted class", "true class (images)")
+    assert (axes.get_title("left"), heading(axes)) == ("accuracy 99.3%, macro-F1 50.0%", "first: test, n = 408")
+    assert (bar.get_ylabel(), ticks(bar.yaxis)[0], ticks(bar.yaxis)[-1]) == ("share of the true class", "0%", "100%")
+
+
+def luminance(colour):
+    """As WCAG 2 has it."""
+    linear = [v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in to_rgb(colour)]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
+
+
+def test_one_scale_from_nothing_to_all_has_a_shade_for_each_share_and_ink_that_is_read_on_it(axes_of):
+    shares = [0, *range(61, 74), 100]  # round about where the ink changes
+    rows = [[share, 100 - share] + [0] * (len(shares) - 2) for share in shares]
+    report = {**SMALL, "classes": [f"c{share}" for share in shares], "confusion": rows}
+    axes, _ = axes_of(confusion(report, RUN))
+    (mesh,) = axes.collections
+    assert (mesh.get_cmap().name, mesh.get_clim()) == (SEQUENTIAL, (0, 1))
+    for text in axes.texts:
+        x, y = (int(v) for v in text.get_position())
+        shade, ink = luminance(mesh.to_rgba(rows[y][x] / 100)[:3]), luminance(text.get_color())
+        assert (max(shade, ink) + 0.05) / (min(shade, ink) + 0.05) > 4.5, (text.get_text(), ink)
+
+
+def test_a_hue_of_the_classes_means_nothing_else(axes_of, report):
+    """Neither a curve, nor a bar of reliability, nor a line of an ablation has a class's colour."""
+    history = [{"epoch": 1, "train_loss": 1, "val_loss": 1, "train_accuracy": 0, "val_accuracy": 0, "lr": 1}]
+    charts = [
+        *(curves(history, 1, ""), reliability(report, RUN)),
+        spread([*"abcdefghi"], [[0.5]] * 9, [0.5] * 9, [[0.4, 0.6]] * 9, "", ""),
+    ]
+    for chart in charts:
+        for axes in axes_of(chart):
+            used = {to_hex(line.get_color()) for line in axes.lines}
+            used |= {to_hex(bar.get_facecolor()) for bar in axes.patches}
+            assert used.isdisjoint(COLOURS.values())
+    scale = {to_hex(matplotlib.colormaps[SEQUENTIAL](v)) for v in range(256)}
+    assert scale.isdisjoint(COLOURS.values())
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "first: test, n = 1,234"),
+        ({"by_dataset": {"ckplus": {}}}, "first: test of ckplus, n = 1,234"),
+        ({"by_dataset": dict.fromkeys("ab"), "protocol": {"split": "all"}}, "first: all splits of a, b, n = 1,234"),
+        ({"by_dataset": dict.fromkeys("abcd")}, "first: test of 4 datasets, n = 1,234"),
+    ],
+)
+def test_a_title_names_run_split_datasets_and_number(more, words):
+    assert title(RUN, {"protocol": {"split": "test"}, "n": 1234, **more}) == words
+
+
+def test_a_seed_or_a_fold_is_named_with_what_it_is_of_and_letters_without_a_font_are_left_out():
+    assert name_of(Path("runs/a/augment=none/seed-0")) == "augment=none/seed-0"
+    assert name_of(Path("runs/ten/fold-03")) == "ten/fold-03"
+    assert name_of(Path("runs/\U0010fffd")) == "run"
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 30])
+def test_epochs_are_whole(axes_of, epochs):
+    history = [{"epoch": e + 1, "train_loss": 1, "val_loss": 1, "lr": 1} for e in range(epochs)]
+    for axes in axes_of(curves(history, 1, "")):
+        low, high = axes.get_xlim()
+        shown = [tick for tick in axes.get_xticks() if low <= tick <= high]
+        assert shown
+        assert all(tick == int(tick) for tick in shown)
 
 
 def test_each_bar_is_as_long_as_its_figure_with_its_interval_and_the_classes_mean(axes_of):
@@ -141,8 +216,9 @@ def test_each_bar_is_as_long_as_its_figure_with_its_interval_and_the_classes_mea
         "anger": {"n": 4, "recall": 0.25, "precision": None, "f1": 0.0, "intervals": {**none, "precision": None}},
         "fear": {"n": 0, "recall": None, "precision": 0.0, "f1": None, "intervals": {"precision": [0.0, 0.1]}},
     }
-    told = {"classes": list(rows), "per_class": rows}
-    panels = axes_of(per_class(told, BASIC8.as_dict()))
+    told = {"classes": list(rows), "per_class": rows, "protocol": {"split": "val"}, "n": 1204}
+    panels = axes_of(per_class(told, BASIC8.as_dict(), RUN))
+    assert heading(panels[0]) == "first: val, n = 1,204"
     assert [axes.get_title("left") for axes in panels] == ["recall", "precision", "F1"]
     assert [[bar.get_width() for bar in axes.patches] for axes in panels] == [[0.75, 0.25, 0], [0.6, 0, 0], [0.5, 0, 0]]
     assert [words(axes) for axes in panels] == [["75%", "25%", "none"], ["60%", "none", "0%"], ["50%", "0%", "none"]]
@@ -164,7 +240,7 @@ def test_reliability_shows_of_each_bin_how_often_it_is_right_and_how_many_images
     told = {
         **{"temperature": 1.5, "before": {"ece": 0.2}, "after": {"ece": 0.1}, "reliability": table},
     }
-    top, below = axes_of(reliability({"calibration": told}))
+    top, below = axes_of(reliability({"calibration": told, "protocol": {"split": "test"}, "n": 40}, RUN))
     bars = [(bar.get_x() + bar.get_width() / 2, bar.get_height()) for bar in top.patches]
     assert bars == [pytest.approx((0.375, 0.5)), pytest.approx((0.875, 0.8))]
     assert [bar.get_height() for bar in below.patches] == [0, 10, 0, 30]
@@ -177,20 +253,28 @@ def test_reliability_shows_of_each_bin_how_often_it_is_right_and_how_many_images
     assert marks[:2] == [pytest.approx((0.375, 0.4)), pytest.approx((0.875, 0.9))]
     upright = [list(line.get_ydata()) for line in top.lines if list(line.get_xdata()) == [0.375] * 2]
     assert upright == [pytest.approx([0.2366, 0.7634], abs=1e-4)]  # Wilson's, of 5 in 10
-    assert {t.get_text() for t in top.get_legend().get_texts()} == {"right", "says it is, on average"}
-    assert top.get_title("left") == "calibration error 10.0% at temperature 1.50 (raw: 20.0%)"
-    assert below.get_xlabel() == "how sure it says it is (4 bins of equal width)"
+    assert {t.get_text() for t in top.get_legend().get_texts()} == {"accuracy", "mean confidence"}
+    assert top.get_title("left") == "ECE 10.0% (T = 1.50; uncalibrated 20.0%)"
+    assert top.get_ylabel() == "accuracy"
+    assert below.get_xlabel() == "confidence (4 bins of equal width)"
     assert ([0, 1], [0, 1]) in [(list(line.get_xdata()), list(line.get_ydata())) for line in top.lines]
 
 
-def test_a_spread_has_a_dot_for_each_value_and_the_mean_with_its_interval_within_what_a_share_can_be(axes_of):
+def test_a_spread_has_a_dot_for_each_value_and_the_mean_with_its_interval(axes_of):
     values, means = [[0.5, 0.6], [0.9]], [0.55, 0.9]
-    (axes,) = axes_of(spread(["a", "b"], values, means, [[0.3, 0.8], [0.85, 1.2]], "title", "accuracy"))
+    (axes,) = axes_of(spread(["a", "b"], values, means, [[0.3, 0.8], None], "head", "accuracy"))
     drawn = [(line.get_marker(), list(line.get_xdata()), list(line.get_ydata())) for line in axes.lines]
     dots = [(x, y) for marker, x, y in drawn if marker == "o"]
     assert dots == [([0.5, 0.6], [0, 0]), ([0.9], [1])]
     assert [(x, y) for marker, x, y in drawn if marker == "D"] == [([0.55], [0]), ([0.9], [1])]
-    assert [(x, y) for marker, x, y in drawn if marker == "|"] == [([0.3, 0.8], [0, 0]), ([0.85, 1.0], [1, 1])]
+    assert [(x[0], y) for marker, x, y in drawn if marker == "|"] == [(0.3, [0]), (0.8, [0])]
     assert words(axes) == ["55.0%", "90.0%"]
     assert ticks(axes.yaxis) == ["a", "b"]
-    assert (axes.get_title("left"), axes.get_xlabel(), axes.get_ylim()) == ("title", "accuracy", (1.6, -0.75))
+    assert (heading(axes), axes.get_xlabel(), axes.get_ylim()) == ("head", "accuracy", (1.6, -0.75))
+
+
+def test_an_interval_that_goes_on_beyond_what_a_share_can_be_ends_in_an_arrow_that_says_how_far(axes_of):
+    (axes,) = axes_of(spread(["a"], [[0.2, 0.9]], [0.55], [[-1.3, 1.2]], "", ""))
+    ends = [(line.get_marker(), line.get_xdata()[0]) for line in axes.lines if line.get_marker() in "<>|"]
+    assert ends == [("<", 0.0), (">", 1.0)]
+    assert words(axes) == ["to -130%", "to 120%", "55.0%"]

@@ -3,6 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from scipy import stats
 
 from ferdata.errors import BadOption, BrokenRun
@@ -110,12 +111,42 @@ def test_images_of_one_person_are_tested_as_one(run):
     assert not pair["real"]
 
 
+def test_equal_answers_have_no_interval_and_no_difference(run, ferdata):
+    rows = answers(mask(300, range(60)))
+    a, b = run("a", rows), run("b", rows)
+    told = compare([a, b])
+    assert told["pairs"][0]["interval"] is None
+    assert not told["pairs"][0]["real"]
+    assert told["answer"].endswith("have equal accuracy, whichever of these 300 images are drawn: no interval.")
+    assert "+0.00 to +0.00" not in ferdata("compare", a, b).out
+
+
 def test_another_figure_is_decided_by_the_bootstrap(run):
     a, b = run("a", answers(mask(900, range(200)))), run("b", answers(mask(900, range(60))))
     told = compare([a, b], by="macro_f1")
     assert told["pairs"][0]["test"] == "bootstrap"
     assert told["pairs"][0]["real"]
     assert "macro-F1" in told["answer"]
+
+
+@pytest.mark.parametrize("form", ["png", "svg", "pdf"])
+def test_the_differences_are_drawn_with_their_intervals_about_nothing(run, ferdata, tmp_path, monkeypatch, form):
+    drawn = []
+    whole = Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *a, **more: drawn.append(figure) or whole(figure, *a, **more))
+    rows = answers(mask(900, range(200)))
+    made = [run("a", rows), run("b", answers(mask(900, range(60)))), run("c", rows)]
+    told = compare(made, plot=tmp_path / f"d.{form}")
+    assert (tmp_path / f"d.{form}").is_file()
+    (axes,) = drawn[0].axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["b - a", "c - a", "c - b"]
+    zero, *lines = axes.lines
+    assert set(zero.get_xdata()) == {0}
+    ends = [list(line.get_xdata() / 100) for line in lines if line.get_marker() == "|"]
+    assert ends == [pytest.approx(pair["interval"]) for pair in told["pairs"] if pair["interval"]]
+    assert [text.get_text() for text in axes.texts] == ["+15.56", "+0.00, no interval", "-15.56"]
+    assert drawn[0].get_suptitle() == "Runs in pairs: test, n = 900"
+    assert ferdata("compare", *made, "--plot", "d.txt").code == 1
 
 
 def test_different_rows_are_refused_by_name_and_may_be_cut_to_the_shared_ones(run):
@@ -145,7 +176,7 @@ def test_a_run_whose_test_leaked_or_was_chosen_otherwise_is_marked(run):
     a = run("a", answers(mask(300, range(60))))
     leaky = run("leaky", answers(mask(300, ())), report_of(test_in_train=17))
     told = compare([a, leaky])
-    assert told["runs"][1]["marks"] == ["LEAK: 17 test images have their like in train"]
+    assert told["runs"][1]["marks"] == ["LEAK: 17 test images have duplicates in train"]
     assert "settles nothing" in told["answer"]
     hopeless = run(
         "hopeless", answers(mask(300, range(200))), {**report_of(val_in_train=5), "caution": "It knows nothing."}
@@ -153,7 +184,7 @@ def test_a_run_whose_test_leaked_or_was_chosen_otherwise_is_marked(run):
     told = compare([a, hopeless])
     assert told["runs"][0]["marks"] == []
     assert told["runs"][1]["marks"] == [
-        "5 val images have their like in train",
+        "5 val images have duplicates in train",
         "not shown to be better than the majority-class baseline",
     ]
     assert "settles nothing" not in told["answer"]

@@ -102,6 +102,7 @@ def test_students_interval_is_that_of_scipy():
     assert mean == pytest.approx(np.mean(values))
     assert interval == [pytest.approx(theirs.low), pytest.approx(theirs.high)]
     assert confidence.student([0.5]) == (0.5, None)
+    assert confidence.student([0.5, 0.7]) == (pytest.approx(0.6), None)  # it would go from -0.67 to 1.87
 
 
 def test_holm_multiplies_the_smallest_by_the_number_and_never_falls():

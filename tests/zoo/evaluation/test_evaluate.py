@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -165,9 +166,27 @@ def test_the_card_has_protocol_licences_use_caveats_and_each_class(trained):
 def test_the_command_prints_each_table_and_one_document(trained, ferdata):
     ran = ferdata("evaluate", trained.path, "--tta", "none", "--bootstrap", "100")
     assert ran.code == 0, ran
-    for words in ("By class", "True down, predicted across", "calibration error", "seen in training  0 of 48"):
+    for words in (
+        "By class",
+        "true class down, predicted across",
+        "\nECE  ",
+        "majority-class baseline",
+        "seen in training  0 of 48",
+    ):
         assert words in ran.out, words
     assert json.loads(ferdata("evaluate", trained.path, "--json").out)["n"] == 48
+
+
+def test_charts_are_drawn_in_the_formats_that_are_named_and_not_over_others(trained, ferdata, tmp_path):
+    run = shutil.copytree(trained.path, tmp_path / "copied")
+    ran = ferdata("evaluate", run, "--split", "val", "--plots", "svg", "--bootstrap", 50)
+    assert ran.code == 0, ran
+    there = {path.name for path in run.iterdir()} - {path.name for path in trained.path.iterdir()}
+    assert there == {*(f"evaluation-val-{name}.svg" for name in ("confusion", "classes", "reliability")), "curves.svg"}
+    assert all(str(run / name) in ran.out for name in there)
+    with pytest.raises(AlreadyExists, match=r"evaluation-val-confusion\.svg"):
+        evaluate(run, split="val", plots=("pdf", "svg"))
+    assert not (run / "evaluation-val-confusion.pdf").exists()  # refused before the work
 
 
 def test_memory_that_holds_a_few_images_is_enough_and_none_says_what_to_do(manifest_path, tmp_path, monkeypatch):

@@ -97,11 +97,11 @@ FIGURES = """\
 | balanced accuracy | 61.0% | - |
 | macro-F1 | 60.0% | 50.0% to 65.0% |
 | majority-class baseline | 40.0% | |
-| calibration error (15 bins of equal width) | 5.0% | 4.0% to 6.0% |
+| ECE (T = 1.25; uncalibrated 9.0%) | 5.0% | 4.0% to 6.0% |
 | log loss, nats | 0.700 | 0.650 to 0.750 |
 
-Intervals: 2,000 bootstrap draws of 900 groups of images. Temperature 1.250, fitted on val: calibration error 9.0% \
-before, 5.0% after.
+Intervals: 2,000 bootstrap draws of 900 groups of images. ECE: expected calibration error over 15 bins of equal width; \
+T: temperature, fitted on val.
 
 | class | images | recall | 95 % interval | precision | F1 |
 |---|---|---|---|---|---|
@@ -118,9 +118,9 @@ def test_figures_stand_with_their_intervals_and_each_class_with_its_images(repor
 
 
 def test_the_distance_to_the_voters_is_told_where_there_were_any(report):
-    assert "annotators' shares" not in card(meta(), report)
+    assert "annotator distribution" not in card(meta(), report)
     report["voters"] = {"n": 1000, "total_variation": 0.3, "intervals": {"total_variation": [0.25, 0.35]}}
-    told = "| distance to the annotators' shares (total variation, 1,000 images) | 0.300 | 0.250 to 0.350 |"
+    told = "| total variation from annotator distribution (1,000 images) | 0.300 | 0.250 to 0.350 |"
     assert f"0.750 |\n{told}\n\nIntervals" in card(meta(), report)
 
 
@@ -158,7 +158,7 @@ def test_the_protocol_says_how_it_was_trained_chosen_checked_and_scored(report):
         "- Trained for 29.5 epochs on 5,000 images, crossentropy targets, in 61 s on cpu (32-true), seed 7."
     )
     assert "of epoch 0:" in chosen
-    assert leak == "- Leak check: no val or test image has its like in train."
+    assert leak == "- Leak check: no val or test image has a duplicate in train."
     assert "split column `split`, fold 2 as test;" in last
 
 
@@ -166,7 +166,7 @@ def test_the_protocol_says_how_it_was_trained_chosen_checked_and_scored(report):
 def test_a_leak_is_told_in_bold(report, val, test):
     report["protocol"]["leak_check"] = {"val_in_train": val, "test_in_train": test}
     assert section(card(meta(), report), "Protocol")[1] == (
-        f"- Leak check: **{test:,} test and {val} val images have their like in train** (--allow-leak): the figures "
+        f"- Leak check: **{test:,} test and {val} val images have duplicates in train** (--allow-leak): the figures "
         "above are too good."
     )
 
@@ -176,8 +176,8 @@ def test_what_it_is_for_stands_whole(report):
 
 
 CAVEATS = [
-    "- The datasets publish no age, gender or ethnicity, so that nobody knows whom it serves worse.",
-    "- One run with one seed: another seed moves these figures too, which the intervals do not hold.",
+    "- Subgroup performance cannot be measured: the datasets publish no age, gender or ethnicity.",
+    "- One run with one seed: another seed moves these figures too, which the intervals do not cover.",
     "- Tested on pictures like those it was trained on; on other cameras, ages and cultures it will do worse.",
 ]
 
@@ -186,13 +186,13 @@ def test_caveats_name_the_classes_that_are_few_absent_or_worst(report):
     assert section(card(meta(), report), "Caveats") == [
         "- Fewer than 30 test images: neutral. Their figures say little.",
         "- No test image at all: positive. Nothing is known of them.",
-        "- Lowest recall, 50%: neutral.",
+        "- Lowest recall: neutral (50%).",
         *CAVEATS,
     ]
     report["by_person"] = {"gender": {"female": part(9, 0.5)}}
     rows = report["per_class"]
     report["per_class"] = {"negative": rows["negative"], "positive": rows["negative"]}
-    assert section(card(meta(), report), "Caveats") == ["- Lowest recall, 80%: negative, positive.", *CAVEATS[1:]]
+    assert section(card(meta(), report), "Caveats") == ["- Lowest recall: negative, positive (80%).", *CAVEATS[1:]]
     report["per_class"] = {"positive": rows["positive"]}
     assert "Lowest recall" not in card(meta(), report)
 
@@ -201,11 +201,11 @@ def test_each_dataset_stands_with_its_terms_and_all_citations_together(report):
     table = [
         "The datasets' terms hold for weights trained on them too.",
         "",
-        "| dataset | licence | commercial use | may be passed on |",
+        "| dataset | licence | commercial use | redistribution |",
         "|---|---|---|---|",
     ]
     lone = section(card(meta(), report), "Data, licences, citations")
-    assert lone == [*table, "| made | not said | not said | not said |", "", "```bibtex", "@misc{made}", "```"]
+    assert lone == [*table, "| made | not stated | not stated | not stated |", "", "```bibtex", "@misc{made}", "```"]
     report["sources"] = {
         "one": source("One", "https://one.example", "CC0", True, True, "@misc{one}"),
         "two": source("Two", "", "own", False, False),
@@ -213,9 +213,9 @@ def test_each_dataset_stands_with_its_terms_and_all_citations_together(report):
     }
     several = section(card(meta(), report), "Data, licences, citations")
     assert several[4:] == [
-        "| [One](https://one.example) | CC0 | yes | yes |",
-        "| Two | own | no | no |",
-        "| Three | not said | not said | not said |",
+        "| [One](https://one.example) | CC0 | allowed | allowed |",
+        "| Two | own | not allowed | not allowed |",
+        "| Three | not stated | not stated | not stated |",
         *["", "```bibtex", "@misc{one}", "", "@misc{three}", "```"],
     ]
     report["sources"] = {"two": report["sources"]["two"]}

@@ -162,6 +162,23 @@ def test_more_cells_ask_for_more_seeds():
         assert comparisons * 2 / 2**seeds < 0.05 <= comparisons * 2 / 2 ** (seeds - 1)
 
 
+def test_two_seeds_have_no_interval_and_say_so(tmp_path):
+    told = made(tmp_path, [(0.80, 0.81), (0.84, 0.90)], seeds=2)
+    found = told["cells"][1]["against_first"]
+    assert (found["over_seeds"], told["cells"][1]["accuracy"]["interval"], found["real"]) == (None, None, False)
+    assert told["answer"].endswith("is +6.50 points; two seeds give no interval: --seeds 3 or more do.")
+    assert answers.plus_minus(told) == "No interval over seeds: that takes 3 or more."
+    assert not any("±" in cell for line in answers.table(told) for cell in line)
+
+
+def test_equal_answers_of_every_seed_have_no_interval_and_no_difference(tmp_path):
+    told = made(tmp_path, [(0.80, 0.82, 0.81), (0.80, 0.82, 0.81)])
+    found = told["cells"][1]["against_first"]
+    assert (found["over_seeds"], found["over_images"], answers.outer(found)) == (None, None, None)
+    assert "is +0.00 points, on each seed and whichever of the test images are drawn: no interval." in told["answer"]
+    assert not any("to +0.00" in cell for line in answers.table(told) for cell in line)
+
+
 def test_one_seed_never_decides(tmp_path):
     told = made(tmp_path, [(0.5,), (0.9,)], seeds=1)
     assert told["answer"].startswith("One seed cannot tell")
@@ -202,6 +219,7 @@ def test_every_cell_is_trained_with_every_seed_and_all_is_written(ablated):
     assert told["answer"] == ablated.report["answer"]
     assert [len(row["runs"]) for row in told["cells"]] == [2, 2]
     assert (ablated.path / "ablation.png").read_bytes()[:4] == b"\x89PNG"
+    assert not (ablated.path / "ablation.pdf").exists()
     text = (ablated.path / "ablation.md").read_text()
     assert text.startswith(f"**{told['answer']}**")
     assert "| augment=none" in text
@@ -221,8 +239,10 @@ def test_the_command_prints_the_answer_last(ablated, manifest_path, ferdata):
     options = [word for pair in SET for word in ("--set", pair)]
     ran = ferdata(
         *("ablate", "--manifest", manifest_path, "--over", "augment=none,light", "--seeds", 2),
-        *("-o", ablated.path, *options),
+        *("-o", ablated.path, *options, "--plots", "pdf"),
     )
     assert ran.code == 0, ran
     assert ran.out.splitlines()[-1] == ablated.report["answer"]
     assert "4 trainings" in ran.out
+    assert (ablated.path / "ablation.pdf").read_bytes()[:4] == b"%PDF"
+    assert str(ablated.path / "ablation.pdf") in ran.out

@@ -23,7 +23,7 @@ def folded(tmp_path_factory):
         rows.append({**row, "split": None, "fold": person % 3, "group": person, "subject": f"S{person}"})
     place = tmp_path_factory.mktemp("folds")
     path = write_shapes(place / "folds.parquet", rows)
-    return path, cross_validate(path, place / "cv", **ONE)
+    return path, cross_validate(path, place / "cv", plots=("svg",), **ONE)
 
 
 def test_every_row_is_tested_once(folded):
@@ -48,8 +48,10 @@ def test_each_fold_is_a_run_and_the_pictures_are_drawn(folded):
     done = folded[1]
     for fold in range(3):
         assert (done.path / f"fold-0{fold}" / "model.safetensors").is_file()
-    for name in ("folds.png", "confusion.png", "classes.png", "report.json"):
-        assert (done.path / name).is_file()
+    for name in ("folds", "confusion", "classes"):
+        assert (done.path / f"{name}.png").is_file()
+        assert "<svg" in (done.path / f"{name}.svg").read_text()
+    assert (done.path / "report.json").is_file()
 
 
 def test_a_fold_that_was_lost_is_trained_again_and_the_others_are_kept(folded):

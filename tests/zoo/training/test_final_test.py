@@ -84,3 +84,8 @@ def test_trees_say_what_targets_weights_and_sampler_say(shapes, tmp_path, option
     test = load(rows, {"test": rows.where("test")}, meta.size, meta.channels)["test"]
     said = score(net, test.pixels, meta.mean, meta.std).mean(0)
     assert said[[0, 1, 4]] == pytest.approx(shares, abs=0.01)
+
+
+def test_three_epochs_are_three_although_each_leaves_out_a_short_batch(manifest_path, tmp_path):
+    run = train(manifest_path, tmp_path / "run", **{**QUICK, "batch": 24, "epochs": 3})
+    assert run.report["training"]["epochs"] == 3  # of 5 batches of 24 each, of 128 images

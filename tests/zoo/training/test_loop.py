@@ -94,7 +94,7 @@ def test_an_epoch_that_has_no_time_for_a_batch_leaves_no_trace(manifest_path, tm
 
 def test_a_run_that_has_no_time_for_its_first_batch_says_so(manifest_path, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "how_far", lambda context, state: 1.0)
-    with pytest.raises(BadOption, match="before anything was learnt") as error:
+    with pytest.raises(BadOption, match="before the first training step") as error:
         train(manifest_path, tmp_path / "run", **SHORT)
     assert "--time-limit" in error.value.hint
     assert not (tmp_path / "run" / "history.csv").exists()
@@ -138,5 +138,5 @@ def test_a_gpu_that_cannot_record_steps_makes_them_and_says_so_once(manifest_pat
     run = train(manifest_path, tmp_path / "run", **{**SHORT, "epochs": 2}, say=lines.append)
     assert len(history(run)) == 2
     assert [line for line in lines if "could not be recorded: it asks for a number" in line] == [
-        "Steps are made kernel by kernel, since they could not be recorded: it asks for a number"
+        "Training without CUDA graphs, since the steps could not be recorded: it asks for a number"
     ]

@@ -154,7 +154,7 @@ def test_ctrl_c_leaves_the_best_checkpoint_and_scores_nothing(manifest_path, tmp
         if line.startswith("epoch   2"):
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt, match=r"test was not scored.\nGo on with: ferdata train .* --resume"):
+    with pytest.raises(KeyboardInterrupt, match=r"test was not scored.\nContinue with: ferdata train .* --resume"):
         train(manifest_path, tmp_path / "run", **{**QUICK, "epochs": 5}, say=stop)
     names = {p.name for p in (tmp_path / "run").iterdir()}
     assert {"model.safetensors", "history.csv", "config.toml"} <= names

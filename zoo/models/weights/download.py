@@ -45,7 +45,7 @@ def fetched(build: Build, name: str) -> nn.Module:
     except (TypeError, BadOption):
         raise
     except Exception as error:  # the hub's client has errors of its own for a network that is not there
-        raise MissingModel(f"The weights of {name} could not be fetched: {reason(error)}", WAY_OUT) from None
+        raise MissingModel(f"The weights of {name} could not be fetched: {reason(error)}.", WAY_OUT) from None
 
 
 def is_source(name: str) -> bool:
@@ -102,7 +102,7 @@ def _part(name: str, file: str) -> Path:
             return Path(hf_hub_download(repository, file, revision=revision or None))
     except Exception as error:  # the hub's client has errors of its own for a network that is not there
         raise MissingModel(
-            f"{file} of {name} could not be fetched: {reason(error)}",
+            f"{file} of {name} could not be fetched: {reason(error)}.",
             f"Without a network: fetch {CONFIG} and {FORMS[0]} of it elsewhere into one folder, and name that as "
             f"--backbone {LOCAL}FOLDER --pretrained.",
         ) from None

@@ -81,8 +81,7 @@ def _loaded(file: Path, head: bytes) -> Any:
         if "TorchScript" in str(error):
             raise _pickled(file, "GLOBAL TorchScript") from None
         raise BadOption(
-            f"{file} cannot be read as weights: it is damaged or cut short, or of another kind "
-            f"({reason(error).rstrip('.')}).",
+            f"{file} cannot be read as weights: it is damaged or cut short, or of another kind ({reason(error)}).",
             "Fetch it again, or take a .safetensors file.",
         ) from None
 
@@ -137,7 +136,10 @@ def _by_name(found: Any, file: Path) -> dict[str, Tensor]:
 
 
 def reason(error: Exception) -> str:
-    """Return another library's reason in at most two lines and LONGEST characters."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    text = " ".join(lines[:2]) or type(error).__name__
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+    """Return another library's reason: its first whole sentences, LONGEST characters of them, without the last stop."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if len(text) > LONGEST:
+        head = text[: LONGEST + 1]
+        whole = max(head.rfind(stop) for stop in (". ", "; ", "! "))
+        text = head[:whole] if whole > 0 else head.rsplit(" ", 1)[0] + " (and so on)"
+    return text.rstrip(". ")

@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from ferdata.errors import BadOption, MissingModel
 from zoo.models.build import backbone, build
-from zoo.models.weights.files import read
+from zoo.models.weights.files import read, reason
 
 NAME = "mobilenetv3_small_050"
 
@@ -93,6 +93,24 @@ def test_half_a_file_is_refused_as_cut_short(file):
     path.write_bytes(data[: len(data) // 2])
     with pytest.raises(BadOption, match="cannot be read as weights"):
         read(path)
+
+
+def test_the_reason_of_a_torn_file_ends_with_a_whole_sentence(tmp_path):
+    """What torch says of half a zip file is longer than what is shown of it."""
+    torch.save({f"layer{i}": torch.randn(64, 64) for i in range(20)}, tmp_path / "whole.pth")
+    data = (tmp_path / "whole.pth").read_bytes()
+    (tmp_path / "half.pth").write_bytes(data[: len(data) // 2])
+    with pytest.raises(
+        BadOption, match=r"failed finding central directory\. This is an internal miniz error\)\.\n"
+    ) as torn:
+        read(tmp_path / "half.pth")
+    assert torn.value.hint == "Fetch it again, or take a .safetensors file."
+
+
+def test_a_reason_without_a_sentence_is_cut_between_words():
+    assert reason(ValueError("word " * 100)) == "word " * 39 + "word (and so on)"
+    assert reason(ValueError()) == "ValueError"
+    assert reason(OSError("One.\n  Two.")) == "One. Two"
 
 
 def test_what_holds_no_weights_is_refused(tmp_path):
