@@ -5,7 +5,6 @@ by row, and files by name. Four names stand on two rows each: those rows carry t
 """
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -21,17 +20,15 @@ from ferdata.sources import (
     Source,
     broken,
     is_image,
-    read_rows,
     read_table,
     read_usage,
     read_votes,
     relative,
 )
+from ferdata.sources.ferplus_votes import FOLDERS, VOTES, plain_name, read_label_csv
 from ferdata.sources.pixel_tables import read_pixel_table
 from ferdata.sources.spelling import spelled
 
-VOTES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
-FOLDERS = {"FER2013Train": "train", "FER2013Valid": "val", "FER2013Test": "test"}
 UNNAMED = "FER+ gives the row no image name: no usable face"
 
 SOURCE = Source(
@@ -115,7 +112,7 @@ def _read_new(path: Path) -> list[_Row]:
         name = cells["Image name"].strip()
         votes = read_votes([cells[column] for column in VOTES], path, line)
         split = read_usage(cells["Usage"], path, line)
-        rows.append(_Row(line, index, split, _plain(name, path, line), name, votes))
+        rows.append(_Row(line, index, split, plain_name(name, path, line), name, votes))
     times = Counter(row.name for row in rows)
     return [
         _Row(row.line, row.index, row.split, row.name, f"{row.name}@{row.index}", row.votes)
@@ -123,12 +120,6 @@ def _read_new(path: Path) -> list[_Row]:
         else row
         for row in rows
     ]
-
-
-def _plain(name: str, path: Path, line: int) -> str:
-    if "/" in name or "\\" in name or "\0" in name or name == "..":
-        raise broken(path, line, f"the image name {name!r}, which is a path")
-    return name
 
 
 def _skipped(row: _Row) -> Skipped:
@@ -201,37 +192,9 @@ def _folders(base: Path) -> Iterator[Sample]:
     """Read each folder's label.csv; a line without its file and a file without its line are both yielded."""
     for folder, split in FOLDERS.items():
         place, files = _listing(base, folder)
-        lines, inner = _read_label_csv(place / "label.csv"), relative(place, base)
+        lines, inner = read_label_csv(place / "label.csv"), relative(place, base)
         for name in sorted({*files, *lines}):
             box, votes = lines.get(name, (None, None))
             # A name is in one folder only, except where a stray file makes it two.
             key = name if name in lines else f"{split}/{name}"
             yield Sample(key, f"{inner}/{name}", votes=votes, face_box=box, official_split=split)
-
-
-_BOX = re.compile(r"\(\s*(\d+),\s*(\d+),\s*(\d+),\s*(\d+)\s*\)", re.ASCII)
-
-
-def _read_label_csv(path: Path) -> dict[str, tuple[tuple[float, ...], tuple[int, ...]]]:
-    """Return box (x, y, width, height) and votes by image name. Raises BrokenSource with file and line."""
-    found: dict[str, tuple[tuple[float, ...], tuple[int, ...]]] = {}
-    known: dict[
-        tuple[str, ...], tuple[tuple[float, ...], tuple[int, ...]]
-    ] = {}  # most rows say what another has cells_after_name
-    for line, cells in read_rows(path, columns=12):
-        name = _plain(cells[0].strip(), path, line)
-        if not name or name in found:
-            raise broken(path, line, f"{name} for the second time" if name else "no image name")
-        cells_after_name = tuple(cells[1:])
-        if cells_after_name not in known:
-            known[cells_after_name] = _read_box(cells[1], path, line), read_votes(cells[2:], path, line)
-        found[name] = known[cells_after_name]
-    return found
-
-
-def _read_box(cell: str, path: Path, line: int) -> tuple[float, ...]:
-    corners = _BOX.fullmatch(cell.strip())
-    if corners is None:
-        raise broken(path, line, f"the box {cell!r}, expected (left, top, right, bottom)")
-    left, top, right, bottom = map(float, corners.groups())
-    return left, top, right - left, bottom - top

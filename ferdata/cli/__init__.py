@@ -34,6 +34,7 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "show": ("show", "What a manifest holds, from where, and how it was made."),
         "validate": ("validate", "Check a manifest against every rule of the schema."),
         "stats": ("stats", "Class balance: counts, shares, imbalance, weights; with a plot."),
+        "known": ("known", "Indexes of known faces: whose faces a folder holds."),
         "audit": ("audit", "Find problems in images, labels and splits."),
         "review": ("review", "See and correct a manifest in the FiftyOne App."),
     },

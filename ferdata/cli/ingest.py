@@ -13,7 +13,7 @@ from ferdata.cli.options import Choice, json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
 from ferdata.running.engine import ENGINES
 from ferdata.sources.declaration import Option
-from ferdata.steps.ingest import IMAGES, UNKNOWN, Ingested, ingest
+from ferdata.steps.ingest import IMAGES, KNOWN, UNKNOWN, Ingested, ingest
 
 MOST = 24  # differences shown
 MOST_KINDS = 8  # of other files
@@ -76,6 +76,7 @@ def _command(name: str) -> click.Command:
             ingest, "--unknown-labels", type=click.Choice(UNKNOWN),
             help="Labels that the dataset is not known to have: stop with an error, or keep the rows without a label.",
         ),
+        *(_known_options() if declared.generic else ()),
         option(
             ingest, "--workers", type=click.IntRange(1),
             help="Worker processes [default: one per core].",
@@ -92,6 +93,21 @@ def _command(name: str) -> click.Command:
         function = decorate(function)
     text = f"{declared.title}.\n\n{declared.content}\n\n\b\nferdata ingest {name} --root path/to/{name}"
     return click.command(name, help=text, short_help=declared.title)(function)
+
+
+def _known_options() -> tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...]:
+    """Declare the options of datasets that anybody may have put together."""
+    return (
+        option(
+            ingest, "--known", type=click.Choice(KNOWN),
+            help="Look the faces up among known datasets (FER2013, ferdata known). tell: say whose they "
+            "are. use: take over their official splits.",
+        ),
+        option(
+            ingest, "--known-votes", type=click.Path(path_type=Path), metavar="CSV",
+            help="With --known use: FER+'s fer2013new.csv, whose votes are taken over for FER2013's faces.",
+        ),
+    )  # fmt: skip
 
 
 def _own(declared: Option) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -121,6 +137,7 @@ def report(result: Ingested) -> None:
             "rejected": _with_first_rows(result.rejected, result.named) or "none",
             "rejects": result.rejects,
             "other files": _others(result.others, result.first_others),
+            "known faces": "\n".join(map(str, result.known)) or None,
             "manifest": result.out,
             "fingerprint": result.fingerprint,
         }

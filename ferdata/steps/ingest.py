@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 
 from ferdata import labels, manifest
 from ferdata.adapters import Adapter, load, looks_like
-from ferdata.errors import BadOption, BrokenSource, NotThisDataset, choose_one, did_you_mean, listed
+from ferdata.errors import BadOption, BrokenSource, NotThisDataset, choose_one, did_you_mean
 from ferdata.images import VERSION
+from ferdata.known import Known, Lookup, Recognised, indexes
 from ferdata.manifest import rejects
 from ferdata.manifest.resume import Partial
 from ferdata.manifest.safe_paths import seen_from
@@ -21,15 +22,18 @@ from ferdata.schema import NAME_RULE, is_dataset_name
 from ferdata.sources import archives
 from ferdata.sources.declaration import UNKNOWN_LABELS, Layout
 from ferdata.sources.declaration import metadata as source_metadata
+from ferdata.sources.ferplus_votes import votes_by_row
+from ferdata.sources.find_layout import closed_archives, find_layout
 from ferdata.sources.intake import NAMED, Intake
 from ferdata.sources.location import find_root
 from ferdata.sources.measure import MEASURED, OUTSIDE, Reject, Setting
 from ferdata.sources.published_counts import compare
-from ferdata.sources.recognise import endings, other_files, recognise
+from ferdata.sources.recognise import endings, other_files
 from ferdata.sources.tables import is_code
 
 IMAGES = ("reference", "embed")
 UNKNOWN = ("refuse", "keep")
+KNOWN = ("tell", "use", "off")
 
 
 @dataclass(frozen=True)
@@ -40,8 +44,9 @@ class Ingested:
     names that do not follow the publisher's naming, `unknown_labels` what was kept without a label, `named` the first
     rows of each reason, with what is known of it. `others` counts by their ending the files that no row was made of and
     nothing above names: tables, notes, pictures that the options did not ask for; `first_others` are the first of them.
-    `resumed` are the rows that a stopped run had finished, `unused` those of them that were measured again, since the
-    files are not the same any more.
+    `known` says of which published datasets the faces are, where that was looked up. `resumed` are the rows that a
+    stopped run had finished, `unused` those of them that were measured again, since the files are not the same any
+    more.
     """
 
     out: Path
@@ -58,6 +63,7 @@ class Ingested:
     named: Mapping[str, list[str]]
     others: Mapping[str, int]
     first_others: tuple[str, ...]
+    known: tuple[Known, ...]
     differences: tuple[str, ...]
     strange: tuple[str, ...]
     strange_count: int
@@ -76,6 +82,8 @@ def ingest(
     images: str | None = None,
     votes: str = "majority",
     unknown_labels: str = "refuse",
+    known: str = "tell",
+    known_votes: Path | str | None = None,
     workers: int | None = None,
     engine: str = ENGINES[0],
     address: str | None = None,
@@ -89,18 +97,22 @@ def ingest(
     defaults to manifests/<name>.parquet. `images` is `reference` (paths relative to the root; the default for
     folders) or `embed` (the files' own bytes; the default for an archive). What an archive beside a folder's other
     files holds is always embedded, since it is gone afterwards, and so are, losslessly, sources that are no image
-    files. `votes` is the policy that turns annotator votes into labels. `unknown_labels` refuses
-    labels that the layout does not know, or keeps their rows without a label. `engine` is `local` (`workers`
+    files. `votes` is the policy that turns annotator votes into labels. `unknown_labels` refuses labels that the layout
+    does not know, or keeps their rows without a label. Datasets that anybody may have put together (class folders,
+    tables, the Hub's forms) are looked up among known faces: `known` is tell (say whose they are), use (take over their
+    official splits, and with `known_votes`, FER+'s fer2013new.csv, the votes) or off. `engine` is `local` (`workers`
     processes; threads where the system cannot fork) or `ray` (as many of a cluster's, at `address` or started here,
-    all of which see the root at its path). `resume` continues an interrupted ingest into the same `out`.
-    `options` are the adapter's own. Raises DatasetMissing, NotThisDataset, BrokenSource, UnknownLabel, AlreadyExists,
-    CannotWrite, BadOption, MissingExtra, ImagesMissing, WorkersLost.
+    all of which see the root at its path). `resume` continues an interrupted ingest into the same `out`. `options` are
+    the adapter's own. Raises DatasetMissing, NotThisDataset, BrokenSource, UnknownLabel, AlreadyExists, CannotWrite,
+    BadOption, MissingExtra, ImagesMissing, WorkersLost.
     """
     adapter = load(name)
     chosen = _options(adapter, options)
     _one_of("images", images or "reference", IMAGES)
     _one_of("votes", votes, labels.POLICIES)
     _one_of("unknown-labels", unknown_labels, UNKNOWN)
+    _one_of("known", known, KNOWN)
+    recognised = _recognised(adapter, known, known_votes)
     dataset = chosen.get("name") or adapter.SOURCE.name
     if not is_dataset_name(dataset):
         raise BadOption(f"--name cannot be {dataset!r}.", f"A dataset's name is {NAME_RULE}.")
@@ -121,7 +133,7 @@ def ingest(
                 f"cluster cannot read them.",
                 "Unpack them into a folder that all machines share, and give it as --root.",
             )
-        declared, base = _recognise(adapter, opened.folder, place)
+        declared, base = find_layout(adapter.SOURCE, opened.folder, place, looks_like)
         layout = _prepare(adapter, base, declared, chosen, unknown_labels)
         folder, apart = opened.folder, opened.unpacked and place.is_dir()
         setting = Setting(
@@ -130,8 +142,21 @@ def ingest(
             images == "embed" or place.is_file(), votes, dict(layout.labels), unknown_labels == "keep",
             frozenset(filter(is_code, declared.labels)), folder if apart else None,
         )  # fmt: skip
-        job = _Job(adapter, setting, base, chosen, target, place, opened)
+        job = _Job(adapter, setting, base, chosen, target, place, opened, recognised)
         return job.run(runner, resume, force)
+
+
+def _recognised(adapter: Adapter, known: str, votes: Path | str | None) -> Recognised | None:
+    """Return what looks faces up, None where that is not wanted. Raises BadOption, BrokenSource."""
+    if votes and known != "use":
+        raise BadOption("--known-votes has no effect without --known use.", "Add --known use, or leave it out.")
+    if not adapter.SOURCE.generic:
+        if known == "use":
+            raise BadOption(f"{adapter.SOURCE.name} has official splits of its own.", "Leave out --known use.")
+        return None
+    if known == "off":
+        return None
+    return Recognised(Lookup(indexes()), known == "use", votes_by_row(Path(votes)) if votes else {})
 
 
 def _one_of(option: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -151,40 +176,6 @@ def _options(adapter: Adapter, given: Mapping[str, str | None]) -> dict[str, str
     return {name: adapter.SOURCE.option(given, name) for name in declared}
 
 
-def _recognise(adapter: Adapter, root: Path, place: Path) -> tuple[Layout, Path]:
-    """Return the layout as the adapter declares it, and its base. Raises NotThisDataset."""
-    found = recognise(adapter.SOURCE, root)
-    if found is None:
-        holds = listed(sorted(p.name for p in place.iterdir()) if place.is_dir() else ()) or "nothing"
-        what = "nothing to read" if adapter.SOURCE.generic else f"no known layout of {adapter.SOURCE.name}"
-        raise NotThisDataset(f"{place} holds {what}. It holds: {holds}.", _instead(adapter, root, place))
-    return found
-
-
-def _instead(adapter: Adapter, root: Path, place: Path) -> str:
-    """Return what to do where no layout was found: what else is there, or what was looked for."""
-    if closed := _closed(root):
-        return closed
-    looked_for = "; ".join(" and ".join(layout.marks) for layout in adapter.SOURCE.layouts if layout.marks)
-    if adapter.SOURCE.generic:
-        looked_for = {
-            "csv": "a table, such as labels.csv with a header line, beside the images that it names",
-            "detection": "a YOLO export (images/, labels/, data.yaml), COCO's JSON or Pascal VOC's XML",
-            "hf": "shards (train-00000-of-00001.parquet), a metadata.csv or .jsonl beside images, or WebDataset tars",
-        }.get(adapter.SOURCE.name, "folders named after classes with images in them, such as happy/1.png")
-        return f"Looked for {looked_for}."
-    if others := looks_like(root):
-        return f"This looks like {' or '.join(others)}: ferdata ingest {others[0]} --root {place}"
-    return f"Looked for: {looked_for}. For other layouts there are `ferdata ingest folder` and `csv`."
-
-
-def _closed(root: Path) -> str | None:
-    """Return what to do about archives that are not read here; None where there are none."""
-    found = [path.relative_to(root).as_posix() for path in archives.foreign(root)]
-    read = "only complete .zip and .tar archives can be read"
-    return f"Unpack {listed(found, 3)} by hand: {read}." if found else None
-
-
 def _prepare(
     adapter: Adapter, base: Path, layout: Layout, options: Mapping[str, str | None], unknown_labels: str
 ) -> Layout:
@@ -194,7 +185,7 @@ def _prepare(
     try:
         prepared: Layout = prepare(base, layout, asked) if prepare else layout
     except NotThisDataset as error:
-        raise NotThisDataset(error.message, _closed(base) or error.hint) from None
+        raise NotThisDataset(error.message, closed_archives(base) or error.hint) from None
     return prepared
 
 
@@ -209,6 +200,7 @@ class _Job:
     target: Path
     place: Path
     opened: archives.Opened
+    recognised: Recognised | None
 
     def run(self, engine: Engine, resume: bool, force: bool) -> Ingested:
         """Take the dataset in, write manifest and rejects, say what was found."""
@@ -251,6 +243,7 @@ class _Job:
             named=intake.named,
             others=endings(intake.others),
             first_others=tuple(intake.others[:NAMED]),
+            known=tuple(self.recognised.lookup.hits) if self.recognised else (),
             differences=tuple(described["differences"]),
             strange=tuple(intake.strange),
             strange_count=intake.strange_count,
@@ -269,6 +262,7 @@ class _Job:
             "embed": self.setting.embed,
             "policy": self.setting.policy,
             "options": dict(self.options),
+            "known": self.recognised.words if self.recognised else "off",
             "measured": VERSION,
         }
 
@@ -280,7 +274,11 @@ class _Job:
         if self.setting.keep_unknown:
             layout = replace(layout, labels=_AnyLabel(layout.labels))
         samples = self.adapter.samples(self.base, layout, self.options)
-        yield from intake.batches(samples, engine, partial)
+        batches = intake.batches(samples, engine, partial)
+        if self.recognised:
+            maps = {self.setting.dataset: self.setting.labels}
+            batches = (self.recognised(batch, maps, self.setting.policy) for batch in batches)
+        yield from batches
         if not intake.rows:
             raise self._nothing(intake)
         _write_rejects(self._rejects, intake.rejects)
@@ -306,6 +304,10 @@ class _Job:
         described["differences"] = [str(d) for d in differences]
         described["strange_names"] = intake.strange_count
         described["labels"] = self.setting.labels
+        if self.recognised:
+            described["known"] = {
+                hit.name: {**asdict(hit), "used": self.recognised.use} for hit in self.recognised.lookup.hits
+            }
         intake.others = other_files(self.base, intake.files)
         images = "embed" if self.setting.embed else "reference"
         options = {"votes": self.setting.policy, "images": images, **self.options}
