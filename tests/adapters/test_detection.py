@@ -63,7 +63,7 @@ class TestBroken:
     @pytest.mark.parametrize(
         ("line", "words"),
         [
-            ("0 0.5 0.5 1 1\n2 0.5 0.5 1 1\n", r"a.txt:2: class 2, and 2 classes have names: 0 to 1"),
+            ("0 0.5 0.5 1 1\n2 0.5 0.5 1 1\n", r"a.txt:2: class 2, but 2 classes have names: 0 to 1"),
             ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.1 0.2\n", r"a.txt:1: 9 numbers"),
             ("anger 0.5 0.5 1 1\n", r"a.txt:1: .* is not a class and a box"),
         ],

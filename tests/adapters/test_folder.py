@@ -109,7 +109,7 @@ def test_a_split_is_read_from_a_folder_in_everyday_words(tmp_path, name, split):
     save(tmp_path / name / "happy" / "1.png", face(1, 8))
     layout, _, samples, _ = read("folder", tmp_path)
     assert [(s.official_split, s.native_label) for s in samples] == [(split, "happy")]
-    assert (f"{name} is {split}" in layout.note) == (name.casefold() != split)
+    assert (f"{name} as {split}" in layout.note) == (name.casefold() != split)
 
 
 @pytest.mark.parametrize("name", ["train_val", "test subject 3", "happy_test", "train_1", "Dev Patel"])
@@ -176,8 +176,8 @@ def test_spellings_that_are_no_class_names_are_printed_with_their_class(tmp_path
         save(tmp_path / name / "1.png", face(i, 8))
     layout, _, _, _ = read("folder", tmp_path)
     assert layout.labels["0_angry"] == "anger"
-    told = "0_angry is anger, Happy_faces is happiness, miedo is fear, normal is neutral, Suprise is surprise"
-    assert layout.note == f"Labels read by their spelling: {told}, Traurig is sadness."
+    told = "0_angry as anger, Happy_faces as happiness, miedo as fear, normal as neutral, Suprise as surprise"
+    assert layout.note == f"Labels read by their spelling: {told}, Traurig as sadness."
 
 
 @pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])

@@ -201,7 +201,7 @@ def test_an_added_copy_without_a_line_in_the_table_is_left_out_and_counted(tmp_p
     _, _, samples, skipped = read("rafdb", tmp_path)
     assert len(samples) == len(before)
     assert [(s.key, s.reason) for s in skipped] == [
-        ("train/3/train_00001_aligned_flipped.jpg", "no line in train_labels.csv: an added copy?")
+        ("train/3/train_00001_aligned_flipped.jpg", "no line in train_labels.csv: is it an added copy?")
     ]
 
 

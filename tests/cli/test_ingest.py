@@ -18,7 +18,7 @@ def test_a_tables_columns_and_labels_are_printed_with_what_they_were_read_as(roo
     printed = ferdata("ingest", "csv", "--root", root, "-o", tmp_path / "m.parquet").out
     assert "t.csv: images in 'pth', labels in 'emotion', splits in 'Usage', subjects in 'person'." in printed
     assert "Not used: 'relFCs'." in printed
-    assert "Labels read by their spelling: 0_angry is anger, Suprise is surprise." in printed
+    assert "Labels read by their spelling: 0_angry as anger, Suprise as surprise." in printed
 
 
 def test_a_folder_that_holds_something_else_is_listed_with_the_number_that_is_left_out(tmp_path, ferdata):
