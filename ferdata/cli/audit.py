@@ -11,6 +11,7 @@ import click
 from ferdata.auditing.catalogue import CATALOGUE
 from ferdata.cli import DONE, FINDINGS
 from ferdata.cli.groups import GroupedCommand, under
+from ferdata.cli.layout import prose
 from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, console, facts, print_json, table
 from ferdata.cli.pipes import say
@@ -154,7 +155,7 @@ def report(result: Audited, predicted: bool) -> None:
     )
     screen = console()
     if not predicted:
-        click.echo("\nSuspect labels need predictions: add --fit (it trains models), or --predictions FILE.")
+        prose("\nSuspect labels need predictions: add --fit (it trains models), or --predictions FILE.")
     if result.report:
         # An address, since macOS opens no plain path that way.
         address = result.report.resolve().as_uri()

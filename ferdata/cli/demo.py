@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ferdata.cli.layout import prose
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import console, print_json, table
 from ferdata.steps.draw import draw
@@ -153,7 +154,7 @@ class Demo:
             ("model card", run.path / "card.md"),
         ):
             click.echo(f"{what:<18}{path}")
-        click.echo(
+        prose(
             "\nThe faces are synthetic: these figures show that the pipeline works, not how well it reads people. Next:"
         )
         photo = next((self.out / "data" / "rafdb").rglob("test_*.jpg"))

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ferdata.cli import DONE, FINDINGS
+from ferdata.cli.layout import prose
 from ferdata.cli.merge import about_pictures, words
 from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import console, facts, print_json, table
@@ -96,7 +97,7 @@ def report(result: Grouped) -> None:
         }
     )
     if result.sides:
-        click.echo("\nThese groups leak. Merge again: the rows that are excluded are counted.")
+        prose("\nThese groups leak. Merge again: the rows that are excluded are counted.")
     elif result.out:
         console().print(f"\nNext: ferdata split {result.out}", style="dim", soft_wrap=True)
 

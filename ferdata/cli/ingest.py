@@ -8,6 +8,7 @@ import click
 
 from ferdata import labels
 from ferdata.adapters import catalogue, load
+from ferdata.cli.layout import prose
 from ferdata.cli.options import Choice, json_option, option
 from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
 from ferdata.running.engine import ENGINES
@@ -163,11 +164,11 @@ def release(differences: Sequence[str], strange_count: int, strange: Sequence[st
     if differences:
         click.echo("Counts that differ from the published ones:")
         for difference in differences[:MOST]:
-            click.echo(f"  {difference}")
+            prose(f"  {difference}")
         if len(differences) > MOST:
             click.echo(f"  and {len(differences) - MOST} more: ferdata show --json")
     if strange_count:
         named = f", such as {', '.join(strange)}" if strange else ""
-        click.echo(f"{strange_count:,} file names do not follow the publisher's naming{named}: are they added copies?")
+        prose(f"{strange_count:,} file names do not follow the publisher's naming{named}: are they added copies?")
     if differences or strange_count:
         click.echo()

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ferdata.cli import DONE, FAILED
+from ferdata.cli.layout import prose
 from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, facts, print_json, table
 from ferdata.images.alignment import NO_FACE
@@ -83,9 +84,9 @@ def command(run: Path, paths: tuple[Path, ...], as_json: bool, page: bool, port:
     else:
         report(result, meta, given["detect"], given["out"])
     if others := passed_over(paths):
-        click.echo(f"Skipped, as no pictures: {by_number(others)}", err=True)
+        prose(f"Skipped, as no pictures: {by_number(others)}", err=True)
     if meta.caution:
-        click.echo(meta.caution, err=True)
+        prose(meta.caution, err=True)
     return DONE if any(p.label for p in result) else FAILED
 
 
@@ -100,7 +101,7 @@ def report(result: list[Prediction], meta: Meta, detect: str | None, out: Path |
         columns = ("picture", *more, "face at", "label", "confidence", "runner-up", "confidence")
         table("", columns, [row(p, videos, tracked) for p in shown], text=3 + len(more))
     if len(labelled) > len(shown):
-        click.echo(f"... and {len(labelled) - len(shown):,} more; --out faces.csv writes all of them.\n")
+        prose(f"... and {len(labelled) - len(shown):,} more; --out faces.csv writes all of them.\n")
     for p in result:
         if p.error is not None and p.error != NO_FACE:
             click.echo(f"not read: {p.path}: {p.error}", err=True)
@@ -109,7 +110,7 @@ def report(result: list[Prediction], meta: Meta, detect: str | None, out: Path |
     n = tally(result, meta.size)
     facts(summary(n, meta, detect, out))
     if n["large"]:
-        click.echo(
+        prose(
             f"{n['large']:,} of the pictures were each taken as one face, and are much larger than the {meta.size} px "
             "crops of training. If they are photographs, add --detect yunet.",
             err=True,

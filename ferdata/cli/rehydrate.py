@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ferdata.cli.layout import prose
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import console, facts, print_json, table
 from ferdata.steps.rehydrate import Rehydrated, rehydrate
@@ -40,7 +41,7 @@ def report(result: Rehydrated) -> None:
         if m.missing:
             click.echo(f"{name}: missing here, first {', '.join(m.first_missing)}")
     if not result.same:
-        click.echo("The manifest differs from the shared one; see above. Results on it do not compare.")
+        prose("The manifest differs from the shared one; see above. Results on it do not compare.")
         return
     click.echo("The manifest equals the shared one, row for row.")
     console().print(f"\nNext: ferdata train --manifest {result.out}", style="dim", soft_wrap=True)

@@ -7,6 +7,7 @@ import click
 
 from ferdata.cli import DONE, FINDINGS
 from ferdata.cli.groups import UsualGroup
+from ferdata.cli.layout import prose
 from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
 from ferdata.errors import UnknownLabel
@@ -25,7 +26,7 @@ FILE = click.Path(path_type=Path)
 
 @click.group("review", cls=UsualGroup, usual="open")
 def command() -> None:
-    """A manifest in the FiftyOne App; decisions come back by `pull`.
+    """Review a manifest in the FiftyOne App; `pull` writes the decisions to its ledger.
 
     \b
     ferdata review manifests/merged.parquet
@@ -38,19 +39,19 @@ def command() -> None:
 @command.command("open")
 @click.argument("manifest", type=FILE, required=False)
 @option(review, "--predictions", type=FILE, help="A run's predictions.parquet: shown beside the labels.")
-@option(review, "--features", type=FILE, help="Vectors by sample_id (Parquet or .npz): an embedding plot.")
-@option(review, "--umap", help="Lay the plot out by UMAP, which takes minutes, and not by principal components.")
+@option(review, "--features", type=FILE, help="Feature vectors by sample_id (Parquet or .npz), for an embedding plot.")
+@option(review, "--umap", help="Use UMAP for the plot, which takes minutes, in place of principal components.")
 @option(
     review, "--ids", type=FILE, help="A CSV file with a column sample_id: a saved view of these rows, in its order."
 )
-@option(review, "--by", help="Who reviews [default: FERDATA_REVIEWER, else your name on this machine].")
-@option(review, "--port", type=click.IntRange(1, 65535), help="Of the App [default: 5151].")
-@option(review, "--address", help="Of the App; anything but this machine's own lets others see the faces.")
+@option(review, "--by", help="The reviewer's name [default: FERDATA_REVIEWER, else your user name].")
+@option(review, "--port", type=click.IntRange(1, 65535), help="Port of the App [default: 5151].")
+@option(review, "--address", help="Address of the App; any other than the default lets other machines see the faces.")
 @option(review, "--browser/--no-browser", help="Open the App in a browser.")
-@option(review, "--app/--no-app", help="Show the App; without it the manifest is loaded, and no more.")
-@click.option("--list", "listing", is_flag=True, help="List what is in FiftyOne, and do nothing else.")
-@click.option("--delete", "name", help="Take this dataset out of FiftyOne; the manifest stays.")
-@click.option("--force", is_flag=True, help="Delete even what was decided and not pulled.")
+@option(review, "--app/--no-app", help="Open the App; --no-app only loads the manifest into FiftyOne.")
+@click.option("--list", "listing", is_flag=True, help="List the manifests that are in FiftyOne, and exit.")
+@click.option("--delete", "name", help="Delete this dataset from FiftyOne, and exit; the manifest stays.")
+@click.option("--force", is_flag=True, help="With --delete: also where decisions were not pulled.")
 @json_option
 def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as_json: bool, **given: object) -> int:
     """Open a manifest in the App (`open` may be left out); Ctrl-C ends it.
@@ -102,8 +103,10 @@ def report_loaded(pushed: Pushed, url: str | None, manifest: Path, as_json: bool
     facts(
         {
             "dataset": pushed.name,
-            "rows": f"{pushed.shown:,} shown ({by_reason({k: v for k, v in moves.items() if v}) or 'as they were'})",
-            "no picture": f"{pushed.without_picture:,} rows, which are not shown" if pushed.without_picture else None,
+            "rows": f"{pushed.shown:,} shown ({by_reason({k: v for k, v in moves.items() if v}) or 'unchanged'})",
+            "not shown": f"{pushed.without_picture:,} rows whose picture is missing"
+            if pushed.without_picture
+            else None,
             "to look at": by_reason(pushed.findings) or None,
             "views": ", ".join(pushed.views),
             "not pulled": f"decisions on {pushed.waiting:,} of its pictures" if pushed.waiting else None,
@@ -131,11 +134,11 @@ def listed(as_json: bool) -> int:
 @command.command("pull")
 @click.argument("manifest", type=FILE)
 @option(pull, "--ledger", type=FILE, help="The ledger [default: decisions.jsonl beside the manifest].")
-@option(pull, "--by", help="Who edited in the Annotate tab [default: who opened the review].")
-@option(pull, "--resolve", type=click.Choice(RULES), help="Where reviewers differ: whose word stands.")
+@option(pull, "--by", help="Who edited in the Annotate tab [default: the reviewer who opened the App].")
+@option(pull, "--resolve", type=click.Choice(RULES), help="Whose decision counts where reviewers disagree.")
 @json_option
 def take_back(manifest: Path, ledger: Path | None, by: str | None, resolve: str, as_json: bool) -> int:
-    """Append what was decided to the ledger, and apply it; exit 3 where something is left open.
+    """Append the App's decisions to the ledger, and apply it. Exit code 3 if something is left open.
 
     \b
     ferdata review pull manifests/merged.parquet
@@ -150,13 +153,19 @@ def take_back(manifest: Path, ledger: Path | None, by: str | None, resolve: str,
 
 @command.command("apply")
 @click.argument("manifest", type=FILE)
-@option(apply, "--ledger", type=FILE, multiple=True, help="A ledger; again for another one [default: beside M].")
-@option(apply, "-o", "--out", type=FILE, help="The manifest to write [default: M itself].")
-@option(apply, "--resolve", type=click.Choice(RULES), help="Where reviewers differ: whose word stands.")
+@option(
+    apply,
+    "--ledger",
+    type=FILE,
+    multiple=True,
+    help="A ledger; repeat for more [default: decisions.jsonl beside the manifest].",
+)
+@option(apply, "-o", "--out", type=FILE, help="The manifest to write [default: MANIFEST itself].")
+@option(apply, "--resolve", type=click.Choice(RULES), help="Whose decision counts where reviewers disagree.")
 @option(apply, "--force", help="Replace an existing --out.")
 @json_option
 def put(manifest: Path, ledger: tuple[Path, ...], out: Path | None, resolve: str, force: bool, as_json: bool) -> int:
-    """Apply ledgers to any manifest that holds the same pictures; exit 3 where reviewers are left at odds.
+    """Apply ledgers to a manifest with the same pictures. Exit code 3 if reviewers still disagree.
 
     \b
     ferdata review apply rafdb.parquet --ledger anna.jsonl --ledger ben.jsonl --resolve majority
@@ -174,11 +183,13 @@ def put(manifest: Path, ledger: tuple[Path, ...], out: Path | None, resolve: str
 @command.command("export")
 @click.argument("manifest", type=FILE)
 @option(export, "-o", "--out", type=FILE, help="The CSV file to write.")
-@option(export, "--only", type=click.Choice(ONLY), help="The rows with this finding, or that nobody decided on.")
+@option(
+    export, "--only", type=click.Choice(ONLY), help="Only rows with this finding, or only those without a decision."
+)
 @option(export, "--force", help="Replace an existing file.")
 @json_option
 def write(manifest: Path, out: Path, only: str, force: bool, as_json: bool) -> None:
-    """Write a CSV file to fill in, for people without FiftyOne.
+    """Write a CSV file to fill in, to review without FiftyOne.
 
     \b
     ferdata review export manifests/merged.parquet -o review.csv --only conflict
@@ -198,11 +209,11 @@ def write(manifest: Path, out: Path, only: str, force: bool, as_json: bool) -> N
 @click.argument("manifest", type=FILE)
 @click.argument("sheet", type=FILE)
 @option(import_sheet, "--ledger", type=FILE, help="The ledger [default: decisions.jsonl beside the manifest].")
-@option(import_sheet, "--by", help="Who filled it in [default: FERDATA_REVIEWER, else your name on this machine].")
-@option(import_sheet, "--resolve", type=click.Choice(RULES), help="Where reviewers differ: whose word stands.")
+@option(import_sheet, "--by", help="Who filled it in [default: FERDATA_REVIEWER, else your user name].")
+@option(import_sheet, "--resolve", type=click.Choice(RULES), help="Whose decision counts where reviewers disagree.")
 @json_option
 def fill(manifest: Path, sheet: Path, ledger: Path | None, by: str | None, resolve: str, as_json: bool) -> int:
-    """Take a filled-in CSV file into the ledger, and apply it.
+    """Add a filled-in CSV file to the ledger, and apply it.
 
     \b
     ferdata review import manifests/merged.parquet review.csv --by anna
@@ -225,7 +236,7 @@ def report_import(result: Imported, who: str) -> None:
             "sheet": f"{result.lines:,} lines, {result.filled:,} filled in",
             "ledger": result.ledger,
             "new decisions": result.new,
-            "nothing new": f"{same:,} lines: {printable(who)} has said so before, or has nothing to take back there"
+            "nothing new": f"{same:,} lines: {printable(who)} has already decided so, or has nothing to take back there"
             if same
             else None,
         }
@@ -274,11 +285,9 @@ def report_pull(result: Pulled, manifest: Path) -> None:
         }
     )
     for strange in result.strange[:10]:
-        click.echo(f"no decision: {printable(strange.sample_id)}: {strange.why}", err=True)
+        prose(f"no decision: {printable(strange.sample_id)}: {strange.why}", err=True)
     if result.strange:
-        click.echo(
-            f"{len(result.strange):,} are left in the App: choose another label there, and pull again.", err=True
-        )
+        prose(f"{len(result.strange):,} are left in the App: choose another label there, and pull again.", err=True)
     if result.applied:
         report(result.applied)
     if result.stale:
@@ -296,13 +305,15 @@ def report(result: Applied) -> None:
             "without target": by_reason(without) if without else None,
             "other pictures": f"{result.elsewhere:,} that this manifest does not hold" if result.elsewhere else None,
             "reviewers": agreed(result.agreement),
-            "at odds": f"{result.disputed:,} pictures, {len(result.open):,} left open" if result.disputed else None,
-            "manifest": f"{result.out}{'' if result.written else ', as it was'}",
+            "disagreements": f"{result.disputed:,} pictures, {len(result.open):,} left open"
+            if result.disputed
+            else None,
+            "manifest": f"{result.out}{'' if result.written else ', unchanged'}",
             "fingerprint": result.fingerprint,
         }
     )
     if result.open:
-        click.echo(
+        prose(
             "\nLeft open, with the published label: ferdata review apply with --resolve latest, or ask at a terminal."
         )
 
@@ -313,4 +324,5 @@ def agreed(agreement: Agreement) -> str | None:
         return None
     kappa = "not defined" if agreement.kappa is None else f"{agreement.kappa:.3f}"
     who = ", ".join(printable(name) for name in agreement.reviewers)
-    return f"{who}: {100 * agreement.share:.1f} % alike on {agreement.pictures:,} pictures, {agreement.measure} {kappa}"
+    share = f"{100 * agreement.share:.1f} % agreement on {agreement.pictures:,} pictures"
+    return f"{who}: {share}, {agreement.measure} {kappa}"

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from ferdata.cli.layout import prose
 from ferdata.cli.options import option, refuse_idle, was_given
 from ferdata.cli.output import table
 from ferdata.splitting.rules import PartBalance
@@ -102,7 +103,7 @@ def report(decided: Decided) -> None:
     _balance("Class balance", "split", decided.balance)
     if len(decided.folds) > SHOWN:
         sizes = sorted(fold.rows for fold in decided.folds)
-        click.echo(
+        prose(
             f"Folds: {len(sizes):,}, of {sizes[0]:,} to {sizes[-1]:,} rows (median {sizes[len(sizes) // 2]:,}); "
             f"{decided.people:,} people; {decided.no_fold:,} rows without a fold\n"
         )
@@ -110,7 +111,7 @@ def report(decided: Decided) -> None:
         _balance(f"Folds ({decided.people:,} people; {decided.no_fold:,} rows without a fold)", "fold", decided.folds)
     _listed(decided)
     if not decided.drawn and was_given("seed"):
-        click.echo("--seed had no effect: nothing here is random.")
+        prose("--seed had no effect: nothing here is random.")
 
 
 def next_step(out: Path, decided: Decided) -> str:
@@ -120,9 +121,9 @@ def next_step(out: Path, decided: Decided) -> str:
 
 def _reasons(name: str, part: Part) -> None:
     for reason, n in {**part.left_out, **part.moved}.items():
-        click.echo(f"{name}: {n:,} rows {STANDS.get(reason, 'have no split')}: {REASONS.get(reason, reason)}")
+        prose(f"{name}: {n:,} rows {STANDS.get(reason, 'have no split')}: {REASONS.get(reason, reason)}")
     if part.test_is_official:
-        click.echo(f"{name}: the official test set is complete ({part.test:,} rows)")
+        prose(f"{name}: the official test set is complete ({part.test:,} rows)")
 
 
 def _balance(title: str, by: str, parts: Sequence[PartBalance]) -> None:

@@ -15,7 +15,7 @@ from ferdata.cli.typeset import FORMATS, latex, markdown
 from ferdata.steps.stats import Stats, stats
 
 Show = Callable[..., None]
-SHOWN = 12  # drifts, the largest first; --json has all of them
+SHOWN = 12  # drifts, the largest first, and parts whose unlabelled rows are told apart; --json has all of them
 
 
 @click.command("stats")
@@ -89,7 +89,8 @@ def _printed(typeset: Callable[..., str]) -> Show:
 
 def _counts(result: Stats, show: Show) -> None:
     rows = [(p.part, p.rows, p.labelled, p.rows - p.labelled, *p.counts.values()) for p in result.parts]
-    why = [f"{p.part} {by_reason(p.unlabelled)}" for p in result.parts if p.unlabelled]
+    some = [p for p in result.parts if p.unlabelled]
+    why = [f"{p.part} {by_reason(p.unlabelled)}" for p in (some if len(some) <= SHOWN else some[-1:])]
     show(
         f"Rows by {result.by} (taxonomy {result.taxonomy}, votes {result.policy})",
         (result.by, "rows", "labelled", "unlabelled", *result.classes),

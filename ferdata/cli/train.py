@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ferdata.charts.lettering import key
+from ferdata.charts.style import VECTOR
 from ferdata.cli import merge_first
 from ferdata.cli.groups import Decorator, GroupedCommand, under
 from ferdata.cli.options import Choice, json_option, option, refuse_idle
@@ -133,6 +134,7 @@ FILE = click.Path(path_type=Path)
     option(train, "--dry-run", help="Check everything, say what a run would take, write nothing."),
     option(train, "--resume", help="Go on with the unfinished run in --out from its last whole epoch."),
     option(train, "--force", help="Replace the run in --out."),
+    option(train, "--plots", type=Choice(VECTOR), multiple=True, help="Write charts as this too; may be repeated."),
     click.option("--as-is", is_flag=True, help="Take the splits as they stand: merge nothing first."),
     named("--allow-leak/--no-allow-leak", "Train although val or test share faces with train; the report says so."),
     named("--trust-files/--no-trust-files", "Take images that have changed since ingest as they are."),
@@ -182,7 +184,7 @@ def command(
     elif run.report.get("dry_run"):
         rehearsed(run)
     else:
-        report(run)
+        report(run, given["plots"])
 
 
 def splits(
@@ -212,7 +214,7 @@ def crossed(as_json: bool, fold: int | None, resume: bool, **given: Any) -> None
     elif done.report.get("dry_run"):
         rehearsed(Run(done.path, done.report))
     else:
-        folds_report(done.path, done.report)
+        folds_report(done.path, done.report, given["plots"])
 
 
 def rehearsed(run: Run) -> None:
@@ -244,7 +246,7 @@ def span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def report(run: Run) -> None:
+def report(run: Run, plots: Sequence[str] = ()) -> None:
     """Print what training came to, where its pictures are, and what to do next."""
     r = run.report
     training, chosen = r["training"], r["protocol"]["chosen"]
@@ -265,7 +267,8 @@ def report(run: Run) -> None:
     click.echo()
     headlines(r, f"Test, {r['n']:,} images")
     screen = console()
-    for name in ("curves.png", "confusion.png", "report.json", "card.md"):
+    charts = [f"{name}.{form}" for form in ("png", *plots) for name in ("curves", "confusion")]
+    for name in (*charts, "report.json", "card.md"):
         click.echo(f"{run.path / name}")
     if numbers := key(r["classes"]):
         click.echo(numbers)

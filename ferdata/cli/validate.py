@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from ferdata.cli.layout import prose
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import print_json
 from ferdata.steps.validate import validate
@@ -24,4 +25,4 @@ def command(manifest: Path, images: bool, as_json: bool) -> None:
     if as_json:
         print_json({"manifest": manifest, "valid": True, "rows": rows})
     else:
-        click.echo(f"{manifest} is valid: {rows:,} rows{', every image read' if images else ''}.")
+        prose(f"{manifest} is valid: {rows:,} rows{', every image read' if images else ''}.")

@@ -72,18 +72,18 @@ def align(
     resume: bool = False,
     force: bool = False,
 ) -> Aligned:
-    """Cut every image of a manifest to its face, embedded in `out` as PNG; none is added.
+    """Crop every image of a manifest to its face, embedded in `out` as PNG; no row is added.
 
-    A row is only left out where its picture cannot be read any more, or is another one: it is rejected, by reason.
+    A row is excluded only if its image can no longer be read, or has changed: it is rejected, with the reason.
 
     `detector` is `published` (the dataset's landmarks, else its box, else YuNet where its model file is at hand, else
     Haar), `haar` or `yunet` (always that one). `model` is YuNet's file (else FERDATA_YUNET, else the cached one).
-    `template` is `arcface` (upright, on five points), `eyes` (on eyes and nose alone, so that an open mouth does not
-    shrink the face) or `box` (never turned; also what is cut where there are no points). `size` is the crop's side in
-    pixels, `margin` more on every side, as a share. Rows without a face, or with several, keep an issue. `face_box`
-    and `landmarks` become the crop's; `pixel_hash` stays the source's, since decisions hang on it. `engine` is `local`
-    (`workers` processes; threads where the system cannot fork) or `ray` (as many of a cluster's, at `address` or
-    started here, all of which see the manifest and its images at their paths). `resume` goes on where the same align
+    `template` is `arcface` (five landmarks), `eyes` (eyes and nose only, so that an open mouth does not shrink the
+    face) or `box` (never rotated; also used where there are no points). `size` is the crop's side in pixels,
+    `margin` is added on every side, as a share of it. Rows without a face, or with several, keep an issue. `face_box`
+    and `landmarks` become the crop's; `pixel_hash` stays the source's, since decisions depend on it. `engine` is
+    `local` (`workers` processes; threads where the system cannot fork) or `ray` (as many of a cluster's, at `address`
+    or started here, all of which see the manifest and its images at their paths). `resume` goes on where the same align
     was interrupted. Raises NotAManifest, BadOption, MissingModel, MissingExtra, ImagesMissing, InvalidManifest,
     AlreadyExists, CannotWrite, WorkersLost.
     """

@@ -49,10 +49,10 @@ def apply(
     """Write the decisions of one or more ledgers into a manifest, or, with `out`, into another one.
 
     `ledger` defaults to `decisions.jsonl` beside the manifest. A decision goes to every row with the same pixels,
-    whatever dataset, release or container they came in; a mirrored copy has other pixels. Rows that no ledger speaks
-    of stay as they are. Where reviewers differ, `resolve` takes the `latest` decision or the `majority`'s, or calls
-    `ask`, whose answers go to the first ledger; what is left open has its published label. Raises
-    BadOption, BrokenSource, NotAManifest, AlreadyExists, CannotWrite.
+    whatever dataset, release or container they came in; a mirrored copy has other pixels. Rows without a
+    decision are not changed. If reviewers differ, `resolve` takes the `latest` decision or the `majority`'s, or calls
+    `ask`, whose answers go to the first ledger; an open dispute keeps its published label.
+    Raises BadOption, BrokenSource, NotAManifest, AlreadyExists, CannotWrite.
     """
     opened = Manifest(Path(manifest))
     target = Path(out) if out is not None else None

@@ -39,7 +39,7 @@ class Contents:
 
 @dataclass(frozen=True)
 class Cleared:
-    """What was taken out, and what stays because a process is using it."""
+    """What was removed, and what stays because a process is using it."""
 
     gone: tuple[Item, ...]
     bytes: int
@@ -53,7 +53,7 @@ def contents() -> Contents:
 
 
 def clear(keys: Sequence[str] = (), older_than: str | None = None) -> Cleared:
-    """Take out all entries, or those whose keys begin so, or those unused for `older_than` (30d, 12h, 2w).
+    """Remove all entries, or those whose keys begin so, or those unused for `older_than` (30d, 12h, 2w).
 
     What a process is using stays. Raises BadOption.
     """

@@ -1,4 +1,4 @@
-"""Draw faces and lay them out as FER+, CK+ and RAF-DB are published: datasets that nobody has to sign for.
+"""Draw synthetic faces in the published layouts of FER+, CK+ and RAF-DB: datasets that need no agreement.
 
 The trees carry what makes the real ones hard: rare classes, votes that disagree, pictures that stand in train
 and in test, clips of one person. `ferdata demo` and the tests read them with the adapters of the real ones.

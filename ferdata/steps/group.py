@@ -1,4 +1,4 @@
-"""Group: which rows show the same picture, person or clip, and so must never stand on two sides of a split."""
+"""Group: which rows show the same picture, person or clip, and so must never be in two splits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from ferdata.manifest.rewrite import rewritten_metadata, with_columns, write_rew
 class Grouped:
     """What grouping a manifest found; `out` is None where nothing was written.
 
-    `sides` counts groups that stand on several sides of the manifest's own split: leaks. `versions`, `scenes` and the
+    `sides` counts groups that are in several splits of the manifest: leaks. `versions`, `scenes` and the
     others are those of `ferdata.duplicates.groups.Groups`.
     """
 
@@ -40,7 +40,7 @@ class Grouped:
 
 
 def self_test(manifest: Path | str, *, thorough: bool = False, seed: int = 0) -> Trial:
-    """Plant copies of every kind among the manifest's pictures, and count which are found."""
+    """Add synthetic duplicates of every kind to the manifest's images, and count which are found."""
     return trial(Manifest(Path(manifest)), thorough=thorough, seed=seed)
 
 

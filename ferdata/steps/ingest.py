@@ -37,7 +37,7 @@ class Ingested:
     """What an ingest did: `rows` written to `out`, every row that is not there by reason, and which release it is.
 
     `differences` are the counts that are not the published ones, `strange` the first of the `strange_count` file
-    names that the publishers would not have given, `unknown_labels` what was kept without a label, `named` the first
+    names that do not follow the publisher's naming, `unknown_labels` what was kept without a label, `named` the first
     rows of each reason, with what is known of it. `others` counts by their ending the files that no row was made of and
     nothing above names: tables, notes, pictures that the options did not ask for; `first_others` are the first of them.
     `resumed` are the rows that a stopped run had finished, `unused` those of them that were measured again, since the
@@ -92,7 +92,7 @@ def ingest(
     files. `votes` is the policy that turns annotator votes into labels. `unknown_labels` refuses
     labels that the layout does not know, or keeps their rows without a label. `engine` is `local` (`workers`
     processes; threads where the system cannot fork) or `ray` (as many of a cluster's, at `address` or started here,
-    all of which see the root at its path). `resume` goes on where an ingest into the same `out` was stopped.
+    all of which see the root at its path). `resume` continues an interrupted ingest into the same `out`.
     `options` are the adapter's own. Raises DatasetMissing, NotThisDataset, BrokenSource, UnknownLabel, AlreadyExists,
     CannotWrite, BadOption, MissingExtra, ImagesMissing, WorkersLost.
     """

@@ -23,7 +23,7 @@ MERGE_COLUMNS = tuple(sorted({*labels.DERIVED_FROM, *SPLIT_COLUMNS, *GROUP_COLUM
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge did; `across` counts identical pictures that stood in several official splits.
+    """What a merge did; `across` counts identical images that were in several official splits.
 
     `left_out` counts the rows whose emotion the taxonomy has no class for, `rejected` by reason the files that ingest
     could not read, which are no rows; `to_align` are the inputs that should be aligned first, since some of the rows
@@ -77,11 +77,11 @@ def merge(
     seed: int = Rules.seed,
     force: bool = False,
 ) -> Merged:
-    """Merge manifests into `out`; the inputs are not changed, and every row of theirs is in it.
+    """Merge manifests into `out`, which has all of their rows; the inputs are not changed.
 
     `taxonomy` names the classes; `votes` the policy (default: the inputs' own, if they agree). `by` says what makes
     rows one group, `workers` how many processes look for near duplicates (one per core by default); the others are
-    those of `ferdata.steps.split.split`. A row that would leak gets no split, and its reason stands in `split_reason`.
+    those of `ferdata.steps.split.split`. A row that would leak gets no split, and the reason is in `split_reason`.
     Raises BadOption, NotAManifest, AlreadyExists, CannotWrite, UnknownLabel, ImagesMissing (near duplicates are
     confirmed by their pixels).
     """

@@ -58,10 +58,10 @@ def pack(
     address: str | None = None,
     roots: Mapping[str, Path] | None = None,
 ) -> Packing:
-    """Make the packs that a training of `manifest` will open; `train` makes them by itself where they are missing.
+    """Make the packs that a training on `manifest` reads; `train` makes missing ones itself.
 
-    `size` is the side in pixels, `channels` 1 or 3: by default the images' own, as in train. `split` are the sides,
-    `datasets` and `fold` as in train. `trust_files` takes images that have changed since ingest as they are now.
+    `size` is the side in pixels, `channels` 1 or 3: by default the images' own, as in train. `split` are the splits,
+    `datasets` and `fold` as in train. `trust_files` uses images even if they changed since ingest.
     `engine` is `local` (`workers` threads, which hand no pictures over) or `ray` (as many processes of a cluster, at
     `address` or started here, all of which see the manifest and its images at their paths). Raises NotAManifest,
     BadOption, MissingExtra, ImagesMissing, BrokenSource, CannotWrite, WorkersLost.

@@ -1,4 +1,4 @@
-"""Rehydrate: a shared file and one's own copy of the datasets in, the manifest that the shared file was made of out."""
+"""Rehydrate: rebuild the manifest of a shared file from one's own copy of the datasets."""
 
 import json
 import tempfile
@@ -26,8 +26,8 @@ DECIDED = ("picture", "group", "split", "fold", "split_reason", "reviewed_label"
 class Matched:
     """What became of one dataset's rows: `pixels` are the same picture, `names` the same id with other pixels.
 
-    `missing` stand in the shared file only (the first in `first_missing`), `extra` in this copy only, and are left out;
-    `relabelled` have another label here than in the shared file.
+    `missing` are in the shared file only (the first in `first_missing`), `extra` in this copy only, and are excluded;
+    `relabelled` have a different label here.
     """
 
     pixels: int
@@ -56,7 +56,7 @@ def rehydrate(
 
     `root` are `NAME=DIR` for datasets that are not where `ingest` looks. Each dataset is ingested as the shared file
     says; rows are matched by their pixels, then by their id; group, split and decisions come from the shared file,
-    labels from this copy's own annotations. Raises BrokenSource for what is no shared file, BadOption, and what ingest
+    labels from this copy's own annotations. Raises BrokenSource if it is not a shared file, BadOption, and what ingest
     raises.
     """
     found, target = read(Path(shared)), Path(out)

@@ -1,4 +1,4 @@
-"""Share: everything of a manifest but the pixels, as a file that may be passed on where the pictures may not."""
+"""Share: a manifest without its pixels, as a file that can be shared where the images may not be redistributed."""
 
 import json
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ def share(manifest: Path | str, *, out: Path | str, force: bool = False) -> Shar
     """Write ids, pixel hashes, labels, splits and decisions of a manifest, and how it was made, to `out` (JSON).
 
     Roots, paths and pixels are left out. `rehydrate` rebuilds the manifest from it on another copy of the datasets.
-    Raises NotAManifest, AlreadyExists, CannotWrite, and BadOption for an aligned manifest, or one that a file outside
-    its datasets' folders went into, which nobody else has.
+    Raises NotAManifest, AlreadyExists, CannotWrite, and BadOption for an aligned manifest, or one made with a file
+    outside its datasets' folders, which nobody else has.
     """
     opened, target = Manifest(Path(manifest)), Path(out)
     check_output(target, force, [opened.path])

@@ -57,9 +57,9 @@ def import_sheet(
 ) -> Imported:
     """Append the decisions of a filled-in sheet to a manifest's ledger, and apply the ledger.
 
-    Lines whose `new` is empty are passed over; `undo` there takes back what the reviewer decided. A line that says what
-    its reviewer has said already is not written twice. Where a label is none, or a line is about two faces, nothing is
-    taken. Raises BadOption, BrokenSource, UnknownLabel, NotAManifest, CannotWrite.
+    Lines with an empty `new` are skipped; `undo` there takes back the reviewer's decision. A repeated decision is not
+    written twice. If a label is unknown, or a line is about two faces, nothing is imported.
+    Raises BadOption, BrokenSource, UnknownLabel, NotAManifest, CannotWrite.
     """
     opened, source = Manifest(Path(manifest)), Path(sheet)
     path = Path(ledger) if ledger else ledgers.beside(opened.path)

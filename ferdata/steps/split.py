@@ -1,4 +1,4 @@
-"""Split: which rows train, choose and judge a model, and folds; decided anew on a manifest that has its groups."""
+"""Split: the rows of train, val and test, and folds, for a manifest that has its groups."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -32,7 +32,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Part:
-    """What one dataset gave: rows, rows with a class, rows on each side, and why others stand on none.
+    """What one dataset gave: rows, rows with a class, rows in each split, and why others have none.
 
     `official_test` counts the rows of its published test; `test_is_official` says that its test here is those.
     """
@@ -60,9 +60,9 @@ class Listed:
 
 @dataclass(frozen=True)
 class Decided:
-    """The sides of a manifest: per dataset, per side, per fold; `no_fold` rows stand in none of the folds.
+    """The splits of a manifest: per dataset, per split, per fold; `no_fold` rows are in no fold.
 
-    `drawn` says whether anything was left to the seed.
+    `drawn` says whether anything depended on the seed.
     """
 
     parts: Mapping[str, Part]
@@ -101,14 +101,14 @@ def split(
     seed: int = Rules.seed,
     force: bool = False,
 ) -> Parted:
-    """Split a merged manifest anew, into `out`: every row is in it, and groups are kept as they are.
+    """Split a merged manifest again, into `out`, which has all rows; groups are not changed.
 
-    `split` is `official`, or train, val and test shares (`0.8,0.1,0.1`). `folds` fills the column `fold` beside it:
-    a number K, or `loso` for one fold per person; a cross-validation reads `fold`, anything else `split`, and a row
-    without a fold takes no part in the former. `conflicts` says which rows lose where one picture has several labels
-    (`keep`, `drop`, `majority`, `first:a,b`), `cap` thins train (`disgust=500`, `dataset:ferplus=10000`), and
+    `split` is `official`, or train, val and test shares (`0.8,0.1,0.1`). `folds` also fills the column `fold`:
+    a number K, or `loso` for one fold per person; cross-validation uses `fold`, everything else `split`, and rows
+    without a fold are not used in cross-validation. `conflicts` says which duplicates with different labels to exclude
+    (`keep`, `drop`, `majority`, `first:a,b`), `cap` subsamples train (`disgust=500`, `dataset:ferplus=10000`), and
     `max_synthetic` bounds the share of generated faces in it; they stay out of val and test unless
-    `synthetic_anywhere`. `frozen` reads sides and folds from a list of ids, `freeze` writes one. Raises BadOption,
+    `synthetic_anywhere`. `frozen` reads splits and folds from a list of ids, `freeze` writes one. Raises BadOption,
     NotAManifest, AlreadyExists, CannotWrite.
     """
     opened, target = Manifest(Path(manifest)), Path(out)

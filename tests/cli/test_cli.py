@@ -65,7 +65,9 @@ def test_a_command_has_the_options_of_the_function_it_is_the_twin_of(name: str) 
     module, function = TWINS[name].split(":")
     twin = getattr(importlib.import_module(module), function)
     parameters = {p: d.default for p, d in inspect.signature(twin).parameters.items() if p not in NOT_OPTIONS}
-    options = {p.name: p.default for p in commands()[name].params if p.name not in NOT_OPTIONS | {"as_json", "show"}}
+    options = {
+        p.name: p.default for p in commands()[name].params if p.name not in NOT_OPTIONS | {"as_json", "show", "as_is"}
+    }
     assert set(options) == set(parameters)
     for option, default in parameters.items():
         if default is not inspect.Parameter.empty and default is not None:

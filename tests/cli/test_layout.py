@@ -135,7 +135,8 @@ def test_stats_fits_a_terminal_of_eighty_columns_with_whole_numbers(make_manifes
     lines = in_a_terminal(80, "stats", str(made))
     assert max(map(len, lines)) <= 80
     assert [line.split() for line in lines if line.startswith("labelled")] == [["labelled", "8", "8", "8", "24"]]
-    assert [line.split()[0] for line in lines[4:12]] == list(CLASSES)
+    first_words = [line.split()[0] for line in lines if line]
+    assert [word for word in first_words if word in CLASSES][: len(CLASSES)] == list(CLASSES)
 
 
 @pytest.mark.parametrize("width", [80, 120])

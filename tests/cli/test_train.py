@@ -32,7 +32,7 @@ def test_train_evaluate_and_predict_one_after_the_other(ferdata, drawn, tmp_path
     picture.write_bytes(encode_png(shape("surprise", 5000)))
     predicted = ferdata("predict", "runs/shapes-resnet_fer", picture, drawn)
     assert predicted.code == 0, predicted
-    assert "1 labelled, 1 could not be read" in predicted.out
+    assert "unread    1, in whole or in part\nfaces     1: " in predicted.out
     assert "not read" in predicted.err
     assert ferdata("predict", "runs/shapes-resnet_fer", drawn).code == 1  # nothing could be read
 

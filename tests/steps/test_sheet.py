@@ -87,7 +87,7 @@ def test_what_a_sheet_did_not_add_is_counted(
     ran = ferdata("review", "import", made, sheet, "--by", "anna")
     assert ran.code == 0, ran
     assert "new decisions  1" in ran.out
-    assert "nothing new    1 lines: anna has said so before, or has nothing to take back there" in ran.out
+    assert "nothing new    1 lines: anna has already decided so, or has nothing to take back there" in ran.out
 
 
 OTHERS = "0" * 32

@@ -79,6 +79,18 @@ def test_folds_are_parts_in_the_order_of_their_numbers(make_manifest: MakeManife
     assert [p.part for p in stats(path, by="fold").parts] == ["0", "2", "10", "none", "all"]
 
 
+def test_why_rows_have_no_class_stands_below_the_table_and_of_many_parts_for_all_together(
+    ferdata, make_manifest: MakeManifest
+) -> None:
+    def people(number: int) -> list[dict]:
+        return [{"subject": f"S{i}", "native_label": label} for i in range(number) for label in ("fear", None)]
+
+    few = ferdata("stats", make_manifest(*people(2), name="few"), "--by", "subject")
+    assert "Unlabelled: S0 1 unlabelled; S1 1 unlabelled; all 2 unlabelled." in few.out
+    many = ferdata("stats", make_manifest(*people(13), name="many"), "--by", "subject")
+    assert "Unlabelled: all 13 unlabelled." in many.out
+
+
 @pytest.mark.parametrize(("style", "begins"), [("markdown", "**Rows by split"), ("latex", "\\begin{table}")])
 def test_tables_for_a_text_hold_every_count_and_nothing_else(
     ferdata, make_manifest: MakeManifest, style: str, begins: str

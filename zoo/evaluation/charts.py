@@ -66,7 +66,6 @@ def curves(history: Sequence[Mapping[str, float]], best_epoch: int, head: str, f
             axes.axvline(best_epoch, color=INK, lw=0.9, ls=":", label=f"chosen: epoch {best_epoch}")
             axes.set_title(name, loc="left", fontsize=11, color=INK)
             axes.set_xlabel("epoch")
-            axes.set_xlim(0.5, max(epochs) + 0.5)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             quiet(axes, "y")
             axes.legend(fontsize=8, frameon=False, handlelength=3)

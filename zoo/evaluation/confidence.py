@@ -13,6 +13,7 @@ from scipy import sparse, stats
 
 LEVEL = 0.95
 DRAWS = 2000
+ALIKE = 1e-9  # what two shares differ by at most that differ by rounding alone
 LEAST = 3  # values that Student's interval is given for
 CELLS = 1 << 22  # of a draw-by-cluster table held at once: 32 MB
 
@@ -85,11 +86,12 @@ def of_difference(values: Floats, level: float = LEVEL) -> list[float] | None:
 
 
 def of_mean(values: Floats) -> list[float] | None:
-    """Return the percentile interval of a mean over classes; None where every draw is alike, and bounds nothing.
+    """Return the percentile interval of a mean over classes; None where draws are alike, and bound nothing.
 
     So it is of a net that answers one class only: its balanced accuracy is 1 / classes, whatever is drawn.
     """
-    return percentile(values) if np.ptp(values) else None
+    interval = percentile(values)
+    return None if interval is None or interval[1] - interval[0] < ALIKE else interval
 
 
 def of_share(values: Floats, share: float, clusters: int, level: float = LEVEL) -> list[float] | None:

@@ -15,15 +15,15 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 import zoo.models.architectures  # noqa: F401  # registers ours with timm
-from ferdata.errors import BadOption, did_you_mean
+from ferdata.errors import BadOption
 from zoo.models import stems
 from zoo.models.architectures.contract import TooSmall
 from zoo.models.catalogue import own
 from zoo.models.heads import LINEAR, Head, attach, redraw
+from zoo.models.names import check, known_to_timm
 from zoo.models.weights import download, files, terms
 from zoo.models.weights.fit import put
 from zoo.models.weights.terms import Origin
-from zoo.options import recipes
 
 Statistics = tuple[float, ...]
 FLOOR = 16  # pixels: nothing can be seen of a face below, even where a net would run
@@ -94,17 +94,7 @@ def backbone(name: str, pretrained: bool = False, weights: str | Path | None = N
     source = name if download.is_source(name) else None
     saved = download.saved(name) if source else None
     name = saved.architecture if saved else name
-    if not timm.is_model(name.partition(".")[0]):
-        if name in recipes.names():
-            raise BadOption(
-                f"{name} is a recipe, and no backbone.",
-                f"Train by it with --recipe {name}. All about it: ferdata zoo recipes {name}",
-            )
-        hint = did_you_mean(name, sorted({*own(), *timm.list_models()}))
-        raise BadOption(
-            f"There is no backbone {name!r}.",
-            hint.strip() or f"Take {', '.join(own())} or a name that timm knows.",
-        )
+    check(name)
     known = saved.known if saved else known_to_timm(name)
     if pretrained and not known.has_weights:
         raise BadOption(f"There are no pretrained weights of {name}.", "Leave out --pretrained, or name another tag.")
@@ -124,19 +114,6 @@ def backbone(name: str, pretrained: bool = False, weights: str | Path | None = N
         arguments=saved.arguments if saved else {},
         known=known,
     )
-
-
-def known_to_timm(name: str) -> Any:
-    """Return timm's configuration of a name: sizes, statistics, weights. Raises BadOption for an unknown tag."""
-    try:
-        return timm.models.get_pretrained_cfg(name)
-    except (RuntimeError, ValueError) as error:
-        arch, _, tag = name.partition(".")
-        tags = [known.partition(".")[2] for known in timm.list_pretrained(f"{arch}.*")]
-        raise BadOption(
-            f"timm cannot build {name!r}: {str(error).rstrip('.')}.",
-            f"{did_you_mean(tag, tags)}Leave out the part behind the dot for timm's own choice.",
-        ) from None
 
 
 def build(card: Backbone, channels: int, classes: int, size: int, **options: Any) -> nn.Module:

@@ -6,7 +6,7 @@
   if (!operators || window.__ferdata__) return;
   const uri = (name) => "@ferdata/review/" + name;
   const state = { choices: [], colours: {}, opened: {}, note: null, here: "", asking: 0, deciding: 0,
-    trail: [], advance: true };
+    trail: [], advance: true, ready: false };
   window.__ferdata__ = state;
 
   // What the App itself writes when its advertisement, which lies over the first row of faces, is dismissed.
@@ -314,6 +314,13 @@
     if (paints) operators.executeOperator(uri("repaint"), { face: face }, { skipOutput: true });
   }
 
+  // An operator that the App does not have ends its page, and this file may be here before the App has heard which
+  // operators there are: nothing is run until a second after that answer.
+  new PerformanceObserver((list) => {
+    if (list.getEntries().some((entry) => new URL(entry.name).pathname.endsWith("/operators")))
+      setTimeout(() => { state.ready = true; }, 1000);
+  }).observe({ type: "resource", buffered: true });
+
   const typing = (element) =>
     element && (element.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(element.tagName) &&
       !/^(checkbox|radio|button)$/.test(element.type || ""));
@@ -347,7 +354,7 @@
   // is opened or closed, and otherwise every few seconds, never before the last answer is there (a lost one is waited
   // for 30 s).
   setInterval(() => {
-    if (!location.pathname.startsWith("/datasets/") || document.visibilityState !== "visible") return;
+    if (!state.ready || !location.pathname.startsWith("/datasets/") || document.visibilityState !== "visible") return;
     const now = open();
     const moved = location.href !== state.here || now !== state.open;
     lay();

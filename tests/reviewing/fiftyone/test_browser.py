@@ -119,6 +119,14 @@ def test_a_key_decides_on_the_open_face_alone_whatever_is_ticked_and_ends_the_se
         shut(tab)
 
 
+# The App asks for the operators of plugins late, as on a busy machine.
+LATE = """
+const ask = window.fetch;
+window.fetch = async (where, ...how) => {
+    if (String(where.url || where).endsWith('/operators')) await new Promise((go) => setTimeout(go, 4000));
+    return ask(where, ...how);
+};
+"""
 CARD = "document.getElementById('ferdata-card')"
 # The contrast between text and ground of what a selector finds, by WCAG's formula; the worst of them.
 CONTRAST = """(() => {
@@ -152,6 +160,7 @@ def test_an_annotator_goes_from_face_to_face_and_back_and_sees_what_speaks_for_e
     said = {"sample_id": [f"made:{i:04}" for i in range(8)], "predicted": ["surprise"] * 8, "confidence": [0.8] * 8}
     pq.write_table(pa.table(said), tmp_path / "predicted.parquet")
     with app(tmp_path, made, "--predictions", tmp_path / "predicted.parquet") as (tab, url):
+        tab.call("Page.addScriptToEvaluateOnNewDocument", source=LATE)
         tab.open(url)
         tab.until(f"{BAR} && {BAR}.textContent.includes('decided')")
         still(tab, 8)

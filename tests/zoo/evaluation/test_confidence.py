@@ -105,6 +105,13 @@ def test_students_interval_is_that_of_scipy():
     assert confidence.student([0.5, 0.7]) == (pytest.approx(0.6), None)  # it would go from -0.67 to 1.87
 
 
+def test_a_mean_that_no_draw_moves_has_no_interval():
+    same = np.full(2000, 1 / 7) + np.random.default_rng(0).normal(0, 1e-17, 2000)
+    same[:20] = 1 / 6  # draws in which a class has no image
+    assert confidence.of_mean(same) is None
+    assert confidence.of_mean(np.r_[same[:1000], np.full(1000, 0.2)]) == [pytest.approx(1 / 7), pytest.approx(0.2)]
+
+
 def test_holm_multiplies_the_smallest_by_the_number_and_never_falls():
     assert confidence.holm([0.01, 0.04, 0.03]) == [pytest.approx(0.03), pytest.approx(0.06), pytest.approx(0.06)]
     assert confidence.holm([0.5, 0.9]) == [1.0, 1.0]

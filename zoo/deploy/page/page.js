@@ -45,7 +45,6 @@ function stop(trouble = "") {
   video.srcObject = drawn = null;
   $("faces").replaceChildren();
   $("trouble").textContent = trouble;
-  $("camera").textContent = trouble ? "Try the camera again" : "Use the camera";
   show($("welcome"));
   say("");
 }
