@@ -34,7 +34,7 @@ def test_two_folders_that_each_name_a_class_are_refused_and_guessed_words_are_pr
     layout, _, samples, _ = read("fer_stable_diffusion", tmp_path)
     assert [(s.native_label, s.official_split) for s in samples] == [("Freude", "train")]
     assert "train_set as train" in layout.note
-    assert "Freude is happiness" in layout.note
+    assert "Freude as happiness" in layout.note
     save(tmp_path / "train_set" / "angry" / "Joy" / "1.png", face(2))
     with pytest.raises(UnknownLabel, match=r"'angry' \(anger\) and 'Joy' \(happiness\)"):
         read("fer_stable_diffusion", tmp_path)
