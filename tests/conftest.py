@@ -101,8 +101,13 @@ def make_manifest(tmp_path: Path) -> MakeManifest:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep what the tests put into the cache out of the user's own; processes that tests start inherit it."""
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the user's settings out of the tests, and theirs out of the user's cache; processes they start inherit it.
+
+    A root of the user's own (`FERDATA_ROOT_...`) would take the place of the drawn faces.
+    """
+    for variable in [v for v in os.environ if v.startswith("FERDATA_") and not v.startswith("FERDATA_TEST_")]:
+        del os.environ[variable]
     os.environ["FERDATA_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
@@ -112,8 +117,6 @@ def ferdata(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., "R
     from ferdata.cli import run
 
     monkeypatch.chdir(tmp_path)
-    for variable in [v for v in os.environ if v.startswith("FERDATA_") and v != "FERDATA_CACHE"]:
-        monkeypatch.delenv(variable)
 
     def call(*arguments: object) -> Ran:
         from contextlib import redirect_stderr, redirect_stdout

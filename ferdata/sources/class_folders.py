@@ -8,7 +8,7 @@ from pathlib import Path
 from ferdata.errors import BrokenSource, NotThisDataset, UnknownLabel
 from ferdata.schema import Sample
 from ferdata.sources.declaration import Skipped
-from ferdata.sources.recognise import by_folder, image_names
+from ferdata.sources.recognise import below, by_folder, image_names
 from ferdata.sources.words import both, classes_named, split_of, splits_named, told_splits
 
 
@@ -100,7 +100,7 @@ def split_above(folders: Sequence[str]) -> str | None:
 def _refuse_boxes(base: Path, above: Iterable[Sequence[str]]) -> None:
     """Raise NotThisDataset for a tree of YOLO: images/ beside labels/, whose text files hold classes and boxes."""
     for place in {names[:i] for names in above for i, name in enumerate(names) if name.casefold() == "images"}:
-        if any(True for _ in base.joinpath(*place, "labels").rglob("*.txt")):
+        if any(True for _ in below(base.joinpath(*place, "labels"), "*.txt")):
             raise NotThisDataset(
                 f"{base.joinpath(*place)} is a dataset in YOLO format: images/ holds the pictures, labels/ a text file "
                 "for each with the class's number and the box of each face; there are no class folders.",

@@ -4,6 +4,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from ferdata.errors import NotThisDataset
@@ -35,8 +36,9 @@ def recognise(source: Source, root: Path, any_case: bool = True) -> tuple[Layout
 
 
 def _marked(base: Path, mark: str) -> bool:
+    anywhere = mark.removeprefix("**/")
     try:
-        return any(True for _ in base.glob(mark))
+        return any(True for _ in (base.glob(mark) if anywhere == mark else below(base, anywhere)))
     except OSError:  # a folder in there that may not be read
         return False
 
@@ -65,6 +67,17 @@ def _readable_folders(folder: Path) -> list[Path]:
         return _folders(folder)
     except OSError:  # a stranger's folder, such as a disk's lost+found, is no reason to stop
         return []
+
+
+def below(base: Path, pattern: str) -> Iterator[Path]:
+    """Yield the files and folders at any depth below `base` whose name matches, hidden ones left out.
+
+    Linked folders are gone into, as `Path.rglob` does from Python 3.13 on: beside an archive, every folder is a link.
+    """
+    for within, names in _walk(base):
+        if within and fnmatchcase(PurePosixPath(within).name, pattern):
+            yield base / within
+        yield from (base / within / name for name in names if not name.startswith(".") and fnmatchcase(name, pattern))
 
 
 def images_below(folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from typing import Any
 from ferdata.adapters.detection.faces import OUTSIDE, Face, Pictures, in_picture
 from ferdata.errors import BrokenSource, NotThisDataset, listed
 from ferdata.sources import Skipped, relative
+from ferdata.sources.recognise import below
 from ferdata.sources.split_names import split_of_file
 
 KEYS = ("images", "annotations", "categories")
@@ -18,7 +19,7 @@ KEYS = ("images", "annotations", "categories")
 
 def rows(base: Path) -> Iterator[Face | Skipped]:
     """Yield each annotation, file by file, then the pictures without one. Raises BrokenSource, NotThisDataset."""
-    found = [(path, content) for path in sorted(base.rglob("*.json")) if (content := _read(path)) is not None]
+    found = [(path, content) for path in sorted(below(base, "*.json")) if (content := _read(path)) is not None]
     if not found:
         raise NotThisDataset(
             f"{base} holds JSON files, but none with {listed(KEYS)}, as in COCO.",

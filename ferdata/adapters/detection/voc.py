@@ -13,6 +13,7 @@ from ferdata.errors import BrokenSource, NotThisDataset
 from ferdata.running.text_file import open_text
 from ferdata.schema import SPLITS
 from ferdata.sources import Skipped, relative
+from ferdata.sources.recognise import below
 from ferdata.sources.split_names import split_of_file
 
 LARGEST = 4 << 20  # bytes of an XML file: a picture's boxes are some kilobytes
@@ -23,7 +24,7 @@ def rows(base: Path) -> Iterator[Face | Skipped]:
     """Yield each object, file by file. Raises BrokenSource, NotThisDataset."""
     pictures, splits = Pictures(base), image_sets(base)
     found = False
-    for path in sorted(base.rglob("*.xml")):
+    for path in sorted(below(base, "*.xml")):
         root = _read(path)
         if root.tag == "annotation":
             found = True
@@ -36,7 +37,8 @@ def image_sets(base: Path) -> dict[str, str]:
     """Return the split of each picture that ImageSets/Main lists, by its name without ending."""
     found: dict[str, str] = {}
     for split in SPLITS:
-        for path in sorted(base.rglob(f"ImageSets/Main/{split}.txt")):
+        listing = (path for path in below(base, f"{split}.txt") if path.parts[-3:-1] == ("ImageSets", "Main"))
+        for path in sorted(listing):
             with open_text(path) as file:
                 found |= {line.split()[0]: split for line in file if line.strip()}
     return found

@@ -11,7 +11,7 @@ from ferdata.adapters.detection.faces import OUTSIDE, Face, in_shares
 from ferdata.errors import BrokenSource, NotThisDataset
 from ferdata.running.text_file import open_text
 from ferdata.sources import Skipped, broken
-from ferdata.sources.recognise import image_names, other_files
+from ferdata.sources.recognise import below, image_names, other_files
 from ferdata.sources.split_names import split_of_file
 
 
@@ -47,7 +47,7 @@ def classes(base: Path) -> Mapping[int, str]:
     for path in sorted([*base.glob("*.yaml"), *base.glob("*.yml"), *base.glob("*/*.yaml")]):
         if (names := _names(path)) is not None:
             return names
-    for path in sorted(base.rglob("classes.txt")):
+    for path in sorted(below(base, "classes.txt")):
         with open_text(path) as file:
             return dict(enumerate(line.strip() for line in file if line.strip()))
     raise NotThisDataset(

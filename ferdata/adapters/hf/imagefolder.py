@@ -10,6 +10,7 @@ from ferdata.errors import BadOption, BrokenSource, NotThisDataset, listed
 from ferdata.running.text_file import open_text
 from ferdata.sources import Sample, Skipped, leads_out, read_table
 from ferdata.sources import column_names as usual
+from ferdata.sources.recognise import below
 from ferdata.sources.split_names import split_of_file
 from ferdata.sources.tables import value
 
@@ -51,7 +52,7 @@ def look(base: Path, options: Mapping[str, str | None]) -> tuple[Folders, list[s
 
     Raises NotThisDataset where they name no pictures or no labels, BadOption for a column that is not there.
     """
-    files = tuple(sorted(path for path in base.rglob("metadata.*") if path.suffix in ENDINGS and path.is_file()))
+    files = tuple(sorted(path for path in below(base, "metadata.*") if path.suffix in ENDINGS and path.is_file()))
     shared: dict[str, None] | None = None
     for path in files:
         _, first = next(rows_of(path), (0, {}))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, listed
 from ferdata.sources import Sample, Skipped, leads_out
 from ferdata.sources import column_names as usual
+from ferdata.sources.recognise import below
 from ferdata.sources.split_names import split_of_file
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def look(base: Path, options: Mapping[str, str | None]) -> tuple[Shards, list[st
 
     Raises NotThisDataset for Parquet without pictures, BrokenSource for shards that do not go together, BadOption.
     """
-    paths = sorted(path for path in base.rglob("*.parquet") if path.is_file() and not path.name.startswith((".", "_")))
+    paths = sorted(path for path in below(base, "*.parquet") if path.is_file() and not path.name.startswith("_"))
     found = [_shard(path, path.relative_to(base).as_posix(), options) for path in paths]
     first = found[0]
     for other in found[1:]:
