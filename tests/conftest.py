@@ -109,6 +109,7 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     for variable in [v for v in os.environ if v.startswith("FERDATA_") and not v.startswith("FERDATA_TEST_")]:
         del os.environ[variable]
     os.environ["FERDATA_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ["FERDATA_KNOWN"] = str(tmp_path_factory.mktemp("known"))
 
 
 @pytest.fixture

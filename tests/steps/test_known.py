@@ -20,7 +20,7 @@ def _own_folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def published(tmp_path):
-    """A dataset with official splits, whose index is added: 6 train, 2 val, 3 test; one picture is in train and test."""
+    """A dataset with official splits, whose index is added: 6 train, 2 val, 3 test; one picture is in two."""
     for split, seeds in {"train": range(6), "val": (6, 7), "test": (8, 9, 0)}.items():
         for seed in seeds:
             save(tmp_path / "published" / split / ("happy", "sad")[seed % 2] / f"{seed}.png", face(seed))
