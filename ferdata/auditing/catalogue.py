@@ -103,6 +103,10 @@ CATALOGUE = (
         "models that were not trained on it expect other votes", "divergence of votes and prediction in bits",
     ),
     Finding(
+        "contaminated", "set", "manifest", "in train, and in the official test of a dataset that is not here", 0, True,
+        "a known face: a figure on that dataset's test would be too good",
+    ),
+    Finding(
         "leak", "set", "manifest", "picture, person or clip in more than {} split", 1, True,
         "test or val share a picture, a person or a clip with train, or with each other",
     ),
@@ -124,8 +128,8 @@ CATALOGUE = (
 )  # fmt: skip
 # What spoils a result comes first: a test that is no test, then labels, then pictures without a face to see.
 GRAVEST_FIRST = (
-    "leak", "unreadable", "changed", "suspect_label", "conflict", "one_class_subject", "no_face", "blank",
-    "suspect_votes", "several_faces", "vote_disagreement", "blurred", "dark", "bright", "small_face", "small",
+    "leak", "contaminated", "unreadable", "changed", "suspect_label", "conflict", "one_class_subject", "no_face",
+    "blank", "suspect_votes", "several_faces", "vote_disagreement", "blurred", "dark", "bright", "small_face", "small",
     "odd_shape", "grey", "vote_entropy", "imbalance", "drift", "synthetic",
 )  # fmt: skip
 BY_NAME: Mapping[str, Finding] = {f.name: f for f in CATALOGUE}

@@ -8,20 +8,25 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata.class_balance import class_counts, drifts
+from ferdata.known import contaminated
 from ferdata.manifest.counts import split_column
 from ferdata.schema import SPLITS
 
-WHOLE_COLUMNS = ("dataset", "pixel_hash", "group", "subject", "split", "official_split", "target", "synthetic")
+WHOLE_COLUMNS = (
+    *("dataset", "pixel_hash", "phash", "group", "subject", "split", "official_split", "target", "synthetic"),
+)
 Scores = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
 def rows(table: pa.Table) -> dict[str, Scores]:
-    """Return the scores of leak and one_class_subject; `table` has WHOLE_COLUMNS."""
+    """Return the scores of leak, contaminated and one_class_subject; `table` has WHOLE_COLUMNS."""
     side = sides(table)
     found: dict[str, Scores] = {}
     if (side >= 0).any():
         found["leak"] = np.fmax(reach(numbers(table["pixel_hash"]), side), reach(numbers(table["group"]), side))
+        known = contaminated(table, side == 0, table["dataset"].unique().to_pylist())
+        found["contaminated"] = np.where(side == 0, known.rows, np.nan).astype(np.float32)
     if table["subject"].null_count < table.num_rows:
         found["one_class_subject"] = _gives_away(table)
     return found

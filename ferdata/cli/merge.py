@@ -12,6 +12,7 @@ from ferdata.cli.output import by_reason, console, facts, print_json
 from ferdata.duplicates.groups import BY
 from ferdata.duplicates.label_conflicts import MANY
 from ferdata.errors import choose_one
+from ferdata.known.contamination import told
 from ferdata.steps.group import Grouped
 from ferdata.steps.merge import Merged, merge
 
@@ -94,6 +95,7 @@ def report(result: Merged) -> None:
             "leaks found": f"{sum(result.across.values()):,} identical groups across official splits ({across})"
             if across
             else "none across official splits",
+            "contamination": told(result.contaminated) or None,
             "fingerprint": result.fingerprint,
         }
     )

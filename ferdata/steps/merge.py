@@ -12,9 +12,10 @@ from ferdata.duplicates import label_conflicts as disputes
 from ferdata.duplicates.groups import BY, GROUP_COLUMNS, MOST, group_rows
 from ferdata.duplicates.label_conflicts import Conflicts
 from ferdata.errors import BadOption
+from ferdata.known import contaminated
 from ferdata.manifest import Manifest, rejects
 from ferdata.manifest.rewrite import rewritten_metadata, with_columns, write_rewritten
-from ferdata.schema import root_variable
+from ferdata.schema import SPLITS, root_variable
 from ferdata.splitting.rules import SPLIT_COLUMNS, Rules, assign_splits
 from ferdata.steps.split import Decided, Part, check, columns, counted, decide, options
 
@@ -27,7 +28,8 @@ class Merged:
 
     `left_out` counts the rows whose emotion the taxonomy has no class for, `rejected` by reason the files that ingest
     could not read, which are no rows; `to_align` are the inputs that should be aligned first, since some of the rows
-    are whole `scenes`. `versions` and others are those of `ferdata.duplicates.groups.Groups`.
+    are whole `scenes`. `contaminated` counts the rows of train that are faces of a known official test which is not
+    here. `versions` and others are those of `ferdata.duplicates.groups.Groups`.
     """
 
     out: Path
@@ -49,6 +51,7 @@ class Merged:
     conflicts: Conflicts
     decided: Decided
     rejected: Mapping[str, int]
+    contaminated: Mapping[str, int]
     fingerprint: str
 
     @property
@@ -107,10 +110,11 @@ def merge(
     disputed = disputes.conflicts(table, grouped.picture)
     placed = assign_splits(table, grouped.group, grouped.picture, rules, classes.classes)
     decided = decide(table, placed, rules, classes.classes, kept)
+    known = contaminated(table, placed.split == SPLITS.index("train"), table["dataset"].unique().to_pylist())
     asked = {"taxonomy": taxonomy, "votes": policy, "by": ",".join(by), "thorough": thorough, "most": most}
     record = manifest.step_record(
         "merge", asked | options(rules), opened, **counted(table.num_rows, decided), groups=grouped.count,
-        identical=grouped.identical, across=grouped.across, conflicts=disputed.as_dict(),
+        identical=grouped.identical, across=grouped.across, conflicts=disputed.as_dict(), contaminated=known.counts,
     )  # fmt: skip
     anew = {"vote_policy": policy, "taxonomy": classes.as_dict()}
     metadata = rewritten_metadata(opened, target, [record]) | anew
@@ -120,7 +124,7 @@ def merge(
         target, table.num_rows, classes.name, _left_out(fresh), policy, grouped.count, grouped.largest,
         grouped.largest_of, grouped.identical, grouped.images, grouped.near, grouped.versions,
         grouped.versions_of, grouped.scenes, _to_align(opened) if grouped.scenes else (), grouped.across, disputed,
-        decided, rejects.unreadable(target), written["fingerprint"],
+        decided, rejects.unreadable(target), known.counts, written["fingerprint"],
     )  # fmt: skip
 
 

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from ferdata.duplicates.scenes import SCENE_COLUMNS, are_scenes
 from ferdata.errors import BadOption, BrokenRun, Leak
+from ferdata.known import contaminated
+from ferdata.known import contamination as known
 from ferdata.training_data.split_advice import how_to_split, redraw
 from zoo.data.rows import Rows, shared
 from zoo.options.options import TrainConfig
@@ -177,6 +179,14 @@ def check_leak(rows: Rows, where: dict[str, NDArray[np.intp]], allow: bool) -> d
             "Or add --allow-leak, and the report will say so.",
         )
     return found
+
+
+def check_contamination(rows: Rows, where: Mapping[str, NDArray[np.intp]]) -> list[str]:
+    """Return a note on faces of train that are in the official test of a known dataset that is not in the manifest."""
+    train = np.zeros(len(rows.table), np.bool_)
+    train[where["train"]] = True
+    found = contaminated(rows.manifest.table(*known.COLUMNS), train, list(rows.manifest.sources))
+    return [f"{known.told(found.counts)}."] if found.counts else []
 
 
 def check_scale(images: Tensor) -> None:
