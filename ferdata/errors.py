@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 
 def listed(names: "Iterable[object]", most: int = 8) -> str:
@@ -49,13 +50,22 @@ def close_names(word: object, names: "Iterable[object]", most: int = 3) -> list[
 
 
 def _plain(name: object) -> str:
-    return str(name).casefold().replace("_", "-")
+    return str(name).casefold().replace("_", "-").replace("+", "plus")
 
 
 def did_you_mean(word: object, names: "Iterable[object]") -> str:
     """Return `Did you mean a or b? ` for a hint, about a word that is none of `names`; "" where none is close."""
     close = close_names(word, names)
     return f"Did you mean {' or '.join(close)}? " if close else ""
+
+
+def paths_like(path: "Path") -> str:
+    """Return `Did you mean a or b? ` about a path that is not there: what is beside it, or where ferdata puts such."""
+    places = [path.parent, *(path.parent / folder for folder in ("manifests", "runs"))]
+    there = [place / found.name for place in places if place.is_dir() for found in sorted(place.iterdir())]
+    same = [str(found) for found in there if found.name == path.name]
+    close = same or [str(found) for found in there if found.name in close_names(path.name, [f.name for f in there])]
+    return f"Did you mean {' or '.join(close[:3])}? " if close else ""
 
 
 def choose_one(word: object, names: "Iterable[object]") -> str:

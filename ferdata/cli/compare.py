@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ferdata.cli.evaluate import between, share
+from ferdata.cli.layout import prose
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import print_json, table
 from ferdata.schema import SPLITS
@@ -71,4 +72,4 @@ def report(r: dict[str, Any]) -> None:
     p = "p, Holm" if r["correction"] else "p"
     heads = ("pair", "points", "95 %", "only first right", "only second right", "McNemar p", "decided by", p, "real")
     table(f"Difference of {CALLED[r['by']]}", heads, tests)
-    click.echo(r["answer"])
+    prose(r["answer"])

@@ -146,7 +146,7 @@ class Demo:
         ]  # fmt: skip
         table("A small network on synthetic faces", ("", "test, scored once"), rows, text=2)
         if report["caution"]:
-            click.echo(report["caution"])
+            prose(report["caution"])
         for what, path in (
             ("class balance", self.out / "balance.png"),
             ("learning curves", run.path / "curves.png"),

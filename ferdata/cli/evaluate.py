@@ -8,6 +8,7 @@ import click
 
 from ferdata.charts.lettering import key
 from ferdata.charts.style import FORMATS
+from ferdata.cli.layout import prose
 from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import facts, print_json, table
 from ferdata.schema import SPLITS
@@ -179,7 +180,7 @@ def headlines(r: dict[str, Any], title: str) -> None:
         f"ECE: expected calibration error, {calibration['bins']} bins of equal width.",
     )
     if r["caution"]:
-        click.echo(f"{r['caution']}\n")
+        prose(f"{r['caution']}\n")
 
 
 def _plain(interval: Sequence[float]) -> str:

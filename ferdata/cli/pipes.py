@@ -9,6 +9,8 @@ from typing import TextIO
 
 import click
 
+from ferdata.cli.layout import prose
+
 
 @contextlib.contextmanager
 def as_far_as_read() -> Iterator[None]:
@@ -50,7 +52,7 @@ def send_nowhere(stream: TextIO) -> None:
 def say(line: str, err: bool = False) -> None:
     """Print a line of work under way, which goes on where nobody reads it any more: it is not for what is printed."""
     try:
-        click.echo(line, err=err)
+        prose(line, err=err)
     except BrokenPipeError:
         if not _silenced():
             raise

@@ -198,7 +198,7 @@ def write(manifest: Path, out: Path, only: str, force: bool, as_json: bool) -> N
     if as_json:
         print_json(result)
         return
-    click.echo(
+    prose(
         f"{result.rows:,} rows in {result.out}: fill in `new` ({', '.join(WORDS.values())}; "
         f"or {UNDO[0]}, which takes back what you decided), and `note`."
     )

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from ferdata import __version__
-from ferdata.errors import CannotWrite, FerdataError, InvalidManifest, NotAManifest
+from ferdata.errors import CannotWrite, FerdataError, InvalidManifest, NotAManifest, paths_like
 from ferdata.labels import Taxonomy
 from ferdata.manifest import roots
 from ferdata.manifest.counts import Counts
@@ -44,7 +44,7 @@ class Manifest:
         try:
             self.file = Parts(find(path))
         except FileNotFoundError:
-            raise NotAManifest(f"There is no file {path}.", again) from None
+            raise NotAManifest(f"There is no file {path}.", paths_like(path) + again) from None
         except (OSError, pa.ArrowException) as error:
             raise NotAManifest(f"{path} is not a Parquet file ({str(error).splitlines()[0]}).", again) from None
         if self.file.is_one_of_several and not path.is_dir():

@@ -43,3 +43,11 @@ def closed_archives(root: Path) -> str | None:
     found = [path.relative_to(root).as_posix() for path in archives.foreign(root)]
     read = "only complete .zip and .tar archives can be read"
     return f"Unpack {listed(found, 3)} by hand: {read}." if found else None
+
+
+def better_as(source: Source, place: Path) -> str:
+    """Return what is lost where a published dataset is read as anybody's, and how to read it as what it is."""
+    return (
+        f"This looks like {source.title}. Read as anybody's, it has no people, clips or official splits, so that one "
+        f"person may be in train and in test. Better: ferdata ingest {source.name} --root {place}"
+    )

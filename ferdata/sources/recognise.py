@@ -3,11 +3,11 @@
 import os
 import re
 from collections import Counter
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from ferdata.errors import NotThisDataset
+from ferdata.errors import BrokenSource, NotThisDataset
 from ferdata.schema import escapes, is_image
 from ferdata.sources.declaration import Layout, Source
 from ferdata.sources.spelling import in_any_case
@@ -74,7 +74,7 @@ def below(base: Path, pattern: str) -> Iterator[Path]:
 
     Linked folders are gone into, as `Path.rglob` does from Python 3.13 on: beside an archive, every folder is a link.
     """
-    for within, names in _walk(base):
+    for within, names in _walk(base, _refuse):
         if within and fnmatchcase(PurePosixPath(within).name, pattern):
             yield base / within
         yield from (base / within / name for name in names if not name.startswith(".") and fnmatchcase(name, pattern))
@@ -87,8 +87,17 @@ def images_below(folder: Path) -> list[Path]:
 
 def image_names(folder: Path) -> list[str]:
     """Return what `images_below` does, in its order, as POSIX paths relative to `folder`: text is made faster."""
-    found = [within + name for within, names in _walk(folder) for name in names if is_image(name)]
+    found = [within + name for within, names in _walk(folder, _refuse) for name in names if is_image(name)]
     return sorted(found, key=by_folder)
+
+
+def _refuse(error: OSError) -> None:
+    """Raise BrokenSource for a folder that may not be read: what is in it would be missing without a word."""
+    if Path(error.filename).name != "lost+found":  # of a whole disk: the system's own
+        raise BrokenSource(
+            f"Cannot read the folder {error.filename}: {error.strerror}.",
+            "Give yourself read access to it (chmod u+rx), or move it out of the dataset's folder.",
+        ) from None
 
 
 def by_folder(path: str) -> str:
@@ -99,7 +108,7 @@ def by_folder(path: str) -> str:
 def other_files(base: Path, known: Container[str]) -> list[str]:
     """Return the files in `base` and below that are none of the `known` paths, relative to it, in text; sorted."""
     found: list[str] = []
-    for within, names in _walk(base):
+    for within, names in _walk(base, None):
         found += [path for name in names if not name.startswith(".") and (path := within + name) not in known]
     return sorted(os.fsencode(path).decode(errors="backslashreplace") for path in found)
 
@@ -114,14 +123,14 @@ def endings(paths: Iterable[str]) -> dict[str, int]:
 _ENDING = re.compile(r"\.[a-z0-9]{1,8}")
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, list[str]]]:
+def _walk(folder: Path, onerror: Callable[[OSError], None] | None) -> Iterator[tuple[str, list[str]]]:
     """Yield each folder below `folder`, and itself, as what stands before its files' names, and these names.
 
     Hidden folders are passed over. Linked folders are followed, so that what lies in one is met: where it leads out of
     the root, each picture in it is rejected by name. A link to a folder that it lies in would never end, and is passed
-    over.
+    over. `onerror` is called where a folder may not be read.
     """
-    for parent, folders, names in os.walk(folder, followlinks=True):
+    for parent, folders, names in os.walk(folder, onerror=onerror, followlinks=True):
         here = Path(parent)
         folders[:] = [
             name

@@ -23,7 +23,7 @@ from ferdata.sources import archives
 from ferdata.sources.declaration import UNKNOWN_LABELS, Layout
 from ferdata.sources.declaration import metadata as source_metadata
 from ferdata.sources.ferplus_votes import votes_by_row
-from ferdata.sources.find_layout import closed_archives, find_layout
+from ferdata.sources.find_layout import better_as, closed_archives, find_layout
 from ferdata.sources.intake import NAMED, Intake
 from ferdata.sources.location import find_root
 from ferdata.sources.measure import MEASURED, OUTSIDE, Reject, Setting
@@ -135,6 +135,8 @@ def ingest(
             )
         declared, base = find_layout(adapter.SOURCE, opened.folder, place, looks_like)
         layout = _prepare(adapter, base, declared, chosen, unknown_labels)
+        if adapter.SOURCE.generic and (others := looks_like(opened.folder)):
+            layout = replace(layout, note=f"{layout.note}\n{better_as(load(others[0]).SOURCE, place)}".strip())
         folder, apart = opened.folder, opened.unpacked and place.is_dir()
         setting = Setting(
             dataset, layout, (place if apart else folder).absolute(),

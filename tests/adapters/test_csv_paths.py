@@ -97,3 +97,18 @@ def test_a_windows_root_and_a_windows_path_are_compared_as_windows_does():
     assert below("c:/data/Set/a.png", ("C:/Data/set",)) == "a.png"
     assert below("C:/data/settings/a.png", ("C:/data/set",)) is None
     assert below("/data/Set/a.png", ("/data/set",)) is None
+
+
+def test_images_that_all_lie_in_one_folder_beside_the_table_are_found_there_and_it_is_told(tmp_path):
+    for name in ("a.png", "b.png"):
+        save(tmp_path / "images" / name, face(len(name), 8))
+    write(tmp_path, "path,label", "a.png,happy", "b.png,sad", name="data/legend.csv")
+    layout, _, samples, _ = read("csv", tmp_path, table="data/legend.csv")
+    assert [s.image for s in samples] == ["images/a.png", "images/b.png"]
+    assert "Its paths start at the folder images." in layout.note
+
+
+def test_a_folder_that_has_only_some_of_them_is_not_taken(tmp_path):
+    save(tmp_path / "images" / "a.png", face(1, 8))
+    write(tmp_path, "path,label", "a.png,happy", "b.png,sad")
+    assert [s.image for s in read("csv", tmp_path)[2]] == ["a.png", "b.png"]

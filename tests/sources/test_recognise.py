@@ -1,10 +1,14 @@
 """How a dataset's folder is recognised, and which files in it are images."""
 
+import errno
+import os
+
 import pytest
 
-from ferdata.errors import NotThisDataset
+from ferdata.errors import BrokenSource, NotThisDataset
 from ferdata.sources.declaration import Layout, Licence, Source
 from ferdata.sources.recognise import image_names, images_below, leads_out, recognise
+from tests.fakes import face, save
 
 
 def source(*layouts: Layout) -> Source:
@@ -89,3 +93,30 @@ def test_images_come_folder_by_folder_as_paths_are_sorted(tmp_path):
     in_order = sorted(tmp_path / name for name in names)
     assert images_below(tmp_path) == in_order
     assert image_names(tmp_path) == [path.relative_to(tmp_path).as_posix() for path in in_order]
+
+
+def forbidden(monkeypatch, place):
+    """Have the system refuse to list a folder: the tests may run as root, whom no right stops."""
+    real = os.scandir
+
+    def scandir(path="."):
+        if str(path) == str(place):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+
+
+def test_a_folder_that_may_not_be_read_is_refused_by_name(tmp_path, monkeypatch):
+    for name in ("happy/1.png", "fear/2.png"):
+        save(tmp_path / name, face(1, 8))
+    forbidden(monkeypatch, tmp_path / "fear")
+    with pytest.raises(BrokenSource, match=r"Cannot read the folder .*/fear: Permission denied"):
+        image_names(tmp_path)
+
+
+def test_a_disks_own_folder_is_passed_over(tmp_path, monkeypatch):
+    save(tmp_path / "happy/1.png", face(1, 8))
+    (tmp_path / "lost+found").mkdir()
+    forbidden(monkeypatch, tmp_path / "lost+found")
+    assert image_names(tmp_path) == ["happy/1.png"]

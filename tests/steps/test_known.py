@@ -10,7 +10,7 @@ from ferdata.known import index
 from ferdata.manifest import Manifest
 from ferdata.steps.ingest import ingest
 from ferdata.steps.known import add, known, remove
-from tests.fakes import face, save
+from tests.fakes import ckplus, face, save
 
 
 @pytest.fixture(autouse=True)
@@ -101,3 +101,10 @@ def test_the_command_adds_lists_and_removes(ferdata, tmp_path, published):
     wrong = ferdata("known", "remove", "frist")
     assert wrong.code == 1
     assert "Did you mean first" in wrong.err
+
+
+def test_a_published_dataset_read_as_class_folders_is_called_by_its_name(tmp_path):
+    ckplus.LAYOUTS["ck48"](tmp_path)
+    done = taken_in(tmp_path, tmp_path)
+    assert "This looks like" in done.note
+    assert f"ferdata ingest ckplus --root {tmp_path}" in done.note

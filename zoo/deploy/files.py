@@ -3,6 +3,7 @@
 What a folder holds besides is counted, so that nothing is left out unsaid.
 """
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,8 +20,9 @@ def find(paths: Sequence[str | Path]) -> list[Path]:
     """Return the named files, and for a folder every picture and video below it, each once.
 
     By suffix, or, where there is none, by what it begins with; the others are what `passed_over` counts. Raises
-    BadOption if that is none.
+    BadOption if that is none, and for a folder that may not be read.
     """
+    _check_readable(paths)
     files = dict.fromkeys(
         file
         for path in map(Path, paths)
@@ -35,6 +37,20 @@ def find(paths: Sequence[str | Path]) -> list[Path]:
             "or folders of them.",
         )
     return list(files)
+
+
+def _check_readable(paths: Sequence[str | Path]) -> None:
+    """Raise BadOption for a folder that may not be read: its pictures would be missing without a word."""
+
+    def refuse(error: OSError) -> None:
+        raise BadOption(
+            f"Cannot read the folder {error.filename}: {error.strerror}.",
+            "Give yourself read access to it (chmod u+rx), or name the folders beside it.",
+        )
+
+    for path in filter(Path.is_dir, map(Path, paths)):
+        for _ in os.walk(path, onerror=refuse):
+            pass
 
 
 def passed_over(paths: Sequence[str | Path]) -> dict[str, int]:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from ferdata.errors import BrokenRun
+from ferdata.errors import BrokenRun, paths_like
 from ferdata.running.whole_file import write_whole
 from zoo.evaluation.subgroups import clusters
 
@@ -129,6 +129,10 @@ def read(path: Path) -> Predictions:
             facts,
         )
     except FileNotFoundError:
+        if not path.parent.is_dir():
+            raise BrokenRun(
+                f"There is no run {path.parent}.", f"{paths_like(path.parent)}Name a run's folder."
+            ) from None
         raise BrokenRun(f"There is no {path}: the run was not finished, or by an earlier ferdata.", AGAIN) from None
     except KeyError:
         raise BrokenRun(f"{path} is a table of something else, and holds no predictions.", AGAIN) from None

@@ -103,4 +103,4 @@ def _take_over(net: nn.Module, config: TrainConfig, taxonomy: Taxonomy, first: M
         net.load_state_dict({**own, **{name: t for name, t in theirs.items() if name in own}})
     if same:
         return []
-    return [f"The head of {config.init} ({len(first.classes)} classes) gives way to one for {len(taxonomy.classes)}."]
+    return [f"The head of {config.init} ({len(first.classes)} classes) is replaced by one for {len(taxonomy.classes)}."]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferdata.charts.style import FORMATS
-from ferdata.errors import AlreadyExists, BrokenRun, CannotWrite
+from ferdata.errors import AlreadyExists, BrokenRun, CannotWrite, paths_like
 from ferdata.manifest.safe_paths import seen_from
 from ferdata.running.whole_file import temporaries, temporary_beside
 
@@ -129,4 +129,6 @@ class Folder:
         """Raise BrokenRun unless there is a model in the folder."""
         if not self.model.is_file():
             what = "holds no model.safetensors" if self.path.is_dir() else "is not a folder"
-            raise BrokenRun(f"{self.path} {what}.", "Give the folder of a run, such as runs/first, or train one.")
+            close = "" if self.path.is_dir() else paths_like(self.path)
+            hint = f"{close}Give the folder of a run, such as runs/first, or train one."
+            raise BrokenRun(f"{self.path} {what}.", hint)

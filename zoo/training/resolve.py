@@ -107,7 +107,9 @@ def combine(
     given = {key: value for key, value in named.items() if value is not None}
     if given.get("pretrained") is False:  # from scratch, whatever the recipe says
         if both := [name for name in ("weights", "init") if given.get(name)]:
-            raise BadOption(f"--from-scratch takes no first weights, and --{both[0]} gives some.", "Leave one out.")
+            raise BadOption(
+                f"--from-scratch means random initialisation, and --{both[0]} gives initial weights.", "Leave one out."
+            )
         wanted |= {"weights": None, "init": None}
     elif {"pretrained", "weights", "init"} & set(given):  # one source of first weights takes another's place
         wanted |= {"pretrained": False, "weights": None, "init": None}

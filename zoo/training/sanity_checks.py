@@ -220,7 +220,7 @@ def check_collapse(seen: list[bool], accuracy: float, loss: float, baseline: dic
     if len(seen) >= 2 and all(seen[-2:]):
         raise BrokenRun(
             f"After {len(seen)} epochs the net answers the same whatever it sees: val accuracy {accuracy:.1%} and loss "
-            f"{loss:.3f}, where always saying the commonest class gives {baseline['majority_share']:.1%} "
+            f"{loss:.3f}, where the majority-class baseline is {baseline['majority_share']:.1%} "
             f"and the class frequencies {baseline['prior_entropy']:.3f}.",
             CAUSES,
         )

@@ -64,11 +64,17 @@ class Files:
         from ferdata.manifest.safe_paths import Below  # whose room loads pyarrow
 
         self.any_case = any_case
+        self._root = root
         self._below = Below(root)
 
     def find(self, path: str) -> str | None:
         """Return the file that `path` names, as it is spelled on disk."""
         return self._below.spelled(path, self.any_case)
+
+    def folder_of(self, path: str) -> str | None:
+        """Return the only folder in the root, or up to two below, from which `path` is a file; None for none."""
+        found = [place for depth in ("*/", "*/*/") for place in self._root.glob(depth) if (place / path).is_file()]
+        return found[0].relative_to(self._root).as_posix() if len(found) == 1 else None
 
 
 def shared_prefixes(paths: Iterable[str]) -> list[str]:

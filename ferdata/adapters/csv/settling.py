@@ -167,6 +167,10 @@ def _located(table: Table, seen: Look, files: Files, guess_folder: bool, guess_p
         beside = replace(start, folder=own_folder)
         if sum(1 for path in seen.paths if files.find(beside.image(path))) > there:
             return replace(table, start=beside), [f"Its paths start at the table's own folder, {own_folder}."]
+    if guess_folder and not there and (folder := files.folder_of(start.key(seen.paths[0]))):
+        inner = replace(start, folder=folder)
+        if all(files.find(inner.image(path)) for path in seen.paths):
+            return replace(table, start=inner), [f"Its paths start at the folder {folder}."]
     out = next((i for i, path in enumerate(seen.paths) if leads_out(path)), None)
     if out is None and there:
         return table, []

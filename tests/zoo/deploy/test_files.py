@@ -1,5 +1,8 @@
 """What is looked at: every file of a folder is a picture, a video, or counted by what it is called."""
 
+import errno
+import os
+
 import cv2
 import pytest
 
@@ -41,3 +44,17 @@ def test_a_folder_without_a_picture_is_refused_with_what_is_in_it(run, tmp_path)
 def test_a_file_that_is_named_twice_is_one(run, pictures):
     one = next(pictures.glob("*.png"))
     assert find([one, pictures, one]) == [one, *(p for p in sorted(pictures.rglob("*.png")) if p != one)]
+
+
+def test_a_folder_that_may_not_be_read_is_refused_by_name(tmp_path, monkeypatch):
+    (tmp_path / "closed").mkdir()
+    real = os.scandir
+
+    def scandir(path="."):
+        if str(path) == str(tmp_path / "closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(BadOption, match=r"Cannot read the folder .*/closed"):
+        find([tmp_path])

@@ -38,7 +38,7 @@ def test_a_head_for_other_classes_is_drawn_anew_and_the_rest_taken_over(trained,
     path = write_shapes(tmp_path / "three.parquet", shape_rows(), taxonomy="valence3")
     lines = []
     run = train(path, tmp_path / "run", **ONE, init=trained.path, say=lines.append)
-    assert any("(8 classes) gives way to one for 3" in line for line in lines)
+    assert any("(8 classes) is replaced by one for 3" in line for line in lines)
     before, after = tensors(trained), tensors(run)
     net = build(backbone("resnet_fer"), 1, 3, 32)
     head = set(blocks(net)[-1])
