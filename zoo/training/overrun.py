@@ -26,10 +26,11 @@ def closing(schedule: Schedule, on_cpu: bool) -> dict[str, Any]:
     }
 
 
-def overrun(limit: float | None, took: float, closed: Mapping[str, Any]) -> str:
-    """Return the sentence on a run that `took` so long, "" where that is within its limit; `closed` is `closing`'s."""
+def overrun(limit: float | None, took: float, report: Mapping[str, Any]) -> str:
+    """Return the sentence on a run that `took` so long, "" where that is within its limit; its report has `closing`."""
     if limit is None or took < limit + NOTED:
         return ""
+    closed = report["training"]["closing"]
     end, late = took - closed["began"], closed["began"] + closed["kept"] - limit
     why = []
     if end > closed["kept"]:

@@ -105,7 +105,7 @@ def train(
         work = partial(_on_one_of_several, ready.config, Path(manifest), folder, clock.started, roots, resume)
         made = launch(ready.config, work, tell)
     draw(folder.path, plots)
-    if words := overrun(ready.config.time_limit, clock.elapsed, made.report["training"]["closing"]):
+    if words := overrun(ready.config.time_limit, clock.elapsed, made.report):
         tell(words)
     return made
 

@@ -131,7 +131,8 @@
     bar.style.display = state.choices.length ? "flex" : "none";
   }
 
-  // A field in the bar for the note of the next decision: Enter keeps it, Escape leaves it as it was.
+  // A field in the bar for the note of the next decision: Enter and a click elsewhere keep it, Escape leaves it as it
+  // was. When the App takes the focus while it loads, the field takes it back: the letters that follow would decide.
   function write() {
     const field = make("input", "");
     field.placeholder = "Note for the next decision; Enter keeps it";
@@ -143,13 +144,20 @@
       state.note = note;
       show(state.last);
     };
+    const keep = () => close(field.value.trim() || null);
     field.addEventListener("keydown", (event) => {
       event.stopPropagation();  // the App closes the face at Escape
-      if (event.key === "Enter") close(field.value.trim() || null);
+      if (event.key === "Enter") keep();
       else if (event.key === "Escape") close(state.note);
+      else if (event.key === "Tab") keep();
     });
-    field.addEventListener("blur", () => close(field.value.trim() || null));
+    field.addEventListener("blur", (event) => {
+      if (document.activeElement === field) return;  // another window is looked at
+      if (event.relatedTarget && state.writing) field.focus();
+      else keep();
+    });
     state.writing = field;
+    state.keep = keep;
     show(state.last);
     field.focus();
   }
@@ -281,6 +289,10 @@
     });
   }
 
+  document.addEventListener("pointerdown", (event) => {
+    if (state.writing && event.target !== state.writing) state.keep();
+  }, true);
+
   document.addEventListener("click", (event) => {
     if (event.isTrusted && event.target.closest("[data-cy^=nav-]")) state.trail = [];
   }, true);
@@ -330,7 +342,8 @@
     (event) => {
       if (event.key?.startsWith("Arrow")) state.trail = [];
       if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || typing(event.target)) return;
-      if (!state.choices.length || open() === "") return;
+      // A face that is about to go takes no decision; a note is not lost for that, since its letters would decide.
+      if (!state.choices.length || (open() === "" && event.key !== "n")) return;
       const chosen = state.choices.findIndex((_, i) => keyOf(i) === event.key);
       if (Date.now() - state.deciding < 5000 && (chosen >= 0 || "yau".includes(event.key))) { /* too early */ }
       else if (chosen >= 0) decide("relabel", { label: state.choices[chosen] });

@@ -209,6 +209,7 @@ def there_and_on(fo: Any, made: Path, tab: Browser) -> tuple[str, str]:
     tab.key("n")
     for letter in "why2":  # each of them would decide
         tab.key(letter)
+        tab.run("document.querySelector('[data-cy=modal] button, [data-cy=modal] [tabindex]').focus()")  # the App's
         time.sleep(1)  # the bar is counted anew in the meantime
     tab.run("document.activeElement.blur()")
     tab.until(f"{BAR}.textContent.includes('note: \"why2\"')")

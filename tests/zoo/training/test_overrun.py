@@ -13,7 +13,7 @@ from zoo.training.train import train
 
 
 def closed(began, kept=4, known=False, core=1.0):
-    return {"began": began, "kept": kept, "known": known, "core": core}
+    return {"training": {"closing": {"began": began, "kept": kept, "known": known, "core": core}}}
 
 
 def test_a_kept_limit_is_not_spoken_of():
