@@ -77,10 +77,7 @@ def _command(name: str) -> click.Command:
             help="Labels that the dataset is not known to have: stop with an error, or keep the rows without a label.",
         ),
         *(_known_options() if declared.generic else ()),
-        option(
-            ingest, "--workers", type=click.IntRange(1),
-            help="Worker processes [default: one per core].",
-        ),
+        option(ingest, "--workers", type=click.IntRange(1), help="Worker processes [default: one per core]."),
         option(
             ingest, "--engine", type=click.Choice(ENGINES),
             help="local: this machine. ray: worker processes of Ray, here or on a cluster.",

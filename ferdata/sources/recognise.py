@@ -92,12 +92,16 @@ def image_names(folder: Path) -> list[str]:
 
 
 def _refuse(error: OSError) -> None:
-    """Raise BrokenSource for a folder that may not be read: what is in it would be missing without a word."""
-    if Path(error.filename).name != "lost+found":  # of a whole disk: the system's own
-        raise BrokenSource(
-            f"Cannot read the folder {error.filename}: {error.strerror}.",
-            "Give yourself read access to it (chmod u+rx), or move it out of the dataset's folder.",
-        ) from None
+    """Raise BrokenSource for a folder that may not be read: what is in it would be missing without a word.
+
+    A folder that is not there is another matter: a copy of a dataset may lack it.
+    """
+    if isinstance(error, FileNotFoundError) or Path(error.filename).name == "lost+found":  # a whole disk's own
+        return
+    raise BrokenSource(
+        f"Cannot read the folder {error.filename}: {error.strerror}.",
+        "Give yourself read access to it (chmod u+rx), or move it out of the dataset's folder.",
+    ) from None
 
 
 def by_folder(path: str) -> str:

@@ -106,7 +106,7 @@ def test_set_and_recipe_reach_the_run_and_named_options_come_last(ferdata, drawn
 
 def test_help_lists_the_options_under_headings(ferdata):
     out = ferdata("train", "--help").out
-    headings = ("What is trained on", "A whole system", "The net and its first weights", "How it moves", "This command")
+    headings = ("Data and output", "Recipe", "Network and initial weights", "Optimisation", "This command")
     places = [out.index(f"\n{heading}") for heading in headings]
     assert places == sorted(places)
     assert "[default: one_cycle]" in out
