@@ -9,9 +9,11 @@ import click
 from ferdata import labels
 from ferdata.class_balance import Balance, Drift
 from ferdata.cli import conflicts as disputes
+from ferdata.cli.layout import prose
 from ferdata.cli.options import Choice, json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, console, print_json, table
 from ferdata.cli.typeset import FORMATS, latex, markdown
+from ferdata.known.contamination import told
 from ferdata.steps.stats import Stats, stats
 
 Show = Callable[..., None]
@@ -68,6 +70,8 @@ def report(result: Stats, show: str = FORMATS[0]) -> None:
         disputes.report(result.conflicts, printer=printer, words=show == FORMATS[0])
     if show != FORMATS[0]:
         return
+    if result.contaminated:
+        prose(f"Contamination: {told(result.contaminated)}")
     for forbidden, names in (
         ("redistribution not allowed", result.terms.no_redistribution),
         ("commercial use not allowed", result.terms.no_commercial_use),

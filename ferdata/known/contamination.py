@@ -13,6 +13,7 @@ from ferdata.schema import SPLITS
 
 COLUMNS = ("pixel_hash", "phash")
 TEST = SPLITS.index("test")
+AT_ONCE = 1 << 16  # rows: what is made of them stays some megabytes, however large the manifest is
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,14 @@ def contaminated(
     counts: dict[str, int] = {}
     # those of train last: what else is there takes its own rows first
     order = np.argsort(train, kind="stable")
-    sorted_table = table.take(pa.array(order))
-    found = lookup(sorted_table["pixel_hash"].combine_chunks(), sorted_table["phash"].combine_chunks())
-    for at, index in enumerate(lookup.indexes):
-        hit = order[(found.index == at) & (found.split == TEST)]
-        hit = hit[train[hit]]
-        if len(hit):
+    for begun in range(0, len(order), AT_ONCE):
+        some = order[begun : begun + AT_ONCE]
+        part = table.select(COLUMNS).take(pa.array(some)).combine_chunks()
+        found = lookup(part["pixel_hash"], part["phash"])
+        for at, index in enumerate(lookup.indexes):
+            hit = some[(found.index == at) & (found.split == TEST)]
+            hit = hit[train[hit]]
             rows[hit] = True
-            counts[index.title] = len(hit)
+            if len(hit):
+                counts[index.title] = counts.get(index.title, 0) + len(hit)
     return Contaminated(rows, counts)

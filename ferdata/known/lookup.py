@@ -7,6 +7,7 @@ known without a row. Of equal pictures the rows of test come first, so that one 
 here once, is one of test.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -101,14 +102,13 @@ class _Searched:
         """Return (position, row of the index, split) of each that is known, in order."""
         exact = self.by_pixels.positions(pixels)
         unknown = np.flatnonzero(exact == NONE)
-        near = dict(zip(unknown.tolist(), self._near(hashes[unknown]), strict=True))
+        near = {int(unknown[at]): positions for at, positions in self._near(hashes[unknown]).items()}
         found = []
-        for at, position in enumerate(exact.tolist()):
-            rows = self.by_pixels.rows(position) if position != NONE else self._rows(near[at])
-            if len(rows):
-                row, split = self._give(rows)
-                self._count(count, rows, row, split)
-                found.append((at, row, split))
+        for at in sorted([*np.flatnonzero(exact != NONE).tolist(), *near]):
+            rows = self._rows(near[at]) if at in near else self.by_pixels.rows(int(exact[at]))
+            row, split = self._give(rows)
+            self._count(count, rows, row, split)
+            found.append((at, row, split))
         return found
 
     def _give(self, rows: Ints) -> tuple[int, int]:
@@ -133,16 +133,16 @@ class _Searched:
         """Return the rows that have the perceptual hashes at the positions, in their order."""
         return np.concatenate([np.empty(0, np.int64), *(self.by_phash.rows(position) for position in positions)])
 
-    def _near(self, hashes: NDArray[np.uint64]) -> list[list[int]]:
-        """Return the positions of the known hashes within RADIUS of each, the nearest first."""
-        found: list[dict[int, int]] = [{} for _ in hashes]
+    def _near(self, hashes: NDArray[np.uint64]) -> dict[int, list[int]]:
+        """Return, for each that has some, the positions of the known hashes within RADIUS, the nearest first."""
+        found: defaultdict[int, dict[int, int]] = defaultdict(dict)
         for table in self.tables:
             query, other = table.candidates(hashes)
             bits = np.bitwise_count(hashes[query] ^ self.by_phash.keys[other])
             close = bits <= RADIUS
             for at, position, distance in zip(*(x[close].tolist() for x in (query, other, bits)), strict=True):
                 found[at][position] = distance
-        return [sorted(each, key=lambda position: (each[position], position)) for each in found]
+        return {at: sorted(each, key=lambda position: (each[position], position)) for at, each in found.items()}
 
 
 class _Groups:

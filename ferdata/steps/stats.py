@@ -1,6 +1,6 @@
 """Stats: what a manifest's classes look like, and what that will do to a model trained on them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from ferdata.class_balance import Balance, Drift, balance, class_counts, drifts
 from ferdata.duplicates.label_conflicts import PICTURE_BY, Conflicts, pictures
 from ferdata.duplicates.label_conflicts import conflicts as count_conflicts
 from ferdata.errors import BadOption, did_you_mean
+from ferdata.known import contamination
 from ferdata.labels import Taxonomy
 from ferdata.manifest import Manifest
 from ferdata.manifest.counts import split_column
@@ -36,6 +37,7 @@ class Terms:
 class Stats:
     """Balance per part, parts being the values of column `by`; and how far parts, and datasets, differ in classes.
 
+    `contaminated` counts the rows of train that are faces of a known official test which is not here, by its title.
     `drift` holds every pair of parts, `dataset_drift` every pair of datasets. `conflicts` is None unless asked for.
     `plot_key` says which numbers the plot has in place of names whose letters no installed font has.
     """
@@ -48,6 +50,7 @@ class Stats:
     drift: tuple[Drift, ...]
     dataset_drift: tuple[Drift, ...]
     conflicts: Conflicts | None
+    contaminated: Mapping[str, int]
     terms: Terms
     plot: Path | None
     plot_key: str = ""
@@ -94,10 +97,19 @@ def stats(
         drift=drifts(counts),
         dataset_drift=() if column == "dataset" else _dataset_drift(table, classes),
         conflicts=count_conflicts(table, _pictures(table, len(opened) == 1)) if conflicts else None,
+        contaminated=_contaminated(opened),
         terms=_terms(opened),
         plot=chart.save(Path(plot), parts, classes, column) if plot else None,
         plot_key=key(chart.names(parts, classes)) if plot else "",
     )
+
+
+def _contaminated(opened: Sequence[Manifest]) -> dict[str, int]:
+    """Count, over all manifests, the rows of train that are in the official test of a dataset that is in none."""
+    sources = {name for m in opened for name in m.sources}
+    table = pa.concat_tables([m.table(*contamination.COLUMNS, "split", "official_split") for m in opened])
+    train = pc.fill_null(pc.equal(table[split_column(table)], "train"), False).to_numpy()
+    return contamination.contaminated(table, train, sources).counts
 
 
 def _few_enough(values: list[str], by: str) -> list[str]:

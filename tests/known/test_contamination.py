@@ -71,11 +71,11 @@ def test_merge_counts_it_and_audit_can_refuse_it(mixed, ferdata, tmp_path):
     assert "contaminated" in refused.out + refused.err
 
 
+QUICK = ("--size", 32, "--batch", 8, "--epochs", 1, "--device", "cpu", "--select", "last")
+
+
 def test_train_says_it_and_the_report_keeps_it(mixed, ferdata, tmp_path):
-    ran = ferdata(
-        "train", "--manifest", mixed, "-o", "run", "--size", 32, "--batch", 8, "--epochs", 1, "--device", "cpu",
-        "--select", "last",
-    )  # fmt: skip
+    ran = ferdata("train", "--manifest", mixed, "-o", "run", *QUICK)
     assert ran.code == 0, ran
     notes = json.loads((tmp_path / "run/report.json").read_text())["protocol"]["notes"]
     assert any("faces of there's official test" in note for note in notes)
@@ -84,3 +84,19 @@ def test_train_says_it_and_the_report_keeps_it(mixed, ferdata, tmp_path):
 def test_where_that_dataset_is_in_the_manifest_itself_nothing_is_said(mixed, tmp_path):
     both = merge(mixed, tmp_path / "there.parquet", out=tmp_path / "both.parquet")
     assert both.contaminated == {}
+
+
+def test_stats_and_the_models_card_say_it_too(mixed, ferdata, tmp_path):
+    merge(mixed, out=tmp_path / "merged.parquet")
+    assert "there's official test" in " ".join(ferdata("stats", tmp_path / "merged.parquet").out.split())
+    ran = ferdata("train", "--manifest", tmp_path / "merged.parquet", "-o", "run", *QUICK)
+    assert ran.code == 0, ran
+    assert "there's official test" in (tmp_path / "run/card.md").read_text()
+
+
+def test_pieces_of_a_large_manifest_come_to_the_same(monkeypatch):
+    known = [index_of([(7, 0xFF, TEST), (7, 0xFF, TRAIN), (8, 0xFF00, TEST)], "far")]
+    rows, train = table([(7, 0), (8, 0), (9, 1 << 40), (7, 0)]), np.array([True, True, True, False])
+    whole = contaminated(rows, train, (), known)
+    monkeypatch.setattr("ferdata.known.contamination.AT_ONCE", 1)
+    assert contaminated(rows, train, (), known).rows.tolist() == whole.rows.tolist() == [False, True, False, False]

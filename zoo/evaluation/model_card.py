@@ -154,6 +154,7 @@ def _caveats(report: dict[str, Any]) -> Iterator[str]:
         yield f"- Lowest recall: {', '.join(name for name in recall if recall[name] == lowest)} ({lowest:.0%})."
     if not report["by_person"]:
         yield "- Subgroup performance cannot be measured: the datasets publish no age, gender or ethnicity."
+    yield from (f"- {note}" for note in report["protocol"].get("notes", ()))
     yield "- One run with one seed: another seed moves these figures too, which the intervals do not cover."
     yield "- Tested on pictures like those it was trained on; on other cameras, ages and cultures it will do worse."
     yield ""
@@ -162,7 +163,7 @@ def _caveats(report: dict[str, Any]) -> Iterator[str]:
 def _first_weights(meta: Meta) -> Iterator[str]:
     if meta.origin is None:
         return
-    yield "## First weights"
+    yield "## Initial weights"
     yield ""
     yield f"It began with {meta.origin['weights']}: {meta.origin['terms']}. Those terms hold for this net too."
     yield ""
