@@ -160,7 +160,7 @@ def command(
     """Train a backbone on a manifest's train split; val chooses the checkpoint, test is scored once.
 
     A manifest that was only ingested is first merged, as `ferdata merge` does, into the run's folder: its official test
-    stays whole, val is drawn from train, and duplicates stand on one side. Not with --as-is, --fold or --folds.
+    stays complete, val is sampled from train, and duplicates stay in one split. Not with --as-is, --fold or --folds.
 
     \b
     ferdata train --manifest manifests/rafdb.parquet
