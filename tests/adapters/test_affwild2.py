@@ -158,7 +158,7 @@ def test_a_header_of_seven_names_knows_no_other(tmp_path):
         ("EXPR_Classification_Challenge", affwild2.HEADER + "\n0\n\n1\n", r":3: '', expected -1"),
         ("VA_Estimation_Challenge", "valence,arousal\n0.1\n", r":2: '0\.1', expected two numbers"),
         ("VA_Estimation_Challenge", "valence,arousal\n0.1,nan\n", r":2: valence and arousal of 0\.1 and nan"),
-        ("AU_Detection_Challenge", "AU1,AU2\n0,2\n", r":2: '0,2', expected 2 times"),
+        ("AU_Detection_Challenge", "AU1,AU2\n0,2\n", r":2: '0,2', expected 2 values"),
     ],
 )
 def test_a_damaged_file_is_refused_with_its_line(tmp_path, task, text, said):

@@ -47,6 +47,18 @@ def test_the_nearest_is_taken_and_the_next_once_that_is_given():
     assert look_up(lookup, [(1, 0b0000), (2, 0b0000)]) == [(0, 0, TEST), (0, 1, TRAIN)]
 
 
+@pytest.mark.parametrize(("strangers", "bits", "known"), [(5, 4, True), (5, 5, False), (200, 4, False)])
+def test_among_faces_of_one_dataset_a_copy_may_differ_by_four_bits(strangers, bits, known):
+    rng = np.random.default_rng(0)
+    hashes = [int(phash) for phash in rng.integers(0, 2**63, 300)]
+    lookup = Lookup([index([(i, phash, TRAIN) for i, phash in enumerate(hashes)])])
+    changed = hashes[299] ^ sum(1 << at for at in (3, 17, 30, 44, 58)[:bits])
+    others = [(10_000 + i, int(phash)) for i, phash in enumerate(rng.integers(0, 2**63, strangers))]
+    found = look_up(lookup, [*((i, hashes[i]) for i in range(299)), *others, (9_999, changed)])
+    assert (found[-1][:2] == (0, 299)) == known
+    assert not any(row[0] == 0 for row in found[299:-1])
+
+
 def test_as_many_copies_as_there_are_rows_get_one_each_and_test_comes_first():
     lookup = Lookup([index([(7, 1, TRAIN), (7, 1, TEST), (7, 1, TRAIN)])])
     assert look_up(lookup, [(7, 1)] * 4) == [(0, 1, TEST), (0, 0, TRAIN), (0, 2, TRAIN), (0, -1, -1)]

@@ -167,7 +167,7 @@ def _affect(cells: list[str], path: Path, line: int) -> tuple[float | None, floa
 def _units(cells: list[str], names: list[str], path: Path, line: int) -> tuple[tuple[str, float | None], ...] | None:
     """Return the units that are there, None where not one of them was annotated (-1)."""
     if len(cells) != len(names) or not set(cells) <= {"0", "1", "-1"}:
-        raise broken(path, line, f"{','.join(cells)[:60]!r}, expected {len(names)} times 0, 1 or -1")
+        raise broken(path, line, f"{','.join(cells)[:60]!r}, expected {len(names)} values, each 0, 1 or -1")
     if set(cells) == {"-1"}:
         return None
     return tuple((name.upper(), None) for name, cell in zip(names, cells, strict=True) if cell == "1")
