@@ -1,12 +1,12 @@
 """The look-up: a row is a known one if its pixels are, or if its perceptual hash is within two bits of a known one's.
 
 Re-encoding and resizing change a perceptual hash by 3 bits at most, and of FER2013's faces as JPEG of 224 px 99.9 % by
-2 at most; no photograph and no face of CK+ is so near to one of FER2013's. Where nearly all faces are one dataset's, the
-others may be some bits further away.
+2 at most; no photograph and no face of CK+ is so near to one of FER2013's. Where nearly all faces are one dataset's,
+the others may be some bits further away.
 
-A dataset may hold one picture several times: then as many copies as it has rows of it get a row each, in file order, the
-nearest first, and further ones are known without a row. Of equal pictures the rows of test come first, so that one that
-stands in train and test, and is here once, is one of test.
+A dataset may hold one picture several times: then as many copies as it has rows of it get a row each, in file order,
+the nearest first, and further ones are known without a row. Of equal pictures the rows of test come first, so that one
+that stands in train and test, and is here once, is one of test.
 """
 
 from collections import defaultdict
