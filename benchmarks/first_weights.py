@@ -5,9 +5,10 @@
         -o runs/first-weights --figures benchmarks/results/first-weights.jsonl
 
 The manifests are merged ones. Within a table all nets see the same images, as often; the epoch is chosen on val, test
-is scored once; three seeds. Rates are the nets' own. About six minutes a run on two cores, four hours in all. Each
-finished run adds a line to `--figures`, and what has a line there is not run again: the same command goes on where it
-was stopped, on another machine too. Prints the tables as Markdown, also of what there is so far (`--report`).
+is scored once; three seeds. Rates are the nets' own. About six minutes a run on two quiet cores, as reckoned: it was
+never run to its end. Each finished run adds a line to `--figures`, and what has a line there is not run again: the same
+command goes on where it was stopped, on another machine too. Prints the tables as Markdown, also of what there is so
+far (`--report`).
 """
 
 import argparse
@@ -25,7 +26,7 @@ from zoo.experiments.run_or_reuse import once
 
 SEEDS = (0, 1, 2)
 LITE, FACE = "tf_efficientnet_lite0", "face_api"
-# pixels -> epochs: about six minutes of the slowest net on two cores of an AMD EPYC
+# pixels -> epochs: about six minutes of the slowest net on two cores, as reckoned from results/precision-2026-11-27.md
 EPOCHS = {48: 4, 112: 1, 150: 1}
 
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ferdata.errors import NotThisDataset
-from ferdata.sources import NOT_STATED, UNKNOWN_LABELS, Layout, Option, Sample, Skipped, Source, class_folders, meaning
-from ferdata.sources.words import read_labels, told_spellings, unknown_labels
+from ferdata.sources import NOT_STATED, Layout, Option, Sample, Skipped, Source, class_folders
+from ferdata.sources.words import mapped_labels, read_labels, told_spellings
 
 SOURCE = Source(
     name="folder",
@@ -55,11 +55,7 @@ def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> La
             f"{base} holds {found.unlabelled:,} images, but none in a class folder.",
             "Put them into one folder per class, or list their labels in a table: ferdata ingest csv",
         )
-    mapped = {name: meaning(name, own) for name in sorted(found.classes)}
-    strangers = {name: found.classes[name] for name, known in mapped.items() if known is None}
-    if strangers and options.get(UNKNOWN_LABELS) != "keep":
-        raise unknown_labels(f"{base} has class folders of unknown meaning", strangers, "images")
-    labels = {name: known for name, known in mapped.items() if known}
+    labels = mapped_labels(found.classes, own, options, f"{base} has class folders", "images")
     told = filter(None, (found.told_splits(), told_spellings(labels, own)))
     return replace(layout, labels=labels, note="\n".join(told))
 

@@ -101,8 +101,8 @@ def _known_options() -> tuple[Callable[[Callable[..., Any]], Callable[..., Any]]
             "are. use: take over their official splits.",
         ),
         option(
-            ingest, "--known-votes", type=click.Path(path_type=Path), metavar="CSV",
-            help="With --known use: FER+'s fer2013new.csv, whose votes are taken over for FER2013's faces.",
+            ingest, "--known-votes", type=click.Path(path_type=Path), metavar="DIR|CSV",
+            help="With --known use: FER+'s folder, or its fer2013new.csv, whose votes FER2013's faces get.",
         ),
     )  # fmt: skip
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from ferdata.errors import BadOption, UnknownLabel, did_you_mean, listed
 from ferdata.labels import ALIASES, EMOTIONS, REASONS
 from ferdata.running.text_file import parse_toml
+from ferdata.sources.declaration import UNKNOWN_LABELS
 from ferdata.sources.tables import value
 
 # Spellings of the splits, in lower case.
@@ -113,6 +114,20 @@ def told_spellings(labels: Mapping[str, str], own: Mapping[str, str]) -> str:
         if native.casefold() != means and not own_meaning(native, own)
     ]
     return f"Labels read by their spelling: {listed(guessed, 24)}." if guessed else ""
+
+
+def mapped_labels(
+    counts: Mapping[str, int], own: Mapping[str, str], options: Mapping[str, str | None], where: str, unit: str
+) -> dict[str, str]:
+    """Return what each of the labels means, those alone that mean something. Raises UnknownLabel, unless they are kept.
+
+    `counts` are the labels with how many `unit` they stand on; `where` begins the error: `DIR has classes`.
+    """
+    mapped = {label: meaning(label, own) for label in sorted(counts)}
+    strangers = {label: counts[label] for label, known in mapped.items() if known is None}
+    if strangers and options.get(UNKNOWN_LABELS) != "keep":
+        raise unknown_labels(f"{where} of unknown meaning", strangers, unit)
+    return {label: known for label, known in mapped.items() if known}
 
 
 def unknown_labels(where: str, counts: Mapping[str, int], unit: str) -> UnknownLabel:

@@ -12,8 +12,8 @@ from types import ModuleType
 from ferdata.adapters.detection import coco, voc, yolo
 from ferdata.adapters.detection.faces import Face
 from ferdata.errors import NotThisDataset
-from ferdata.sources import NOT_STATED, UNKNOWN_LABELS, Layout, Option, Sample, Skipped, Source, meaning
-from ferdata.sources.words import read_labels, told_spellings, unknown_labels
+from ferdata.sources import NOT_STATED, Layout, Option, Sample, Skipped, Source
+from ferdata.sources.words import mapped_labels, read_labels, told_spellings
 
 FORMS: Mapping[str, ModuleType] = {"yolo": yolo, "coco": coco, "voc": voc}
 
@@ -62,12 +62,7 @@ def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> La
             f"{base} has the layout {layout.name}, but no box with a class in it.",
             "Is the export complete? It holds the pictures and a box for each face.",
         )
-    counts = Counter(face.label for face in faces)
-    mapped = {label: meaning(label, own) for label in sorted(counts)}
-    strangers = {label: counts[label] for label, known in mapped.items() if known is None}
-    if strangers and options.get(UNKNOWN_LABELS) != "keep":
-        raise unknown_labels(f"{base} has classes of unknown meaning", strangers, "boxes")
-    labels = {label: known for label, known in mapped.items() if known}
+    labels = mapped_labels(Counter(face.label for face in faces), own, options, f"{base} has classes", "boxes")
     cut = sum(face.cut for face in faces)
     told = f"{len(faces):,} faces in {len({face.image for face in faces}):,} pictures."
     edge = f"{cut:,} boxes reached over the edge of their picture, and were clipped." if cut else ""

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 from ferdata.adapters.hf import imagefolder, shards, webdataset
-from ferdata.sources import NOT_STATED, UNKNOWN_LABELS, Layout, Option, Sample, Skipped, Source, meaning
-from ferdata.sources.words import read_labels, told_spellings, unknown_labels
+from ferdata.sources import NOT_STATED, Layout, Option, Sample, Skipped, Source
+from ferdata.sources.words import mapped_labels, read_labels, told_spellings
 
 FORMS: Mapping[str, ModuleType] = {"parquet": shards, "imagefolder": imagefolder, "webdataset": webdataset}
 
@@ -60,12 +60,7 @@ def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> La
     """
     own = read_labels(SOURCE.option(options, "labels"))
     found, told = FORMS[layout.name].look(base, options)
-    counts = Counter(found.labels())
-    mapped = {label: meaning(label, own) for label in sorted(counts)}
-    strangers = {label: counts[label] for label, known in mapped.items() if known is None}
-    if strangers and options.get(UNKNOWN_LABELS) != "keep":
-        raise unknown_labels(f"{base} has labels of unknown meaning", strangers, "rows")
-    labels = {label: known for label, known in mapped.items() if known}
+    labels = mapped_labels(Counter(found.labels()), own, options, f"{base} has labels", "rows")
     note = "\n".join(filter(None, (layout.note, *told, told_spellings(labels, own))))
     return replace(layout, labels=labels, note=note, found=found)
 
