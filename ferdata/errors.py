@@ -64,7 +64,8 @@ def paths_like(path: "Path") -> str:
     places = [path.parent, *(path.parent / folder for folder in ("manifests", "runs"))]
     there = [place / found.name for place in places if place.is_dir() for found in sorted(place.iterdir())]
     same = [str(found) for found in there if found.name == path.name]
-    close = same or [str(found) for found in there if found.name in close_names(path.name, [f.name for f in there])]
+    like = close_names(path.stem, [found.stem for found in there if found.suffix == path.suffix])
+    close = same or [str(found) for found in there if found.suffix == path.suffix and found.stem in like]
     return f"Did you mean {' or '.join(close[:3])}? " if close else ""
 
 

@@ -27,4 +27,5 @@ def test_a_path_that_is_not_there_is_answered_with_those_that_are(tmp_path):
     assert paths_like(tmp_path / "ckplus.parquet") == f"Did you mean {tmp_path}/manifests/ckplus.parquet? "
     assert paths_like(tmp_path / "firts") == f"Did you mean {tmp_path}/first? "
     assert paths_like(tmp_path / "nothing-like-it") == ""
+    assert paths_like(tmp_path / "manifests" / "nothere.parquet") == ""  # that both end in .parquet says nothing
     assert paths_like(tmp_path / "gone" / "x.parquet") == ""

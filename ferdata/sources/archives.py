@@ -108,7 +108,10 @@ def opened(root: Path) -> Iterator[Opened]:
         try:
             yield result
         except FerdataError as error:
-            message, hint = (text.replace(temporary, str(root)) for text in (error.message, error.hint))
+            inside = str(folder / root.name) if single else temporary
+            message, hint = (
+                text.replace(inside, str(root)).replace(temporary, str(root)) for text in (error.message, error.hint)
+            )
             raise type(error)(message, hint) from None
 
 

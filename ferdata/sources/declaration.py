@@ -59,7 +59,8 @@ class Layout:
     of this layout to a canonical emotion or a reason (`ferdata.labels`); `counts` are the published ones.
     `header` names columns that the first mark's file must have, where its name (`train.csv`) says too little.
     `names` is a regular expression that every image's file name matches in full, as published: others are copies
-    that somebody added. `found` is what an adapter's `prepare` has found out for its `samples`.
+    that somebody added. `found` is what an adapter's `prepare` has found out for its `samples`,
+    `holds` are the files, relative to the base, in which the pictures of its rows lie, such as Parquet shards.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Layout:
     header: tuple[str, ...] = ()
     names: str = ""
     found: Any = None
+    holds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -310,7 +310,7 @@ class _Job:
             described["known"] = {
                 hit.name: {**asdict(hit), "used": self.recognised.use} for hit in self.recognised.lookup.hits
             }
-        intake.others = other_files(self.base, intake.files)
+        intake.others = other_files(self.base, intake.files | set(self.setting.layout.holds))
         images = "embed" if self.setting.embed else "reference"
         options = {"votes": self.setting.policy, "images": images, **self.options}
         record = manifest.step_record(

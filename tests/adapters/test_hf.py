@@ -64,6 +64,12 @@ def test_pictures_keep_the_bytes_that_the_shard_holds(tmp_path):
     assert [(row["label"], row["official_split"]) for row in stored] == [("happiness", "train"), ("anger", "train")]
 
 
+def test_a_shard_is_no_file_that_nothing_was_made_of(tmp_path):
+    shard(tmp_path / "d" / "train.parquet", [(encoded(1), 3)])
+    (tmp_path / "d" / "notes.txt").write_text("about it")
+    assert ingested(tmp_path, tmp_path / "d").others == {".txt": 1}
+
+
 def test_a_single_file_is_the_root_of_a_dataset(tmp_path):
     shard(tmp_path / "d" / "test-00000-of-00001.parquet", [(encoded(1), 3)])
     shard(tmp_path / "d" / "train-00000-of-00001.parquet", [(encoded(2), 3)])
@@ -134,8 +140,10 @@ class TestRefused:
             ingested(tmp_path, tmp_path / "d")
 
     def test_a_manifest_of_ours_is_known_for_one(self, tmp_path, make_manifest):
-        with pytest.raises(NotThisDataset, match="is already a ferdata manifest"):
-            ingested(tmp_path, make_manifest({"native_label": "anger"}))
+        path = make_manifest({"native_label": "anger"})
+        with pytest.raises(NotThisDataset, match="is already a ferdata manifest") as caught:
+            ingested(tmp_path, path)
+        assert caught.value.hint.endswith(f"ferdata show {path}")
 
     def test_half_a_shard(self, tmp_path):
         shard(tmp_path / "d" / "train.parquet", [(encoded(i), 3) for i in range(40)])

@@ -102,6 +102,7 @@ class TestEveryLayout:
         }
         prefix = "" if done.base == root else done.base.relative_to(root).as_posix() + "/"
         of_rows = {path.removeprefix(prefix) for path in paths(done) if path}
+        of_rows |= {path for path in there if (dataset, layout) == ("hf", "parquet") and path.endswith(".parquet")}
         rejects = pq.read_table(done.rejects).to_pylist() if done.rejects else []
         rejected = {(r["path"] or "").removeprefix(prefix) or r["sample_id"].partition(":")[2] for r in rejects}
         left = Counter(Path(p).suffix.lower() or "without an ending" for p in there - of_rows - rejected)

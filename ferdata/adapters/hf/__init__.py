@@ -62,7 +62,7 @@ def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> La
     found, told = FORMS[layout.name].look(base, options)
     labels = mapped_labels(Counter(found.labels()), own, options, f"{base} has labels", "rows")
     note = "\n".join(filter(None, (layout.note, *told, told_spellings(labels, own))))
-    return replace(layout, labels=labels, note=note, found=found)
+    return replace(layout, labels=labels, note=note, found=found, holds=getattr(found, "files", ()))
 
 
 def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample | Skipped]:

@@ -60,7 +60,8 @@ class Shard:
                         row += 1
         except (OSError, pa.ArrowException) as error:
             raise BrokenSource(
-                f"{self.path} is damaged after row {row}: {str(error).splitlines()[0]}.", "Download it again."
+                f"{self.path} is damaged after row {row}: {str(error).splitlines()[0].rstrip('.')}.",
+                "Download it again.",
             ) from None
 
 
@@ -70,6 +71,11 @@ class Shards:
 
     base: Path
     shards: tuple[Shard, ...]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The shards, relative to the base."""
+        return tuple(shard.name for shard in self.shards)
 
     def labels(self) -> Iterator[str]:
         """Yield every row's label, of those that have one."""
@@ -144,7 +150,8 @@ def _shard(path: Path, name: str, options: Mapping[str, str | None]) -> Shard:
         found = pq.read_metadata(path)
     except (OSError, pa.ArrowException) as error:
         raise BrokenSource(
-            f"{path} is not a Parquet file: {str(error).splitlines()[0]}.", "Is it complete? Download it again."
+            f"{path} is not a Parquet file: {str(error).splitlines()[0].rstrip('.')}.",
+            "Is it complete? Download it again.",
         ) from None
     schema, metadata = found.schema.to_arrow_schema(), found.metadata or {}
     if b"ferdata" in metadata:
