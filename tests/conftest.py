@@ -29,6 +29,12 @@ with contextlib.suppress(ImportError):  # a bare machine with a GPU has none, an
     settings.register_profile("ours", deadline=None)  # no example fails because the machine is busy
     settings.load_profile("ours")
 
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: a zip or gzip file holds the time, and each worker must collect the same names."""
+    return argname if isinstance(val, bytes) else None
+
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
