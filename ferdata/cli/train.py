@@ -110,7 +110,10 @@ FILE = click.Path(path_type=Path)
     ),
     named("--weight-decay", "Weight decay [default: the backbone's].", type=float),
     named("--schedule", "Learning-rate schedule; one_cycle and cosine end with --time-limit."),
-    named("--unfreeze", "Layers to train. lp-ft: the head, then all; gradual: block by block from the top."),
+    named(
+        "--unfreeze",
+        "Layers to train. lp-ft: the head, then all; gradual: block by block from the top; top: the last open_layers.",
+    ),
     named("--norm", "Statistics of batch normalisation."),
     named("--ema", "Decay of the exponential moving average of the weights, such as 0.999; 0: off.", type=float),
 )

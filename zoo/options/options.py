@@ -17,7 +17,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "class_weights": ("none", "balanced", "effective"),
     "sampler": ("shuffle", "balanced", "sqrt", "dataset"),
     "schedule": ("one_cycle", "cosine", "plateau", "step", "exponential", "constant"),
-    "unfreeze": ("all", "lp-ft", "gradual", "head"),
+    "unfreeze": ("all", "lp-ft", "gradual", "top", "head"),
     "norm": ("train", "frozen", "recalibrate"),
     "select": ("accuracy", "balanced_accuracy", "macro_f1", "loss", "last"),  # last: no selection
     "tta": ("none", "flip", "ten-crop"),
@@ -39,7 +39,7 @@ NOT_NEGATIVE = (
     *("warmup", "step_start", "plateau_patience", "min_lr", "head_epochs", "patience", "seed", "fold", "aux_weight"),
 )
 BELOW_ONE = ("smoothing", "dropout", "drop_path", "ema", "momentum")
-AT_LEAST = {"batch": 2, "size": 8}  # batch normalisation takes no batch of one
+AT_LEAST = {"batch": 2, "size": 8, "open_layers": 1}  # batch normalisation takes no batch of one
 SHARES = ("layer_decay", "step_gamma", "plateau_factor")  # above 0, at most 1
 
 
@@ -112,6 +112,7 @@ class TrainConfig:
     head_epochs: int = 3
     head_lr: float | None = None
     block_epochs: int = 1
+    open_layers: int = 20  # before the head, as Keras counts them (zoo.models.keras_layers)
     norm: str = "train"
     # Length and model selection.
     epochs: int | None = None
@@ -218,6 +219,7 @@ NEEDS: tuple[tuple[tuple[str, ...], Works, str], ...] = (
     (("head_epochs",), lambda c: c.unfreeze == "lp-ft", "--unfreeze lp-ft"),
     (("head_lr",), lambda c: c.unfreeze in ("lp-ft", "head"), "--unfreeze lp-ft or head"),
     (("block_epochs",), lambda c: c.unfreeze == "gradual", "--unfreeze gradual"),
+    (("open_layers",), lambda c: c.unfreeze == "top", "--unfreeze top"),
     (("layer_decay",), lambda c: c.unfreeze != "head", "an --unfreeze other than head"),
     (("head_widths", "head_dropout", "head_norm"), lambda c: c.head == "mlp", "--head mlp"),
     (("patience",), lambda c: c.select != "last", "a --select other than last"),

@@ -1,9 +1,10 @@
-"""Which part of a net moves when, in whole blocks, and one policy of batch normalisation for all of it.
+"""Which part of a net moves when, and one policy of batch normalisation for all of it.
 
-What the notes' loop did wrong and this does not: it cut blocks in half by counting layers; made a new optimizer, and
-lost its moments, at each stage; switched normalisation from kept to batch statistics in the middle of the run; and
-let one early stopping end all stages (keras.io "Image classification via fine-tuning with EfficientNet"; Kumar et al.
-2022, arXiv 2202.10054, for lp-ft; Howard and Ruder 2018, arXiv 1801.06146, for gradual).
+What a loop of Keras' `fit` does wrong, and this does not: it makes a new optimizer, and loses its moments, at each
+stage; switches normalisation from kept to batch statistics in the middle of the run; and lets one early stopping end
+all stages (keras.io "Image classification via fine-tuning with EfficientNet"; Kumar et al. 2022, arXiv 2202.10054, for
+lp-ft; Howard and Ruder 2018, arXiv 1801.06146, for gradual). Parts are whole blocks, but for "top", which counts layers
+as such a loop does, wherever that cuts a block.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,8 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ferdata.errors import BadOption
+from zoo.models.build import blocks
+from zoo.models.keras_layers import last_layers
 from zoo.options.options import TrainConfig
 
 Blocks = Sequence[Sequence[str]]  # names of parameters, from stem to head
@@ -36,15 +39,36 @@ class Stage:
     fresh: bool = False
 
 
-def stages(config: TrainConfig, blocks: int) -> tuple[Stage, ...]:
-    """Return the stages of a run over a net of so many blocks; `config` has lr and epochs filled in.
+def parts(net: nn.Module, config: TrainConfig) -> tuple[Blocks, int]:
+    """Return the net's parts that move at once, from stem to head, and how many of them the last open_layers are.
+
+    They are its blocks. Under "top" the block that the line runs through is cut, what moves stands behind what does
+    not, and the head is counted with it.
+    """
+    whole = blocks(net)
+    if config.unfreeze != "top":
+        return whole, len(whole)
+    moving = last_layers(net, config.open_layers)
+    still = [[name for name in block if name not in moving] for block in whole[:-1]]
+    behind = [[name for name in block if name in moving] for block in whole[:-1]]
+    front, back = ([part for part in half if part] for half in (still, behind))
+    return [*front, *back, whole[-1]], len(back) + 1
+
+
+def stages(config: TrainConfig, count: int, top: int) -> tuple[Stage, ...]:
+    """Return the stages of a run over a net of `count` parts, of which "top" opens `top`.
+
+    `config` has lr and epochs filled in.
 
     "lp-ft": the head alone for head_epochs at head_lr, then everything. "gradual": the head, and every block_epochs
-    one block more from the top, all unfrozen ones training on. "head": the head alone.
+    one block more from the top, all unfrozen ones training on. "top": the head and the last open_layers before it, as
+    Keras counts them. "head": the head alone.
     """
-    lr, last = config.lr or 0.0, blocks
+    lr, last = config.lr or 0.0, count
     if config.unfreeze == "head":
         return (Stage("the head", 1, None, config.head_lr or lr),)
+    if config.unfreeze == "top":
+        return (Stage(f"the head and the last {config.open_layers} layers", top, None, lr),)
     if config.unfreeze == "lp-ft" and config.head_epochs:
         head = Stage("the head", 1, config.head_epochs, config.head_lr or lr, flat=True)
         return head, Stage("everything", last, None, lr, fresh=True)
@@ -69,7 +93,7 @@ def check(config: TrainConfig, plan: Sequence[Stage]) -> None:
 
 
 def set_open(net: nn.Module, blocks: Blocks, count: int) -> None:
-    """Let the last `count` blocks move, and no other. Whole blocks, by the parameters' names."""
+    """Let the last `count` of `blocks` (of `parts`) move, and no other, by the parameters' names."""
     moving = {name for block in blocks[len(blocks) - count :] for name in block}
     for name, parameter in net.named_parameters():
         parameter.requires_grad_(name in moving)

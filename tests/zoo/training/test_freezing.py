@@ -5,6 +5,7 @@ from torch import nn
 from ferdata.errors import BadOption
 from tests.zoo.conftest import QUICK
 from zoo.models.build import backbone, blocks, build
+from zoo.models.keras_layers import last_layers
 from zoo.options.options import TrainConfig
 from zoo.training import freezing, loop, setup
 from zoo.training.train import train
@@ -101,10 +102,11 @@ def test_the_stages_of_each_way():
     def of(**options):
         from dataclasses import replace
 
-        return freezing.stages(replace(config, **options), 4)
+        return freezing.stages(replace(config, **options), 4, 3)
 
     assert [(s.open, s.epochs, s.lr) for s in of()] == [(4, None, 0.1)]
     assert [(s.open, s.epochs, s.lr) for s in of(unfreeze="head", head_lr=0.5)] == [(1, None, 0.5)]
+    assert [(s.open, s.epochs, s.lr) for s in of(unfreeze="top")] == [(3, None, 0.1)]
     head, rest = of(unfreeze="lp-ft", head_lr=0.5, head_epochs=2)
     assert (head.open, head.epochs, head.lr, head.flat) == (1, 2, 0.5, True)
     assert (rest.open, rest.epochs, rest.lr, rest.fresh) == (4, None, 0.1, True)
@@ -124,8 +126,22 @@ def test_stages_that_the_epochs_do_not_reach_are_refused():
         with pytest.raises(
             BadOption, match=f"opens the last block after {config.epochs} epochs, and there are"
         ) as error:
-            freezing.check(config, freezing.stages(config, 4))
+            freezing.check(config, freezing.stages(config, 4, 4))
         assert error.value.hint == hint
+
+
+def test_top_moves_the_last_layers_that_keras_counts_and_the_head_and_nothing_else():
+    torch.manual_seed(0)
+    net = build(backbone("tf_efficientnet_b0"), 1, 4, 32)
+    config = TrainConfig(backbone="tf_efficientnet_b0", unfreeze="top", open_layers=20, lr=0.1, epochs=1)
+    groups, top = freezing.parts(net, config)
+    assert sorted(name for group in groups for name in group) == sorted(name for name, _ in net.named_parameters())
+    (stage,) = freezing.stages(config, len(groups), top)
+    freezing.set_open(net, groups, stage.open)
+    before = copied(net)
+    freezing.train_mode(net, freezing.backbone_norms(net, groups), "train")
+    step(net)
+    assert moved(net, before) == last_layers(net, 20) | {"classifier.weight", "classifier.bias"}
 
 
 class Spy:
