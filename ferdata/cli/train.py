@@ -148,6 +148,7 @@ FILE = click.Path(path_type=Path)
     ),
     click.option("--as-is", is_flag=True, help="Use the splits as they are; never merge first."),
     named("--allow-leak/--no-allow-leak", "Train even if val or test share faces with train; the report says so."),
+    named("--allow-scale/--no-allow-scale", "Train even on pixels that are scaled twice; the report says so."),
     named("--trust-files/--no-trust-files", "Use images even if changed since ingest."),
     json_option,
 )

@@ -129,6 +129,7 @@ class TrainConfig:
     compile: bool = False
     seed: int = 0
     allow_leak: bool = False
+    allow_scale: bool = False  # pixels of another scale than nets are initialised for
     trust_files: bool = False
 
     def __post_init__(self) -> None:
@@ -200,7 +201,7 @@ NAMED = (
     *("backbone", "size", "channels", "targets", "epochs", "time_limit", "batch", "lr", "weight_decay", "augment"),
     *("class_weights", "select", "patience", "tta", "device", "devices", "precision", "seed", "datasets", "fold"),
     *("pretrained", "weights", "init", "head", "stem", "unfreeze", "norm", "loss", "smoothing", "sampler", "optimizer"),
-    *("schedule", "ema", "compile", "allow_leak", "trust_files"),
+    *("schedule", "ema", "compile", "allow_leak", "allow_scale", "trust_files"),
 )
 
 Works = Callable[[TrainConfig], bool]

@@ -24,7 +24,7 @@ LARGEST = 100_000  # bytes of a file: no recipe has as many
 # A run's own, which another run is not given by a file.
 MACHINE = ("device", "devices", "precision")
 # What is permitted is said on the command line, each time: a file that someone sends is not asked.
-PERMISSIONS = ("allow_leak", "trust_files")
+PERMISSIONS = ("allow_leak", "allow_scale", "trust_files")
 TYPES = {key: hint for key, hint in get_type_hints(TrainConfig).items() if key in KEYS}
 KINDS: Mapping[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
 WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}

@@ -189,16 +189,24 @@ def check_contamination(rows: Rows, where: Mapping[str, NDArray[np.intp]]) -> li
     return [f"{known.told(found.counts)}."] if found.counts else []
 
 
-def check_scale(images: Tensor) -> None:
-    """Raise BadOption unless normalised `images` (n, C, H, W) have about the spread that nets are initialised for."""
+def check_scale(images: Tensor, allow: bool = False) -> list[str]:
+    """Raise BadOption unless normalised `images` (n, C, H, W) have about the spread that nets are initialised for.
+
+    Where that is allowed, return a note instead; images that are no finite numbers are never allowed.
+    """
     mean, std = float(images.mean()), float(images.std())
     if math.isfinite(std) and FLATTEST <= std <= STEEPEST and abs(mean) <= 1.5:
-        return
-    raise BadOption(
+        return []
+    found = (
         f"Normalised training images have mean {mean:.2f} and standard deviation {std:.4f}, "
-        f"where a net needs about 0 and 1 ({FLATTEST} to {STEEPEST:g}).",
+        f"where a net needs about 0 and 1 ({FLATTEST} to {STEEPEST:g})."
+    )
+    if allow and math.isfinite(mean) and math.isfinite(std):
+        return [f"{found} That was allowed (--allow-scale)."]
+    raise BadOption(
+        found,
         "The pixels are scaled twice, or the mean and std are another dataset's, or the images are all but blank: "
-        "look at them with `ferdata stats`.",
+        "look at them with `ferdata stats`. To see what a net makes of them all the same: --allow-scale",
     )
 
 

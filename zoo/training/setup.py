@@ -57,7 +57,7 @@ def setup(
         meta: Meta = _meta(ready, begun, parts["train"].pixels) if ready.saved is None else ready.saved["meta"]
         some = apply.as_float(parts["train"].pixels[:: max(1, len(parts["train"]) // LOOKED_AT)])
         mean, std = torch.tensor(meta.mean), torch.tensor(meta.std).clamp(min=1e-6)
-        sanity_checks.check_scale(apply.normalise(some, mean, std))
+        scale_notes = sanity_checks.check_scale(apply.normalise(some, mean, std), config.allow_scale)
         blocks, top = freezing.parts(net, config)
         stages = freezing.stages(config, len(blocks), top)
         freezing.check(config, stages)
@@ -92,7 +92,7 @@ def setup(
                 baseline=prior(parts["val"].hard, len(meta.classes)),
                 leak=ready.leak,
                 say=say,
-                notes=[*ready.notes, *begun.notes],
+                notes=[*ready.notes, *begun.notes, *scale_notes],
             )
             yield context, _first_state(context, net, clock, ready.saved)
 

@@ -64,6 +64,7 @@ def train(
     datasets: Sequence[str] | None = None,
     fold: int | None = None,
     allow_leak: bool | None = None,
+    allow_scale: bool | None = None,
     trust_files: bool | None = None,
     plots: Sequence[str] = (),
     resume: bool = False,

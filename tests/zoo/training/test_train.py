@@ -6,8 +6,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import timm
 import torch
 from safetensors import safe_open
+from timm.models import save_for_hf
 
 from ferdata.errors import AlreadyExists, BadOption, BrokenRun, Leak
 from tests.zoo.conftest import QUICK, shape_rows
@@ -129,6 +131,21 @@ def test_blank_pictures_are_refused_as_wrongly_scaled(shapes, tmp_path):
     flat = [{**r, "pixels": np.full((32, 32), 9, np.uint8)} for r in shape_rows()]
     with pytest.raises(BadOption, match="standard deviation 0"):
         train(shapes(flat), tmp_path / "run", **QUICK, allow_leak=True)
+
+
+def test_weights_whose_mean_and_std_are_of_0_to_255_scale_pixels_twice_and_are_refused_unless_allowed(
+    manifest_path, tmp_path
+):
+    net = timm.create_model("mobilenetv3_small_050", num_classes=5)
+    net.pretrained_cfg |= {"mean": (127.5,) * 3, "std": (127.5,) * 3, "input_size": (3, 32, 32)}
+    save_for_hf(net, str(tmp_path / "mine"))
+    wanted = {**QUICK, "epochs": 1, "backbone": f"local-dir:{tmp_path / 'mine'}", "pretrained": True}
+    with pytest.raises(BadOption, match=r"standard deviation 0\.00") as error:
+        train(manifest_path, tmp_path / "run", **wanted)
+    assert "--allow-scale" in error.value.hint
+    run = train(manifest_path, tmp_path / "run", **wanted, allow_scale=True)
+    (note,) = (line for line in run.report["protocol"]["notes"] if "--allow-scale" in line)
+    assert note in (run.path / "card.md").read_text()
 
 
 def test_a_rate_that_blows_up_is_stopped_with_advice(manifest_path, tmp_path):
