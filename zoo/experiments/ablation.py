@@ -26,14 +26,8 @@ from zoo.training import resolve
 
 DRAWS = 2000
 FLIPS = 1 << 14  # of signs: all there are, of up to 14 seeds
-OWN = (
-    "seed",
-    "time_limit",
-    "manifest",
-    "allow_leak",
-    "allow_scale",
-    "trust_files",
-)  # what ablate sets itself, or nobody varies
+# What ablate sets itself, or nobody varies.
+OWN = ("seed", "time_limit", "manifest", "allow_leak", "allow_scale", "trust_files")
 
 
 @dataclass(frozen=True)
