@@ -99,7 +99,8 @@ def ablate(
         runs[cell.name].append(line(run.path, run.report, seed))
         figure = f"{metrics.CALLED[by]} {run.report[by]:.2%}"
         tell(f"{cell.name}, seed {seed} ({done + 1} of {len(plan)}){', kept' if kept else ''}: {figure}")
-    report = summary(cells, runs, by)
+    scored = {name: [_test_rows(Path(run["run"])) for run in each] for name, each in runs.items()}
+    report = summary(cells, runs, scored, by)
     report |= {"manifest": str(manifest), "budget": budget, "recipe": recipe, "options": dict(given)}
     write(folder, report, plots)
     return Ablation(folder, report)
@@ -167,9 +168,16 @@ def line(path: Path, report: dict[str, Any], seed: int) -> dict[str, Any]:
     }
 
 
-def summary(cells: Sequence[Cell], runs: Mapping[str, list[dict[str, Any]]], by: str) -> dict[str, Any]:
-    """Return the table, each cell against the first, and the answer."""
-    scored = {name: [_test_rows(Path(run["run"])) for run in each] for name, each in runs.items()}
+def summary(
+    cells: Sequence[Cell],
+    runs: Mapping[str, list[dict[str, Any]]],
+    scored: Mapping[str, Sequence[Predictions]],
+    by: str,
+) -> dict[str, Any]:
+    """Return the table, each cell against the first, and the answer.
+
+    By the cell's name, `runs` have a `line` of each run and `scored` its predictions of the same test rows.
+    """
     n = len(scored[cells[0].name][0].true)
     rows = []
     for cell in cells:

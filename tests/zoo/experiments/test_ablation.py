@@ -9,7 +9,6 @@ from ferdata.errors import AlreadyExists, BadOption
 from tests.zoo.evaluation.test_compare import answers as rows_of
 from tests.zoo.evaluation.test_compare import mask
 from zoo.evaluation import confidence
-from zoo.evaluation.predictions import save
 from zoo.experiments import answers
 from zoo.experiments.ablation import (
     Cell,
@@ -85,45 +84,42 @@ def test_ablate_refuses_before_it_trains(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def made(tmp_path, accuracies, n=3000, seeds=3):
+def made(accuracies, n=3000, seeds=3):
     """Runs whose test answers are right as often as is asked for, the same images hard for all."""
-    cells, runs = [Cell(f"x={i}", {"x": i}) for i in range(len(accuracies))], {}
+    cells, runs, scored = [Cell(f"x={i}", {"x": i}) for i in range(len(accuracies))], {}, {}
     for cell, shares in zip(cells, accuracies, strict=True):
-        runs[cell.name] = []
+        runs[cell.name], scored[cell.name] = [], []
         for seed, share in enumerate(shares):
-            place = tmp_path / cell.name / str(seed)
-            place.mkdir(parents=True)
-            rows = rows_of(mask(n, range(round(n * (1 - share)))))
-            save(place / "predictions.parquet", rows)
+            scored[cell.name].append(rows_of(mask(n, range(round(n * (1 - share))))))
             figures = dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1"), share)
-            runs[cell.name].append({"run": str(place), "seed": seed, "val": figures, **figures, "leak": 0})
-    return summary(cells, runs, "accuracy")
+            runs[cell.name].append({"run": f"{cell.name}/{seed}", "seed": seed, "val": figures, **figures, "leak": 0})
+    return summary(cells, runs, scored, "accuracy")
 
 
-def test_seeds_that_scatter_as_much_as_the_cells_show_no_difference(tmp_path):
-    told = made(tmp_path, [(0.850, 0.846, 0.853), (0.852, 0.855, 0.847), (0.849, 0.850, 0.848)])
+def test_seeds_that_scatter_as_much_as_the_cells_show_no_difference():
+    told = made([(0.850, 0.846, 0.853), (0.852, 0.855, 0.847), (0.849, 0.850, 0.848)])
     assert not any(row["against_first"]["real"] for row in told["cells"][1:])
     assert told["answer"].startswith("No difference that three seeds can show: the largest difference")
     assert told["best_on_val"] == "x=1"
 
 
-def test_a_difference_far_beyond_the_seeds_is_told_with_its_size(tmp_path):
-    told = made(tmp_path, [(0.800, 0.802, 0.798), (0.841, 0.842, 0.839), (0.799, 0.801, 0.800)])
+def test_a_difference_far_beyond_the_seeds_is_told_with_its_size():
+    told = made([(0.800, 0.802, 0.798), (0.841, 0.842, 0.839), (0.799, 0.801, 0.800)])
     assert [row["against_first"]["real"] for row in told["cells"][1:]] == [True, False]
     assert "x=1 is better than x=0 by 4.07 points of test accuracy" in told["answer"]
     assert "of x=2 three seeds show no difference" in told["answer"]
 
 
-def test_three_images_more_on_the_mean_of_seeds_are_still_the_luck_of_the_images(tmp_path):
-    told = made(tmp_path, [(0.90, 0.91, 0.92), (0.92, 0.95, 0.95)], n=100)
+def test_three_images_more_on_the_mean_of_seeds_are_still_the_luck_of_the_images():
+    told = made([(0.90, 0.91, 0.92), (0.92, 0.95, 0.95)], n=100)
     found = told["cells"][1]["against_first"]
     assert found["p_seeds"] < 0.05 < found["p_images"]
     assert not found["real"]
 
 
 @pytest.mark.parametrize(("seeds", "p"), [(2, 0.5), (3, 0.25), (5, 0.0625)])
-def test_equal_differences_of_few_seeds_are_too_few_to_tell(tmp_path, seeds, p):
-    told = made(tmp_path, [(0.80,) * seeds, (0.84,) * seeds], seeds=seeds)
+def test_equal_differences_of_few_seeds_are_too_few_to_tell(seeds, p):
+    told = made([(0.80,) * seeds, (0.84,) * seeds], seeds=seeds)
     found = told["cells"][1]["against_first"]
     assert found["p_seeds"] == pytest.approx(p)  # every sign alike: 2 of the 2^seeds
     assert found["over_seeds"] is None
@@ -133,8 +129,8 @@ def test_equal_differences_of_few_seeds_are_too_few_to_tell(tmp_path, seeds, p):
     assert "give --seeds 6 or more" in told["answer"]
 
 
-def test_equal_differences_of_enough_seeds_are_a_difference(tmp_path):
-    told = made(tmp_path, [(0.80,) * 6, (0.84,) * 6], seeds=6)
+def test_equal_differences_of_enough_seeds_are_a_difference():
+    told = made([(0.80,) * 6, (0.84,) * 6], seeds=6)
     found = told["cells"][1]["against_first"]
     assert found["p_seeds"] == pytest.approx(2 / 2**6)
     assert found["over_seeds"] == pytest.approx([0.04, 0.04])
@@ -162,8 +158,8 @@ def test_more_cells_ask_for_more_seeds():
         assert comparisons * 2 / 2**seeds < 0.05 <= comparisons * 2 / 2 ** (seeds - 1)
 
 
-def test_two_seeds_have_no_interval_and_say_so(tmp_path):
-    told = made(tmp_path, [(0.80, 0.81), (0.84, 0.90)], seeds=2)
+def test_two_seeds_have_no_interval_and_say_so():
+    told = made([(0.80, 0.81), (0.84, 0.90)], seeds=2)
     found = told["cells"][1]["against_first"]
     assert (found["over_seeds"], told["cells"][1]["accuracy"]["interval"], found["real"]) == (None, None, False)
     assert told["answer"].endswith("is +6.50 points; two seeds give no interval: --seeds 3 or more do.")
@@ -171,16 +167,16 @@ def test_two_seeds_have_no_interval_and_say_so(tmp_path):
     assert not any("±" in cell for line in answers.table(told) for cell in line)
 
 
-def test_equal_answers_of_every_seed_have_no_interval_and_no_difference(tmp_path):
-    told = made(tmp_path, [(0.80, 0.82, 0.81), (0.80, 0.82, 0.81)])
+def test_equal_answers_of_every_seed_have_no_interval_and_no_difference():
+    told = made([(0.80, 0.82, 0.81), (0.80, 0.82, 0.81)])
     found = told["cells"][1]["against_first"]
     assert (found["over_seeds"], found["over_images"], answers.outer(found)) == (None, None, None)
     assert "is +0.00 points, on each seed and whichever of the test images are drawn: no interval." in told["answer"]
     assert not any("to +0.00" in cell for line in answers.table(told) for cell in line)
 
 
-def test_one_seed_never_decides(tmp_path):
-    told = made(tmp_path, [(0.5,), (0.9,)], seeds=1)
+def test_one_seed_never_decides():
+    told = made([(0.5,), (0.9,)], seeds=1)
     assert told["answer"].startswith("One seed cannot tell")
     assert not told["cells"][1]["against_first"]["real"]
 
