@@ -99,7 +99,7 @@ def ablate(
         runs[cell.name].append(line(run.path, run.report, seed))
         figure = f"{metrics.CALLED[by]} {run.report[by]:.2%}"
         tell(f"{cell.name}, seed {seed} ({done + 1} of {len(plan)}){', kept' if kept else ''}: {figure}")
-    scored = {name: [_test_rows(Path(run["run"])) for run in each] for name, each in runs.items()}
+    scored = {name: [of_test(Path(run["run"])) for run in each] for name, each in runs.items()}
     report = summary(cells, runs, scored, by)
     report |= {"manifest": str(manifest), "budget": budget, "recipe": recipe, "options": dict(given)}
     write(folder, report, plots)
@@ -207,7 +207,7 @@ def summary(
     return result
 
 
-def _test_rows(run: Path) -> Predictions:
+def of_test(run: Path) -> Predictions:
     """Read a run's predictions on test, in order of their names."""
     rows = predictions.read(run / predictions.NAME)
     where = np.flatnonzero(rows.split == "test")

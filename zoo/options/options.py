@@ -110,7 +110,7 @@ class TrainConfig:
     # Fine-tuning.
     unfreeze: str = "all"
     head_epochs: int = 3
-    head_lr: float | None = None
+    head_lr: float | None = None  # None: lr; over published weights ten times the backbone's, unless lr is given
     block_epochs: int = 1
     open_layers: int = 20  # before the head, as Keras counts them (zoo.models.keras_layers)
     norm: str = "train"

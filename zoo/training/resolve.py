@@ -33,6 +33,7 @@ MOST_EPOCHS = 60  # where only the limit is: on a fast machine more would only o
 USUAL = 128  # the batch that a backbone's rate is for
 # Peak rates, at that batch, for an optimizer that is not the backbone's own.
 ADAPTIVE, PLAIN = 1e-3, 0.05
+HEAD = 10  # times that of a net with published weights, for the head alone (EmotiEffLib: 1e-3 and 1e-4)
 SGD = (torch.optim.SGD, timm.optim.SGDW, timm.optim.SGDP)
 
 
@@ -186,6 +187,7 @@ def resolve_defaults(
     channels = config.channels or (
         first.channels if first else card.known.input_size[0] if foreign else _channels(rows, everything)
     )
+    alone = config.unfreeze in ("head", "lp-ft")
     filled = replace(
         config,
         size=size,
@@ -194,7 +196,7 @@ def resolve_defaults(
         accumulate=accumulate,
         optimizer=own,
         lr=lr,
-        head_lr=config.head_lr or lr,
+        head_lr=config.head_lr or (lr * HEAD if alone and foreign and config.lr is None else lr),
         weight_decay=decay,
         epochs=config.epochs or (EPOCHS if config.time_limit is None else MOST_EPOCHS),
         device=chosen,

