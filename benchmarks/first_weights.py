@@ -51,7 +51,8 @@ def tables(given: argparse.Namespace) -> list[Table]:
     """Return what the files that were named allow."""
     made = []
     if given.face and given.ferplus:
-        probe = {"backbone": FACE, "unfreeze": "head"}
+        # the best of head_rates.py on val, for each of the two nets
+        probe = {"backbone": FACE, "unfreeze": "head", "head_lr": 0.3}
         probes = {"head on face net": {**probe, "weights": str(given.face)}, "head on drawn net": probe}
         made.append(Table("probe-ferplus-150", given.ferplus, 150, probes))
     if given.imagenet:

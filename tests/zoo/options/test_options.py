@@ -79,6 +79,7 @@ UNDER = [
     ("min_lr", 1e-5, {"schedule": "one_cycle"}, {"schedule": "constant"}),
     ("head_epochs", 2, {"unfreeze": "lp-ft"}, {"unfreeze": "gradual"}),
     ("head_lr", 0.1, {"unfreeze": "head"}, {"unfreeze": "all"}),
+    ("open_layers", 10, {"unfreeze": "top"}, {"unfreeze": "gradual"}),
     ("head_lr", 0.1, {"unfreeze": "lp-ft"}, {"unfreeze": "gradual"}),
     ("block_epochs", 2, {"unfreeze": "gradual"}, {"unfreeze": "lp-ft"}),
     ("layer_decay", 0.7, {"unfreeze": "all"}, {"unfreeze": "head"}),
