@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ferdata.schema import SPLITS
+from zoo.augment import own_ranges
 from zoo.data import sampler
 from zoo.data.rows import Images, class_weights
 from zoo.evaluation import calibration, predictions, report
@@ -103,6 +104,7 @@ def _training(context: RunContext, state: TrainState) -> dict[str, Any]:
         "device": str(context.fabric.device),
         "devices": config.devices,
         "precision": config.precision,
+        "augmentation": own_ranges.in_words(config),
         **{f"n_{split}": len(context.parts[split]) for split in SPLITS},
     }
 
