@@ -73,17 +73,19 @@ SOURCE = Source(
         ),
         Layout(
             "folders",
-            ("[Tt]rain/[Cc]ontempt*/*.*", "[Tt]rain/[Hh]app*/*.*"),
+            ("[Tt]rain/[Cc]ontempt*/*.* or [Vv]al*/[Cc]ontempt*/*.*", "[Tt]rain/[Hh]app*/*.* or [Vv]al*/[Hh]app*/*.*"),
             {},
             note="A repack of unknown origin: its splits may differ from the official ones, and some labels are "
             "changed.",
+            splits=("train", "val"),
         ),
         Layout(
             "numbered",
-            ("[Tt]rain/0/*.*", "[Tt]rain/7/*.*"),
+            ("[Tt]rain/0/*.* or [Vv]al*/0/*.*", "[Tt]rain/7/*.* or [Vv]al*/7/*.*"),
             CODES,
             note="A repack of unknown origin. Its numbers are read as AffectNet's own ids, 0 neutral to 7 contempt; "
             "some repacks number the classes in alphabetical order, so look at a few pictures of each class.",
+            splits=("train", "val"),
         ),
         Layout(
             "flat",
