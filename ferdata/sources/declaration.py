@@ -12,7 +12,7 @@ from ferdata.errors import BadOption, choose_one
 
 # What `prepare` finds among its options beside the adapter's own: "refuse" or "keep", as ingest was asked.
 UNKNOWN_LABELS = "unknown_labels"
-EITHER = " or "  # between the patterns of a mark of which one is enough
+EITHER = " or "  # between the patterns of a mark, or between splits, of which one is enough
 # native label -> count, per official split, under the default options. The split "all" counts the rows of every
 # split and of none; the label "all" counts every row, where no more than a total is published.
 Counts = Mapping[str, Mapping[str, int]]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from ferdata.sources.declaration import Layout
+from ferdata.sources.declaration import EITHER, Layout
 
 Cells = Mapping[tuple[str | None, str | None], int]  # (official split, native label) -> rows
 
@@ -44,7 +44,7 @@ def lacking(layout: Layout, found: Cells) -> tuple[Lacking, ...]:
     return tuple(
         Lacking(split, published[split].get("all", sum(published[split].values())) if split in published else None)
         for split in (*published, *layout.splits)
-        if split not in there
+        if not there.intersection(split.split(EITHER))
     )
 
 

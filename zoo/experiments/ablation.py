@@ -119,12 +119,13 @@ def grid(over: Sequence[str], given: Mapping[str, Any]) -> list[Cell]:
         if key in OWN or key in axes or key in given:
             why = "is set by ablate itself" if key in OWN else "is given twice"
             raise BadOption(f"--over {key}: it {why}.", "Vary another option, or leave the other one out.")
-        axes[key] = [(word, value) for word in values for value in parse_set([f"{name}={word}"]).values()]
+        own = name.strip().replace("-", "_")
+        axes[key] = [(f"{own}={word}", parse_set([f"{own}={word}"])[key]) for word in values]
     if not axes:
         raise BadOption("There is nothing to vary.", "Give --over, such as --over augment=none,light,strong")
     return [
         Cell(
-            ", ".join(f"{key}={word}" for key, (word, _) in zip(axes, chosen, strict=True)),
+            ", ".join(words for words, _ in chosen),
             {key: value for key, (_, value) in zip(axes, chosen, strict=True)},
         )
         for chosen in itertools.product(*axes.values())

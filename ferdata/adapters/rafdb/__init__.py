@@ -75,8 +75,8 @@ SOURCE = Source(
             (f"{SECOND}/{LIST}",),
             LABELS,
             note="The compound set only: two emotions at once, so no row has a canonical label; the column "
-            "compound_label names both. It is recognised by its list: codes up to 11, names like train_0001.jpg. Its totals are "
-            "from one source only (3,162 train, 792 test), so counts are not compared.",
+            "compound_label names both. It is recognised by its list: codes up to 11, names like train_0001.jpg. Its "
+            "totals are from one source only (3,162 train, 792 test), so counts are not compared.",
             splits=("train", "test"),
             names=COMPOUND_NAMES,
         ),
