@@ -76,11 +76,10 @@ class Layout:
     found: Any = None
     holds: tuple[str, ...] = ()
 
-    @property
-    def marks_in_words(self) -> str:
-        """What it is recognised by; "" for a layout that nothing tells."""
-        several = len(self.marks) > 1
-        return " and ".join(f"({mark})" if several and EITHER in mark else mark for mark in self.marks)
+    def marks_in_words(self, quote: str = "") -> str:
+        """Return what it is recognised by, each pattern in `quote`; "" for a layout that nothing tells."""
+        marks = [EITHER.join(f"{quote}{one}{quote}" for one in mark.split(EITHER)) for mark in self.marks]
+        return " and ".join(f"({mark})" if len(marks) > 1 and EITHER in mark else mark for mark in marks)
 
 
 @dataclass(frozen=True)

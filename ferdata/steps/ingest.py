@@ -337,10 +337,11 @@ def _lacking(source: Source, layout: Layout, cells: Cells) -> str:
     """Return what the official splits that are not there mean, and where they are to be had; "" where all are there."""
     if not (gaps := lacking(layout, cells)):
         return ""
+    own = " For a test of your own: ferdata merge --split 0.8,0.1,0.1." if any("test" in g.split for g in gaps) else ""
     return (
         f"This copy has no official {' and no '.join(gap.split for gap in gaps)}, without which results do not compare "
         f"with published ones. Who may have it: {source.access} How: {source.obtain[0]} "
-        f"All steps: ferdata datasets show {source.name}"
+        f"All steps: ferdata datasets show {source.name}.{own}"
     )
 
 

@@ -252,12 +252,14 @@ ONE_SPLIT = {  # which folder is left of which layout, and the splits that are t
     ("kaggle_face_expression", "images", "images/train"): "val",
     ("kaggle_face_expression", "images", "images/validation"): "train",
     ("affectnet", "npy", "val_set"): "train",
+    ("affectnet", "csv", "Manually_Annotated_file_lists/validation.csv"): "train",
     ("affectnet", "folders", "Train"): "val or test",
     ("affectnet", "folders", "Test"): "train",
     ("affectnet", "numbered", "train"): "val or test",
     ("affectnet", "numbered", "val"): "train",
     ("sfew", "official", "Train_Aligned_Faces"): "val",
     ("sfew", "official", "Val_Aligned_Faces"): "train",
+    ("affwild2", "frames", "EXPR_Classification_Challenge/Train_Set"): "val",
 }
 
 
