@@ -267,6 +267,7 @@ ONE_SPLIT = {  # which folder is left of which layout, and the splits that are t
 def test_a_copy_with_one_split_alone_is_read_and_told_what_it_lacks(tmp_path, which, lacks):
     dataset, layout, left = which
     root = tmp_path / "d"
+    root.mkdir()
     fakes.layouts()[dataset, layout](root)
     whole = ingest(dataset, root=root, out=tmp_path / "whole.parquet", workers=1)
     (kept,) = root.rglob(left)

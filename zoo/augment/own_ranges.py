@@ -117,7 +117,7 @@ def lay_over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, An
 
 
 def of_run(config: TrainConfig) -> Policy:
-    """Return the policy that a run augments with: the named one, or those ranges that are options. Raises BadOption."""
+    """Return the policy that a run augments with, the ranges that are options in place of its own. Raises BadOption."""
     given = {key: value for key in RANGES if (value := getattr(config, key)) is not None}
     if config.augment == OWN and not given:
         raise BadOption(f"The policy {OWN!r} has no ranges.", f"Add some: --augment {OWN} --set rotation=20,zoom=0.15")
