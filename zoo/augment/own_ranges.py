@@ -13,7 +13,7 @@ from ferdata.errors import BadOption, choose_one, did_you_mean
 from zoo.augment import policies
 from zoo.augment.policies import ABOUT, OWN, POLICIES, RANGES, WHOLE, Policy
 from zoo.options.options import TrainConfig, refuse_idle
-from zoo.options.recipes import ZOOM, as_option, parse_set, read_toml
+from zoo.options.recipes import ZOOM, as_option, pairs_of, parse_set, read_toml
 
 WORDS = ("about", "source")  # what a policy says of itself
 # Ranges that do something beside others alone: which, when, and in words.
@@ -84,8 +84,8 @@ def changed(policy: str | os.PathLike[str], options: Mapping[str, Any] | Sequenc
 
     Raises BadOption.
     """
+    check_names(pairs_of(options), "--set")
     above = parse_set(options)
-    check_names(above, "--set")
     config = TrainConfig(**lay_over({"augment": policy}, above))
     made, found = of_run(config), look_up(policy)
     refuse_idle(idle(config, above))

@@ -99,6 +99,14 @@ def parse_set(given: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
     Of a key given twice the last holds; `none` leaves an option to the backbone, or to the augmentation policy.
     Raises BadOption for a key that there is not, with the close ones, and for a value that is none of its kind.
     """
+    pairs = pairs_of(given)
+    if "manifest" in pairs:
+        raise BadOption("The manifest cannot be set with --set.", "Give it with --manifest.")
+    return dict(as_option(key, value, f"--set {key}={value}") for key, value in pairs.items())
+
+
+def pairs_of(given: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
+    """Return the keys of `parse_set`, which may be none, and their values as they stand. Raises BadOption."""
     pairs: dict[str, Any] = {}
     items = given.items() if isinstance(given, Mapping) else [part for item in given for part in NEXT.split(item)]
     for item in items:
@@ -106,9 +114,7 @@ def parse_set(given: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
         if not equals:
             raise BadOption(f"--set {item} has no value.", "Write it as KEY=VALUE, such as --set lr=1e-3.")
         pairs[key.strip().replace("-", "_")] = value
-    if "manifest" in pairs:
-        raise BadOption("The manifest cannot be set with --set.", "Give it with --manifest.")
-    return dict(as_option(key, value, f"--set {key}={value}") for key, value in pairs.items())
+    return pairs
 
 
 def as_option(key: str, value: Any, where: str) -> tuple[str, Any]:
@@ -186,7 +192,7 @@ def _recipe(name: str, where: str, data: bytes) -> Recipe:
 def _typed(key: str, value: Any, where: str) -> Any:
     """Return `value`, from TOML, Python or the command line, as the kind that the option is. Raises BadOption."""
     if key not in TYPES:
-        hint = did_you_mean(key, TYPES)
+        hint = did_you_mean(key, (*TYPES, ZOOM))
         raise BadOption(f"There is no option {key!r} ({where}).", f"{hint}All: {', '.join(TYPES)}.")
     hint = TYPES[key]
     kinds = get_args(hint) if NoneType in get_args(hint) else (hint,)

@@ -97,8 +97,9 @@ def test_ranges_of_ones_own_are_drawn_and_named(manifest_path, tmp_path):
     plain, *drawn = tiles(read(made.out), 0, 2)
     for tile in drawn:
         assert np.abs(tile.astype(int) - plain[:, ::-1] / 2)[3:-3, 3:-3].mean() < 4
-    with pytest.raises(BadOption, match="A policy has no range 'lr'"):
-        sheet(manifest_path, tmp_path / "b.png", options=["lr=1"])
+    for key in ("lr", "rotatoin"):
+        with pytest.raises(BadOption, match=f"A policy has no range '{key}'"):
+            sheet(manifest_path, tmp_path / "b.png", options=[f"{key}=1"])
     with pytest.raises(BadOption, match="needs an erase"):
         sheet(manifest_path, tmp_path / "b.png", options=["erase_area=0.1,0.2"])
 
