@@ -45,7 +45,7 @@ def _option(name: str, text: str, default: str | None, choices: tuple[str, ...])
 
 
 def _layout(layout: Layout) -> str:
-    marks = " and ".join(f"`{m}`" for m in layout.marks) or "any"
+    marks = layout.marks_in_words("`") or "any"
     lines = [f"### {layout.name}", f"Recognised by {marks}. {layout.note}".strip()]
     if layout.labels:
         rows = "\n".join(f"| `{native}` | {meaning} |" for native, meaning in layout.labels.items())

@@ -68,7 +68,7 @@ SOURCE = Source(
         ),
         Layout(
             "folders",
-            ("train/*/Training_*.*", "*/*/P*Test_*.*"),
+            ("train/*/Training_*.* or */*/P*Test_*.*",),
             FOLDERS,
             _counts(FOLDERS, train=TRAIN, val=VAL, test=TEST),
             "JPEG copies, so pixels differ from fer2013.csv. The file name's prefix gives the official split, "

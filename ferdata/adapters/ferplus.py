@@ -25,6 +25,7 @@ from ferdata.sources import (
     read_votes,
     relative,
 )
+from ferdata.sources.declaration import EITHER
 from ferdata.sources.ferplus_votes import FOLDERS, VOTES, plain_name, read_label_csv
 from ferdata.sources.pixel_tables import read_pixel_table
 from ferdata.sources.spelling import spelled
@@ -57,7 +58,7 @@ SOURCE = Source(
     layouts=(
         Layout(
             "png",
-            ("FER2013Train/label.csv",),
+            (EITHER.join(f"{folder}/label.csv" for folder in FOLDERS),),
             {},
             {"train": {"all": 28558}, "val": {"all": 3579}, "test": {"all": 3573}},
             "Labels come from the votes. label.csv and fer2013new.csv differ on 1,602 rows, most of them copies "
@@ -155,15 +156,11 @@ def _joined_tables(base: Path) -> Iterator[Sample | Skipped]:
             yield _skipped(row)
 
 
-def _listing(base: Path, folder: str) -> tuple[Path, list[str]]:
-    """Return the folder as it is spelled there, and its images. Raises BrokenSource."""
-    place = spelled(base, folder)
-    if not place.is_dir():
-        raise BrokenSource(
-            f"{base} has no folder {folder}.",
-            f"FER+ has {', '.join(FOLDERS)}; run its generate_training_data.py to the end.",
-        )
-    return place, sorted(filter(is_image, os.listdir(place)))  # noqa: PTH208  # no Path for each of many
+def _listings(base: Path) -> Iterator[tuple[str, Path, list[str]]]:
+    """Yield the split of each folder that is there, the folder as it is spelled there, and its images."""
+    for folder, split in FOLDERS.items():
+        if (place := spelled(base, folder)).is_dir():
+            yield split, place, sorted(filter(is_image, os.listdir(place)))  # noqa: PTH208  # no Path for each of many
 
 
 def _folders_with_table(base: Path) -> Iterator[Sample | Skipped]:
@@ -174,12 +171,15 @@ def _folders_with_table(base: Path) -> Iterator[Sample | Skipped]:
             f"There is no fer2013new.csv in {base} or beside it.",
             "Copy it there from https://github.com/microsoft/FERPlus, or use --votes-from label.csv.",
         )
-    listed = {split: _listing(base, folder) for folder, split in FOLDERS.items()}
-    places = {split: relative(place, base) for split, (place, _) in listed.items()}
-    left = {(split, name) for split, (_, names) in listed.items() for name in names}
+    listed = list(_listings(base))
+    places = {split: relative(place, base) for split, place, _ in listed}
+    left = {(split, name) for split, _, names in listed for name in names}
     for row in _read_new(table):
         if not row.name:
             yield _skipped(row)
+            continue
+        if row.split not in places:
+            yield Skipped(row.key, f"the folder of {row.split} is not there")
             continue
         left.discard((row.split, row.name))
         image = f"{places[row.split]}/{row.name}"
@@ -190,8 +190,7 @@ def _folders_with_table(base: Path) -> Iterator[Sample | Skipped]:
 
 def _folders(base: Path) -> Iterator[Sample]:
     """Read each folder's label.csv; a line without its file and a file without its line are both yielded."""
-    for folder, split in FOLDERS.items():
-        place, files = _listing(base, folder)
+    for split, place, files in _listings(base):
         lines, inner = read_label_csv(place / "label.csv"), relative(place, base)
         for name in sorted({*files, *lines}):
             box, votes = lines.get(name, (None, None))

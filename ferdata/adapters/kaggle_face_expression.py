@@ -47,7 +47,7 @@ SOURCE = Source(
     layouts=(
         Layout(
             "images",
-            ("images/train/angry/[0-9]*.*", "images/validation/angry/[0-9]*.*"),
+            ("images/train/angry/[0-9]*.* or images/validation/angry/[0-9]*.*",),
             FOLDERS,
             COUNTS,
             "These are FER2013's images with a split by the uploader: the validation set mixes all three official "

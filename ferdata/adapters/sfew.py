@@ -65,14 +65,16 @@ SOURCE = Source(
     layouts=(
         Layout(
             "official",
-            ("Train*/Angry", "Train*/Surprise"),
+            ("Train*/Angry or Val*/Angry", "Train*/Surprise or Val*/Surprise"),
             LABELS,
+            splits=("train", "val"),
             note="Official train and val; the labels of test were never released, so papers report val.",
         ),
         Layout(
             "table",
             (TABLE, "sfew2.0_images"),
             LABELS,
+            splits=("train", "val"),
             note="A repack of the aligned faces under new names, so frames of one clip cannot be identified. "
             "Official train and val; papers report val.",
         ),
@@ -106,11 +108,11 @@ def _official(base: Path, layout: Layout, faces: str) -> Iterator[Sample | Skipp
 
     Pictures of test lie in no class folder and come without a label; elsewhere such a picture is left out.
     """
-    ending = ALIGNED if faces == "aligned" else ""
-    train = spelled(base, f"Train{ending}")
-    if not train.is_dir():
-        other = "original" if faces == "aligned" else "aligned"
-        raise BrokenSource(f"There is no folder {train}.", f"Unpack its archive there, or use --faces {other}.")
+    ending, others, other = (ALIGNED, "", "original") if faces == "aligned" else ("", ALIGNED, "aligned")
+    for folder in ("Train", "Val"):
+        wanted = spelled(base, f"{folder}{ending}")
+        if not wanted.is_dir() and spelled(base, f"{folder}{others}").is_dir():
+            raise BrokenSource(f"There is no folder {wanted}.", f"Unpack its archive there, or use --faces {other}.")
     for folder, split in SPLITS.items():
         root = spelled(base, f"{folder}{ending}")
         seen: set[str] = set()

@@ -1,6 +1,8 @@
 """`ferdata augment M --policy strong -o sheet.png`."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -9,11 +11,17 @@ from ferdata.cli.output import console, facts, print_json
 from zoo.augment.contact_sheet import ENGINES, Sheet, sheet
 from zoo.augment.policies import POLICIES
 
+NEXT = "\nNext: ferdata train --manifest MANIFEST --augment"
+
 
 @click.command("augment")
 @click.argument("manifest", type=click.Path(path_type=Path))
 @option(sheet, "-o", "--out", type=click.Path(path_type=Path), help="The PNG to write.")
-@option(sheet, "--policy", type=click.Choice(tuple(POLICIES)), metavar="NAME", help=f"One of {', '.join(POLICIES)}.")
+@option(sheet, "--policy", metavar="NAME|FILE", help=f"{', '.join(POLICIES)}; or a .toml of your own ranges.")
+@option(
+    sheet, "--set", "options", multiple=True, metavar="KEY=VALUE",
+    help="A range in place of the policy's, such as rotation=20,zoom=0.15; may be repeated.",
+)  # fmt: skip
 @option(sheet, "--rows", type=click.IntRange(1, 64), help="Number of faces, from each class in turn.")
 @option(sheet, "--draws", type=click.IntRange(1, 24), help="Number of augmented versions of each face.")
 @option(sheet, "--seed", type=click.IntRange(0), help="Random seed for the faces and the augmentation.")
@@ -24,21 +32,23 @@ from zoo.augment.policies import POLICIES
 )  # fmt: skip
 @option(sheet, "--force", help="Replace an existing file.")
 @json_option
-def command(as_json: bool, **given: object) -> None:
+def command(as_json: bool, **given: Any) -> None:
     """Show what an augmentation policy does to some faces, before you train with it.
 
     \b
     ferdata augment manifests/merged.parquet --policy strong -o sheet.png
     ferdata augment manifests/ckplus.parquet --policy ferplus -o sheet.png --rows 12 --engine workers
+    ferdata augment manifests/merged.parquet --policy light --set rotation=20,zoom=0.15 -o sheet.png
+    ferdata augment manifests/merged.parquet --policy mine.toml -o sheet.png
     """  # fmt: skip
-    made = sheet(**given)  # type: ignore[arg-type]  # click has checked them; the names are the function's own
+    made = sheet(**given)
     if as_json:
         print_json(made)
     else:
-        report(made)
+        report(made, given["options"])
 
 
-def report(made: Sheet) -> None:
+def report(made: Sheet, options: Sequence[str]) -> None:
     """Print the policy's ranges, and where the picture is."""
     facts(
         {
@@ -51,4 +61,5 @@ def report(made: Sheet) -> None:
             "names": made.key or None,
         }
     )
-    console().print(f"\nNext: ferdata train --manifest MANIFEST --augment {made.policy}", style="dim", soft_wrap=True)
+    changed = "".join(f" --set {item}" for item in options)
+    console().print(f"{NEXT} {made.policy}{changed}", style="dim", soft_wrap=True)

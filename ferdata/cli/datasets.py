@@ -70,7 +70,7 @@ def show(name: str, as_json: bool) -> None:
     facts({source.name: source.title, "content": source.content})
     prose(f"\n{how_to_obtain(source)}\n\nKnown layouts:")
     for layout in source.layouts:
-        marks = " and ".join(layout.marks) or "any"
+        marks = layout.marks_in_words() or "any"
         prose(f"  {layout.name}: {marks}" + (f"\n    {layout.note}" if layout.note else ""))
     if source.kaggle:
         click.echo(f"\nFree on Kaggle, with an account: ferdata datasets get {source.name}")

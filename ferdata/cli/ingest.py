@@ -143,6 +143,8 @@ def report(result: Ingested) -> None:
     splits = result.counts[result.dataset]
     table("Rows", ("split", "rows", "labelled"), [(s, c["rows"], c["labelled"]) for s, c in splits.items()])
     release(result.differences, result.strange_count, result.strange)
+    if result.lacking:
+        prose(f"{result.lacking}\n")
     console().print(
         f"Next: ferdata stats {result.out}, then ferdata merge {result.out} -o manifests/merged.parquet",
         style="dim",

@@ -21,6 +21,7 @@ from ferdata.cli.pipes import say
 _before = time.monotonic()
 
 from ferdata.cli.evaluate import folds_report, headlines  # noqa: E402
+from zoo.augment.own_ranges import in_a_line  # noqa: E402
 from zoo.evaluation.model_card import in_epochs  # noqa: E402
 from zoo.experiments.cross_validation import cross_validate  # noqa: E402
 from zoo.options.options import AT_LEAST, CHOICES, NAMED, TrainConfig  # noqa: E402
@@ -80,7 +81,7 @@ FILE = click.Path(path_type=Path)
     "Recipe",
     option(train, "--recipe", metavar="NAME|FILE", help=f"{', '.join(names())}; or a .toml, such as a run's."),
     click.option("--set", "options", multiple=True, metavar="KEY=VALUE",
-                 help="Any option of a recipe, such as head_widths=512,256; may be repeated."),
+                 help="Any option of a recipe, such as rotation=20,zoom=0.15; may be repeated."),
 )  # fmt: skip
 @under(
     "Network and initial weights",
@@ -98,7 +99,7 @@ FILE = click.Path(path_type=Path)
     named("--smoothing", "Label smoothing, 0 to 1.", type=float),
     named("--class-weights", "Larger loss weights for rare classes."),
     named("--sampler", "Sample rare classes, or small datasets, more often."),
-    named("--augment", "Augmentation policy; ferdata augment shows it.", metavar="NAME"),
+    named("--augment", "Augmentation policy, or a .toml of your own; ferdata augment shows it.", metavar="NAME|FILE"),
 )
 @under(
     "Optimisation",
@@ -239,6 +240,7 @@ def rehearsed(run: Run) -> None:
             f"{config['channels']} channel(s)",
             "images": ", ".join(f"{n:,} {split}" for split, n in r["images"].items()),
             "classes": ", ".join(r["classes"]),
+            "augmentation": in_a_line(r["augmentation"]),
             "leak": "none" if not (leak["val_in_train"] or leak["test_in_train"]) else "ALLOWED",
             "stages": ", then ".join(r["stages"]) if len(r["stages"]) > 1 else None,
             "a step": f"{1000 * r['seconds_per_step']:,.0f} ms on {config['device']} ({config['precision']})",

@@ -12,6 +12,7 @@ from ferdata.errors import BadOption, choose_one
 
 # What `prepare` finds among its options beside the adapter's own: "refuse" or "keep", as ingest was asked.
 UNKNOWN_LABELS = "unknown_labels"
+EITHER = " or "  # between the patterns of a mark, or between splits, of which one is enough
 # native label -> count, per official split, under the default options. The split "all" counts the rows of every
 # split and of none; the label "all" counts every row, where no more than a total is published.
 Counts = Mapping[str, Mapping[str, int]]
@@ -55,8 +56,9 @@ class Option:
 class Layout:
     """One form in which the dataset is found on disk.
 
-    `marks` are glob patterns that all match below the layout's base folder; `labels` takes every native label
-    of this layout to a canonical emotion or a reason (`ferdata.labels`); `counts` are the published ones.
+    `marks` are glob patterns that all match below the layout's base folder (of "a or b" one); `labels` takes every
+    native label of this layout to a canonical emotion or a reason (`ferdata.labels`); `counts` are the published ones,
+    and `splits` the official splits of which none are published.
     `header` names columns that the first mark's file must have, where its name (`train.csv`) says too little.
     `names` is a regular expression that every image's file name matches in full, as published: others are copies
     that somebody added. `found` is what an adapter's `prepare` has found out for its `samples`,
@@ -67,11 +69,17 @@ class Layout:
     marks: tuple[str, ...]
     labels: Mapping[str, str]
     counts: Counts = field(default_factory=dict)
+    splits: tuple[str, ...] = field(default=(), kw_only=True)
     note: str = ""
     header: tuple[str, ...] = ()
     names: str = ""
     found: Any = None
     holds: tuple[str, ...] = ()
+
+    def marks_in_words(self, quote: str = "") -> str:
+        """Return what it is recognised by, each pattern in `quote`; "" for a layout that nothing tells."""
+        marks = [EITHER.join(f"{quote}{one}{quote}" for one in mark.split(EITHER)) for mark in self.marks]
+        return " and ".join(f"({mark})" if len(marks) > 1 and EITHER in mark else mark for mark in marks)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ def _instead(source: Source, root: Path, place: Path, looks_like: LooksLike) -> 
     """Return what to do where no layout was found: what else is there, or what was looked for."""
     if closed := closed_archives(root):
         return closed
-    looked_for = "; ".join(" and ".join(layout.marks) for layout in source.layouts if layout.marks)
+    looked_for = "; ".join(layout.marks_in_words() for layout in source.layouts if layout.marks)
     if source.generic:
         looked_for = {
             "csv": "a table, such as labels.csv with a header line, beside the images that it names",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from ferdata.sources.declaration import Layout
+from ferdata.sources.declaration import EITHER, Layout
 
 Cells = Mapping[tuple[str | None, str | None], int]  # (official split, native label) -> rows
 
@@ -26,13 +26,38 @@ class Difference:
         return f"{what} {where}: {self.found:,} found, {self.published:,} published ({self.found - self.published:+,})"
 
 
+@dataclass(frozen=True)
+class Lacking:
+    """An official split of which there is no image; `published`, how many there should be, None where nobody says."""
+
+    split: str
+    published: int | None
+
+    def __str__(self) -> str:
+        return f"no {self.split}: 0 found" + ("" if self.published is None else f", {self.published:,} published")
+
+
+def lacking(layout: Layout, found: Cells) -> tuple[Lacking, ...]:
+    """Return the official splits of which nothing was found, as where only one archive of two was downloaded."""
+    there = {split for split, _ in found}
+    published = {split: counts for split, counts in layout.counts.items() if split not in ("all", *layout.splits)}
+    return tuple(
+        Lacking(split, published[split].get("all", sum(published[split].values())) if split in published else None)
+        for split in (*published, *layout.splits)
+        if not there.intersection(split.split(EITHER))
+    )
+
+
 def compare(layout: Layout, found: Cells) -> tuple[Difference, ...]:
-    """Return where the counts differ from the layout's published ones.
+    """Return where the counts differ from the layout's published ones; of splits that are there, as `lacking` says.
 
     A label or a split for which nobody published a number is not a published 0: it is not compared.
     """
     differences = []
+    none = {gap.split for gap in lacking(layout, found)}
     for split, published in layout.counts.items():
+        if split in none:
+            continue
         here: Counter[str | None] = Counter()
         for (at, label), n in found.items():
             if split in ("all", at):

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from ferdata.errors import BrokenSource, NotThisDataset
 from ferdata.schema import escapes, is_image
-from ferdata.sources.declaration import Layout, Source
+from ferdata.sources.declaration import EITHER, Layout, Source
 from ferdata.sources.spelling import in_any_case
 from ferdata.sources.tables import header_of
 
@@ -28,9 +28,13 @@ def recognise(source: Source, root: Path, any_case: bool = True) -> tuple[Layout
     bases += [inner for base in bases[1:] for inner in _readable_folders(base)]
     for layout in source.layouts:
         for spelling in (str, in_any_case) if any_case else (str,):
-            marks = [spelling(mark) for mark in layout.marks]
+            marks = [[spelling(pattern) for pattern in mark.split(EITHER)] for mark in layout.marks]
             for base in bases:
-                if marks and all(_marked(base, mark) for mark in marks) and _has_header(base, layout):
+                if (
+                    marks
+                    and all(any(_marked(base, pattern) for pattern in mark) for mark in marks)
+                    and _has_header(base, layout)
+                ):
                     return layout, base
     return None
 

@@ -20,14 +20,14 @@ from ferdata.running.engine import ENGINES, Engine, choose
 from ferdata.running.whole_file import whole_file
 from ferdata.schema import NAME_RULE, is_dataset_name
 from ferdata.sources import archives
-from ferdata.sources.declaration import UNKNOWN_LABELS, Layout
+from ferdata.sources.declaration import UNKNOWN_LABELS, Layout, Source
 from ferdata.sources.declaration import metadata as source_metadata
 from ferdata.sources.ferplus_votes import votes_by_row
 from ferdata.sources.find_layout import better_as, closed_archives, find_layout
 from ferdata.sources.intake import NAMED, Intake
 from ferdata.sources.location import find_root
 from ferdata.sources.measure import MEASURED, OUTSIDE, Reject, Setting
-from ferdata.sources.published_counts import compare
+from ferdata.sources.published_counts import Cells, compare, lacking
 from ferdata.sources.recognise import endings, other_files
 from ferdata.sources.tables import is_code
 
@@ -40,6 +40,7 @@ KNOWN = ("tell", "use", "off")
 class Ingested:
     """What an ingest did: `rows` written to `out`, every row that is not there by reason, and which release it is.
 
+    `lacking` says which official splits are not there, and how they are to be had; "" where all are there.
     `differences` are the counts that are not the published ones, `strange` the first of the `strange_count` file
     names that do not follow the publisher's naming, `unknown_labels` what was kept without a label, `named` the first
     rows of each reason, with what is known of it. `others` counts by their ending the files that no row was made of and
@@ -64,6 +65,7 @@ class Ingested:
     others: Mapping[str, int]
     first_others: tuple[str, ...]
     known: tuple[Known, ...]
+    lacking: str
     differences: tuple[str, ...]
     strange: tuple[str, ...]
     strange_count: int
@@ -246,6 +248,7 @@ class _Job:
             others=endings(intake.others),
             first_others=tuple(intake.others[:NAMED]),
             known=tuple(self.recognised.lookup.hits) if self.recognised else (),
+            lacking=_lacking(self.adapter.SOURCE, self.setting.layout, intake.cells),
             differences=tuple(described["differences"]),
             strange=tuple(intake.strange),
             strange_count=intake.strange_count,
@@ -303,7 +306,7 @@ class _Job:
         described = metadata["sources"][self.setting.dataset]
         default = all(self.options[o.name] == o.default for o in self.adapter.SOURCE.options)
         differences = compare(self.setting.layout, intake.cells) if default else ()
-        described["differences"] = [str(d) for d in differences]
+        described["differences"] = [*map(str, lacking(self.setting.layout, intake.cells)), *map(str, differences)]
         described["strange_names"] = intake.strange_count
         described["labels"] = self.setting.labels
         if self.recognised:
@@ -328,6 +331,18 @@ class _Job:
     @property
     def _rejects(self) -> Path:
         return rejects.beside(self.target)
+
+
+def _lacking(source: Source, layout: Layout, cells: Cells) -> str:
+    """Return what the official splits that are not there mean, and where they are to be had; "" where all are there."""
+    if not (gaps := lacking(layout, cells)):
+        return ""
+    own = " For a test of your own: ferdata merge --split 0.8,0.1,0.1." if any("test" in g.split for g in gaps) else ""
+    return (
+        f"This copy has no official {' and no '.join(gap.split for gap in gaps)}, without which results do not compare "
+        f"with published ones. Who may have it: {source.access} How: {source.obtain[0]} "
+        f"All steps: ferdata datasets show {source.name}.{own}"
+    )
 
 
 class _AnyLabel(dict[str, str]):

@@ -1,5 +1,6 @@
 """What every adapter promises, swept over all adapters and all of their layouts."""
 
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -239,3 +240,44 @@ def test_an_empty_folder_looks_like_nothing(tmp_path):
 def test_a_train_csv_of_something_else_is_not_taken_for_fer2013(tmp_path):
     (tmp_path / "train.csv").write_text("id,price\n1,2\n")
     assert adapters.looks_like(tmp_path) == []
+
+
+ONE_SPLIT = {  # which folder is left of which layout, and the splits that are then not there
+    ("rafdb", "kaggle", "DATASET/train"): "test",
+    ("rafdb", "kaggle", "DATASET/test"): "train",
+    ("fer2013", "folders", "train"): "val and no test",
+    ("fer2013", "folders", "test"): "train",
+    ("ferplus", "png", "FER2013Train"): "val and no test",
+    ("ferplus", "png", "FER2013Test"): "train and no val",
+    ("kaggle_face_expression", "images", "images/train"): "val",
+    ("kaggle_face_expression", "images", "images/validation"): "train",
+    ("affectnet", "npy", "val_set"): "train",
+    ("affectnet", "csv", "Manually_Annotated_file_lists/validation.csv"): "train",
+    ("affectnet", "folders", "Train"): "val or test",
+    ("affectnet", "folders", "Test"): "train",
+    ("affectnet", "numbered", "train"): "val or test",
+    ("affectnet", "numbered", "val"): "train",
+    ("sfew", "official", "Train_Aligned_Faces"): "val",
+    ("sfew", "official", "Val_Aligned_Faces"): "train",
+    ("affwild2", "frames", "EXPR_Classification_Challenge/Train_Set"): "val",
+}
+
+
+@pytest.mark.parametrize(("which", "lacks"), ONE_SPLIT.items(), ids=map("-".join, ONE_SPLIT))
+def test_a_copy_with_one_split_alone_is_read_and_told_what_it_lacks(tmp_path, which, lacks):
+    dataset, layout, left = which
+    root = tmp_path / "d"
+    root.mkdir()
+    fakes.layouts()[dataset, layout](root)
+    whole = ingest(dataset, root=root, out=tmp_path / "whole.parquet", workers=1)
+    (kept,) = root.rglob(left)
+    for other in kept.parent.iterdir():
+        if other != kept:
+            shutil.rmtree(other) if other.is_dir() else other.unlink()
+    done = ingest(dataset, root=root, out=tmp_path / "m.parquet", workers=1)
+    assert whole.lacking == ""
+    assert done.release == layout
+    assert 0 < done.rows < whole.rows
+    assert done.lacking.startswith(f"This copy has no official {lacks}, without which results do not compare")
+    assert f"ferdata datasets show {dataset}" in done.lacking
+    assert any(word.startswith("no ") for word in done.differences)

@@ -102,11 +102,13 @@ def test_votes_of_a_table_that_is_not_there_are_an_error_with_its_address(tmp_pa
         read("ferplus", tmp_path, votes_from="fer2013new.csv")
 
 
-def test_a_folder_that_is_missing_is_named(tmp_path):
+@pytest.mark.parametrize("votes_from", ["label.csv", "fer2013new.csv"])
+def test_a_folder_that_is_missing_is_passed_over_and_its_rows_in_the_table_are_named(tmp_path, votes_from):
     ferplus.png(tmp_path)
     (tmp_path / "data" / "FER2013Valid").rename(tmp_path / "elsewhere")
-    with pytest.raises(BrokenSource, match="no folder FER2013Valid"):
-        read("ferplus", tmp_path)
+    _, _, samples, skipped = read("ferplus", tmp_path, votes_from=votes_from)
+    assert {s.official_split for s in samples} == {"train", "test"}
+    assert ("the folder of val is not there" in {s.reason for s in skipped}) == (votes_from == "fer2013new.csv")
 
 
 @pytest.mark.parametrize(

@@ -298,3 +298,17 @@ def test_the_published_counts_add_up():
     for layout in SOURCE.layouts:
         totals = {s: sum(c.values()) for s, c in layout.counts.items()}
         assert totals == ({} if layout.name == "official-compound" else {"train": 12271, "test": 3068})
+
+
+def test_the_repack_with_train_alone_is_told_that_the_test_is_the_publishers(ferdata, tmp_path):
+    """The copy of 12,271 images: somebody has left out test."""
+    rafdb.kaggle(tmp_path / "d")
+    shutil.rmtree(tmp_path / "d" / "DATASET" / "test")
+    (tmp_path / "d" / "DATASET" / "test_labels.csv").unlink()
+    ran = ferdata("ingest", "rafdb", "--root", tmp_path / "d", "-o", tmp_path / "m.parquet")
+    assert ran.code == 0, ran
+    told = " ".join(ran.out.split())
+    for words in ("no test: 0 found, 3,068 published", "has no official test", "by e-mail", "datasets show rafdb"):
+        assert words in told
+    assert "in test: 0 found" not in told
+    assert Manifest(tmp_path / "m.parquet").sources["rafdb"]["differences"][0] == "no test: 0 found, 3,068 published"

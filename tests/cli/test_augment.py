@@ -30,7 +30,21 @@ def test_json_has_the_ranges_and_the_path(ferdata, drawn, tmp_path):
     assert told["out"] == str(tmp_path / "s.png")
 
 
-def test_a_policy_that_there_is_not_is_a_usage_error(ferdata, drawn, tmp_path):
+def test_a_policy_that_there_is_not_is_answered_with_those_that_there_are(ferdata, drawn, tmp_path):
     ran = ferdata("augment", drawn, "--policy", "heavy", "-o", tmp_path / "s.png")
-    assert ran.code == 2
+    assert ran.code == 1
     assert "khaireddin" in ran.err
+
+
+def test_a_policy_of_ones_own_is_shown_and_the_next_command_trains_with_it(ferdata, drawn, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("flip = 0.5\nrotation = 20\n")
+    ran = ferdata("augment", drawn, "--policy", file, "--set", "rotation=30,zoom=0.15", "-o", tmp_path / "s.png")
+    assert ran.code == 0, ran
+    for words in ("±30°", "×0.85 to ×1.15", "mine.toml: ranges of your own, with another rotation, scale"):
+        assert words in ran.out
+    assert f"--augment {file} --set rotation=30,zoom=0.15" in ran.out
+    said = ferdata("train", "--manifest", drawn, "--augment", file, "--set", "rotation=30,zoom=0.15", "--size", 32,
+                   "--batch", 16, "--device", "cpu", "--dry-run")  # fmt: skip
+    assert said.code == 0, said
+    assert "own: scale ×0.85 to ×1.15, each axis separately; rotation ±30°; flip 50% of the time" in said.out

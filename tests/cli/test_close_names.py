@@ -42,7 +42,9 @@ LINES = [
     ("align m.parquet -o n.parquet --template arcfase", "arcface"),
     ("pack m.parquet --split tran", "train"),
     ("pack m.parquet --dataset mad", "made"),
-    ("augment m.parquet --policy standart", "standard"),
+    ("augment m.parquet --policy standart -o s.png", "standard"),
+    ("augment m.parquet --set rotatoin=3 -o s.png", "rotation"),
+    ("augment m.parquet --policy standart.toml -o s.png", "standard.toml"),
     ("train --manifest m.parquet --recipe deep_emotoin", "deep-emotion"),
     ("train --manifest m.parquet --set lrr=1", "lr"),
     ("train --manifest m.parquet --set loss=focall", "focal"),
@@ -62,6 +64,7 @@ def test_a_misspelt_name_is_answered_with_the_close_one(
     made = [{"native_label": label, "official_split": split} for label in ("fear", "anger") for split in splits]
     make_manifest(*made, name="m")
     (tmp_path / "t.csv").write_text("path,label\na.png,fear\n")
+    (tmp_path / "standard.toml").write_text("flip = 0.5\n")
     (tmp_path / "ids.csv").write_text("sample_id,split\nmade:0000,tets\n")
     ran = ferdata(*line.split())
     assert ran.code in (1, 2)

@@ -4,7 +4,7 @@ import pytest
 
 from ferdata.adapters import load
 from ferdata.sources.declaration import Layout
-from ferdata.sources.published_counts import compare, strangers
+from ferdata.sources.published_counts import compare, lacking, strangers
 
 
 def layout(counts: dict | None = None, names: str = "") -> Layout:
@@ -31,6 +31,19 @@ def test_a_label_or_a_split_that_nobody_published_a_number_for_is_not_a_publishe
     found = {("train", "happy"): 3, ("train", "sad"): 2, ("test", "happy"): 1, ("test", "sad"): 1}
     more = {("train", "angry"): 1, ("train", None): 7, ("val", "sad"): 4, (None, "happy"): 2}
     assert compare(layout(COUNTS), found | more) == ()
+
+
+def test_a_split_of_which_nothing_is_there_is_said_once_and_not_label_by_label() -> None:
+    found = {("train", "happy"): 3, ("train", "sad"): 1}
+    assert [str(gap) for gap in lacking(layout(COUNTS), found)] == ["no test: 0 found, 2 published"]
+    assert [str(d) for d in compare(layout(COUNTS), found)] == ["'sad' in train: 1 found, 2 published (-1)"]
+
+
+def test_where_no_counts_are_published_a_layout_names_its_splits() -> None:
+    made = Layout("made", ("*",), {}, splits=("train", "val or test"))
+    assert [str(gap) for gap in lacking(made, {("test", "happy"): 3})] == ["no train: 0 found"]
+    assert lacking(made, {("train", "happy"): 3, ("val", None): 1}) == ()
+    assert lacking(layout({"all": {"all": 9}}), {(None, "happy"): 3}) == ()
 
 
 GENUINE = {

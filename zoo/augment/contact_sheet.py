@@ -1,9 +1,11 @@
 """The contact sheet: what a policy makes of some faces of a manifest, before it is believed."""
 
 import io
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,9 +21,9 @@ from ferdata.manifest import Manifest, check_output
 from ferdata.running.whole_file import write_whole
 from ferdata.training_data import arrays
 from ferdata.training_data.rows import all_grey, classes_of, natural_size, split_of_rows
-from zoo.augment import apply, landmarks
+from zoo.augment import apply, landmarks, own_ranges
 from zoo.augment.parameters import draw
-from zoo.augment.policies import ABOUT, Policy, in_words, policy
+from zoo.augment.policies import Policy, in_words
 
 ENGINES = ("device", "workers")
 COLUMNS = ("target", "dataset", "split", "official_split", "width", "height", "mode", "landmarks")
@@ -67,23 +69,26 @@ class _Face:
 def sheet(
     manifest: str | Path,
     out: str | Path,
-    policy: str = "standard",
+    policy: str | os.PathLike[str] = "standard",
     rows: int = 8,
     draws: int = 8,
     seed: int = 0,
     size: int | None = None,
     engine: str = "device",
+    options: Mapping[str, Any] | Sequence[str] = (),
     force: bool = False,
     roots: Mapping[str, Path] | None = None,
 ) -> Sheet:
     """Draw `rows` faces of `manifest`, one line each: as it is, then `draws` times under `policy`; write a PNG.
 
-    The faces are of all classes in turn, of train where there is a split; `size` defaults to what training would take.
+    `policy` is a name or a TOML file; `options` are ranges in place of its own, as `zoo.train` takes them. The faces
+    are of all classes in turn, of train where there is a split; `size` defaults to what training would take.
     `engine` "device" is what trains by default, "workers" albumentations. Published landmarks are drawn with the
     former: those of the left side in one colour, those of the right in another. Only these faces' images are read.
     Raises BadOption, AlreadyExists, CannotWrite, ImagesMissing, BrokenSource.
     """
-    path, chosen = Path(out), _policy(policy)
+    path = Path(out)
+    chosen, about, source = own_ranges.changed(policy, options)
     if engine not in ENGINES:
         raise BadOption(f"There is no augmentation engine {engine!r}.", choose_one(engine, ENGINES))
     opened = Manifest(Path(manifest))
@@ -111,20 +116,15 @@ def sheet(
         )
         for i, row in enumerate(facts)
     ]  # fmt: skip
-    about, source = ABOUT[policy]
     names = (*opened.taxonomy.classes, UNLABELLED, *dict.fromkeys(row["dataset"] for row in facts), opened.path.name)
     made = Sheet(
-        path, policy, about, source, engine, len(faces), draws, size, seed,
+        path, os.fspath(policy), about, source, engine, len(faces), draws, size, seed,
         sum(p is not None for p in known), dict(in_words(chosen)), key(names),
     )  # fmt: skip
     with lettering(names) as words:
         lettered = [replace(face, name=words[face.name], dataset=words[face.dataset]) for face in faces]
         write_whole(path, _picture(made, lettered, f"{words[opened.path.name]}, {opened.rows:,} rows"))
     return made
-
-
-def _policy(name: str) -> Policy:
-    return policy(name)
 
 
 def _some(hard: NDArray[np.int64], side: NDArray[np.str_], rows: int, seed: int) -> NDArray[np.intp]:
@@ -183,7 +183,7 @@ def _picture(made: Sheet, faces: list[_Face], footer: str) -> bytes:
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(height, 0))
     axes.axis("off")
-    title = axes.text(20, 30, made.policy, fontsize=17, fontweight="bold", color=INK, va="center")
+    title = axes.text(20, 30, Path(made.policy).name, fontsize=17, fontweight="bold", color=INK, va="center")
     beside = title.get_window_extent(renderer).x1 / 2 + 12
     axes.text(beside, 32, made.about, fontsize=10, color=FAINT, va="center")
     axes.text(LABEL, 62, "original", fontsize=8.5, color=FAINT, va="center")

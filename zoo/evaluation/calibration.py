@@ -10,6 +10,7 @@ from scipy.optimize import minimize_scalar
 from zoo.evaluation import metrics
 
 LOWEST, HIGHEST = 0.1, 10.0
+NEAR = 1e-3  # how near the end of the range, as a share of it, is the end: the search never quite reaches it
 TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -33,6 +34,27 @@ def temperature(probabilities: NDArray[np.float32], hard: NDArray[np.int64]) -> 
 
     found = minimize_scalar(loss, bounds=(1 / HIGHEST, 1 / LOWEST), method="bounded", options={"xatol": 1e-6})
     return float(1 / found.x)
+
+
+def fit(probabilities: NDArray[np.float32], hard: NDArray[np.int64]) -> tuple[float, str]:
+    """Return the temperature to use, from val, and what is to be said of it, "" for nothing.
+
+    It has the least log loss, which need not be the least calibration error: where that rises on val, it stays 1.
+    """
+    found = temperature(probabilities, hard)
+    said = ""
+    if end := next((end for end in (LOWEST, HIGHEST) if abs(found - end) < NEAR * end), None):
+        how = "unsure" if end == LOWEST else "sure"
+        said = (
+            f"The temperature fitted on val is {found:.2g}, the end of the range that is tried ({LOWEST:g} to "
+            f"{HIGHEST:g}): the network is far too {how}, and its probabilities may still be."
+        )
+    both = before_and_after(probabilities, hard, found) if found != 1 else None
+    if both and both["after"]["ece"] > both["before"]["ece"]:
+        errors = f"{both['before']['ece']:.1%} to {both['after']['ece']:.1%}"
+        said = said or f"The temperature fitted on val is {found:.2g}."
+        return 1.0, f"{said} It is not used: under it the calibration error on val rises from {errors}."
+    return found, said
 
 
 def apply(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ferdata.charts.lettering import key
+from zoo.augment.own_ranges import in_a_line
 from zoo.evaluation import metrics, subgroups
 from zoo.evaluation.calibration import in_brackets
 from zoo.run.model_file import Meta
@@ -114,6 +115,8 @@ def _protocol(meta: Meta, report: dict[str, Any]) -> Iterator[str]:
             f"{config['targets']} targets, in {training['seconds']:.0f} s on {training['device']} "
             f"({training['precision']}), seed {config['seed']}."
         )
+    if training and "augmentation" in training:
+        yield f"- Augmentation: {in_a_line(training['augmentation'])}."
     yield f"- The checkpoint is of epoch {meta.chosen.get('epoch', 0)}: {protocol['selection']}."
     yield f"- Leak check: {_leak_words(protocol.get('leak_check') or {})}"
     fold = "" if protocol["fold"] is None else f", fold {protocol['fold']} as test"

@@ -20,7 +20,7 @@ from zoo.evaluation.compare import gained, paired, sign_flips, two_sided
 from zoo.evaluation.predictions import Predictions
 from zoo.evaluation.report import as_json
 from zoo.experiments import answers, run_or_reuse
-from zoo.options.options import idle, refuse_idle
+from zoo.options.options import refuse_idle
 from zoo.options.recipes import parse_set
 from zoo.training import resolve
 
@@ -121,12 +121,13 @@ def grid(over: Sequence[str], given: Mapping[str, Any]) -> list[Cell]:
         if key in OWN or key in axes or key in given:
             why = "is set by ablate itself" if key in OWN else "is given twice"
             raise BadOption(f"--over {key}: it {why}.", "Vary another option, or leave the other one out.")
-        axes[key] = [(word, parse_set([f"{key}={word}"])[key]) for word in values]
+        own = name.strip().replace("-", "_")
+        axes[key] = [(f"{own}={word}", parse_set([f"{own}={word}"])[key]) for word in values]
     if not axes:
         raise BadOption("There is nothing to vary.", "Give --over, such as --over augment=none,light,strong")
     return [
         Cell(
-            ", ".join(f"{key}={word}" for key, (word, _) in zip(axes, chosen, strict=True)),
+            ", ".join(words for words, _ in chosen),
             {key: value for key, (_, value) in zip(axes, chosen, strict=True)},
         )
         for chosen in itertools.product(*axes.values())
@@ -139,11 +140,11 @@ def without_idle(cells: Sequence[Mapping[str, Any]], recipe: str) -> list[dict[s
     Raises BadOption for one that does nothing in any cell.
     """
     configs = [resolve.combine("", recipe, options, {}) for options in cells]
-    found = [idle(config, options) for config, options in zip(configs, cells, strict=True)]
+    found = [resolve.idle(config, options) for config, options in zip(configs, cells, strict=True)]
     each = list(zip(configs, cells, found, strict=True))
     working = {key for config, options, no in each for key in options if getattr(config, key) and key not in no}
-    for config, no in zip(configs, found, strict=True):
-        refuse_idle(config, [key for key in no if key not in working])
+    for no in found:
+        refuse_idle({key: needed for key, needed in no.items() if key not in working})
     return [{key: value for key, value in options.items() if key not in no} for _, options, no in each]
 
 

@@ -13,7 +13,7 @@ from ferdata.errors import BadOption
 from ferdata.manifest import Manifest
 from ferdata.splitting.seeded_order import FOLDS
 from ferdata.splitting.stratify import NONE, Allotment
-from zoo.augment import policies
+from zoo.augment import own_ranges
 from zoo.data.rows import Rows, read_rows
 from zoo.evaluation import predictions
 from zoo.evaluation.inference import score
@@ -64,7 +64,7 @@ def out_of_fold(
         raise BadOption("Out-of-fold nets have no trees, and train on one device.", "Choose another --recipe.")
     asked = replace(asked, epochs=asked.epochs or EPOCHS)
     card = build.backbone(asked.backbone, asked.pretrained, asked.weights)
-    policies.policy(asked.augment)
+    own_ranges.of_run(asked)
     rows = read_rows(opened, asked.datasets, None, asked.targets)
     first = initial_weights.of_run(asked, rows.taxonomy)
     fold = assign(opened, folds, seed)

@@ -90,6 +90,8 @@ def finished(folder: Folder) -> bool:
 def key_of(name: str) -> str:
     """Return an option's name as TrainConfig has it. Raises BadOption, with close names, for one that there is not."""
     key = name.strip().replace("-", "_")
+    if key == recipes.ZOOM:
+        return "scale"
     if key not in KEYS:
         recipes.parse_set([f"{key}=none"])  # raises, and says what is close
     return key

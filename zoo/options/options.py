@@ -82,8 +82,23 @@ class TrainConfig:
     class_weights: str = "none"
     weight_cap: float | None = None
     sampler: str = "shuffle"
-    # Augmentation.
+    # Augmentation: a policy, and ranges in place of its own (zoo/augment/policies.py); None leaves the policy's.
     augment: str = "standard"
+    scale: tuple[float, ...] | None = None
+    rotation: float | None = None
+    shear: float | None = None
+    rotation_chance: float | None = None
+    shift: float | None = None
+    shift_chance: float | None = None
+    crop: tuple[float, ...] | None = None
+    crop_aspect: tuple[float, ...] | None = None
+    flip: float | None = None
+    brightness: tuple[float, ...] | None = None
+    contrast: tuple[float, ...] | None = None
+    tone_chance: float | None = None
+    erase: float | None = None
+    erase_area: tuple[float, ...] | None = None
+    erase_aspect: tuple[float, ...] | None = None
     engine: str = "auto"
     mixup: float = 0.0  # alpha of the beta distribution
     cutmix: float = 0.0
@@ -237,9 +252,8 @@ def idle(config: TrainConfig, given: Iterable[str]) -> dict[str, str]:
     return {name: needs[name][1] for name in asked if not needs[name][0](config)}
 
 
-def refuse_idle(config: TrainConfig, given: Iterable[str]) -> None:
-    """Raise BadOption if one of the options `given` does nothing under the others of `config`."""
-    found = idle(config, given)
+def refuse_idle(found: Mapping[str, str]) -> None:
+    """Raise BadOption if there is an option that does nothing: `found` has each with what it needs, as of `idle`."""
     if found:
         told = "; ".join(f"{spelt(name)} needs {words}" for name, words in found.items())
         raise BadOption(f"{', '.join(found)} would have no effect: {told}.", "Leave it out, or add what it needs.")

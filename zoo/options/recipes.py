@@ -5,14 +5,15 @@ A recipe is data. Reading one sets options of `TrainConfig` and does nothing els
 
 import math
 import os
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from ferdata.errors import BadOption, did_you_mean
+from ferdata.errors import BadOption, did_you_mean, paths_like
 from ferdata.running.text_file import parse_toml
 from zoo.options.options import KEYS, TrainConfig
 
@@ -21,12 +22,15 @@ ABOUT = ("title", "source", "data", "published", "protocol", "changed")
 # What every run does otherwise than the code of most systems: said of each recipe that it is true of.
 NO_DECAY = "one-dimensional parameters (biases, normalisation layers) have no weight decay; most code decays these too"
 LARGEST = 100_000  # bytes of a file: no recipe has as many
+PAGES = {"recipe": "docs/recipes.md", "policy": "docs/training.md"}
 # A run's own, which another run is not given by a file.
 MACHINE = ("device", "devices", "precision")
 # What is permitted is said on the command line, each time: a file that someone sends is not asked.
 PERMISSIONS = ("allow_leak", "allow_scale", "trust_files")
 TYPES = {key: hint for key, hint in get_type_hints(TrainConfig).items() if key in KEYS}
 KINDS: Mapping[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a name"}
+ZOOM = "zoom"  # Keras' word for a scale
+NEXT = re.compile(r",\s*(?=[A-Za-z][\w-]*\s*=)")  # between the options of one --set: lists have commas too
 WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -77,45 +81,87 @@ def load(name: str | os.PathLike[str]) -> Recipe:
             f"There is no recipe {wanted!r}.",
             f"{did_you_mean(wanted, names())}Choose one of {', '.join(names())}; or give a file.",
         )
-    try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
-    except OSError as error:
-        raise BadOption(f"Cannot read the recipe {path}: {error.strerror}.", "Check the path.") from None
-    return _recipe(path.stem, str(path), data)
+    found = _recipe(path.stem, str(path), _read(path, "recipe"))
+    policy = Path(found.options.get("augment", ""))
+    if policy.suffix != ".toml":
+        return found
+    return replace(found, options={**found.options, "augment": str(path.parent / policy)})  # it lies beside the recipe
+
+
+def read_toml(path: Path, kind: str) -> dict[str, Any]:
+    """Return the tables and keys of a TOML file, which is to be a `kind`, one of PAGES. Raises BadOption."""
+    return _parsed(str(path), _read(path, kind), kind)
 
 
 def parse_set(given: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
-    """Return options as TrainConfig has them, from `["lr=1e-3", "head_widths=512,256"]` or a mapping.
+    """Return options as TrainConfig has them, from `["lr=1e-3,seed=1", "head_widths=512,256"]` or a mapping.
 
-    Of a key given twice the last holds; `none` leaves an option to the backbone. Raises BadOption for a key that there
-    is not, with the close ones, and for a value that is none of its kind.
+    Of a key given twice the last holds; `none` leaves an option to the backbone, or to the augmentation policy.
+    Raises BadOption for a key that there is not, with the close ones, and for a value that is none of its kind.
     """
+    pairs = pairs_of(given)
+    if "manifest" in pairs:
+        raise BadOption("The manifest cannot be set with --set.", "Give it with --manifest.")
+    return dict(as_option(key, value, f"--set {key}={value}") for key, value in pairs.items())
+
+
+def pairs_of(given: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
+    """Return the keys of `parse_set`, which may be none, and their values as they stand. Raises BadOption."""
     pairs: dict[str, Any] = {}
-    for item in given.items() if isinstance(given, Mapping) else given:
+    items = given.items() if isinstance(given, Mapping) else [part for item in given for part in NEXT.split(item)]
+    for item in items:
         key, equals, value = item.partition("=") if isinstance(item, str) else (item[0], "=", item[1])
         if not equals:
             raise BadOption(f"--set {item} has no value.", "Write it as KEY=VALUE, such as --set lr=1e-3.")
         pairs[key.strip().replace("-", "_")] = value
-    if "manifest" in pairs:
-        raise BadOption("The manifest cannot be set with --set.", "Give it with --manifest.")
-    return {key: _typed(key, value, f"--set {key}={value}") for key, value in pairs.items()}
+    return pairs
+
+
+def as_option(key: str, value: Any, where: str) -> tuple[str, Any]:
+    """Return an option's name and its value, from TOML, Python or the command line, as TrainConfig has them.
+
+    `zoom` is Keras' word: 0.15 is a `scale` of 0.85 to 1.15, and two numbers are the scale itself (zoom_range of
+    keras.preprocessing.image.ImageDataGenerator, which draws it for each axis on its own, as `scale` is drawn).
+    Raises BadOption, which begins with `where`.
+    """
+    if key != ZOOM:
+        return key, _typed(key, value, where)
+    try:
+        numbers = _as(tuple[float, ...], [value] if isinstance(value, int | float) else value)
+        low, high = numbers if len(numbers) == 2 else (round(1 - float(*numbers), 9), round(1 + float(*numbers), 9))
+    except (ValueError, TypeError):
+        raise BadOption(f"{where}: {value!r} is not a number.", "zoom is a number, such as 0.15.") from None
+    return "scale", (low, high)
 
 
 def _folder() -> Any:
     return resources.files("zoo").joinpath("recipes")
 
 
-def _recipe(name: str, where: str, data: bytes) -> Recipe:
-    """Return the recipe that `data` is, checked. Raises BadOption."""
-    if len(data) > LARGEST:
-        raise BadOption(f"{where} has more than {LARGEST:,} bytes, too many for a recipe.", "Give another file.")
+def _read(path: Path, kind: str) -> bytes:
+    """Return the file's bytes, and no more of a large one than show that it is. Raises BadOption."""
     try:
-        tables = parse_toml(data)
+        with path.open("rb") as file:
+            return file.read(LARGEST + 1)
+    except OSError as error:
+        close = "" if path.exists() else paths_like(path)
+        raise BadOption(f"Cannot read the {kind} {path}: {error.strerror}.", close or "Check the path.") from None
+
+
+def _parsed(where: str, data: bytes, kind: str) -> dict[str, Any]:
+    if len(data) > LARGEST:
+        raise BadOption(f"{where} has more than {LARGEST:,} bytes, too many for a {kind}.", "Give another file.")
+    try:
+        return parse_toml(data)
     except ValueError as error:
         raise BadOption(
-            f"{where} is not valid TOML: {error}.", "See docs/recipes.md for how a recipe is written."
+            f"{where} is not valid TOML: {error}.", f"See {PAGES[kind]} for how a {kind} is written."
         ) from None
+
+
+def _recipe(name: str, where: str, data: bytes) -> Recipe:
+    """Return the recipe that `data` is, checked. Raises BadOption."""
+    tables = _parsed(where, data, "recipe")
     options, about = tables.get("options"), tables.get("about", {})
     strangers = sorted(set(tables) - {"about", "options"})
     if not isinstance(options, dict) or not isinstance(about, dict) or strangers:
@@ -127,7 +173,7 @@ def _recipe(name: str, where: str, data: bytes) -> Recipe:
     unknown = sorted(set(about) - set(ABOUT))
     if unknown:
         raise BadOption(f"{where}: [about] has unknown keys {', '.join(unknown)}.", f"It may have {', '.join(ABOUT)}.")
-    typed = {key: _typed(key, value, f"{where}: {key}") for key, value in options.items()}
+    typed = dict(as_option(key, value, f"{where}: {key}") for key, value in options.items())
     permitted = [key for key in PERMISSIONS if typed.pop(key, False)]
     if permitted:
         raise BadOption(
@@ -146,7 +192,7 @@ def _recipe(name: str, where: str, data: bytes) -> Recipe:
 def _typed(key: str, value: Any, where: str) -> Any:
     """Return `value`, from TOML, Python or the command line, as the kind that the option is. Raises BadOption."""
     if key not in TYPES:
-        hint = did_you_mean(key, TYPES)
+        hint = did_you_mean(key, (*TYPES, ZOOM))
         raise BadOption(f"There is no option {key!r} ({where}).", f"{hint}All: {', '.join(TYPES)}.")
     hint = TYPES[key]
     kinds = get_args(hint) if NoneType in get_args(hint) else (hint,)

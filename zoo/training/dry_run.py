@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from zoo.augment import own_ranges
 from zoo.evaluation.inference import score
 from zoo.run.run_folder import Folder
 from zoo.training import loop, sanity_checks
@@ -96,6 +97,7 @@ def _report(ready: Resolved, context: RunContext, state: TrainState, cost: Cost)
         "parameters": sum(p.numel() for p in state.bare.parameters()),
         "images": n,
         "classes": list(context.meta.classes),
+        "augmentation": own_ranges.in_words(config),
         "leak_check": {**ready.leak, "allowed": config.allow_leak},
         "notes": context.notes,
         "stages": [stage.name for stage in context.stages],

@@ -7,6 +7,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ferdata.schema import SPLITS
+from zoo.augment import own_ranges
 from zoo.data import sampler
 from zoo.data.rows import Images, class_weights
 from zoo.evaluation import calibration, predictions, report
@@ -38,12 +39,13 @@ def _finish(context: RunContext, state: TrainState) -> Run:
         split: score(judged, context.parts[split].pixels, meta.mean, meta.std, meta.tta, what=what)
         for split, what in (("val", "Calibrating"), ("test", "Testing"))
     }
-    meta = replace(meta, temperature=calibration.temperature(raw["val"], context.parts["val"].hard.numpy()))
+    temperature, said = calibration.fit(raw["val"], context.parts["val"].hard.numpy())
+    meta = replace(meta, temperature=temperature)
     result = report.build(meta, context.rows, context.parts["test"], raw["test"], split="test", tta=meta.tta)
     meta = replace(meta, caution=result["caution"])
     model_file.save(context.folder.model, net, meta)
     result["protocol"]["leak_check"] = {**context.leak, "allowed": context.config.allow_leak}
-    result["protocol"]["notes"] = context.notes
+    result["protocol"]["notes"] = [*context.notes, *filter(None, [said])]
     result["parameters"] = build.parameters(net)
     result["training"] = _training(context, state)
     if judged is not net:  # are trees the better classifier? the head that the net was trained with is scored too
@@ -53,6 +55,8 @@ def _finish(context: RunContext, state: TrainState) -> Run:
     scored = {s: (context.parts[s].where, calibration.apply(p, meta.temperature)) for s, p in raw.items()}
     predictions.save(context.folder.predictions, predictions.gather(meta, context.rows, scored))
     report.write(context.folder, meta, result)
+    if said:
+        context.say(said)
     context.folder.last.unlink(missing_ok=True)  # a finished run is not gone on with
     return Run(context.folder.path, result)
 
@@ -103,6 +107,7 @@ def _training(context: RunContext, state: TrainState) -> dict[str, Any]:
         "device": str(context.fabric.device),
         "devices": config.devices,
         "precision": config.precision,
+        "augmentation": own_ranges.in_words(config),
         **{f"n_{split}": len(context.parts[split]) for split in SPLITS},
     }
 

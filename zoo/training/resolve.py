@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,13 @@ from timm.optim import get_optimizer_info
 
 from ferdata.errors import BadOption, did_you_mean
 from ferdata.manifest import Manifest
-from zoo.augment import policies
+from zoo.augment import own_ranges
 from zoo.data.rows import Rows, all_grey, natural_size, of_split, read_rows
 from zoo.models import initial_weights
 from zoo.models.build import Backbone, backbone, has_depthwise
+from zoo.options import options as run_options
 from zoo.options import recipes
-from zoo.options.options import KEYS, TrainConfig, refuse_idle
+from zoo.options.options import KEYS, TrainConfig
 from zoo.run import device
 from zoo.run.model_file import Meta
 from zoo.run.run_folder import Folder
@@ -91,8 +92,14 @@ def merge(
     others, unless it comes from the recipe.
     """
     config = combine(manifest, name, options, named, before)
-    refuse_idle(config, [*recipes.parse_set(options), *(key for key, value in named.items() if value is not None)])
+    given = [*recipes.parse_set(options), *(key for key, value in named.items() if value is not None)]
+    run_options.refuse_idle(idle(config, given))
     return config
+
+
+def idle(config: TrainConfig, given: Iterable[str]) -> dict[str, str]:
+    """Return those options of `given` that do nothing under the others of `config`, each with what it needs."""
+    return run_options.idle(config, given) | own_ranges.idle(config, given)
 
 
 def combine(
@@ -104,17 +111,17 @@ def combine(
 ) -> TrainConfig:
     """Return the options as `merge` does, whatever comes of them. Raises BadOption for a key that is none."""
     wanted = dict(recipes.load(name).options) if before is None or name != "default" else {}
-    wanted |= recipes.parse_set(options)
+    asked = recipes.parse_set(options)
     given = {key: value for key, value in named.items() if value is not None}
     if given.get("pretrained") is False:  # from scratch, whatever the recipe says
         if both := [name for name in ("weights", "init") if given.get(name)]:
             raise BadOption(
                 f"--from-scratch means random initialisation, and --{both[0]} gives initial weights.", "Leave one out."
             )
-        wanted |= {"weights": None, "init": None}
+        asked |= {"weights": None, "init": None}
     elif {"pretrained", "weights", "init"} & set(given):  # one source of first weights takes another's place
-        wanted |= {"pretrained": False, "weights": None, "init": None}
-    wanted |= given | {"manifest": manifest}
+        asked |= {"pretrained": False, "weights": None, "init": None}
+    wanted = own_ranges.lay_over(wanted, asked | given) | {"manifest": manifest}
     strangers = sorted(set(wanted) - set(KEYS))
     if strangers:
         raise BadOption(
@@ -156,7 +163,7 @@ def check_and_resolve(asked: TrainConfig, manifest: Path, saved: dict[str, Any] 
 
 def check_names(asked: TrainConfig) -> Backbone:
     """Return the backbone's card. Raises BadOption for a backbone or an augmentation that there is not."""
-    policies.policy(asked.augment)
+    own_ranges.of_run(asked)
     return backbone(asked.backbone, asked.pretrained, asked.weights)
 
 

@@ -12,7 +12,7 @@ from timm.layers import convert_sync_batchnorm
 from torch import Tensor, nn
 
 from ferdata.running import progress
-from zoo.augment import apply, policies
+from zoo.augment import apply, own_ranges, policies
 from zoo.data.batches import Loader
 from zoo.data.rows import Images, Rows, class_weights, load, recorded, statistics
 from zoo.evaluation.metrics import prior
@@ -65,7 +65,7 @@ def setup(
         net = _laid_out(net, config, engine.device)
         loader = Loader(
             parts["train"],
-            policies.policy(config.augment),
+            own_ranges.of_run(config),
             meta.mean,
             meta.std,
             config.batch // config.devices,

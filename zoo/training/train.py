@@ -42,7 +42,7 @@ def train(
     smoothing: float | None = None,
     class_weights: str | None = None,
     sampler: str | None = None,
-    augment: str | None = None,
+    augment: str | Path | None = None,
     optimizer: str | None = None,
     lr: float | None = None,
     weight_decay: float | None = None,

@@ -6,6 +6,7 @@ from pathlib import Path
 from ferdata.adapters.affectnet import lists, npy, repacks
 from ferdata.adapters.affectnet.lists import LISTS
 from ferdata.sources import Layout, Licence, Option, Sample, Skipped, Source
+from ferdata.sources.declaration import EITHER
 from ferdata.sources.labels_from import BOTH, LABELS_FROM, check_possible
 
 CODES = dict(
@@ -22,6 +23,12 @@ CODES = dict(
 _EIGHT = list(CODES)[:8]
 _TRAIN = (74874, 134415, 25459, 14090, 6378, 3803, 24882, 3750)
 REPACKS = ("folders", "numbered", "flat")
+
+
+def _in_any_split(folder: str) -> str:
+    """Return the mark of a class folder: a copy may have one split alone."""
+    return EITHER.join(f"{split}/{folder}/*.*" for split in ("[Tt]rain", "[Vv]al*", "[Tt]est"))
+
 
 SOURCE = Source(
     name="affectnet",
@@ -73,17 +80,19 @@ SOURCE = Source(
         ),
         Layout(
             "folders",
-            ("[Tt]rain/[Cc]ontempt*/*.*", "[Tt]rain/[Hh]app*/*.*"),
+            (_in_any_split("[Cc]ontempt*"), _in_any_split("[Hh]app*")),
             {},
             note="A repack of unknown origin: its splits may differ from the official ones, and some labels are "
             "changed.",
+            splits=("train", "val or test"),
         ),
         Layout(
             "numbered",
-            ("[Tt]rain/0/*.*", "[Tt]rain/7/*.*"),
+            (_in_any_split("0"), _in_any_split("7")),
             CODES,
             note="A repack of unknown origin. Its numbers are read as AffectNet's own ids, 0 neutral to 7 contempt; "
             "some repacks number the classes in alphabetical order, so look at a few pictures of each class.",
+            splits=("train", "val or test"),
         ),
         Layout(
             "flat",

@@ -54,21 +54,27 @@ SOURCE = Source(
     place="data/affwild2/{annotations,cropped_aligned}/",
     content="some 3 million frames of 594 videos; seven expressions and other, valence and arousal, action units",
     layouts=(
-        Layout("frames", ("*nnotation*", FACES), CODES, {}, SPLITS + "The rows are the frames that --task labels."),
+        Layout(
+            "frames",
+            ("*nnotation*", FACES),
+            CODES,
+            note=SPLITS + "The rows are the frames that --task labels.",
+            splits=("train", "val"),
+        ),
         Layout(
             "lists",
             ("*nnotation*", FACES),
             CODES,
-            {},
-            SPLITS + "The multi-task lists, with every frame and all of its labels.",
+            note=SPLITS + "The multi-task lists, with every frame and all of its labels.",
+            splits=("train", "val"),
         ),
         Layout(
             "videos",
             ("*nnotation*", VIDEOS),
             CODES,
-            {},
-            SPLITS + "Whole frames of the videos. Where two people are annotated side by side (_left, _right), "
+            note=SPLITS + "Whole frames of the videos. Where two people are annotated side by side (_left, _right), "
             "the annotations do not say who is where, so these frames are excluded: use the crops for them.",
+            splits=("train", "val"),
         ),
     ),
     options=(

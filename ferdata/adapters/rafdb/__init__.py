@@ -74,18 +74,19 @@ SOURCE = Source(
             "official-compound",
             (f"{SECOND}/{LIST}",),
             LABELS,
-            {},
-            "The compound set only: two emotions at once, so no row has a canonical label; the column compound_label "
-            "names both. It is recognised by its list: codes up to 11, names like train_0001.jpg. Its totals are "
-            "from one source only (3,162 train, 792 test), so counts are not compared.",
+            note="The compound set only: two emotions at once, so no row has a canonical label; the column "
+            "compound_label names both. It is recognised by its list: codes up to 11, names like train_0001.jpg. Its "
+            "totals are from one source only (3,162 train, 792 test), so counts are not compared.",
+            splits=("train", "test"),
             names=COMPOUND_NAMES,
         ),
         Layout(
             "kaggle",
-            ("train/[1-7]/train_*.*", "test/[1-7]/test_*.*"),
+            ("train/[1-7]/train_*.* or test/[1-7]/test_*.*",),
             CODES,
             COUNTS,
-            "A repack of the aligned images, without annotations. Official train and test.",
+            "A repack of the aligned images, without annotations. Official train and test; some copies have train "
+            "alone, 12,271 images.",
             names=BASIC_NAMES,
         ),
     ),

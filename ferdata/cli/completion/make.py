@@ -40,6 +40,12 @@ def _policies() -> Iterable[str]:
     return POLICIES
 
 
+def _ranges() -> Iterable[str]:
+    from zoo.augment.policies import RANGES
+
+    return sorted(f"{key}=" for key in RANGES)
+
+
 def _optimizers() -> Iterable[str]:
     from zoo.training.optimizer import names
 
@@ -89,6 +95,8 @@ WORDS: Mapping[str, Callable[[], Iterable[str]]] = {
     "options": _settings,
     "over": _settings,
     "augment": _policies,
+    "augment policy": _policies,
+    "augment options": _ranges,
     "optimizer": _optimizers,
     "taxonomy": _taxonomies,
     "cap": _capped,

@@ -27,7 +27,7 @@ def test_none_only_turns_pixels_into_normalised_floats(batch):
     assert torch.equal(out, apply(batch, Draws.nothing(64), mean, std))
 
 
-@pytest.mark.parametrize("name", [n for n in POLICIES if n != "none"])
+@pytest.mark.parametrize("name", [n for n in POLICIES if n not in ("none", "own")])
 def test_every_policy_changes_pictures_but_not_their_shape_or_range(batch, name):
     out = augmented(batch, policy(name))
     assert out.shape == (64, 1, 32, 32)
@@ -76,7 +76,7 @@ def test_erasing_blanks_a_part_of_some_pictures_to_the_mean(batch):
 def test_an_unknown_policy_names_the_close_and_the_known_ones():
     with pytest.raises(BadOption, match="Did you mean standard"):
         policy("standart")
-    with pytest.raises(BadOption, match="none, flip, light, standard, strong"):
+    with pytest.raises(BadOption, match="none, own, flip, light, standard, strong"):
         policy("zzz")
 
 
@@ -88,7 +88,7 @@ def test_no_policy_turns_a_face_upside_down_and_each_says_what_it_is_for():
         assert min(chosen.scale[0], chosen.crop[0], chosen.crop_aspect[0]) > 0, name
         assert all(len(span) == 2 and span[0] <= span[1] for span in vars(chosen).values() if isinstance(span, tuple))
         assert ABOUT[name][0]
-        assert bool(in_words(chosen)) == (name != "none")
+        assert bool(in_words(chosen)) == (name not in ("none", "own"))
 
 
 def test_a_policy_in_words_names_what_it_does_and_how_often():

@@ -5,7 +5,7 @@ import pytest
 from ferdata.errors import AlreadyExists, BadOption
 from tests.zoo.conftest import shape_rows
 from zoo.augment.contact_sheet import LABEL, TILE, sheet
-from zoo.augment.policies import POLICIES
+from zoo.augment.policies import OWN, POLICIES
 
 
 @pytest.fixture(autouse=True)
@@ -81,11 +81,27 @@ def test_published_landmarks_are_drawn_left_and_right_in_their_colours(shapes, t
     assert sheet(path, tmp_path / "other.png", "flip", rows=2, engine="workers").landmarks == 0
 
 
-@pytest.mark.parametrize("name", POLICIES)
+@pytest.mark.parametrize("name", [name for name in POLICIES if name != OWN])
 def test_every_policy_can_be_looked_at(manifest_path, tmp_path, name):
     made = sheet(manifest_path, tmp_path / "sheet.png", name, rows=1, draws=1)
     assert made.out.stat().st_size > 5000
     assert list(made.ranges) or name == "none"
+
+
+def test_ranges_of_ones_own_are_drawn_and_named(manifest_path, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text('about = "for my thesis"\nflip = 1\n')
+    made = sheet(manifest_path, tmp_path / "sheet.png", file, rows=1, draws=2, options={"brightness": (0.5, 0.5)})
+    assert made.ranges == {"flip": "100% of the time", "brightness": "×0.5"}
+    assert made.about == "for my thesis, with another brightness"
+    plain, *drawn = tiles(read(made.out), 0, 2)
+    for tile in drawn:
+        assert np.abs(tile.astype(int) - plain[:, ::-1] / 2)[3:-3, 3:-3].mean() < 4
+    for key in ("lr", "rotatoin"):
+        with pytest.raises(BadOption, match=f"A policy has no range '{key}'"):
+            sheet(manifest_path, tmp_path / "b.png", options=[f"{key}=1"])
+    with pytest.raises(BadOption, match="needs an erase"):
+        sheet(manifest_path, tmp_path / "b.png", options=["erase_area=0.1,0.2"])
 
 
 def test_only_the_faces_that_are_shown_are_read(manifest_path, tmp_path, monkeypatch):

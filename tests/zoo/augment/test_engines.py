@@ -214,4 +214,4 @@ def test_albumentations_runs_every_policy_and_the_same_seed_gives_the_same_pictu
     first, second = (Pipeline(POLICIES[name], 48, np.array([0.5]))(pixels, np.arange(12), 7) for _ in range(2))
     assert np.array_equal(first, second)
     other = Pipeline(POLICIES[name], 48, np.array([0.5]))(pixels, np.arange(12), 8)
-    assert np.array_equal(first, other) == (name == "none")
+    assert np.array_equal(first, other) == (POLICIES[name] == Policy())

@@ -63,3 +63,39 @@ def test_without_an_error_or_an_image_nothing_is_sharpened():
     p = np.array([[0.6, 0.4], [0.3, 0.7]], np.float32)
     assert calibration.temperature(p, np.array([0, 1])) == 1
     assert calibration.temperature(np.empty((0, 2), np.float32), np.empty(0, np.int64)) == 1
+
+
+def bent(random, n=4000):
+    """Answers of which the log loss asks for a temperature that makes the calibration error larger.
+
+    Most are as sure as they should be; a few are certain and wrong, which only the loss minds so much.
+    """
+    right = random.random(n) < 0.75
+    p = np.tile(np.float32([0.75, 0.25]), (n, 1))
+    few = n // 100
+    p[:few] = [1 - 1e-12, 1e-12]
+    right[:few] = False
+    return p, np.where(right, 0, 1)
+
+
+def test_a_temperature_that_makes_val_worse_is_not_used_and_that_is_said():
+    p, true = bent(np.random.default_rng(1))
+    raw = calibration.temperature(p, true)
+    told = calibration.before_and_after(p, true, raw)
+    assert told["after"]["ece"] > told["before"]["ece"]
+    assert told["after"]["log_loss"] < told["before"]["log_loss"]
+    used, said = calibration.fit(p, true)
+    assert used == 1
+    assert f"{raw:.2g}" in said
+    assert "not used: under it the calibration error on val rises from" in said
+
+
+def test_a_temperature_at_the_end_of_its_range_is_said_and_one_within_is_not(drawn):
+    logits, true = drawn
+    unsure, said = calibration.fit(softmax(logits * 0.05).astype(np.float32), true)
+    assert unsure == pytest.approx(calibration.LOWEST, rel=1e-3)
+    assert "is 0.1, the end of the range" in said
+    assert "far too unsure" in said
+    within, nothing = calibration.fit(softmax(logits * 2).astype(np.float32), true)
+    assert (within, nothing) == (pytest.approx(2, rel=0.03), "")
+    assert calibration.fit(softmax(logits).astype(np.float32)[:0], true[:0]) == (1.0, "")

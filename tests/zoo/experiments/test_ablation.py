@@ -57,6 +57,19 @@ def test_what_cannot_be_varied_is_refused(over, why):
     assert why in str(refused.value)
 
 
+def test_policies_of_ones_own_and_single_ranges_can_be_varied(tmp_path):
+    (tmp_path / "mine.toml").write_text("rotation = 20\n")
+    cells = grid([f"augment=none,{tmp_path / 'mine.toml'}", "zoom=0.1,0.2"], {})
+    assert [cell.options["scale"] for cell in cells] == [(0.9, 1.1), (0.8, 1.2)] * 2
+    assert cells[-1].name.endswith("mine.toml, zoom=0.2")
+    with pytest.raises(BadOption, match="given twice"):
+        grid(["zoom=0.1,0.2"], {"scale": (0.9, 1.1)})
+    given = [{"augment": name, "erase_area": (0.1, 0.2)} for name in ("none", "strong")]
+    assert without_idle(given, "default") == [{"augment": "none"}, given[1]]
+    with pytest.raises(BadOption, match="erase_area"):
+        without_idle(given[:1], "default")
+
+
 def test_an_option_goes_to_the_cells_in_which_it_does_something():
     cells = [{"loss": "cross_entropy", "focal_gamma": 3.0}, {"loss": "focal", "focal_gamma": 3.0}]
     assert without_idle(cells, "default") == [{"loss": "cross_entropy"}, cells[1]]

@@ -96,7 +96,7 @@ def test_an_option_is_refused_where_the_others_leave_it_nothing_to_do(name, valu
     assert idle(works, [name]) == {}
     assert list(idle(does_nothing, [name])) == [name]
     with pytest.raises(BadOption, match=name) as refused:
-        refuse_idle(does_nothing, [name])
+        refuse_idle(idle(does_nothing, [name]))
     assert "needs" in refused.value.message
 
 

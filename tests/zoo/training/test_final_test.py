@@ -7,6 +7,7 @@ import torch
 from ferdata.manifest import Manifest
 from tests.zoo.conftest import QUICK
 from zoo.data.rows import Images, class_weights, load, read_rows
+from zoo.evaluation import calibration
 from zoo.evaluation.inference import score
 from zoo.models.load import load_model
 from zoo.options.options import TrainConfig
@@ -89,3 +90,17 @@ def test_trees_say_what_targets_weights_and_sampler_say(shapes, tmp_path, option
 def test_three_epochs_are_three_although_each_leaves_out_a_short_batch(manifest_path, tmp_path):
     run = train(manifest_path, tmp_path / "run", **{**QUICK, "batch": 24, "epochs": 3})
     assert run.report["training"]["epochs"] == 3  # of 5 batches of 24 each, of 128 images
+
+
+def test_what_is_to_be_said_of_the_temperature_is_said_at_the_end_in_the_report_and_on_the_card(
+    manifest_path, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(calibration, "temperature", lambda p, hard: calibration.LOWEST)
+    lines = []
+    run = train(manifest_path, tmp_path / "run", **{**QUICK, "epochs": 1, "backbone": "lenet5"}, say=lines.append)
+    (note,) = [note for note in run.report["protocol"]["notes"] if "temperature" in note]
+    assert note in lines
+    assert note in (run.path / "card.md").read_text()
+    used = run.report["calibration"]["temperature"]
+    assert used == (1 if "not used" in note else calibration.LOWEST)
+    assert load_model(run.path / "model.safetensors")[1].temperature == used

@@ -127,6 +127,22 @@ def test_other_options_are_refused_by_name_and_the_same_are_not(manifest_path, t
     assert train(manifest_path, tmp_path / "run", **{**QUICK, "epochs": 4}, resume=True).report["n"] == 48
 
 
+def test_a_policy_of_ones_own_is_gone_on_with_and_a_changed_one_refused(manifest_path, tmp_path):
+    file = tmp_path / "mine.toml"
+    file.write_text("rotation = 20\nflip = 0.5\n")
+    stopped(manifest_path, tmp_path / "run", augment=file)
+    with pytest.raises(BadOption, match=r"rotation \(was 20.0, now 30.0\)"):
+        train(manifest_path, tmp_path / "run", resume=True, options=["rotation=30"])
+    with pytest.raises(BadOption, match=r"augment \(was own, now light\)"):
+        train(manifest_path, tmp_path / "run", resume=True, augment="light")
+    file.write_text("rotation = 20\n")
+    with pytest.raises(BadOption, match=r"flip \(was 0.5, now None\)"):
+        train(manifest_path, tmp_path / "run", resume=True, augment=file)
+    file.unlink()
+    run = train(manifest_path, tmp_path / "run", resume=True)
+    assert run.report["training"]["augmentation"]["ranges"] == {"rotation": "±20°", "flip": "50% of the time"}
+
+
 def test_another_manifest_is_refused(shapes, manifest_path, tmp_path):
     stopped(manifest_path, tmp_path / "run")
     other = shapes(shape_rows()[:-4])

@@ -68,10 +68,27 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(manifest_path
     assert not all(torch.equal(first[k], other[k]) for k in first)
 
 
+@pytest.mark.parametrize("engine", ["device", "workers"])
+def test_ranges_of_ones_own_change_what_is_learnt_and_the_runs_config_alone_repeats_it(manifest_path, tmp_path, engine):
+    file = tmp_path / "mine.toml"
+    file.write_text("rotation = 90\n")
+    quick = {**QUICK, "epochs": 1, "backbone": "lenet5", "options": {"engine": engine}}
+    turned = train(manifest_path, tmp_path / "turned", **{**quick, "augment": file})
+    file.unlink()
+    again = train(manifest_path, tmp_path / "again", str(tmp_path / "turned"), device="cpu")
+    upright = train(manifest_path, tmp_path / "upright", str(tmp_path / "turned"), {"rotation": 0.0}, device="cpu")
+    assert all(torch.equal(weights(turned)[name], w) for name, w in weights(again).items())
+    assert not all(torch.equal(weights(turned)[name], w) for name, w in weights(upright).items())
+    assert again.report["training"]["augmentation"] == {
+        **{"policy": "own", "changed": ["rotation"], "ranges": {"rotation": "±90°"}}
+    }
+    assert "- Augmentation: own: rotation ±90°." in (again.path / "card.md").read_text()
+
+
 def test_a_line_is_said_for_each_epoch(manifest_path, tmp_path, capsys):
     lines = []
     train(manifest_path, tmp_path / "run", **QUICK, say=lines.append)
-    assert [line.split()[:2] for line in lines[-2:]] == [["epoch", "1"], ["epoch", "2"]]
+    assert [line.split()[1] for line in lines if line.startswith("epoch")] == ["1", "2"]
     assert "never say" in lines[0]  # the four emotions that no picture shows
     assert "40 images" in lines[1]
     assert capsys.readouterr().out == ""
