@@ -126,11 +126,20 @@ def by_class(r: dict[str, Any]) -> None:
     rows = [
         (
             *(name, c["n"], share(c["recall"]), between(c["intervals"]["recall"])),
-            *(share(c["precision"]), share(c["f1"]), between(c["intervals"]["f1"])),
+            *(share(c["precision"]), share(c["f1"]), between(c["intervals"]["f1"]), c["auc"]),
         )
         for name, c in r["per_class"].items()
     ]
-    table("By class", ("class", "images", "recall", "95 % interval", "precision", "F1", "95 % interval"), rows)
+    none = [name for name, c in r["per_class"].items() if c["auc"] is None]
+    why = "there is no image of it, or none of another class"
+    table(
+        "By class",
+        ("class", "images", "recall", "95 % interval", "precision", "F1", "95 % interval", "AUC"),
+        rows,
+        f"AUC: area below the ROC curve, one class against the rest. None of {', '.join(none)}: {why}."
+        if none
+        else "AUC: area below the ROC curve, one class against the rest.",
+    )
 
 
 def by_part(column: str, parts: dict[str, dict[str, Any]]) -> None:
@@ -162,6 +171,8 @@ def headlines(r: dict[str, Any], title: str) -> None:
     """Print the headline figures of a report, with their intervals."""
     spread, calibration = r["confidence_intervals"], r["calibration"]
     rows = [(CALLED[name], share(r[name], 2), between(spread[name], 2)) for name in HEADLINES]
+    rows.append((CALLED["top2_accuracy"], share(r["top2_accuracy"], 2), between(spread["top2_accuracy"], 2)))
+    rows.append((CALLED["macro_auc"], r["macro_auc"], _plain(spread["macro_auc"])))
     rows.append((CALLED["majority_share"], share(r["baseline"]["majority_share"], 2), None))
     ece = f"{CALLED['ece']}{in_brackets(calibration, 2)}"
     rows.append((ece, share(r["ece"], 2), between(calibration["intervals"]["ece"], 2)))
@@ -183,5 +194,5 @@ def headlines(r: dict[str, Any], title: str) -> None:
         prose(f"{r['caution']}\n")
 
 
-def _plain(interval: Sequence[float]) -> str:
-    return f"{interval[0]:.3f} to {interval[1]:.3f}"
+def _plain(interval: Sequence[float] | None) -> str | None:
+    return None if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"

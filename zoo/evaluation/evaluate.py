@@ -96,7 +96,8 @@ def _begin(split: str) -> str:
 
 def _draw(folder: Folder, meta: Meta, result: dict[str, Any], forms: Sequence[str]) -> None:
     """Draw the charts of an evaluation, and the learning curves of a finished run where they have no such file yet."""
-    style.write(folder.path, report.of_report(folder, meta, result, _begin(result["protocol"]["split"])), forms)
+    before = _begin(result["protocol"]["split"])
+    style.write(folder.path, report.of_report(folder.path, meta.taxonomy, result, before), forms)
     lacking = [form for form in forms if folder.report.is_file() and not (folder.path / f"curves.{form}").exists()]
     if lacking:
         style.write(folder.path, report.of_training(folder, meta, report.read(folder)["training"]), lacking)
