@@ -138,8 +138,7 @@ def _of_table(path: Path, r: dict[str, Any]) -> dict[str, Any]:
         if t["classes_lacking"]
         else None,
         "columns ignored": listed(t["columns_ignored"]) if t["columns_ignored"] else None,
-        "trained on": "not known, so that a leak cannot be excluded: were images of this split, or of these people, "
-        "among those that it learnt from?",
+        "trained on": "not known, so that a leak cannot be excluded",
         "temperature": "none: probabilities as the table has them",
     }
 
@@ -178,16 +177,11 @@ def by_class(r: dict[str, Any]) -> None:
         )
         for name, c in r["per_class"].items()
     ]
-    none = [name for name, c in r["per_class"].items() if c["auc"] is None]
-    why = "there is no image of it, or none of another class"
-    table(
-        "By class",
-        ("class", "images", "recall", "95 % interval", "precision", "F1", "95 % interval", "AUC"),
-        rows,
-        f"AUC: area below the ROC curve, one class against the rest. None of {', '.join(none)}: {why}."
-        if none
-        else "AUC: area below the ROC curve, one class against the rest.",
-    )
+    names = ("class", "images", "recall", "95 % interval", "precision", "F1", "95 % interval", "AUC")
+    why = "AUC: area below the ROC curve, one class against the rest"
+    if any(c["auc"] is None for c in r["per_class"].values()):
+        why += "; none (-) where no image is of the class, or all are"
+    table("By class", names, rows, f"{why}.")
 
 
 def by_part(column: str, parts: dict[str, dict[str, Any]]) -> None:

@@ -72,7 +72,7 @@ def evaluate(
             )
         rows = _labelled(read_rows(Manifest(Path(manifest)), (dataset,) if dataset else None), split)
         if save_predictions is not None:
-            _check_table(Path(save_predictions), rows.manifest, force)
+            _check_table(Path(save_predictions), (rows.manifest.path, judged), force)
         result, kept = elsewhere.judge(judged, rows, split, dataset, shared, bootstrap)
         taxonomy = rows.taxonomy.as_dict()
     if save:
@@ -115,7 +115,7 @@ def _of_run(
     trained_on = folder.absolute(meta.manifest)
     source = Manifest(Path(manifest or trained_on))
     if save_predictions is not None:
-        _check_table(Path(save_predictions), source, force)
+        _check_table(Path(save_predictions), (source.path,), force)
     model_file.check_classes(meta, source.taxonomy, str(source.path))
     rows = _labelled(_rows(meta, source, dataset, own=manifest is None), split)
     images = load(rows, {split: rows.where(split)}, meta.size, meta.channels, roots)[split]
@@ -172,12 +172,12 @@ def _draw(judged: Path, taxonomy: dict[str, Any], result: dict[str, Any], forms:
         style.write(judged, report.of_training(folder, model_file.read_meta(folder.model), training), lacking)
 
 
-def _check_table(path: Path, source: Manifest, force: bool) -> None:
+def _check_table(path: Path, inputs: Sequence[Path], force: bool) -> None:
     """Raise BadOption or AlreadyExists, before the work, if predictions could not be written to `path`."""
     if path.suffix != ".parquet":
         raise BadOption(f"--save-predictions cannot be {path}.", "Name a .parquet file.")
-    if path.resolve() == source.path.resolve():
-        raise AlreadyExists(f"{path} is the manifest, and inputs are never modified.", "Choose another file.")
+    if path.resolve() in [source.resolve() for source in inputs]:
+        raise AlreadyExists(f"{path} is read here, and inputs are never modified.", "Choose another file.")
     report.check_free(path, force)
 
 

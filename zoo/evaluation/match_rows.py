@@ -71,7 +71,7 @@ def _by_id(table: Table, rows: Rows, line: NDArray[np.int64]) -> list[bool]:
 def _by_path(table: Table, rows: Rows, dataset: str | None, line: NDArray[np.int64]) -> list[bool]:
     """Note in `line` the line of each row with that path; return which lines have a row.
 
-    One may be longer than the other, so that /home/me/fer/test/happy/1.jpg and happy/1.jpg both find the row
+    One may be longer than the other, so that /data/fer/test/happy/1.jpg and happy/1.jpg both find the row
     test/happy/1.jpg, where no other row's path ends so.
     """
     paths = _paths(rows)
