@@ -134,7 +134,8 @@ def _of_table(path: Path, r: dict[str, Any]) -> dict[str, Any]:
         "rows; the others are divided by their sum"
         if left
         else None,
-        "never answered": f"{listed(t['classes_lacking'])}: no column; each image of it counts as wrong"
+        "never answered": listed(f"{name} ({r['per_class'][name]['n']:,} images)" for name in t["classes_lacking"])
+        + ": no column in the table, so that each of these images counts as wrong"
         if t["classes_lacking"]
         else None,
         "columns ignored": listed(t["columns_ignored"]) if t["columns_ignored"] else None,

@@ -63,18 +63,9 @@ def evaluate(
             *(judged, manifest, split, dataset, tta, bootstrap, device, roots, save_predictions, force)
         )
     else:
-        if manifest is None or tta is not None:
-            raise BadOption(
-                "A table of predictions is judged on a manifest that is named."
-                if manifest is None
-                else f"A table of predictions cannot be scored anew with --tta {tta}.",
-                "Add --manifest M." if manifest is None else "Leave out --tta.",
-            )
-        rows = _labelled(read_rows(Manifest(Path(manifest)), (dataset,) if dataset else None), split)
-        if save_predictions is not None:
-            _check_table(Path(save_predictions), (rows.manifest.path, judged), force)
-        result, kept = elsewhere.judge(judged, rows, split, dataset, shared, bootstrap)
-        taxonomy = rows.taxonomy.as_dict()
+        result, taxonomy, kept = _of_table(
+            *(judged, manifest, split, dataset, tta, bootstrap, shared, save_predictions, force)
+        )
     if save:
         write_whole(saved_as(judged, split), report.as_json(result))
     if save_predictions is not None:
@@ -85,12 +76,14 @@ def evaluate(
 
 def _one_of(run: str | Path | None, predictions: str | Path | None) -> Path:
     """Return what is judged. Raises BadOption unless it is one of the two."""
-    if (run is None) == (predictions is None):
-        raise BadOption(
-            "Nothing to judge was named." if run is None else "Both a run and --predictions were named.",
-            "Name a run's folder, or --predictions FILE of a model trained elsewhere.",
-        )
-    return Path(run if predictions is None else predictions)  # type: ignore[arg-type]
+    if run is not None and predictions is None:
+        return Path(run)
+    if predictions is not None and run is None:
+        return Path(predictions)
+    raise BadOption(
+        "Nothing to judge was named." if run is None else "Both a run and --predictions were named.",
+        "Name a run's folder, or --predictions FILE of a model trained elsewhere.",
+    )
 
 
 def _of_run(
@@ -127,6 +120,30 @@ def _of_run(
     result["protocol"]["leak_check"] = leak_against_training(meta, trained_on, rows, images)
     scored = {split: (images.where, calibration.apply(raw, meta.temperature))}
     return result, meta.taxonomy, stored.gather(meta, rows, scored)
+
+
+def _of_table(
+    table: Path,
+    manifest: str | Path | None,
+    split: str,
+    dataset: str | None,
+    tta: str | None,
+    draws: int,
+    shared: bool,
+    save_predictions: str | Path | None,
+    force: bool,
+) -> tuple[dict[str, Any], dict[str, Any], Predictions]:
+    """Judge a model trained elsewhere by its table; return as `_of_run` does."""
+    if manifest is None:
+        raise BadOption(f"{table} does not say which images it is about.", "Name their manifest with --manifest.")
+    if tta is not None:
+        raise BadOption(f"--tta {tta} cannot be had of a table of predictions.", "Leave it out.")
+    source = Manifest(Path(manifest))
+    if save_predictions is not None:
+        _check_table(Path(save_predictions), (source.path, table), force)
+    rows = _labelled(read_rows(source, (dataset,) if dataset else None), split)
+    result, kept = elsewhere.judge(table, rows, split, dataset, shared, draws)
+    return result, rows.taxonomy.as_dict(), kept
 
 
 def _labelled(rows: Rows, split: str) -> Rows:

@@ -74,10 +74,9 @@ def read(path: Path, taxonomy: Taxonomy) -> Table:
         raise BadOption(f"{path} has a header, and no line below it.", FORM)
     p = np.stack([_numbers(path, name, cells[name], lines) for name in meanings], axis=1)
     ignored = tuple(name for name in cells if name not in meanings and name != named_by)
-    total = p.sum(1, keepdims=True)
     _check(path, p, lines, ignored)
     names = [str(cell if cell is not None else "").strip() for cell in cells[named_by]]
-    return Table(path, named_by, names, p / total, tuple(meanings), tuple(meanings.values()), ignored)
+    return Table(path, named_by, names, p / p.sum(1, keepdims=True), tuple(meanings), tuple(meanings.values()), ignored)
 
 
 def meaning(name: str, taxonomy: Taxonomy) -> str | None:
@@ -179,25 +178,25 @@ def _numbers(path: Path, name: str, cells: Sequence[Any], lines: Sequence[str]) 
 
 def _check(path: Path, p: Floats, lines: Sequence[str], ignored: Sequence[str]) -> None:
     """Raise BadOption unless every row is probabilities: 0 or more, and 1 in sum."""
-    total = p.sum(1)
-    bad = np.flatnonzero((p < 0).any(1) | (abs(total - 1) > TOLERANCE))
-    if not len(bad):
-        return
-    first, where = bad[0], f"{path}, {lines[bad[0]]} ({len(bad):,} of {len(p):,} lines)"
-    if (p < 0).any():
-        value = p[first].min()
+    below, total = np.flatnonzero((p < 0).any(1)), p.sum(1)
+    off = np.flatnonzero(abs(total - 1) > TOLERANCE)
+    if len(below):
         raise BadOption(
-            f"{where}: a value is {value:.4g}, and no probability is below 0."
-            if value < 0
-            else f"{where}: no probabilities, which are 1 in sum; these are {total[first]:.4g}.",
+            f"{_first(path, below, lines)}: a value is {p[below[0]].min():.4g}, and no probability is below 0.",
             "These look like raw scores (logits). Apply softmax to each row and write that: "
             "tf.nn.softmax(scores).numpy(), or scipy.special.softmax(scores, axis=1).",
         )
-    if abs(np.median(total) - 100) < 100 * TOLERANCE:
-        raise BadOption(f"{where}: the values are per cent.", "Divide them by 100.")
-    beside = f" Columns that were not read as a class: {listed(ignored)}." if ignored else ""
-    raise BadOption(
-        f"{where}: the probabilities are {total[first]:.4g} in sum, not 1.{beside}",
-        "Write one column for each class of the model, with four digits or more, as its softmax gives them; apply "
-        "softmax to raw scores. Outputs of a sigmoid are no probabilities of one class.",
-    )
+    if len(off) and abs(np.median(total) - 100) < 100 * TOLERANCE:
+        raise BadOption(f"{_first(path, off, lines)}: the values are per cent.", "Divide them by 100.")
+    if len(off):
+        beside = f" Columns that were not read as a class: {listed(ignored)}." if ignored else ""
+        raise BadOption(
+            f"{_first(path, off, lines)}: the probabilities are {total[off[0]]:.4g} in sum, not 1.{beside}",
+            "Write one column for each class of the model, with four digits or more, as its softmax gives them; apply "
+            "softmax to raw scores. Outputs of a sigmoid are no probabilities of one class.",
+        )
+
+
+def _first(path: Path, bad: NDArray[np.intp], lines: Sequence[str]) -> str:
+    """Return where the first of bad lines is, and how many there are."""
+    return f"{path}, {lines[bad[0]]} ({len(bad):,} of {len(lines):,} lines)"

@@ -157,8 +157,8 @@ def test_a_table_is_judged_on_another_manifest_too_and_what_it_knows_nothing_of_
     [
         ({}, "Nothing to judge was named"),
         ({"run": "runs/a", "predictions": "k.csv", "manifest": "m.parquet"}, "Both a run and --predictions"),
-        ({"predictions": "k.csv"}, "on a manifest that is named"),
-        ({"predictions": "k.csv", "manifest": "m.parquet", "tta": "flip"}, "scored anew with --tta flip"),
+        ({"predictions": "k.csv"}, "k.csv does not say which images"),
+        ({"predictions": "k.csv", "manifest": "m.parquet", "tta": "flip"}, "--tta flip cannot be had of a table"),
     ],
 )
 def test_a_run_or_a_table_with_its_manifest_is_judged_and_nothing_else(more, words):
