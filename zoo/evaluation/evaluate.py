@@ -60,11 +60,11 @@ def evaluate(
         report.check_free(path, force)
     if predictions is None:
         result, taxonomy, kept = _of_run(
-            *(judged, manifest, split, dataset, tta, bootstrap, device, roots, save_predictions, force)
+            judged, manifest, split, dataset, tta, bootstrap, device, roots, save_predictions, force
         )
     else:
         result, taxonomy, kept = _of_table(
-            *(judged, manifest, split, dataset, tta, bootstrap, shared, save_predictions, force)
+            judged, manifest, split, dataset, tta, bootstrap, shared, save_predictions, force
         )
     if save:
         write_whole(saved_as(judged, split), report.as_json(result))

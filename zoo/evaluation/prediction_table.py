@@ -52,10 +52,12 @@ class Table:
         return np.asarray(self.p[where])
 
 
-def is_ours(path: Path) -> bool:
-    """Return whether a file is one of ferdata's own Parquet files of predictions."""
+def is_foreign(path: Path) -> bool:
+    """Return whether a file is a table that another program wrote, by its ending and what its metadata lack."""
+    if path.suffix.lower() != ".parquet":
+        return path.is_file()
     try:
-        return KEY in (pq.read_metadata(path).metadata or {})
+        return KEY not in (pq.read_metadata(path).metadata or {})
     except (OSError, pa.ArrowException):  # not there, or no Parquet
         return False
 

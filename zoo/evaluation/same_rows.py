@@ -34,14 +34,9 @@ def read_all(runs: Sequence[Path], split: str) -> list[Scored]:
 
     Raises BadOption where there is no run that says which manifest such a table is of.
     """
-    ours = {run: _read(run, split) for run in runs if not _is_foreign(run)}
+    ours = {run: _read(run, split) for run in runs if not prediction_table.is_foreign(run)}
     beside = next((run for run in ours if (run / "model.safetensors").is_file()), None)
     return [ours[run] if run in ours else _foreign(run, beside, ours, split) for run in runs]
-
-
-def _is_foreign(run: Path) -> bool:
-    """Return whether a file is a table of predictions that ferdata did not write."""
-    return run.is_file() and not (run.suffix.lower() == ".parquet" and prediction_table.is_ours(run))
 
 
 def _foreign(path: Path, beside: Path | None, ours: Mapping[Path, Scored], split: str) -> Scored:
@@ -53,7 +48,7 @@ def _foreign(path: Path, beside: Path | None, ours: Mapping[Path, Scored], split
         raise BadOption(
             f"{path} is a table of a model trained elsewhere, and no run beside it says of which manifest.",
             f"Judge it first: ferdata evaluate --predictions {path} --manifest M --save-predictions "
-            f"{path.with_suffix('.parquet')}; and compare the file that this writes.",
+            f"{path.stem}-judged.parquet; and compare the file that this writes.",
         )
     folder = Folder(beside)
     rows = read_rows(Manifest(folder.absolute(model_file.read_meta(folder.model).manifest)))

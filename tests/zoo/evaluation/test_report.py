@@ -31,17 +31,6 @@ def test_an_epoch_that_leaves_a_short_batch_out_is_whole(short):
     assert "- Trained for 1 epoch on 128 images" in (short.path / "card.md").read_text()
 
 
-def test_a_new_run_takes_no_chart_of_an_earlier_one_for_its_own(short):
-    Folder(short.path).clear()
-    assert not [path for path in short.path.iterdir() if path.suffix in (".png", ".svg")]
-
-
-def test_a_format_that_there_is_not_is_refused_before_training(manifest_path, tmp_path):
-    with pytest.raises(BadOption, match="'gif'"):
-        train(manifest_path, tmp_path / "run", plots=("gif",), **QUICK)
-    assert not (tmp_path / "run").exists()
-
-
 def test_a_run_of_an_earlier_ferdata_is_drawn_without_what_it_does_not_know(short, tmp_path):
     run = shutil.copytree(short.path, tmp_path / "old")
     told = json.loads((run / "report.json").read_text())
@@ -51,3 +40,14 @@ def test_a_run_of_an_earlier_ferdata_is_drawn_without_what_it_does_not_know(shor
     kept = [i for i, name in enumerate(rows[0]) if not name.startswith(("val_precision_", "val_recall_"))]
     (run / "history.csv").write_text("".join(",".join(row[i] for i in kept) + "\n" for row in rows))
     assert {path.name for path in report.draw(run, ("pdf",))} == {f"{name}.pdf" for name in CHARTS if name != "roc"}
+
+
+def test_a_new_run_takes_no_chart_of_an_earlier_one_for_its_own(short):
+    Folder(short.path).clear()
+    assert not [path for path in short.path.iterdir() if path.suffix in (".png", ".svg")]
+
+
+def test_a_format_that_there_is_not_is_refused_before_training(manifest_path, tmp_path):
+    with pytest.raises(BadOption, match="'gif'"):
+        train(manifest_path, tmp_path / "run", plots=("gif",), **QUICK)
+    assert not (tmp_path / "run").exists()
