@@ -161,9 +161,8 @@ def _numbers(path: Path, name: str, cells: Sequence[Any], lines: Sequence[str]) 
     values = np.empty(len(cells))
     for i, cell in enumerate(cells):
         try:
-            values[i] = float(
-                cell.replace(",", ".") if isinstance(cell, str) else cell
-            )  # 0,35 as half of Europe writes
+            # Half of Europe writes 0,35.
+            values[i] = float(cell.replace(",", ".") if isinstance(cell, str) else cell)
         except (TypeError, ValueError):
             values[i] = np.nan
     lost = np.flatnonzero(~np.isfinite(values))
