@@ -37,7 +37,7 @@ TEST = np.array([1, 2, 3])
     "names",
     [
         ("test/sad/é.jpg", "test/happy/1.jpg", "test/happy/2.jpg"),
-        ("./test/sad/é.jpg", "test\\happy\\1.jpg", "C:\\data\\test\\happy\\2.jpg"),
+        ("./test/sad/e\u0301.jpg", "test\\happy\\1.jpg", "C:\\data\\test\\happy\\2.jpg"),
         ("/data/fer/test/sad/é.jpg", "/data/fer/test/happy/1.jpg", "happy/2.jpg"),
     ],
 )
