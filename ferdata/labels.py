@@ -4,6 +4,7 @@ What a publisher wrote (`native_label`, `votes`) is kept for good; what training
 so that a map, a policy or a taxonomy is changed without reading an image again.
 """
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +64,24 @@ ALIASES: Mapping[str, str] = {
     }.items()
     for word in words.split()
 }
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
+
+
+def bare(word: str) -> str:
+    """Return a word without capitals, accents and blanks around it."""
+    letters = unicodedata.normalize("NFKD", word.casefold().strip())
+    return "".join(c for c in letters if not unicodedata.combining(c)).replace("ł", "l")
+
+
+SPELLINGS: Mapping[str, str] = {
+    bare(form): emotion for word, emotion in ALIASES.items() for form in (word, word.translate(_UMLAUTS))
+}
+
+
+def spelled(word: str) -> str | None:
+    """Return the emotion that a word is an everyday name of, None where it is none."""
+    return SPELLINGS.get(bare(word))
+
 
 DERIVED_FROM = ("dataset", "native_label", "votes", "ratings", "reviewed_label")  # what `derive` reads
 

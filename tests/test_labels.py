@@ -168,9 +168,9 @@ def test_a_taxonomy_with_a_class_twice_is_refused(tmp_path) -> None:
 
 
 def test_no_spelling_means_two_emotions() -> None:
-    from ferdata.sources.words import SPELLINGS, meaning
+    from ferdata.sources.words import meaning
 
-    assert set(SPELLINGS.values()) == set(labels.EMOTIONS)
+    assert set(labels.SPELLINGS.values()) == set(labels.EMOTIONS)
     assert {word: meaning(word, {}) for word in labels.ALIASES} == labels.ALIASES
 
 

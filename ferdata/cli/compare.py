@@ -31,6 +31,7 @@ def command(runs: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     ferdata compare runs/first runs/second runs/third --by macro_f1
     ferdata compare runs/first runs/second --plot difference.pdf
     ferdata compare first.parquet second.parquet     # of evaluate --save-predictions
+    ferdata compare keras.csv runs/first             # a table of a model trained elsewhere, as evaluate takes it
     """  # fmt: skip
     result = compare(runs, **given)
     if as_json:

@@ -286,5 +286,7 @@ def report(run: Run, plots: Sequence[str] = ()) -> None:
         click.echo(f"{run.path / name}")
     if numbers := key(r["classes"]):
         click.echo(numbers)
+    if any(Folder(run.path).tensorboard.glob("events.out.*")):
+        click.echo(f"Epoch by epoch, beside other runs: tensorboard --logdir {run.path.parent}")
     screen.print(f"\nNext: ferdata evaluate {run.path}", style="dim", soft_wrap=True)
     screen.print(f"      ferdata predict {run.path} PICTURES...", style="dim", soft_wrap=True)

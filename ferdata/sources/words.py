@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from ferdata.errors import BadOption, UnknownLabel, did_you_mean, listed
-from ferdata.labels import ALIASES, EMOTIONS, REASONS
+from ferdata.labels import EMOTIONS, REASONS, bare, spelled
 from ferdata.running.text_file import parse_toml
 from ferdata.sources.declaration import UNKNOWN_LABELS
 from ferdata.sources.tables import value
@@ -30,18 +30,6 @@ _OF_SPLITS = _PICTURES | {
     "metadata", "aligned", "csv", "tsv",
 }  # fmt: skip
 _GLUED = re.compile("(.+?)(?:set|data|images|faces)")
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})
-
-
-def _bare(word: str) -> str:
-    """Return a word without capitals, accents and blanks around it."""
-    letters = unicodedata.normalize("NFKD", word.casefold().strip())
-    return "".join(c for c in letters if not unicodedata.combining(c)).replace("ł", "l")
-
-
-SPELLINGS: Mapping[str, str] = {
-    _bare(form): emotion for word, emotion in ALIASES.items() for form in (word, word.translate(_UMLAUTS))
-}
 
 
 def _same(word: str) -> str:
@@ -84,12 +72,12 @@ def own_meaning(native: str, own: Mapping[str, str]) -> str | None:
 
 @functools.lru_cache(maxsize=4096)
 def _spelled(native: str) -> str | None:
-    if whole := SPELLINGS.get(_bare(native)):
+    if whole := spelled(native):
         return whole
-    words = re.findall(r"[^\W_]+", _bare(native))
+    words = re.findall(r"[^\W_]+", bare(native))
     if words and words[0].isdecimal():  # a number before the word
         del words[0]
-    return SPELLINGS.get(" ".join(word for word in words if word not in _OF_LABELS))
+    return spelled(" ".join(word for word in words if word not in _OF_LABELS))
 
 
 def classes_named(folders: Iterable[str], own: Mapping[str, str]) -> dict[str, str]:

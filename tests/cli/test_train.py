@@ -19,7 +19,14 @@ def test_train_evaluate_and_predict_one_after_the_other(ferdata, drawn, tmp_path
     ran = ferdata("train", "--manifest", drawn, *QUICK)
     assert ran.code == 0, ran
     assert len(re.findall(r"^epoch ", ran.out, re.MULTILINE)) == 2
-    for word in ("accuracy", "macro-F1", "95 % interval", "curves.png", "ferdata evaluate runs/shapes-resnet_fer"):
+    for word in (
+        "accuracy",
+        "macro-F1",
+        "95 % interval",
+        "curves.png",
+        "tensorboard --logdir runs\n",
+        "ferdata evaluate runs/s",
+    ):
         assert word in ran.out
 
     scored = ferdata("evaluate", "runs/shapes-resnet_fer")

@@ -194,6 +194,46 @@ def reliability(report: Mapping[str, Any], run: Path, form: str = "png") -> byte
         return as_bytes(figure, form)
 
 
+def roc(report: Mapping[str, Any], taxonomy: dict[str, Any], run: Path, form: str = "png") -> bytes:
+    """Draw each class's ROC curve, one against the rest, and their mean, with the areas below them in the legend."""
+    head, classes = title(run, report), report["classes"]
+    across, up = report["roc"]["false_positive_rate"], report["roc"]["true_positive_rate"]
+    figure = Figure(figsize=(9.6, 6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot((0, 1), (0, 1), color="#888888", ls=":", lw=1)
+    with lettering([*classes, head]) as words:
+        for name in classes:
+            line: dict[str, Any] = {"color": Taxonomy.from_dict(taxonomy).colour(name), "lw": 1.5}
+            row = report["per_class"][name]
+            if up[name] is None:
+                why = "no image" if not row["n"] else "no image of another class"
+                axes.plot([], [], label=f"{words[name]}: none, {why}", **line)
+            else:
+                label = f"{words[name]}: {_area(row['auc'], row['intervals']['auc'])}"
+                axes.plot([0, *across], [0, *up[name]], label=label, **line)
+        if drawn := [curve for curve in up.values() if curve is not None]:
+            label = f"mean (macro): {_area(report['macro_auc'], report['confidence_intervals']['macro_auc'])}"
+            axes.plot([0, *across], [0, *np.mean(drawn, axis=0)], label=label, color=STRONG, lw=2.6, ls="--")
+        axes.set_xlim(-0.01, 1.01)
+        axes.set_ylim(-0.01, 1.01)
+        axes.set_xlabel("false-positive rate: share of the other classes' images taken for it")
+        axes.set_ylabel("true-positive rate: share of the class's own images found")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_formatter(PercentFormatter(1, decimals=0))
+        quiet(axes, "y")
+        figure.legend(
+            **{"title": "AUC, one class against the rest (95 %)", "loc": "outside right upper", "frameon": False},
+            **{"fontsize": 9, "title_fontsize": 9, "alignment": "left", "handlelength": 2.4},
+        )
+        heading(figure, words[head])
+        return as_bytes(figure, form)
+
+
+def _area(area: float, interval: Sequence[float] | None) -> str:
+    """Return an area below a curve, with its interval where there is one."""
+    return f"{area:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
+
+
 def spread(
     names: Sequence[str],
     single: Sequence[Sequence[float]],

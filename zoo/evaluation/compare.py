@@ -1,9 +1,7 @@
 """Runs side by side on the same test rows: is the difference real, or would other faces have turned it round?"""
 
 import itertools
-import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,21 +13,12 @@ from scipy import sparse, stats
 from ferdata.charts import style
 from ferdata.errors import BadOption, choose_one
 from ferdata.schema import SPLITS
-from zoo.evaluation import charts, confidence, metrics, predictions
+from zoo.evaluation import charts, confidence, metrics
 from zoo.evaluation.predictions import Predictions
+from zoo.evaluation.same_rows import Scored, aligned, read_all
 
 ALPHA = 1 - confidence.LEVEL
 FLIPS = 10_000  # of signs, where images of one person are not independent
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A run's predictions on the rows compared, its report where it has one, and what makes it no fair figure."""
-
-    name: str
-    rows: Predictions
-    report: dict[str, Any]
-    marks: tuple[str, ...]
 
 
 def compare(
@@ -42,7 +31,8 @@ def compare(
 ) -> dict[str, Any]:
     """Compare the runs, each with each, on the rows of a split, and say in a sentence whether they differ.
 
-    A run is its folder, of one training or of folds, or a Parquet file of `ferdata evaluate --save-predictions`.
+    A run is its folder, of one training or of folds, or a Parquet file of `ferdata evaluate --save-predictions`; or a
+    table of a model trained elsewhere, as `evaluate` takes it, beside a run that says which manifest it is of.
     Nothing is computed anew: their `predictions.parquet` are read. `by` is the figure that is decided on. All must be
     scored on the same rows, with the same targets and classes in the same order; `shared` keeps to the rows that all
     of them have. Returns `runs`, a row of figures each; `pairs`, the tests; `answer`, the sentence.
@@ -59,7 +49,7 @@ def compare(
         raise BadOption(f"There is no split {split!r}.", choose_one(split, (*SPLITS, "all")))
     if len(runs) < 2:
         raise BadOption(f"{len(runs)} run is not enough to compare.", "Name two runs or more.")
-    scored = aligned([_read(Path(run), split) for run in runs], shared)
+    scored = aligned(read_all([Path(run) for run in runs], split), shared)
     scored = [Scored(one.name, one.rows, one.report, _marks(one, scored)) for one in scored]
     pairs = [_pair(a, b, by, bootstrap) for a, b in itertools.combinations(scored, 2)]
     for pair, p in zip(pairs, confidence.holm([pair["p"] for pair in pairs]), strict=True):
@@ -88,64 +78,12 @@ def _chart(pairs: Sequence[dict[str, Any]], where: str, by: str) -> style.Chart:
     return partial(charts.differences, pairs, f"Runs in pairs: {where}", label)
 
 
-def _read(run: Path, split: str) -> Scored:
-    """Read a run's predictions of a split, and its report if there is one."""
-    folder = run.is_dir() or not run.suffix
-    rows = predictions.read(run / predictions.NAME if folder else run)
-    keep = rows.at(np.flatnonzero((rows.split == split) | (split == "all")))
-    if not len(keep):
-        there = ", ".join(np.unique(rows.split).tolist())
-        raise BadOption(f"{run} has no predictions of {split}; it has {there}.", f"Name another --split: {there}.")
-    file = run / "report.json"
-    report = json.loads(file.read_text(encoding="utf-8")) if folder and file.is_file() else {}
-    return Scored(str(run), keep, report, ())
-
-
-def aligned(scored: Sequence[Scored], shared: bool) -> list[Scored]:
-    """Return the runs with their rows in the same order. Raises BadOption where they were scored on different ones."""
-    first = scored[0]
-    for other in scored[1:]:
-        if other.rows.classes != first.rows.classes:
-            raise BadOption(
-                f"The classes of {first.name} are {', '.join(first.rows.classes)}; "
-                f"those of {other.name} are {', '.join(other.rows.classes)}.",
-                "Only runs with the same classes, in the same order, can be compared: train them under one taxonomy.",
-            )
-    common = set(first.rows.sample_id.tolist()).intersection(*(one.rows.sample_id.tolist() for one in scored[1:]))
-    for other in scored:
-        if not shared and (len(other.rows) != len(common) or len(first.rows) != len(common)):
-            raise BadOption(_strangers(scored, common), "Add --shared to compare on the rows that all of them have.")
-    if not common:
-        raise BadOption("The runs have no row in common.", "Evaluate them on the same manifest and split.")
-    kept = []
-    for one in scored:
-        where = np.flatnonzero(np.isin(one.rows.sample_id, list(common)))
-        rows = one.rows.at(where[np.argsort(one.rows.sample_id[where], kind="stable")])
-        kept.append(Scored(one.name, rows, one.report, one.marks))
-    for other in kept[1:]:
-        if moved := int((other.rows.true != kept[0].rows.true).sum()):
-            raise BadOption(
-                f"{moved:,} of the {len(common):,} rows have another target in {other.name} than in {kept[0].name}.",
-                "Their labels were reviewed or derived anew in between: evaluate both runs on one manifest with "
-                "`ferdata evaluate RUN --manifest M --save-predictions F.parquet`, and compare those files.",
-            )
-    return kept
-
-
-def _strangers(scored: Sequence[Scored], common: set[str]) -> str:
-    """Return in words which rows not all of the runs were scored on."""
-    counts = ", ".join(f"{one.name} on {len(one.rows):,}" for one in scored)
-    lonely, owner = next((row, one.name) for one in scored for row in one.rows.sample_id.tolist() if row not in common)
-    return (
-        f"The runs were scored on different rows: {counts}; {len(common):,} are the same. "
-        f"{lonely}, for one, is in {owner} but not in every run."
-    )
-
-
 def _marks(one: Scored, scored: Sequence[Scored]) -> tuple[str, ...]:
     """Return, in words, what keeps a run's figures from being taken at their word beside the others'."""
     marks, protocol = [], one.report.get("protocol", {})
-    if not one.report:
+    if "elsewhere" in one.rows.facts:
+        marks.append("trained elsewhere: what it was trained on is not known, so that a leak cannot be excluded")
+    elif not one.report:
         marks.append("no report: whether its test leaked is not known")
     leak = protocol.get("leak_check") or {}
     if leak.get("test_in_train"):

@@ -11,7 +11,9 @@ from ferdata.manifest import Manifest
 from ferdata.running.whole_file import write_whole
 from ferdata.schema import SPLITS
 from zoo.data.rows import Images, Rows, load, read_rows, shared
-from zoo.evaluation import calibration, inference, predictions, report
+from zoo.evaluation import calibration, elsewhere, inference, report
+from zoo.evaluation import predictions as stored
+from zoo.evaluation.predictions import Predictions
 from zoo.models.load import load_model
 from zoo.run import model_file
 from zoo.run.device import resolve
@@ -20,7 +22,7 @@ from zoo.run.run_folder import Folder
 
 
 def evaluate(
-    run: str | Path,
+    run: str | Path | None = None,
     manifest: str | Path | None = None,
     split: str = "test",
     dataset: str | None = None,
@@ -32,82 +34,167 @@ def evaluate(
     save_predictions: str | Path | None = None,
     plots: Sequence[str] = (),
     force: bool = False,
+    predictions: str | Path | None = None,
+    shared: bool = False,
 ) -> dict[str, Any]:
-    """Score the model of `run` and return the report, in the form of `report.json`.
+    """Score the model of `run`, or a model trained elsewhere by its `predictions`; return the form of `report.json`.
 
     `manifest` is the one trained on unless another is named; `split` is train, val, test, or all for every labelled
     row; `dataset` keeps to one dataset; `tta` is none, flip or ten-crop, as the run did unless said otherwise;
     `bootstrap` the number of draws that intervals come from. `save` writes `evaluation-<split>.json` into the run,
     `save_predictions` a Parquet file of every row's probabilities, `plots` the charts into the run in these formats
     (png, pdf, svg); over an earlier file with `force`. Always float32, whatever training used, so that a figure does
-    not hang on the device. Raises FerdataError's kinds.
+    not hang on the device.
+
+    `predictions` is a CSV or Parquet file with a line per image: a column path, pixel_hash or sample_id, and one of
+    probabilities for each class. It needs a `manifest`, and what is written then lies beside it, named after it.
+    `shared` judges those rows of the split that it has, where it lacks some. Raises FerdataError's kinds.
     """
     if split not in (*SPLITS, "all"):
         raise BadOption(f"There is no split {split!r}.", choose_one(split, (*SPLITS, "all")))
-    if tta is not None:
-        inference.check_tta(tta)
     if bootstrap < 1:
         raise BadOption(f"--bootstrap is {bootstrap}.", "Give a number of draws, such as 2000.")
-    folder = Folder(Path(run))
-    folder.must_exist()
-    out = folder.path / f"evaluation-{split}.json"
     check_formats(plots)
-    for path in (*([out] if save else []), *chart_files(folder.path, split, plots)):
+    judged = _one_of(run, predictions)
+    for path in (*([saved_as(judged, split)] if save else []), *chart_files(judged, split, plots)):
         report.check_free(path, force)
+    if predictions is None:
+        result, taxonomy, kept = _of_run(
+            judged, manifest, split, dataset, tta, bootstrap, device, roots, save_predictions, force
+        )
+    else:
+        result, taxonomy, kept = _of_table(
+            judged, manifest, split, dataset, tta, bootstrap, shared, save_predictions, force
+        )
+    if save:
+        write_whole(saved_as(judged, split), report.as_json(result))
+    if save_predictions is not None:
+        stored.save(Path(save_predictions), kept)
+    _draw(judged, taxonomy, result, plots)
+    return result
+
+
+def _one_of(run: str | Path | None, predictions: str | Path | None) -> Path:
+    """Return what is judged. Raises BadOption unless it is one of the two."""
+    if run is not None and predictions is None:
+        return Path(run)
+    if predictions is not None and run is None:
+        return Path(predictions)
+    raise BadOption(
+        "Nothing to judge was named." if run is None else "Both a run and --predictions were named.",
+        "Name a run's folder, or --predictions FILE of a model trained elsewhere.",
+    )
+
+
+def _of_run(
+    run: Path,
+    manifest: str | Path | None,
+    split: str,
+    dataset: str | None,
+    tta: str | None,
+    draws: int,
+    device: str,
+    roots: Mapping[str, Path] | None,
+    save_predictions: str | Path | None,
+    force: bool,
+) -> tuple[dict[str, Any], dict[str, Any], Predictions]:
+    """Score a run's model; return the report, the taxonomy, and what it said of each row."""
+    if tta is not None:
+        inference.check_tta(tta)
+    folder = Folder(run)
+    folder.must_exist()
     device, _ = resolve(device, "32-true")
     net, meta = load_model(folder.model, device=device)
     trained_on = folder.absolute(meta.manifest)
     source = Manifest(Path(manifest or trained_on))
     if save_predictions is not None:
-        _check_table(Path(save_predictions), source, force)
+        _check_table(Path(save_predictions), (source.path,), force)
     model_file.check_classes(meta, source.taxonomy, str(source.path))
-    rows = _rows(meta, source, dataset, own=manifest is None)
-    where = rows.where(split)
-    if not len(where):
-        raise BadOption(
-            f"{source.path} has no labelled row in {split} (column {rows.split_source}).",
-            "Try --split all, which takes every labelled row.",
-        )
-    images = load(rows, {split: where}, meta.size, meta.channels, roots)[split]
+    rows = _labelled(_rows(meta, source, dataset, own=manifest is None), split)
+    images = load(rows, {split: rows.where(split)}, meta.size, meta.channels, roots)[split]
     tta = meta.tta if tta is None else tta
     raw = inference.score(net, images.pixels, meta.mean, meta.std, tta)
-    result = report.build(meta, rows, images, raw, split=split, tta=tta, draws=bootstrap)
+    result = report.build(meta, rows, images, raw, split=split, tta=tta, draws=draws)
     result["protocol"]["run_finished"] = folder.report.exists()
     result["protocol"]["same_manifest_as_training"] = source.fingerprint == meta.fingerprint
     result["protocol"]["leak_check"] = leak_against_training(meta, trained_on, rows, images)
-    if save:
-        write_whole(out, report.as_json(result))
+    scored = {split: (images.where, calibration.apply(raw, meta.temperature))}
+    return result, meta.taxonomy, stored.gather(meta, rows, scored)
+
+
+def _of_table(
+    table: Path,
+    manifest: str | Path | None,
+    split: str,
+    dataset: str | None,
+    tta: str | None,
+    draws: int,
+    shared: bool,
+    save_predictions: str | Path | None,
+    force: bool,
+) -> tuple[dict[str, Any], dict[str, Any], Predictions]:
+    """Judge a model trained elsewhere by its table; return as `_of_run` does."""
+    if manifest is None:
+        raise BadOption(f"{table} does not say which images it is about.", "Name their manifest with --manifest.")
+    if tta is not None:
+        raise BadOption(f"--tta {tta} cannot be had of a table of predictions.", "Leave it out.")
+    source = Manifest(Path(manifest))
     if save_predictions is not None:
-        scored = {split: (images.where, calibration.apply(raw, meta.temperature))}
-        predictions.save(Path(save_predictions), predictions.gather(meta, rows, scored))
-    _draw(folder, meta, result, plots)
-    return result
+        _check_table(Path(save_predictions), (source.path, table), force)
+    rows = _labelled(read_rows(source, (dataset,) if dataset else None), split)
+    result, kept = elsewhere.judge(table, rows, split, dataset, shared, draws)
+    return result, rows.taxonomy.as_dict(), kept
 
 
-def chart_files(run: Path, split: str, forms: Sequence[str]) -> list[Path]:
-    """Return the files of the charts of an evaluation."""
-    return [run / f"{_begin(split)}{name}.{form}" for name in report.JUDGED for form in forms]
+def _labelled(rows: Rows, split: str) -> Rows:
+    """Return the rows. Raises BadOption if none of the split has a label."""
+    if not len(rows.where(split)):
+        raise BadOption(
+            f"{rows.manifest.path} has no labelled row in {split} (column {rows.split_source}).",
+            "Try --split all, which takes every labelled row.",
+        )
+    return rows
 
 
-def _begin(split: str) -> str:
-    """Return what the names of an evaluation's charts begin with: not to be taken for those of the training."""
-    return f"evaluation-{split}-"
+def chart_files(judged: Path, split: str, forms: Sequence[str]) -> list[Path]:
+    """Return the files of the charts of an evaluation of a run, or of a table of predictions."""
+    folder, begin = _place(judged, split)
+    return [folder / f"{begin}-{name}.{form}" for name in report.JUDGED for form in forms]
 
 
-def _draw(folder: Folder, meta: Meta, result: dict[str, Any], forms: Sequence[str]) -> None:
+def saved_as(judged: Path, split: str) -> Path:
+    """Return the file of the figures of an evaluation."""
+    folder, begin = _place(judged, split)
+    return folder / f"{begin}.json"
+
+
+def _place(judged: Path, split: str) -> tuple[Path, str]:
+    """Return where the files of an evaluation lie, and what their names begin with.
+
+    In a run's folder, where they are not to be taken for those of the training; or beside a table, named after it.
+    """
+    if judged.is_file():
+        return judged.parent, f"{judged.stem}-evaluation-{split}"
+    return judged, f"evaluation-{split}"
+
+
+def _draw(judged: Path, taxonomy: dict[str, Any], result: dict[str, Any], forms: Sequence[str]) -> None:
     """Draw the charts of an evaluation, and the learning curves of a finished run where they have no such file yet."""
-    style.write(folder.path, report.of_report(folder, meta, result, _begin(result["protocol"]["split"])), forms)
-    lacking = [form for form in forms if folder.report.is_file() and not (folder.path / f"curves.{form}").exists()]
+    place, begin = _place(judged, result["protocol"]["split"])
+    style.write(place, report.of_report(judged, taxonomy, result, f"{begin}-"), forms)
+    folder = Folder(judged)
+    lacking = [form for form in forms if folder.report.is_file() and not (judged / f"curves.{form}").exists()]
     if lacking:
-        style.write(folder.path, report.of_training(folder, meta, report.read(folder)["training"]), lacking)
+        training = report.read(folder)["training"]
+        style.write(judged, report.of_training(folder, model_file.read_meta(folder.model), training), lacking)
 
 
-def _check_table(path: Path, source: Manifest, force: bool) -> None:
+def _check_table(path: Path, inputs: Sequence[Path], force: bool) -> None:
     """Raise BadOption or AlreadyExists, before the work, if predictions could not be written to `path`."""
     if path.suffix != ".parquet":
         raise BadOption(f"--save-predictions cannot be {path}.", "Name a .parquet file.")
-    if path.resolve() == source.path.resolve():
-        raise AlreadyExists(f"{path} is the manifest, and inputs are never modified.", "Choose another file.")
+    if path.resolve() in [source.resolve() for source in inputs]:
+        raise AlreadyExists(f"{path} is read here, and inputs are never modified.", "Choose another file.")
     report.check_free(path, force)
 
 

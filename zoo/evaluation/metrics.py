@@ -13,13 +13,14 @@ from scipy import sparse
 from sklearn.metrics import confusion_matrix
 from torch import Tensor
 
-from zoo.evaluation import confidence
+from zoo.evaluation import confidence, roc
 
 Floats = NDArray[np.float64]
 HEADLINES = ("accuracy", "balanced_accuracy", "macro_f1")
 CALLED = {
     **{"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "macro_f1": "macro-F1", "ece": "ECE"},
     **{"majority_share": "majority-class baseline", "log_loss": "log loss, nats"},
+    **{"top2_accuracy": "top-2 accuracy", "macro_auc": "macro AUC, one against rest"},
     **{"total_variation": "total variation from annotator distribution", "kl": "KL from annotator distribution, nats"},
 }
 BINS = 15  # of equal width, over confidence 0..1
@@ -83,23 +84,33 @@ def voters_distance(probabilities: NDArray[np.float32], voters: NDArray[np.float
     return kl, np.abs(p - q).sum(1) / 2
 
 
+def in_top_two(probabilities: NDArray[np.float32], true: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return whether the true class is one of the two most probable, (n,); of equal ones the first come first."""
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :2]
+    return np.asarray((best == true[:, None]).any(1))
+
+
 def bins(probabilities: NDArray[np.float32], true: NDArray[np.int64]) -> Floats:
     """Return how many images, what confidence in sum and how many right answers are in each bin, float64 (BINS, 3)."""
     whole: Floats = np.asarray(_summands(probabilities, true).sum(0), np.float64)
-    return whole[probabilities.shape[1] ** 2 : -1].reshape(BINS, 3)
+    return whole[probabilities.shape[1] ** 2 : -2].reshape(BINS, 3)
 
 
 def _summands(probabilities: NDArray[np.float32], true: NDArray[np.int64]) -> sparse.csr_array:
-    """Return what each image adds, (n, classes^2 + 3 BINS + 1): its cell, its bin's three sums, its log loss."""
+    """Return what each image adds, (n, classes^2 + 3 BINS + 2).
+
+    Its cell, its bin's three sums, its log loss, and whether its class is one of the two most probable.
+    """
     n, classes = probabilities.shape
     predicted, sure = probabilities.argmax(1), probabilities.max(1)
     edges = np.linspace(0, 1, BINS + 1, dtype=np.float32)
     place = np.clip(np.searchsorted(edges, sure, side="right") - 1, 0, BINS - 1) * 3 + classes**2
-    width = classes**2 + 3 * BINS + 1
-    columns = np.stack([true * classes + predicted, place, place + 1, place + 2, np.full(n, width - 1)], axis=1)
-    ones = np.ones(n)
-    values = np.stack([ones, ones, sure, predicted == true, _log_losses(probabilities, true)], axis=1)
-    return sparse.csr_array((values.ravel(), columns.ravel(), np.arange(0, 5 * n + 1, 5)), shape=(n, width))
+    width = classes**2 + 3 * BINS + 2
+    ends = [np.full(n, width - 2), np.full(n, width - 1)]
+    columns = np.stack([true * classes + predicted, place, place + 1, place + 2, *ends], axis=1)
+    ones, losses, second = np.ones(n), _log_losses(probabilities, true), in_top_two(probabilities, true)
+    values = np.stack([ones, ones, sure, predicted == true, losses, second], axis=1)
+    return sparse.csr_array((values.ravel(), columns.ravel(), np.arange(0, 6 * n + 1, 6)), shape=(n, width))
 
 
 def _ece(sums: Floats) -> Floats:
@@ -128,26 +139,35 @@ def score(
     drawn = confidence.resample(sums, draws)
     matrices = drawn[:, : count**2].reshape(-1, count, count)
     scores = {name: float(value) for name, value in headlines(confusion).items()}
-    ece, loss = float(_ece(whole[count**2 : -1])), log_loss(probabilities, true)
+    ece, loss = float(_ece(whole[count**2 : -2])), log_loss(probabilities, true)
     spread = headlines(matrices)
     size = np.maximum(matrices.sum((1, 2)), 1)
     people = sums.shape[0]
+    second = float(whole[-1] / max(len(true), 1)) if count > 2 else None  # of two classes it is always one
+    area, between = roc.areas(probabilities, true, clusters)
+    table = per_class(confusion, classes, matrices, _with_class(true, clusters, count))
+    for row, value, ends in zip(table.values(), area, between, strict=False):
+        row["auc"], row["intervals"]["auc"] = _number(value), ends
     return {
         "n": len(true),
         **scores,
+        "top2_accuracy": second,
+        "macro_auc": _number(area[-1]),
         "ece": ece,
         "log_loss": loss,
-        "per_class": per_class(confusion, classes, matrices, _with_class(true, clusters, count)),
+        "per_class": table,
         "confusion": confusion.tolist(),
         "classes": list(classes),
         "confidence_intervals": {
             "level": confidence.LEVEL,
             "accuracy": confidence.of_share(spread["accuracy"], scores["accuracy"], people),
             **{name: confidence.of_mean(spread[name]) for name in HEADLINES[1:]},
+            "top2_accuracy": None if second is None else confidence.of_share(drawn[:, -1] / size, second, people),
+            "macro_auc": between[-1],
         },
         "calibration_intervals": {
-            "ece": confidence.mirrored(_ece(drawn[:, count**2 : -1]), ece),
-            "log_loss": confidence.percentile(drawn[:, -1] / size),
+            "ece": confidence.mirrored(_ece(drawn[:, count**2 : -2]), ece),
+            "log_loss": confidence.percentile(drawn[:, -2] / size),
         },
         "bootstrap": {
             "draws": draws,

@@ -50,33 +50,39 @@ def _figures(report: dict[str, Any]) -> Iterator[str]:
     for name in metrics.HEADLINES:
         yield f"| {metrics.CALLED[name]} | {report[name]:.1%} | {_between(spread[name])} |"
     called = metrics.CALLED
+    if report["top2_accuracy"] is not None:
+        second = _between(spread["top2_accuracy"])
+        yield f"| {called['top2_accuracy']} | {report['top2_accuracy']:.1%} | {second} |"
+    if report["macro_auc"] is not None:
+        yield f"| {called['macro_auc']} | {report['macro_auc']:.3f} | {_plainly(spread['macro_auc'])} |"
     yield f"| {called['majority_share']} | {report['baseline']['majority_share']:.1%} | |"
     ece = calibration["intervals"]["ece"]
     yield f"| {called['ece']}{in_brackets(calibration)} | {report['ece']:.1%} | {_between(ece)} |"
-    loss = calibration["intervals"]["log_loss"]
-    yield f"| {called['log_loss']} | {report['log_loss']:.3f} | {loss[0]:.3f} to {loss[1]:.3f} |"
+    loss = _plainly(calibration["intervals"]["log_loss"])
+    yield f"| {called['log_loss']} | {report['log_loss']:.3f} | {loss} |"
     if voters := report["voters"]:
-        low, high = voters["intervals"]["total_variation"]
         yield (
             f"| {called['total_variation']} ({voters['n']:,} images) | "
-            f"{voters['total_variation']:.3f} | {low:.3f} to {high:.3f} |"
+            f"{voters['total_variation']:.3f} | {_plainly(voters['intervals']['total_variation'])} |"
         )
     yield ""
     yield (
         f"Intervals: {bootstrap['draws']:,} bootstrap draws of {bootstrap['units']:,} {bootstrap['unit']}. ECE: "
-        f"expected calibration error over {calibration['bins']} bins of equal width; T: temperature, fitted on val."
+        f"expected calibration error over {calibration['bins']} bins of equal width; T: temperature, fitted on val. "
+        "AUC: area below the ROC curve of one class against the rest."
     )
     yield ""
 
 
 def _by_class(report: dict[str, Any]) -> Iterator[str]:
-    yield "| class | images | recall | 95 % interval | precision | F1 |"
-    yield "|---|---|---|---|---|---|"
+    yield "| class | images | recall | 95 % interval | precision | F1 | AUC |"
+    yield "|---|---|---|---|---|---|---|"
     for name, row in report["per_class"].items():
         recall, precision, f1 = ("-" if row[f] is None else f"{row[f]:.1%}" for f in ("recall", "precision", "f1"))
         few = " (few)" if row["n"] < subgroups.FEW_IMAGES else ""
         spread = _between(row["intervals"]["recall"])
-        yield f"| {name} | {row['n']:,}{few} | {recall} | {spread} | {precision} | {f1} |"
+        area = "-" if row["auc"] is None else f"{row['auc']:.3f}"
+        yield f"| {name} | {row['n']:,}{few} | {recall} | {spread} | {precision} | {f1} | {area} |"
     yield ""
     if numbers := key(list(report["per_class"])):
         yield numbers
@@ -198,3 +204,7 @@ def _data(report: dict[str, Any]) -> Iterator[str]:
 
 def _between(interval: list[float] | None) -> str:
     return "-" if interval is None else f"{interval[0]:.1%} to {interval[1]:.1%}"
+
+
+def _plainly(interval: list[float] | None) -> str:
+    return "-" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"

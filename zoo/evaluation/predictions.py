@@ -54,18 +54,18 @@ class Predictions:
 def gather(
     meta: "Meta", rows: "Rows", scored: Mapping[str, tuple[NDArray[np.intp], NDArray[np.float32]]]
 ) -> Predictions:
-    """Return the predictions of scored splits: split -> (positions in the manifest, probabilities (n, classes))."""
+    """Return a run's predictions of scored splits: split -> (positions in the manifest, probabilities (n, classes))."""
+    return of_rows(rows, scored, taxonomy=meta.taxonomy, temperature=meta.temperature)
+
+
+def of_rows(
+    rows: "Rows", scored: Mapping[str, tuple[NDArray[np.intp], NDArray[np.float32]]], **facts: Any
+) -> Predictions:
+    """Return anybody's predictions of scored splits, as for `gather`; `facts` are kept beside those of the manifest."""
     where = np.concatenate([at for at, _ in scored.values()])
     split = np.concatenate([np.full(len(at), name) for name, (at, _) in scored.items()])
     table = rows.manifest.table("sample_id", "dataset", "group", "subject", "sequence")
     chosen = table.take(pa.array(where))
-    facts = {
-        "manifest": rows.manifest.path.name,
-        "fingerprint": rows.manifest.fingerprint,
-        "taxonomy": meta.taxonomy,
-        "temperature": meta.temperature,
-        "split_source": rows.split_source,
-    }
     return Predictions(
         np.asarray(chosen["sample_id"].to_pylist(), np.str_),
         np.asarray(chosen["dataset"].to_pylist(), np.str_),
@@ -73,8 +73,13 @@ def gather(
         rows.hard[where],
         np.concatenate([p for _, p in scored.values()]),
         clusters(table)[where],
-        meta.classes,
-        facts,
+        rows.taxonomy.classes,
+        {
+            "manifest": rows.manifest.path.name,
+            "fingerprint": rows.manifest.fingerprint,
+            "split_source": rows.split_source,
+            **facts,
+        },
     )
 
 

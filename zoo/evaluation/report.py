@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from ferdata.charts import style
@@ -15,7 +16,7 @@ from ferdata.charts.style import Chart
 from ferdata.errors import AlreadyExists, BrokenRun
 from ferdata.running.whole_file import write_whole
 from zoo.data.rows import Images, Rows
-from zoo.evaluation import calibration, charts, confidence, metrics, subgroups
+from zoo.evaluation import calibration, charts, confidence, metrics, roc, subgroups
 from zoo.evaluation.caution import caution
 from zoo.evaluation.metrics import prior
 from zoo.evaluation.model_card import card
@@ -24,7 +25,7 @@ from zoo.run.model_file import Meta
 from zoo.run.run_folder import Folder
 
 SPLITTING = ("merge", "split")  # the steps that decide in which split a row is
-JUDGED = ("confusion", "classes", "reliability")  # the charts of a report
+JUDGED = ("confusion", "classes", "reliability", "roc")  # the charts of a report
 
 
 def build(
@@ -42,17 +43,40 @@ def build(
     so that calibration is reported before and after. `tta` is what they were scored with, the run's own unless said.
     Intervals are of `draws` bootstrap draws over groups of images that belong together.
     """
-    hard = images.hard.numpy()
-    known = subgroups.facts(rows.manifest, rows.taxonomy, images.where)
-    calibrated = calibration.apply(probabilities, meta.temperature)
-    result = metrics.score(calibrated, hard, meta.classes, known.clusters, draws)
+    result = figures(rows, images.where, probabilities, split, meta.temperature, draws)
+    result["protocol"] |= {
+        "taxonomy": meta.taxonomy["name"],
+        "fold": meta.config.get("fold"),
+        "selection": _selection(meta.config["select"]),
+        "chosen": meta.chosen,
+        "tta": meta.tta if tta is None else tta,
+        "precision": "32-true",
+    }
+    result["backbone"] = meta.backbone
+    return result
+
+
+def figures(
+    rows: Rows,
+    where: NDArray[np.intp],
+    probabilities: NDArray[np.float32],
+    split: str,
+    temperature: float,
+    draws: int,
+) -> dict[str, Any]:
+    """Return what a report says of any answers to the rows at `where`, whoever gave them; the rest as for `build`."""
+    hard, classes = rows.hard[where], rows.taxonomy.classes
+    known = subgroups.facts(rows.manifest, rows.taxonomy, where)
+    calibrated = calibration.apply(probabilities, temperature)
+    result = metrics.score(calibrated, hard, classes, known.clusters, draws)
+    result["roc"] = roc.curves(calibrated, hard, classes)
     result["calibration"] = {
-        **calibration.before_and_after(probabilities, hard, meta.temperature),
+        **calibration.before_and_after(probabilities, hard, temperature),
         "intervals": result.pop("calibration_intervals"),
         "reliability": metrics.bins(calibrated, hard).tolist(),
     }
     result["voters"] = subgroups.distance(calibrated, known.voters, known.clusters, draws)
-    result["baseline"] = prior(images.hard, len(meta.classes))
+    result["baseline"] = prior(torch.from_numpy(hard), len(classes))
     tables = {name: subgroups.by(words, calibrated, hard, known.clusters, draws) for name, words in known.parts.items()}
     result["by_dataset"] = tables.pop("dataset")
     result["by_person"] = {name: table for name, table in tables.items() if table}
@@ -62,14 +86,8 @@ def build(
         "split": split,
         "split_source": rows.split_source,
         "split_by": _split_by(rows),
-        "fold": meta.config.get("fold"),
-        "taxonomy": meta.taxonomy["name"],
-        "selection": _selection(meta.config["select"]),
-        "chosen": meta.chosen,
-        "tta": meta.tta if tta is None else tta,
-        "precision": "32-true",
+        "taxonomy": rows.taxonomy.name,
     }
-    result["backbone"] = meta.backbone
     result["sources"] = _sources(rows, known.parts["dataset"])
     result["caution"] = caution(result)
     return result
@@ -117,7 +135,7 @@ def draw(run: Path, forms: Sequence[str]) -> list[Path]:
 
 
 def _charts(folder: Folder, meta: Meta, report: dict[str, Any]) -> dict[str, Chart]:
-    return of_training(folder, meta, report["training"]) | of_report(folder, meta, report)
+    return of_training(folder, meta, report["training"]) | of_report(folder.path, meta.taxonomy, report)
 
 
 def of_training(folder: Folder, meta: Meta, images: Mapping[str, Any]) -> dict[str, Chart]:
@@ -125,19 +143,27 @@ def of_training(folder: Folder, meta: Meta, images: Mapping[str, Any]) -> dict[s
     if not folder.history.is_file():
         return {}
     with folder.history.open(encoding="utf-8", newline="") as file:
-        history = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+        # A cell is empty where there is nothing to say: precision of a class that was never predicted.
+        history = [{name: float(value or "nan") for name, value in row.items()} for row in csv.DictReader(file)]
     head = f"{charts.name_of(folder.path)}: train n = {images['n_train']:,}, val n = {images['n_val']:,}"
     return {"curves": partial(charts.curves, history, meta.chosen["epoch"], head)}
 
 
-def of_report(folder: Folder, meta: Meta, report: dict[str, Any], before: str = "") -> dict[str, Chart]:
-    """Return the charts of a report on the run in `folder`, by their names, which begin with `before`."""
-    drawn = (
-        partial(charts.confusion, report, folder.path),
-        partial(charts.per_class, report, meta.taxonomy, folder.path),
-        partial(charts.reliability, report, folder.path),
+def of_report(run: Path, taxonomy: dict[str, Any], report: dict[str, Any], before: str = "") -> dict[str, Chart]:
+    """Return the charts of a report on `run`, by their names, which begin with `before`.
+
+    A report of an earlier ferdata has no ROC curves, and no chart of them.
+    """
+    drawn: tuple[Chart, ...] = (
+        partial(charts.confusion, report, run),
+        partial(charts.per_class, report, taxonomy, run),
+        partial(charts.reliability, report, run),
+        partial(charts.roc, report, taxonomy, run),
     )
-    return {f"{before}{name}": chart for name, chart in zip(JUDGED, drawn, strict=True)}
+    known = {f"{before}{name}": chart for name, chart in zip(JUDGED, drawn, strict=True)}
+    if "roc" not in report:
+        del known[f"{before}roc"]
+    return known
 
 
 def read(folder: Folder) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from ferdata.errors import AlreadyExists, BrokenRun, CannotWrite, paths_like
 from ferdata.manifest.safe_paths import seen_from
 from ferdata.running.whole_file import temporaries, temporary_beside
 
-CHARTS = ("curves", "confusion", "classes", "reliability")
+CHARTS = ("curves", "confusion", "classes", "reliability", "roc")
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 import csv
 import io
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -27,6 +28,8 @@ from zoo.training.state import RunContext, TrainState
 PIECE = 2048  # images between looks at the clock
 # How much longer the last scoring takes than validation does: views of each image, twice as slow in whole float32.
 VIEWS = {"none": 2, "flip": 4, "ten-crop": 20}
+EACH = ("precision", "recall")  # the figures of each class that an epoch's line of the history has
+CHOSEN = ("val_loss", *(f"val_{name}" for name in metrics.HEADLINES))  # what is kept with the weights
 
 
 def validate(context: RunContext, state: TrainState) -> dict[str, float] | None:
@@ -55,7 +58,21 @@ def validate(context: RunContext, state: TrainState) -> dict[str, float] | None:
     stage = context.stages[state.stage]
     warm = state.rate >= 0.5 * stage.lr or state.schedule.progress(state.step) >= WARM_UP
     state.collapsed.append(warm and sanity_checks.is_prior(scores["val_accuracy"], loss, p, context.baseline))
-    return {"val_loss": loss if np.isfinite(p).all() else float("nan"), **scores}
+    return {
+        "val_loss": loss if np.isfinite(p).all() else float("nan"),
+        **scores,
+        **by_class(confusion, context.meta.classes),
+    }
+
+
+def by_class(confusion: NDArray[np.int64], classes: Sequence[str]) -> dict[str, float]:
+    """Return precision and recall of each class as columns of the history, such as `val_recall_anger`.
+
+    Not a number where there is nothing to share out: precision of a class that is never predicted, recall of one
+    without an image.
+    """
+    figures = metrics.by_class(confusion)
+    return {f"val_{f}_{name}": float(v) for f in EACH for name, v in zip(classes, figures[f], strict=True)}
 
 
 @contextmanager
@@ -140,7 +157,7 @@ def keep_if_best(context: RunContext, state: TrainState, row: dict[str, float]) 
 def keep(context: RunContext, state: TrainState, row: dict[str, float]) -> None:
     """Write `model.safetensors`: the average of the weights, where there is one."""
     if context.leads:
-        chosen = {name: row[name] for name in row if name == "epoch" or name.startswith("val_")}
+        chosen = {name: row[name] for name in ("epoch", *CHOSEN) if name in row}
         answer, n = state.only_answer, len(context.parts["val"])
         words = one_answer_for_all(answer, n, "val") if answer else ""
         with averaged(state):
@@ -151,13 +168,27 @@ def write_history(context: RunContext, state: TrainState) -> None:
     """Write `history.csv` anew, and the last epoch for TensorBoard."""
     if not context.leads:
         return
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(state.history[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(state.history)
-    write_whole(context.folder.history, text.getvalue())
+    write_whole(context.folder.history, as_table(state.history))
     row = state.history[-1]
-    context.fabric.log_dict({k: v for k, v in row.items() if k != "epoch"}, step=int(row["epoch"]))
+    context.fabric.log_dict(as_tags(row, context.meta.classes), step=int(row["epoch"]))
+
+
+def as_table(history: Sequence[Mapping[str, float]]) -> str:
+    """Return the epochs as the text of a CSV file, a cell being empty where there is no number.
+
+    A run that an earlier ferdata began, and this one goes on with, has fewer columns in its first lines.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(dict.fromkeys(name for row in history for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: "" if math.isnan(value) else value for name, value in row.items()} for row in history)
+    return text.getvalue()
+
+
+def as_tags(row: Mapping[str, float], classes: Sequence[str]) -> dict[str, float]:
+    """Return an epoch's numbers by TensorBoard's tags: those of the classes lie together, as `val_recall/anger`."""
+    tags = {f"val_{f}_{name}": f"val_{f}/{name}" for f in EACH for name in classes}
+    return {tags.get(k, k): value for k, value in row.items() if k != "epoch" and not math.isnan(value)}
 
 
 def line(row: dict[str, float], better: bool, only_answer: str) -> str:

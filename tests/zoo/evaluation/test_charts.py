@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from ferdata.charts.style import SEQUENTIAL, STRONG
 from ferdata.labels import COLOURS, TAXONOMIES
-from zoo.evaluation.charts import confusion, curves, name_of, per_class, reliability, spread, title
+from zoo.evaluation.charts import confusion, curves, name_of, per_class, reliability, roc, spread, title
 from zoo.evaluation.metrics import bins, score
 
 BASIC8 = TAXONOMIES["basic8"]
@@ -258,6 +258,37 @@ def test_reliability_shows_of_each_bin_how_often_it_is_right_and_how_many_images
     assert top.get_ylabel() == "accuracy"
     assert below.get_xlabel() == "confidence (4 bins of equal width)"
     assert ([0, 1], [0, 1]) in [(list(line.get_xdata()), list(line.get_ydata())) for line in top.lines]
+
+
+def test_each_roc_curve_begins_at_nothing_and_says_its_area_and_a_class_without_one_says_why(axes_of):
+    rows = {
+        "happiness": {"n": 6, "auc": 0.9, "intervals": {"auc": [0.8, 0.95]}},
+        "anger": {"n": 2, "auc": 1.0, "intervals": {"auc": None}},
+        "fear": {"n": 0, "auc": None, "intervals": {"auc": None}},
+    }
+    drawn = {"false_positive_rate": [0.0, 0.5, 1.0], "true_positive_rate": {
+        "happiness": [0.2, 0.8, 1.0], "anger": [1.0, 1.0, 1.0], "fear": None}}  # fmt: skip
+    told = {"classes": list(rows), "per_class": rows, "protocol": {"split": "test"}, "n": 8, "roc": drawn}
+    told |= {"macro_auc": 0.95, "confidence_intervals": {"macro_auc": [0.9, 0.97]}}
+    (axes,) = axes_of(roc(told, BASIC8.as_dict(), RUN))
+    found = lines(axes)
+    assert found["happiness: 0.900 (0.800 to 0.950)"] == [(0, 0), (0.0, 0.2), (0.5, 0.8), (1.0, 1.0)]
+    assert found["anger: 1.000"][:2] == [(0, 0), (0.0, 1.0)]
+    assert found["fear: none, no image"] == []
+    assert found["mean (macro): 0.950 (0.900 to 0.970)"] == [(0, 0), (0.0, 0.6), (0.5, 0.9), (1.0, 1.0)]
+    colours = {line.get_label().partition(":")[0]: line.get_color() for line in axes.lines}
+    assert (colours["happiness"], colours["mean (macro)"]) == (COLOURS["happiness"], STRONG)
+    (legend,) = axes.figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(found)[1:]
+    assert heading(axes) == "first: test, n = 8"
+
+
+def test_where_all_images_are_of_one_class_there_is_no_roc_curve(axes_of):
+    row = {"n": 8, "auc": None, "intervals": {"auc": None}}
+    drawn = {"false_positive_rate": [0.0, 1.0], "true_positive_rate": {"anger": None}}
+    told = {"classes": ["anger"], "per_class": {"anger": row}, "protocol": {"split": "test"}, "n": 8, "roc": drawn}
+    (axes,) = axes_of(roc(told, BASIC8.as_dict(), RUN))
+    assert list(lines(axes))[1:] == ["anger: none, no image of another class"]
 
 
 def test_a_spread_has_a_dot_for_each_value_and_the_mean_with_its_interval(axes_of):

@@ -171,6 +171,9 @@ def test_the_command_prints_each_table_and_one_document(trained, ferdata):
         "true class down, predicted across",
         "\nECE  ",
         "majority-class baseline",
+        "top-2 accuracy",
+        "macro AUC, one against rest",
+        "none (-) where no image is of the class",
         "seen in training  0 of 48",
     ):
         assert words in ran.out, words
@@ -182,7 +185,10 @@ def test_charts_are_drawn_in_the_formats_that_are_named_and_not_over_others(trai
     ran = ferdata("evaluate", run, "--split", "val", "--plots", "svg", "--bootstrap", 50)
     assert ran.code == 0, ran
     there = {path.name for path in run.iterdir()} - {path.name for path in trained.path.iterdir()}
-    assert there == {*(f"evaluation-val-{name}.svg" for name in ("confusion", "classes", "reliability")), "curves.svg"}
+    assert there == {
+        *(f"evaluation-val-{name}.svg" for name in ("confusion", "classes", "reliability", "roc")),
+        "curves.svg",
+    }
     assert all(str(run / name) in ran.out for name in there)
     with pytest.raises(AlreadyExists, match=r"evaluation-val-confusion\.svg"):
         evaluate(run, split="val", plots=("pdf", "svg"))

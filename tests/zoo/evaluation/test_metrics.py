@@ -2,10 +2,26 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import entropy
-from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score, precision_recall_fscore_support
+from sklearn.metrics import (
+    accuracy_score,
+    balanced_accuracy_score,
+    f1_score,
+    precision_recall_fscore_support,
+    roc_auc_score,
+    top_k_accuracy_score,
+)
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from zoo.evaluation.metrics import BINS, bins, calibration_error, headlines, log_loss, score, voters_distance
+from zoo.evaluation.metrics import (
+    BINS,
+    bins,
+    calibration_error,
+    headlines,
+    in_top_two,
+    log_loss,
+    score,
+    voters_distance,
+)
 
 CLASSES = ("a", "b", "c")
 
@@ -37,6 +53,24 @@ def test_each_class_has_the_figures_of_scikit_learn(answers):
             assert low < table[name][figure] < high
 
 
+def test_top_2_accuracy_and_areas_below_roc_curves_are_those_of_scikit_learn(answers):
+    p, true = answers
+    told = score(p, true, CLASSES)
+    assert told["top2_accuracy"] == pytest.approx(top_k_accuracy_score(true, p, k=2))
+    assert told["macro_auc"] == pytest.approx(roc_auc_score(true, p, multi_class="ovr"))
+    for name in ("top2_accuracy", "macro_auc"):
+        low, high = told["confidence_intervals"][name]
+        assert low < told[name] < high
+    for c, name in enumerate(CLASSES):
+        assert told["per_class"][name]["auc"] == pytest.approx(roc_auc_score(true == c, p[:, c]))
+
+
+def test_of_equal_probabilities_the_first_two_count_as_the_first_one_does():
+    p = np.full((3, 3), 1 / 3, np.float32)
+    assert in_top_two(p, np.arange(3)).tolist() == [True, True, False]
+    assert score(np.eye(2, dtype=np.float32)[[0, 1]], np.array([0, 1]), ("a", "b"))["top2_accuracy"] is None
+
+
 def test_a_class_without_a_true_image_counts_in_no_mean():
     confusion = np.array([[8, 2, 0], [0, 10, 0], [0, 0, 0]])
     assert headlines(confusion)["balanced_accuracy"] == pytest.approx(0.9)
@@ -44,6 +78,7 @@ def test_a_class_without_a_true_image_counts_in_no_mean():
     assert table["c"]["recall"] is None
     assert table["c"]["f1"] is None
     assert table["c"]["n"] == 0
+    assert table["c"]["auc"] is None
     assert table["c"]["intervals"]["recall"] is None
 
 

@@ -19,8 +19,9 @@ def meta(**more):
     return Meta(**{**facts, **more})
 
 
-def figures(n, recall, precision, f1, interval):
-    return {"n": n, "recall": recall, "precision": precision, "f1": f1, "intervals": {"recall": interval}}
+def figures(n, recall, precision, f1, interval, auc=None):
+    known = {"n": n, "recall": recall, "precision": precision, "f1": f1, "auc": auc}
+    return {**known, "intervals": {"recall": interval}}
 
 
 def part(n, accuracy, small=False):
@@ -38,8 +39,10 @@ def source(title, homepage="", licence="", commercial=None, redistribution=None,
 @pytest.fixture
 def report():
     ends = {"accuracy": [0.7, 0.8], "balanced_accuracy": None, "macro_f1": [0.5, 0.65]}
+    ends |= {"top2_accuracy": [0.85, 0.95], "macro_auc": None}
     return {
         **{"n": 1234, "accuracy": 0.75, "balanced_accuracy": 0.61, "macro_f1": 0.6, "ece": 0.05, "log_loss": 0.7},
+        **{"top2_accuracy": 0.9, "macro_auc": 0.8765},
         **{"confidence_intervals": ends, "baseline": {"majority_share": 0.4}, "parameters": 1_234_567},
         "bootstrap": {"draws": 2000, "units": 900, "unit": "groups of images"},
         "calibration": {
@@ -48,7 +51,7 @@ def report():
         },
         "voters": None,
         "per_class": {
-            "negative": figures(1200, 0.8, 0.9, 0.85, [0.75, 0.85]),
+            "negative": figures(1200, 0.8, 0.9, 0.85, [0.75, 0.85], 0.9876),
             "neutral": figures(29, 0.5, None, 0.4, [0.3, 0.7]),
             "positive": figures(0, None, 0.0, None, None),
         },
@@ -96,18 +99,20 @@ FIGURES = """\
 | accuracy | 75.0% | 70.0% to 80.0% |
 | balanced accuracy | 61.0% | - |
 | macro-F1 | 60.0% | 50.0% to 65.0% |
+| top-2 accuracy | 90.0% | 85.0% to 95.0% |
+| macro AUC, one against rest | 0.876 | - |
 | majority-class baseline | 40.0% | |
 | ECE (T = 1.25; uncalibrated 9.0%) | 5.0% | 4.0% to 6.0% |
 | log loss, nats | 0.700 | 0.650 to 0.750 |
 
 Intervals: 2,000 bootstrap draws of 900 groups of images. ECE: expected calibration error over 15 bins of equal width; \
-T: temperature, fitted on val.
+T: temperature, fitted on val. AUC: area below the ROC curve of one class against the rest.
 
-| class | images | recall | 95 % interval | precision | F1 |
-|---|---|---|---|---|---|
-| negative | 1,200 | 80.0% | 75.0% to 85.0% | 90.0% | 85.0% |
-| neutral | 29 (few) | 50.0% | 30.0% to 70.0% | - | 40.0% |
-| positive | 0 (few) | - | - | 0.0% | - |
+| class | images | recall | 95 % interval | precision | F1 | AUC |
+|---|---|---|---|---|---|---|
+| negative | 1,200 | 80.0% | 75.0% to 85.0% | 90.0% | 85.0% | 0.988 |
+| neutral | 29 (few) | 50.0% | 30.0% to 70.0% | - | 40.0% | - |
+| positive | 0 (few) | - | - | 0.0% | - | - |
 
 ## Protocol
 """
@@ -115,6 +120,13 @@ T: temperature, fitted on val.
 
 def test_figures_stand_with_their_intervals_and_each_class_with_its_images(report):
     assert FIGURES in card(meta(), report)
+
+
+def test_what_cannot_be_known_of_two_classes_or_of_one_is_left_out(report):
+    report |= {"top2_accuracy": None, "macro_auc": None}
+    text = card(meta(), report)
+    assert "top-2" not in text
+    assert "| macro AUC" not in text
 
 
 def test_the_distance_to_the_voters_is_told_where_there_were_any(report):
@@ -141,7 +153,7 @@ def test_names_that_no_font_can_draw_are_told_with_the_numbers_that_charts_have_
     rows = report["per_class"]
     report["per_class"] = {"negative": rows["negative"], "\U0010fffd": rows["neutral"]}
     words = "In the charts: (2) \U0010fffd. No font that is installed here has their letters."
-    assert f"- | 40.0% |\n\n{words}\n\n## Protocol" in card(meta(), report)
+    assert f"- | 40.0% | - |\n\n{words}\n\n## Protocol" in card(meta(), report)
 
 
 def test_the_protocol_says_how_it_was_trained_chosen_checked_and_scored(report):

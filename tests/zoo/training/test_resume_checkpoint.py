@@ -1,4 +1,5 @@
 import csv
+import json
 import os
 import pickle
 import signal
@@ -114,6 +115,21 @@ def test_ctrl_c_and_resume_go_on_from_the_last_whole_epoch(manifest_path, tmp_pa
     assert all(torch.equal(weights(run)[name], t) for name, t in weights(whole).items())
     with pytest.raises(BrokenRun, match="is finished"):
         train(manifest_path, tmp_path / "run", resume=True)
+
+
+def test_a_run_that_an_earlier_ferdata_began_goes_on_and_its_first_epochs_have_fewer_figures(manifest_path, tmp_path):
+    run = tmp_path / "run"
+    stopped(manifest_path, run, epoch=1, epochs=2)
+    saved = torch.load(run / "last.ckpt", weights_only=True)
+    state = json.loads(saved["state"])
+    of_classes = [name for name in state["history"][0] if name.startswith(("val_precision_", "val_recall_"))]
+    state["history"] = [{k: v for k, v in row.items() if k not in of_classes} for row in state["history"]]
+    torch.save({**saved, "state": json.dumps(state)}, run / "last.ckpt")
+    train(manifest_path, run, resume=True)
+    before, after = history(run)
+    assert {before[name] for name in of_classes} == {""}
+    assert float(after["val_recall_anger"]) >= 0
+    assert (run / "curves.png").is_file()
 
 
 def test_other_options_are_refused_by_name_and_the_same_are_not(manifest_path, tmp_path):

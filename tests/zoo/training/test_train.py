@@ -9,6 +9,7 @@ import pytest
 import timm
 import torch
 from safetensors import safe_open
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from timm.models import save_for_hf
 
 from ferdata.errors import AlreadyExists, BadOption, BrokenRun, Leak
@@ -32,12 +33,25 @@ def test_a_run_leaves_everything_it_promises(trained):
     names = {p.name for p in trained.path.iterdir()}
     assert names == {
         *("config.toml", "history.csv", "model.safetensors", "report.json", "predictions.parquet"),
-        *("curves.png", "confusion.png", "classes.png", "reliability.png", "card.md", "tensorboard"),
+        *("curves.png", "confusion.png", "classes.png", "reliability.png", "roc.png", "card.md", "tensorboard"),
     }
     assert list((trained.path / "tensorboard").glob("events.out.*"))
     assert json.loads((trained.path / "report.json").read_text()) == trained.report
     assert len(history(trained)) == 5
     assert tomllib.loads((trained.path / "config.toml").read_text())["options"]["lr"] > 0
+
+
+def test_the_history_and_tensorboard_have_each_classes_figures_of_every_epoch(trained):
+    events = EventAccumulator(str(trained.path / "tensorboard"))
+    events.Reload()
+    for figure, name in (("precision", "anger"), ("recall", "happiness")):
+        ours = [float(row[f"val_{figure}_{name}"] or "nan") for row in history(trained)]
+        theirs = {event.step: event.value for event in events.Scalars(f"val_{figure}/{name}")}
+        assert len(ours) == 5
+        assert {e: v for e, v in enumerate(ours, 1) if not np.isnan(v)} == pytest.approx(theirs)
+    assert {row["val_recall_fear"] for row in history(trained)} == {""}  # no image of it
+    chosen = trained.report["protocol"]["chosen"]
+    assert set(chosen) == {"epoch", "val_loss", "val_accuracy", "val_balanced_accuracy", "val_macro_f1"}
 
 
 def test_four_shapes_are_learnt_in_five_epochs(trained):

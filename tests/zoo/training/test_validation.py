@@ -11,7 +11,7 @@ from zoo.data.batches import Loader
 from zoo.data.rows import Images
 from zoo.evaluation.inference import score
 from zoo.options.options import TrainConfig
-from zoo.training.validation import held, score_of, settle
+from zoo.training.validation import as_table, as_tags, by_class, held, score_of, settle
 
 VAL = torch.arange(5, dtype=torch.uint8).view(5, 1, 1, 1).expand(5, 16, 16, 1).contiguous()
 
@@ -31,6 +31,26 @@ def test_one_device_scores_val_as_it_lies_in_the_pack(loader):
 def test_shares_of_several_devices_are_equally_long_and_hold_every_image(loader):
     shares = [held(VAL, TrainConfig(devices=2), rank, loader)[:, 0, 0, 0].tolist() for rank in range(2)]
     assert shares == [[0, 2, 4], [1, 3, 0]]  # by turns, as they are put together again: the first once more
+
+
+def test_each_class_has_its_precision_and_recall_and_none_where_there_is_nothing_to_share_out():
+    confusion = np.array([[8, 2, 0], [1, 4, 0], [0, 0, 0]])  # true by predicted: no image of the third, none called so
+    row = by_class(confusion, ("anger", "fear", "sadness"))
+    assert list(row) == [f"val_{f}_{c}" for f in ("precision", "recall") for c in ("anger", "fear", "sadness")]
+    known = {name: value for name, value in row.items() if not np.isnan(value)}
+    assert known == pytest.approx(
+        {"val_precision_anger": 8 / 9, "val_precision_fear": 4 / 6, "val_recall_anger": 0.8, "val_recall_fear": 0.8}
+    )
+
+
+def test_an_epoch_of_an_earlier_ferdata_has_empty_cells_and_so_has_what_is_no_number():
+    rows = [{"epoch": 1, "lr": 0.1}, {"epoch": 2, "lr": 0.1, "val_recall_fear": float("nan")}]
+    assert as_table(rows) == "epoch,lr,val_recall_fear\n1,0.1,\n2,0.1,\n"
+
+
+def test_tensorboard_is_given_numbers_alone_and_those_of_the_classes_together():
+    row = {"epoch": 2, "lr": 0.1, "val_recall_fear": 0.5, "val_recall_anger": float("nan")}
+    assert as_tags(row, ("anger", "fear")) == {"lr": 0.1, "val_recall/fear": 0.5}
 
 
 class Narrow(nn.Module):
