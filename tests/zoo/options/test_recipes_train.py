@@ -17,7 +17,8 @@ from zoo.training.train import train
 # Where a net takes no 32 px.
 SMALLEST = {"inception-v3": 80, "deep-emotion": 48, "khaireddin": 40}
 # Ten million weights and more: over ten seconds on a busy machine.
-LARGE = {"lethesec", "notes-b3", "emotionnet2", "resnet50", "vgg19", "khaireddin", "inception-v3", "lenet3", "amrkld"}
+LARGE = {"lethesec", "notes-b3", "emotionnet2", "resnet50", "vgg19", "khaireddin", "inception-v3", "amrkld"}
+LARGE |= {"lenet3-sequential", "lenet3-functional", "vgg16-transfer", "vgg19-transfer"}
 # An epoch of two steps. Two epochs, one for each stage, where the head goes first.
 SHORT = {"batch": 8, "epochs": 1, "device": "cpu", "precision": "32-true"}
 
