@@ -270,9 +270,8 @@ def blank_that_runs(card: Backbone, channels: int, classes: int, size: int, *, s
 
 def has_depthwise(card: Backbone) -> bool:
     """Say whether the net filters its channels one by one, as EfficientNets and MobileNets do."""
-    size = card.size or card.known.input_size[-1]
-    convolutions = (m for m in blank(card, 3, 2, size).modules() if isinstance(m, nn.Conv2d))
-    return any(1 < layer.groups == layer.in_channels for layer in convolutions)
+    net = blank(card, 3, 2, card.size or card.known.input_size[-1])
+    return any(1 < layer.groups == layer.in_channels for layer in net.modules() if isinstance(layer, nn.Conv2d))
 
 
 def smallest(card: Backbone, channels: int = 3, *, stem: str = "native", above: int = FLOOR - 1) -> int | None:

@@ -62,8 +62,8 @@ def test_at_another_size_what_depends_on_it_is_of_that_size():
 
 
 def test_a_size_that_the_net_does_not_take_is_refused_with_the_smallest_that_works():
-    with pytest.raises(BadOption, match="smallest that works is 75 px"):
-        describe("inception_v3", 48)
+    with pytest.raises(BadOption, match="smallest that works is 63 px"):
+        describe("alexnet", 48)
 
 
 def test_the_smallest_input_is_found():

@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from hatchling.builders.wheel import WheelBuilder
 
@@ -115,11 +116,14 @@ def test_the_subclassed_lenets_decay_is_keras_l2_of_1e_4():
     torch.testing.assert_close(layer.bias, keras.bias)
 
 
-def test_vggs_by_transfer_differ_in_depth_alone():
-    first, second = (dict(recipes.load(f"vgg{depth}-transfer").options) for depth in (16, 19))
-    assert (first.pop("backbone"), second.pop("backbone")) == ("vgg16.tv_in1k", "vgg19.tv_in1k")
-    assert first == second
-    assert first["pretrained"]
+@pytest.mark.parametrize("depth", [16, 19])
+def test_a_vgg_by_transfer_has_the_options_of_the_table_that_resnet50_is_from_and_the_papers_dropout(depth):
+    wanted = {**recipes.load("resnet50").options, "backbone": f"vgg{depth}.tv_in1k", "dropout": 0.5}
+    options = recipes.load(f"vgg{depth}-transfer").options
+    assert options == wanted
+    with torch.device("meta"):
+        net = timm.create_model(options["backbone"], pretrained=False, drop_rate=options["dropout"])
+    assert (net.pre_logits.drop.p, net.head.drop.p) == (0.5, 0.5)
 
 
 def test_what_the_default_leaves_open_is_the_backbones_own():

@@ -37,6 +37,6 @@ def test_responses_are_normalised_as_the_paper_writes_it():
 def test_it_begins_as_the_paper_says():
     torch.manual_seed(0)
     net = build(backbone("alexnet_2012"), 3, 7, 67)
-    layers = [block[0] for block in net.features] + [m for m in net.neck if isinstance(m, nn.Linear)] + [net.classifier]
-    assert [float(layer.bias.mean()) for layer in layers] == [0, 1, 0, 1, 1, 1, 1, 0]
-    assert [float(layer.weight.std()) for layer in layers] == pytest.approx([0.01] * 8, rel=0.05)
+    drawn = [block[0] for block in net.features] + [m for m in net.neck if isinstance(m, nn.Linear)] + [net.classifier]
+    assert [layer.bias.mean().item() for layer in drawn] == [0, 1, 0, 1, 1, 1, 1, 0]
+    assert [layer.weight.std().item() for layer in drawn] == pytest.approx([0.01] * 8, rel=0.05)
