@@ -16,7 +16,8 @@ its mistakes corrected; both are stated here. `ferdata train --manifest M --reci
 command line override it: `--set lr=1e-3`, or named options such as `--epochs 20`.
 
 Published figures are the authors' own and were not measured here; the protocol behind each is given. Where the
-checkpoint was selected on the images that the figure is reported for, a run that is selected on val gives less.
+checkpoint was selected on the images that the figure is reported for, a run that is selected on val gives less. Why one
+system is better than another: [questions](questions.md).
 
 """
 
@@ -73,6 +74,7 @@ def section(recipe: Recipe) -> str:
         f"- **Data**: {about['data']}.",
         f"- **Published**: {about['published']}.",
         f"- **Protocol**: {about['protocol']}.",
+        f"- **Note**: {about['note']}.",
         *(f"- **Changed**: {change}." for change in recipe.changed),
         "",
     ]

@@ -7,7 +7,7 @@ import click
 
 from ferdata.cli.options import json_option
 from ferdata.cli.output import facts, print_json, table
-from zoo.models.describe import Description, describe, listing
+from zoo.models.describe import Description, coarse, describe, layer_by_layer, listing
 
 
 @click.group("zoo")
@@ -45,19 +45,56 @@ def list_command(as_json: bool, pattern: str | None) -> None:
 
 @command.command("show")
 @click.argument("name")
+@click.option(
+    "--size", type=click.IntRange(min=1), metavar="PIXELS", help="At this input size; default: the net's own."
+)
+@click.option("--layers", is_flag=True, help="The net layer by layer: outputs and parameters.")
 @json_option
-def show_command(as_json: bool, name: str) -> None:
+def show_command(as_json: bool, name: str, size: int | None, layers: bool) -> None:
     """All about one backbone; a tag of timm's weights may follow a dot.
 
     \b
     ferdata zoo show deep_emotion
     ferdata zoo show resnet50.a1_in1k
+    ferdata zoo show tf_efficientnet_b5 --size 48
+    ferdata zoo show vgg16 --layers
     """
-    found = describe(name)
+    if layers:
+        show_layers(name, size, as_json)
+        return
+    found = describe(name, size)
     if as_json:
         print_json(found)
     else:
         report(found)
+
+
+def show_layers(name: str, size: int | None, as_json: bool) -> None:
+    """Print a net's layers, each block before those that it is made of, and their sum."""
+    net, layers = layer_by_layer(name, size)
+    total = sum(layer.parameters for layer in layers if not layer.block)
+    if as_json:
+        inputs = {"name": name, "size": net.size, "channels": net.channels, "classes": net.classes}
+        print_json({**inputs, "parameters": total, "layers": layers})
+        return
+    rows: list[tuple[str, str, str, int | str | None]] = [("input", "", _by(net.channels, net.size, net.size), None)]
+    block = ""
+    for layer in layers:
+        block = layer.name if layer.block else block
+        inside = not layer.block and block and layer.name.startswith(f"{block}.")
+        short = f"  {layer.name.removeprefix(block)[1:]}" if inside else layer.name
+        count = f"({layer.parameters:,})" if layer.block else layer.parameters or None
+        rows.append((short, layer.kind, _by(*layer.output), count))
+    rows.append(("total", "", "", total))
+    title = f"{name} at {net.size} px with {net.classes} classes"
+    caption = (
+        "Output: channels x height x width, or numbers. /2: a stride of 2. In brackets: a block's layers, summed up."
+    )
+    table(title, ("layer", "kind", "output", "parameters"), rows, caption, text=2)
+
+
+def _by(*sides: int) -> str:
+    return " x ".join(map(str, sides)) or "-"
 
 
 def report(d: Description) -> None:
@@ -73,6 +110,7 @@ def report(d: Description) -> None:
             "input": f"{d.size} px, {d.channels} channel{'s' * (d.channels > 1)}"
             + (f"; the smallest that works: {d.smallest} px" if d.smallest else "")
             + ("; --stem small for 40 to 64 px" if d.small_stem else ""),
+            "last map": coarse(d.map, d.size, d.native) or (_by(*d.map) if d.map else None),
             "parameters": f"{d.parameters:,} with {d.classes} classes",
             "flops": f"{d.flops / 1e9:.3g} G an image (a multiply-add is two)",
             "features": f"{d.features:,}, in {d.blocks} blocks with the head",
@@ -116,6 +154,7 @@ def recipes_command(as_json: bool, name: str | None) -> None:
     table("Recipes", ("name", "what it is", "backbone"), rows, text=3)
     click.echo("All about one: ferdata zoo recipes NAME")
     click.echo("Train by one: ferdata train --manifest M --recipe NAME --set KEY=VALUE")
+    click.echo("Why one and not another: docs/questions.md")
 
 
 def about_recipe(recipe: dict[str, Any]) -> None:
@@ -128,6 +167,7 @@ def about_recipe(recipe: dict[str, Any]) -> None:
             "data": recipe.get("data"),
             "published": recipe.get("published"),
             "protocol": recipe.get("protocol"),
+            "note": recipe.get("note"),
             "differences": "\n".join(recipe["changed"]) or None,
             "options": "\n".join(f"{key} = {json.dumps(value)}" for key, value in recipe["options"].items()),
         }

@@ -31,6 +31,42 @@ def test_show_gives_figures_with_their_protocol(ferdata: Run) -> None:
     assert "PrivateTest, the very images it reports" in found["published"][0]["protocol"]
 
 
+def test_show_at_a_size_says_what_is_left_of_the_last_map(ferdata: Run) -> None:
+    words = " ".join(ferdata("zoo", "show", "resnet18", "--size", "48").out.split())
+    assert "last map 2 x 2 at 48 px: too few places" in words
+    assert "made for 224 px" in words
+    assert "last map 3 x 3 parameters" in " ".join(ferdata("zoo", "show", "resnet_fer").out.split())
+    ran = ferdata("zoo", "show", "alexnet", "--size", "48")
+    assert (ran.code, ran.out) == (1, "")
+    assert "--size 63" in ran.err
+
+
+def test_layers_are_a_table_that_ends_with_the_nets_parameters(ferdata: Run) -> None:
+    lines = [line.split() for line in ferdata("zoo", "show", "resnet18", "--layers").out.splitlines() if line]
+    at = lines.index(["layer1.0", "BasicBlock", "64", "x", "56", "x", "56", "(73,984)"])
+    assert lines[at + 1] == ["conv1", "Conv2d", "3x3", "64", "x", "56", "x", "56", "36,864"]
+    assert ["total", "11,180,103"] in lines
+    found = json.loads(ferdata("zoo", "show", "lenet5", "--layers", "--size", "64", "--json").out)
+    assert found["size"] == 64
+    assert found["parameters"] == sum(layer["parameters"] for layer in found["layers"])
+    assert found["layers"][0]["output"] == [6, 60, 60]
+
+
+def test_inception_v2_is_answered_with_why_there_is_none(ferdata: Run) -> None:
+    for name in ("inception_v2", "Inception-V2"):
+        ran = ferdata("train", "--manifest", "m.parquet", "--backbone", name)
+        assert (ran.code, ran.out) == (1, "")
+        assert "step from V1 to V3" in ran.err
+        assert "--backbone inception_v3" in ran.err
+
+
+def test_both_alexnets_say_which_they_are(ferdata: Run) -> None:
+    lines = {line.split()[0]: line for line in ferdata("zoo", "list", "alexnet").out.splitlines() if line}
+    assert "2012" in lines["alexnet_2012"]
+    assert "2014" in lines["alexnet"]
+    assert "alexnet_2012" in ferdata("zoo", "show", "alexnet").out
+
+
 def test_a_misspelt_name_is_answered_with_close_ones(ferdata: Run) -> None:
     ran = ferdata("zoo", "show", "deep_emotions")
     assert (ran.code, ran.out) == (1, "")
@@ -66,7 +102,9 @@ def test_a_recipe_by_name_says_all_that_it_does_otherwise(ferdata: Run) -> None:
     ran = ferdata("zoo", "recipes", "khaireddin")
     assert ran.code == 0, ran
     loaded = recipes.load("khaireddin")
-    assert all(words in ran.out for words in (*loaded.changed, loaded.about["published"], "lr = 0.01"))
+    assert all(
+        words in ran.out for words in (*loaded.changed, loaded.about["published"], loaded.about["note"], "lr = 0.01")
+    )
     found = json.loads(ferdata("zoo", "recipes", "khaireddin", "--json").out)
     assert found["changed"] == list(loaded.changed)
     assert found["options"] == loaded.options

@@ -154,10 +154,15 @@ def begin(
     except TooSmall as error:
         reason = str(error)
     if reason:
-        least = smallest(card, channels, stem=stem, above=size)
-        wish = f"The smallest that works is {least} px: --size {least}." if least else "Choose another backbone."
-        raise BadOption(f"{card.name} cannot take {size} px with {channels} channels: {reason}", wish)
+        raise _refused(card, channels, size, stem, reason)
     return replace(begun, net=net.eval(), notes=notes)
+
+
+def _refused(card: Backbone, channels: int, size: int, stem: str, reason: str) -> BadOption:
+    """Return the error of a net that cannot take an input, with the smallest that it can."""
+    least = smallest(card, channels, stem=stem, above=size)
+    wish = f"The smallest that works is {least} px: --size {least}." if least else "Choose another backbone."
+    return BadOption(f"{card.name} cannot take {size} px with {channels} channels: {reason}", wish)
 
 
 def _first(card: Backbone, channels: int, classes: int, size: int, options: dict[str, Any]) -> Begun:
@@ -251,11 +256,22 @@ def blank(card: Backbone, channels: int, classes: int, size: int, *, stem: str =
     return net
 
 
+def blank_that_runs(card: Backbone, channels: int, classes: int, size: int, *, stem: str = "native") -> nn.Module:
+    """Return the net of `blank`. Raises BadOption for an input that is too small, with the smallest that works."""
+    try:
+        net = blank(card, channels, classes, size, stem=stem)
+        reason = _refusal(net, channels, classes, size)
+    except (TooSmall, AssertionError, RuntimeError) as error:
+        reason = str(error)
+    if reason:
+        raise _refused(card, channels, size, stem, reason)
+    return net
+
+
 def has_depthwise(card: Backbone) -> bool:
     """Say whether the net filters its channels one by one, as EfficientNets and MobileNets do."""
-    size = card.size or card.known.input_size[-1]
-    convolutions = (m for m in blank(card, 3, 2, size).modules() if isinstance(m, nn.Conv2d))
-    return any(1 < layer.groups == layer.in_channels for layer in convolutions)
+    net = blank(card, 3, 2, card.size or card.known.input_size[-1])
+    return any(1 < layer.groups == layer.in_channels for layer in net.modules() if isinstance(layer, nn.Conv2d))
 
 
 def smallest(card: Backbone, channels: int = 3, *, stem: str = "native", above: int = FLOOR - 1) -> int | None:

@@ -4,13 +4,27 @@ import fnmatch
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ferdata.errors import BadOption, FerdataWarning
 from ferdata.running import progress
 from zoo.models import timm_nets
-from zoo.models.catalogue import Counted, Published, cards, own
+from zoo.models.catalogue import Card, Counted, Published, cards, own
 from zoo.models.timm_nets import CLASSES
+
+if TYPE_CHECKING:
+    from zoo.models.shapes import Layer
+
+
+COARSE = 2  # places a side: eyes and mouth are in the same one
+
+
+def coarse(last_map: tuple[int, int] | None, size: int, native: int) -> str | None:
+    """Return what to say of a last map that is too coarse for a face, at a `size` below the net's own; else None."""
+    if last_map is None or size >= native or max(last_map) > COARSE:
+        return None
+    height, width = last_map
+    return f"{height} x {width} at {size} px: too few places to tell where things are in a face; made for {native} px"
 
 
 @dataclass(frozen=True)
@@ -30,8 +44,9 @@ class Description:
     """All about one backbone.
 
     `size` and `smallest` are input sides in pixels, `parameters` and `flops` (additions and multiplications for one
-    image; a multiply-add is two) those at `size` with `channels` and `classes`. `mean` and `std`, in 0..1, are of the
-    published weights, None where there are none. `features` is what a head reads.
+    image; a multiply-add is two) those at `size` with `channels` and `classes`; `native` is the net's own size. `map`
+    is height and width of the last map, which the head pools, at `size`, None for a net without one. `mean` and `std`,
+    in 0..1, are of the published weights, None where there are none. `features` is what a head reads.
     """
 
     name: str
@@ -42,7 +57,9 @@ class Description:
     weights: str
     tags: tuple[str, ...]
     size: int
+    native: int
     smallest: int | None
+    map: tuple[int, int] | None
     channels: int
     classes: int
     parameters: int
@@ -102,21 +119,54 @@ def _timms(wanted: str) -> Iterator[Entry]:
             yield Entry(name, "timm", card.title if card else "", size, None, name in weighted)
 
 
-def describe(name: str) -> Description:
-    """Return all about the backbone `name` (a tag of weights may follow a dot). Raises BadOption for an unknown one."""
+@dataclass(frozen=True)
+class Blank:
+    """A backbone's net without numbers, and what it is built for: its card, and the words that are kept of it."""
+
+    net: Any
+    card: Any
+    words: Card | None
+    channels: int
+    classes: int
+    native: int
+    size: int
+
+
+def blank(name: str, size: int | None = None) -> Blank:
+    """Return the net of a backbone at `size` pixels, None for its own. Raises BadOption for a size that it refuses."""
     from zoo.models import build
 
+    card = build.backbone(name)
+    words = cards().get(card.name) or cards().get(card.name.partition(".")[0])
+    counted = words.counted if words else None
+    channels, classes = (counted.channels, counted.classes) if counted else (card.known.input_size[0], CLASSES)
+    native = card.size or card.known.input_size[-1]
+    net = build.blank_that_runs(card, channels, classes, size or native)
+    return Blank(net, card, words, channels, classes, native, size or native)
+
+
+def layer_by_layer(name: str, size: int | None = None) -> tuple[Blank, "list[Layer]"]:
+    """Return a backbone's net at `size` pixels, None for its own, and its layers. Raises BadOption like `blank`."""
+    from zoo.models import shapes
+
+    found = blank(name, size)
+    return found, shapes.layers(found.net, found.channels, found.size)
+
+
+def describe(name: str, size: int | None = None) -> Description:
+    """Return all about the backbone `name` (a tag of weights may follow a dot), at `size` pixels, None for its own.
+
+    Raises BadOption for an unknown name, and for a size that the net does not take.
+    """
+    from zoo.models import build, shapes
+
     with progress.bar(f"Weighing {name}", 3, "steps") as advance:
-        card = build.backbone(name)
+        found = blank(name, size)
+        net, card, words, channels = found.net, found.card, found.words, found.channels
         known = card.known
-        words = cards().get(card.name) or cards().get(card.name.partition(".")[0])
-        counted = words.counted if words else None
-        channels, classes = (counted.channels, counted.classes) if counted else (known.input_size[0], CLASSES)
-        size = card.size or known.input_size[-1]
-        net = build.blank(card, channels, classes, size)
         parameters = build.parameters(net)
         advance()
-        flops = _flops(net, channels, size)
+        flops = _flops(net, channels, found.size)
         advance()
         least = build.smallest(card, channels)
         advance()
@@ -128,17 +178,19 @@ def describe(name: str) -> Description:
         licence=_licence(known, words.licence if words else "timm's code is Apache-2.0"),
         weights=words.weights if words else "timm, as its tags say" if known.has_weights else "none",
         tags=(card.source,) if card.source else _tags(name),
-        size=size,
+        size=found.size,
+        native=found.native,
         smallest=least,
+        map=shapes.last_map(net, channels, found.size),
         channels=channels,
-        classes=classes,
+        classes=found.classes,
         parameters=parameters,
         flops=flops,
         features=_width(net),
         blocks=len(build.blocks(net)),
         mean=tuple(known.mean) if known.has_weights else None,
         std=tuple(known.std) if known.has_weights else None,
-        small_stem=_has_small_stem(card, channels, size),
+        small_stem=_has_small_stem(card, channels, found.size),
         published=words.published if words else (),
         caveat=words.caveat if words else "",
     )

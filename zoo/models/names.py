@@ -9,6 +9,18 @@ from ferdata.errors import BadOption, did_you_mean
 from zoo.models.catalogue import own
 from zoo.options import recipes
 
+V1 = "googlenet"  # as torchvision calls it
+V2 = (
+    "of Inception V2 there is no net with weights, neither in timm nor in torchvision: it is the step from V1 to V3, "
+    "first as BN-Inception (arXiv 1502.03167), then in V3's own paper (arXiv 1512.00567)"
+)
+# Nets that people ask for by a name that is none here: why, and what to take.
+CALLED_OTHERWISE = {
+    "inception_v1": ("Inception V1 is torchvision's GoogLeNet", f"--backbone {V1}"),
+    "inception_v2": (V2, f"--backbone inception_v3; or {V1}, which is V1 with V2's batch normalisation"),
+    "bn_inception": (V2, f"--backbone inception_v3; or {V1}, which is V1 with V2's batch normalisation"),
+}
+
 
 def check(name: str) -> None:
     """Raise BadOption for a name, whatever its tag, that is no backbone's."""
@@ -19,6 +31,9 @@ def check(name: str) -> None:
             f"{name} is a recipe, and no backbone.",
             f"Train by it with --recipe {name}. All about it: ferdata zoo recipes {name}",
         )
+    if known := CALLED_OTHERWISE.get(name.replace("-", "_").lower()):
+        why, instead = known
+        raise BadOption(f"There is no backbone {name!r}: {why}.", f"Take {instead}.")
     hint = did_you_mean(name, sorted({*own(), *timm.list_models()}))
     raise BadOption(
         f"There is no backbone {name!r}.", hint.strip() or f"Take {', '.join(own())} or a name that timm knows."

@@ -18,7 +18,7 @@ from ferdata.running.text_file import parse_toml
 from zoo.options.options import KEYS, TrainConfig
 
 DEFAULT = "default"
-ABOUT = ("title", "source", "data", "published", "protocol", "changed")
+ABOUT = ("title", "source", "data", "published", "protocol", "note", "changed")
 # What every run does otherwise than the code of most systems: said of each recipe that it is true of.
 NO_DECAY = "one-dimensional parameters (biases, normalisation layers) have no weight decay; most code decays these too"
 LARGEST = 100_000  # bytes of a file: no recipe has as many

@@ -11,6 +11,8 @@ import torch
 
 from zoo.augment import own_ranges
 from zoo.evaluation.inference import score
+from zoo.models import build, shapes
+from zoo.models.describe import coarse
 from zoo.run.run_folder import Folder
 from zoo.training import loop, sanity_checks
 from zoo.training.distributed import Place
@@ -80,6 +82,15 @@ def _memory(context: RunContext) -> int:
     return int(peak if sys.platform == "darwin" else peak * 1024)
 
 
+def _coarse(ready: Resolved) -> list[str]:
+    """Return a warning if images are so far below the net's own size that its last map shows no face."""
+    config, card = ready.config, ready.card
+    channels, size, native = config.channels or 3, config.size or 0, card.size or card.known.input_size[-1]
+    net = build.blank(card, channels, 2, size, stem=config.stem)
+    words = coarse(shapes.last_map(net, channels, size), size, native)
+    return [f"{card.name}'s last map is {words}. Compare with a larger --size, or --stem small."] if words else []
+
+
 def _report(ready: Resolved, context: RunContext, state: TrainState, cost: Cost) -> dict[str, Any]:
     """Return what was checked and found, and what a run would take."""
     config, n = ready.config, {split: len(images) for split, images in context.parts.items()}
@@ -99,7 +110,7 @@ def _report(ready: Resolved, context: RunContext, state: TrainState, cost: Cost)
         "classes": list(context.meta.classes),
         "augmentation": own_ranges.in_words(config),
         "leak_check": {**ready.leak, "allowed": config.allow_leak},
-        "notes": context.notes,
+        "notes": [*context.notes, *_coarse(ready)],
         "stages": [stage.name for stage in context.stages],
         "seconds_per_step": cost.step,
         "seconds_per_epoch": epoch,

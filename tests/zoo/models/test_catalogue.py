@@ -35,7 +35,7 @@ def test_a_card_says_what_it_must(name):
         assert card.size
         assert card.counted
         assert card.lr > 0
-        assert card.optimizer in ("sgd", "adam", "adamw", "muon")
+        assert card.optimizer in ("sgd", "momentum", "adam", "adamw", "muon")
     known = timm.models.get_pretrained_cfg(name)
     assert known.has_weights != card.weights.startswith("none")
 

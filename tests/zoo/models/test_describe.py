@@ -53,6 +53,20 @@ def test_a_tag_of_timms_gives_its_own_statistics_and_licence():
     assert swsl.published == plain.published
 
 
+def test_at_another_size_what_depends_on_it_is_of_that_size():
+    own, small = describe("resnet18"), describe("resnet18", 48)
+    assert (own.size, own.native, own.map) == (224, 224, (7, 7))
+    assert (small.size, small.native, small.map) == (48, 224, (2, 2))
+    assert small.flops < own.flops / 10
+    assert small.parameters == own.parameters
+
+
+def test_a_size_that_the_net_does_not_take_is_refused_with_the_smallest_that_works():
+    with pytest.raises(BadOption, match="smallest that works is 63 px"):
+        describe("alexnet", 48)
+
+
 def test_the_smallest_input_is_found():
     assert describe("alexnet").smallest == 63
+    assert describe("alexnet_2012").smallest == 67
     assert not describe("alexnet").small_stem

@@ -7,6 +7,8 @@ from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
+import timm
+import torch
 from hatchling.builders.wheel import WheelBuilder
 
 from ferdata.errors import BadOption
@@ -22,7 +24,8 @@ NAMES = recipes.names()
 # Every system that the project set out to have.
 SYSTEMS = {
     *("default", "chorko", "amrkld", "an-sunghyun", "notes-b3", "hsemotion", "efficientnet-xgboost", "inception-v3"),
-    *("resnet50", "vgg19", "squeezenet-fer", "lenet3", "auto-fernet", "deep-emotion", "emotionnet2", "fernet"),
+    *("resnet50", "vgg19", "squeezenet-fer", "auto-fernet", "deep-emotion", "emotionnet2", "fernet"),
+    *("vgg16-transfer", "vgg19-transfer", "lenet3-sequential", "lenet3-functional", "lenet3-subclassed"),
     *("khaireddin", "lethesec", *(f"ferplus-vgg13-{how.replace('_', '-')}" for how in POLICIES)),
 }
 
@@ -51,7 +54,7 @@ def test_exactly_the_recipes_with_weight_decay_say_what_it_leaves_out():
     say = {r.name for r in loaded if any("dimension" in change and "weight decay" in change for change in r.changed)}
     assert say == {r.name for r in loaded if r.options.get("weight_decay", 0) > 0}
     assert {"vgg19", "khaireddin", "resnet50"} <= say
-    assert "lenet3" not in say
+    assert "lenet3-sequential" not in say
 
 
 def test_exactly_the_recipes_from_scratch_say_how_pixels_are_normalised():
@@ -82,6 +85,45 @@ def test_the_four_targets_differ_in_their_targets_alone():
     assert [r.options["targets"] for r in loaded] == list(POLICIES)
     rest = [{k: v for k, v in r.options.items() if k != "targets"} for r in loaded]
     assert all(r == rest[0] for r in rest)
+
+
+def test_the_course_writes_one_lenet_in_two_styles_and_another_in_the_third():
+    sequential, functional, subclassed = (
+        recipes.load(f"lenet3-{style}").options for style in ("sequential", "functional", "subclassed")
+    )
+    assert sequential == functional
+    differ = {key for key in subclassed if subclassed[key] != sequential.get(key)}
+    assert differ == {"backbone", "dropout", "weight_decay"}
+    assert (subclassed["backbone"], subclassed["dropout"]) == ("lenet_bn128", 0.2)
+
+
+def test_the_subclassed_lenets_decay_is_keras_l2_of_1e_4():
+    layer = torch.nn.Linear(3, 2)
+    options = TrainConfig(**recipes.load("lenet3-subclassed").options)
+    adam = optimizer.build(layer, [["weight", "bias"]], replace(options, lr=1e-3, device="cpu"))
+    keras = torch.nn.Linear(3, 2)
+    keras.load_state_dict(layer.state_dict())
+    plain = torch.optim.Adam(keras.parameters(), lr=1e-3)
+    for _ in range(5):
+        for net, steps in ((layer, adam), (keras, plain)):
+            loss = net(torch.ones(1, 3)).square().sum() * 1e-4
+            if net is keras:
+                loss = loss + 1e-4 * net.weight.square().sum()
+            steps.zero_grad()
+            loss.backward()
+            steps.step()
+    torch.testing.assert_close(layer.weight, keras.weight)
+    torch.testing.assert_close(layer.bias, keras.bias)
+
+
+@pytest.mark.parametrize("depth", [16, 19])
+def test_a_vgg_by_transfer_has_the_options_of_the_table_that_resnet50_is_from_and_the_papers_dropout(depth):
+    wanted = {**recipes.load("resnet50").options, "backbone": f"vgg{depth}.tv_in1k", "dropout": 0.5}
+    options = recipes.load(f"vgg{depth}-transfer").options
+    assert options == wanted
+    with torch.device("meta"):
+        net = timm.create_model(options["backbone"], pretrained=False, drop_rate=options["dropout"])
+    assert (net.pre_logits.drop.p, net.head.drop.p) == (0.5, 0.5)
 
 
 def test_what_the_default_leaves_open_is_the_backbones_own():
@@ -226,6 +268,7 @@ def test_the_page_of_recipes_is_theirs_both_ways():
     text = (REPOSITORY / "docs" / "recipes.md").read_text(encoding="utf-8")
     assert text == made["page"](), "python docs/make_recipes.py"
     assert tuple(re.findall(r"^\| \[`([a-z0-9-]+)`\]", text, re.MULTILINE)) == NAMES
+    assert all(f"- **Note**: {recipes.load(name).about['note']}." in text for name in NAMES)
 
 
 def test_the_pages_example_of_a_recipe_is_one(tmp_path):

@@ -18,6 +18,16 @@ def test_a_dry_run_writes_nothing_and_says_what_a_run_would_take(manifest_path, 
     assert any("never say it" in note for note in told["notes"])
 
 
+def test_it_warns_of_images_so_small_that_nothing_is_left_of_the_last_map(manifest_path, tmp_path):
+    small = {**QUICK, "backbone": "mobilenetv3_small_050", "size": 48, "epochs": 7}
+    told = train(manifest_path, tmp_path / "run", **small, dry_run=True).report["notes"]
+    assert any(
+        "mobilenetv3_small_050's last map is 2 x 2 at 48 px" in note and "made for 224 px" in note for note in told
+    )
+    told = train(manifest_path, tmp_path / "run", **small, stem="small", dry_run=True).report["notes"]
+    assert not any("last map" in note for note in told)
+
+
 @pytest.fixture
 def slow(monkeypatch):
     """A machine that takes half a second a step, and 10 ms to score an image, however busy this one is."""

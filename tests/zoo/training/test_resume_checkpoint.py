@@ -139,7 +139,7 @@ def test_other_options_are_refused_by_name_and_the_same_are_not(manifest_path, t
     with pytest.raises(BadOption, match=r"epochs \(was 4, now 9\)"):
         train(manifest_path, tmp_path / "run", resume=True, options=["epochs=9"])
     with pytest.raises(BadOption, match="backbone"):
-        train(manifest_path, tmp_path / "run", resume=True, recipe="lenet3")
+        train(manifest_path, tmp_path / "run", resume=True, recipe="lenet3-sequential")
     assert train(manifest_path, tmp_path / "run", **{**QUICK, "epochs": 4}, resume=True).report["n"] == 48
 
 

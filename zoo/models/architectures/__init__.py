@@ -1,6 +1,7 @@
 """Nets of our own, and torchvision's that timm lacks, each beside its card (`.toml`). Importing it registers them."""
 
 from zoo.models.architectures import (
+    alexnet_2012,
     auto_fernet,
     deep_emotion,
     emotionnet2,
@@ -17,6 +18,7 @@ from zoo.models.architectures import (
 )
 
 __all__ = [
+    "alexnet_2012",
     "auto_fernet",
     "deep_emotion",
     "emotionnet2",

@@ -10,10 +10,10 @@ from zoo.models.build import backbone, blank, blocks, build, parameters
 from zoo.models.catalogue import own
 
 NAMES = list(own())
-# Small enough to be quick, large enough for all of them: alexnet wants 63, face_api 103.
+# Small enough to be quick, large enough for all of them: alexnet wants 63, that of 2012 67, face_api 103.
 SIDE = {"alexnet": 64, "emotionnet2": 32, "resemotenet": 32, "khaireddin_vgg": 32, "googlenet": 32, "vgg13_ferplus": 32}
-SIDE |= {"face_api": 103, "iresnet50": 32}
-LEAST = {"alexnet": 63, "face_api": 103}  # which tests of their own hold
+SIDE |= {"face_api": 103, "iresnet50": 32, "alexnet_2012": 67}
+LEAST = {"alexnet": 63, "alexnet_2012": 67, "face_api": 103}  # which tests of their own hold
 
 
 def side(name: str) -> int:
@@ -45,6 +45,7 @@ PUBLISHED = [
     ("vgg13_ferplus", 8, 1, 64, 8_757_704),
     ("lenet5", 7, 1, 48, 168_971),
     ("lenet_bn", 3, 3, 256, 63_116_103),
+    ("lenet_bn128", 3, 3, 256, 7_874_375),
     ("khaireddin_vgg", 7, 1, 40, 29_890_759),
     ("deep_emotion", 7, 1, 48, 66_877),
     ("auto_fernet", 7, 1, 44, 2_164_831),
@@ -57,6 +58,7 @@ PUBLISHED = [
     ("squeezenet1_1", 1000, 3, 224, 1_235_496),
     ("alexnet", 7, 3, 64, 57_032_519),
     ("alexnet", 1000, 3, 224, 61_100_840),
+    ("alexnet_2012", 1000, 3, 227, 60_965_224),
     ("face_api", 0, 3, 150, 5_614_592),  # its manifest's 117 tensors
 ]
 
@@ -93,7 +95,7 @@ def test_logits_have_their_shape_in_train_and_in_eval_mode(name: str, channels: 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_timm_builds_it_by_name_and_its_contract_is_kept(name: str) -> None:
-    more = {"img_size": 64} if timm.models.get_pretrained_cfg(name).fixed_input_size else {}
+    more = {"img_size": max(64, side(name))} if timm.models.get_pretrained_cfg(name).fixed_input_size else {}
     with torch.device("meta"):
         net = timm.create_model(name, num_classes=8, in_chans=1, **more)
     x = torch.empty(2, 1, max(64, side(name)), max(64, side(name)), device="meta")
@@ -153,6 +155,12 @@ def test_blocks_hold_every_parameter_once_from_the_stem_to_the_head(nets: dict[s
     stem = nets[name].pretrained_cfg["first_conv"] + ".weight"
     assert stem in groups[1 if name == "deep_emotion" else 0]
     assert len(groups) >= 4
+
+
+def test_the_course_net_drops_maps_and_hidden_units() -> None:
+    net = blank(backbone("lenet_bn128"), 3, 3, 48)
+    assert isinstance(net.features[0][-1], nn.Dropout)
+    assert [type(layer) for layer in net.neck] == [nn.Flatten, nn.Linear, nn.ReLU, nn.BatchNorm1d, nn.Dropout]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,0 +1,73 @@
+"""`alexnet_2012`: the AlexNet that won ImageNet in 2012; torchvision's `alexnet` is its successor of 2014."""
+
+from typing import Any
+
+import torch
+from timm.models import generate_default_cfgs
+from torch import nn
+
+from zoo.models.architectures.contract import Net, cfg, flat, make, register, side
+
+default_cfgs = generate_default_cfgs({"alexnet_2012": cfg(227, channels=3, classes=1000, fixed_input_size=True)})
+NEIGHBOURS, ALPHA, BETA, K = 5, 1e-4, 0.75, 2.0  # n, alpha, beta and k of section 3.3
+
+
+def relu_norm_pool() -> tuple[nn.Module, nn.Module, nn.Module]:
+    """Return what follows the first two layers. The paper's alpha multiplies a sum over maps, torch's their mean."""
+    norm = nn.LocalResponseNorm(NEIGHBOURS, alpha=ALPHA * NEIGHBOURS, beta=BETA, k=K)
+    return nn.ReLU(inplace=True), norm, nn.MaxPool2d(3, 2)
+
+
+class AlexNet2012(Net):
+    """The net of Krizhevsky et al. 2012 (NeurIPS 25), sized by its input: 60,965,224 parameters for 1,000 classes.
+
+    The second, fourth and fifth layers see half of the maps each, those that lay on their own GPU; responses are
+    normalised before the first two pools, which overlap (3x3 at stride 2). The paper's 224 px give its maps of 55 only
+    with padding that it does not name; at 227 px they need none.
+    """
+
+    def __init__(
+        self, num_classes: int = 1000, in_chans: int = 3, img_size: int | tuple[int, int] = 227, drop_rate: float = 0.5
+    ) -> None:
+        super().__init__()
+        features = nn.Sequential(
+            nn.Sequential(nn.Conv2d(in_chans, 96, 11, stride=4), *relu_norm_pool()),
+            nn.Sequential(nn.Conv2d(96, 256, 5, padding=2, groups=2), *relu_norm_pool()),
+            nn.Sequential(nn.Conv2d(256, 384, 3, padding=1), nn.ReLU(inplace=True)),
+            nn.Sequential(nn.Conv2d(384, 384, 3, padding=1, groups=2), nn.ReLU(inplace=True)),
+            nn.Sequential(nn.Conv2d(384, 256, 3, padding=1, groups=2), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2)),
+        )
+        neck = nn.Sequential(
+            nn.Flatten(),
+            *(nn.Linear(flat(features, in_chans, side(img_size)), 4096), nn.ReLU(inplace=True), nn.Dropout(drop_rate)),
+            *(nn.Linear(4096, 4096), nn.ReLU(inplace=True), nn.Dropout(drop_rate)),
+        )
+        self.assemble(features, neck, (256, 4096), num_classes)
+        self._draw()
+
+    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
+        """Put a new last layer in, drawn as in the paper."""
+        super().reset_classifier(num_classes, global_pool)
+        if isinstance(self.classifier, nn.Linear):
+            _draw(self.classifier, bias=0.0)
+
+    def _draw(self) -> None:
+        """Draw the hidden layers as in section 5: deviation 0.01; biases 1 where that keeps ReLUs alive at first."""
+        convolutions = [block[0] for block in self.features]  # type: ignore[index]  # each is a Sequential
+        for number, layer in enumerate(convolutions, start=1):
+            _draw(layer, bias=1.0 if number in (2, 4, 5) else 0.0)
+        for layer in self.neck:
+            if isinstance(layer, nn.Linear):
+                _draw(layer, bias=1.0)
+
+
+def _draw(layer: Any, bias: float) -> None:
+    with torch.no_grad():
+        layer.weight.normal_(0.0, 0.01)
+        layer.bias.fill_(bias)
+
+
+@register
+def alexnet_2012(pretrained: bool = False, **given: Any) -> nn.Module:
+    """Build the AlexNet of 2012."""
+    return make(AlexNet2012, "alexnet_2012", pretrained, **given)
