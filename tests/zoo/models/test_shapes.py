@@ -74,6 +74,7 @@ def test_layers_and_blocks_add_up_to_the_net(name):
     net = blank(card, 3, 7, size)
     found = layers(net, 3, size)
     assert sum(layer.parameters for layer in found if not layer.block) == parameters(net)
+    assert any(layer.block for layer in found)
     for number, block in enumerate(found):
         if block.block:
             inside = [layer for layer in found if layer.name.startswith(f"{block.name}.")]

@@ -100,11 +100,11 @@ def test_the_course_writes_one_lenet_in_two_styles_and_another_in_the_third():
 def test_the_subclassed_lenets_decay_is_keras_l2_of_1e_4():
     layer = torch.nn.Linear(3, 2)
     options = TrainConfig(**recipes.load("lenet3-subclassed").options)
-    adam = optimizer.build(layer, [["weight", "bias"]], replace(options, lr=1e-3, device="cpu"))
+    adam = optimizer.build(layer, [["weight", "bias"]], replace(options, lr=0.1, device="cpu"))
     keras = torch.nn.Linear(3, 2)
     keras.load_state_dict(layer.state_dict())
-    plain = torch.optim.Adam(keras.parameters(), lr=1e-3)
-    for _ in range(5):
+    plain = torch.optim.Adam(keras.parameters(), lr=0.1)
+    for _ in range(20):
         for net, steps in ((layer, adam), (keras, plain)):
             loss = net(torch.ones(1, 3)).square().sum() * 1e-4
             if net is keras:
