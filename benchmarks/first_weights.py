@@ -86,7 +86,7 @@ def main() -> int:
     for table, net, seed in todo if not given.report else ():
         if (table.name, net, seed) not in found:
             folder = given.out / table.name / f"{net.replace(' ', '-')}-{seed}"
-            run, _ = once(table.manifest, folder, "default", (), table.options(net, seed), say=to_stderr)
+            run, _ = once(table.manifest, folder, "default", table.options(net, seed), {}, say=to_stderr)
             found[table.name, net, seed] = write(given.figures, table.name, net, seed, run.report)
     for table in asked:
         print("\n".join(as_markdown(table, found)))

@@ -13,7 +13,7 @@ it was stopped, on another machine too. Writes docs/lab-notes.md and docs/lab-no
 import argparse
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -47,7 +47,8 @@ SMALL: Mapping[str, Any] = {**BASE, "epochs": 3}
 # Rotation in degrees and zoom as the notes had them, weak and strong, each with a flip.
 WEAK = {"augment": "flip", "rotation": 10, "zoom": 0.1}
 STRONG = {"augment": "flip", "rotation": 20, "zoom": 0.2}
-HEAD = {"head": "mlp", "head_widths": (512, 256, 128, 64), "head_dropout": (0.5, 0.6, 0.6, 0.3), "head_l2": 1e-3}
+HEAD_FIRST = {"unfreeze": "lp-ft", "head_epochs": 1}
+DENSE = {"head": "mlp", "head_widths": (512, 256, 128, 64), "head_dropout": (0.5, 0.6, 0.6, 0.3), "head_l2": 1e-3}
 
 INTRODUCTION = """# Lab notes, run again
 
@@ -68,6 +69,24 @@ a third of train and five epochs are little; what counts is the difference to th
 A difference is called real if its intervals over seeds and over test images are both without 0 and its p is below 0.05
 after Holm's correction within its table."""
 
+# What the notes did and saw; docs/questions.md leads to these headings.
+SECTIONS = {
+    "scaling": "Keras' EfficientNet divides by 255 itself; `rescale=1/255` before it had kept the notes at 24 % for 36 "
+    "epochs. `ferdata train` refuses such pixels; here `--allow-scale` let it go on.",
+    "open-layers": "The notes opened the last 20, 40, 50 and 60 layers of a Keras net and kept the rest as ImageNet "
+    "had it: 31 to 51 %. What so many layers are: [training](training.md#fine-tuning-stages).",
+    "gradual": "In the notes five calls of `fit` opened more and more, each with a new Adam, a rate divided by 1, 2, "
+    "3, batches augmented twice, a dense head, and BatchNorm on the batch's statistics: 24 %, where 50 % was had "
+    "without.",
+    "norm": "BatchNorm on the batch's statistics, as in every training that says nothing, against kept statistics.",
+    "class-weights": "Disgust is 1.5 % of train. Class weights were a wish that the notes' generator would not take.",
+    "size": "The notes went from 48 px to 224 and back.",
+    "augmentation": "The notes went from rotation 10 degrees and zoom 0.1 to 20 degrees and 0.2.",
+    "head": "Layers of 512, 256, 128 and 64 with dropout 0.5, 0.6, 0.6, 0.3 and L2 of 0.001 stood on the notes' nets.",
+    "xgboost": "A paper puts XGBoost in place of the last layer: maybe a better classifier than softmax?",
+    "scratch": "One no longer codes a CNN from scratch: what are ImageNet's weights worth?",
+}
+
 Make = Callable[[Path, Path, int], Run]  # manifest, folder of the run, seed
 
 
@@ -76,6 +95,7 @@ class Experiment:
     """One training: what is changed, as a reader knows it, and the options or the way that it is made by."""
 
     name: str
+    section: str
     what: str
     options: Mapping[str, Any] = field(default_factory=dict)
     make: Make | None = None
@@ -97,42 +117,36 @@ def parts(weights: Path, work: Path) -> list[Part]:
     begun = {"weights": str(weights)}
     one = [
         Experiment(
-            "baseline", "every layer trained, pixels scaled once, standard augmentation, one linear layer", begun
+            "baseline", "", "every layer trained, pixels scaled once, standard augmentation, linear head", begun
         ),
-        Experiment("scaled-twice", "pixels scaled twice (`--allow-scale`)", make=partial(scaled_twice, weights, work)),
-        Experiment("head", "the head alone trained", {**begun, "unfreeze": "head"}),
+        Experiment("scaled-twice", "scaling", "pixels scaled twice", make=partial(scaled_twice, weights, work)),
+        Experiment("head", "open-layers", "the head alone", {**begun, "unfreeze": "head"}),
         *(
-            Experiment(f"top-{n}", f"head and last {n} layers trained", {**begun, "unfreeze": "top", "open_layers": n})
+            Experiment(
+                f"top-{n}", "open-layers", f"head and last {n} layers", {**begun, "unfreeze": "top", "open_layers": n}
+            )
             for n in (10, 20, 40, 60)
         ),
-        Experiment(
-            "lp-ft", "the head for an epoch, then every layer", {**begun, "unfreeze": "lp-ft", "head_epochs": 1}
-        ),
-        Experiment("norm-frozen", "BatchNorm's statistics kept as ImageNet's", {**begun, "norm": "frozen"}),
-        Experiment("norm-recalibrate", "BatchNorm's statistics set once on train", {**begun, "norm": "recalibrate"}),
-        Experiment("class-weights", "classes weighted by their rarity", {**begun, "class_weights": "balanced"}),
-        Experiment("48px", "48 px in place of 96", {**begun, "size": 48}),
-        Experiment("no-augmentation", "no augmentation", {**begun, "augment": "none"}),
-        Experiment("weak", "flip, rotation 10 degrees, zoom 0.1", {**begun, **WEAK}),
-        Experiment("strong", "flip, rotation 20 degrees, zoom 0.2", {**begun, **STRONG}),
-        Experiment("dense-head", "head of 512, 256, 128 and 64 with dropout and L2", {**begun, **HEAD}),
-        Experiment(
-            "xgboost", "XGBoost in place of softmax, on the trained net's features", {**begun, "head": "xgboost"}
-        ),
-        Experiment("scratch", "from scratch: the same net with random weights"),
+        Experiment("lp-ft", "gradual", "the head for an epoch, then every layer", {**begun, **HEAD_FIRST}),
+        Experiment("norm-frozen", "norm", "statistics kept as ImageNet's", {**begun, "norm": "frozen"}),
+        Experiment("norm-recalibrate", "norm", "statistics set once on train", {**begun, "norm": "recalibrate"}),
+        Experiment("class-weights", "class-weights", "class weights", {**begun, "class_weights": "balanced"}),
+        Experiment("48px", "size", "48 px in place of 96", {**begun, "size": 48}),
+        Experiment("no-augmentation", "augmentation", "none in place of standard", {**begun, "augment": "none"}),
+        Experiment("weak", "augmentation", "flip, rotation 10 degrees, zoom 0.1", {**begun, **WEAK}),
+        Experiment("strong", "augmentation", "flip, rotation 20 degrees, zoom 0.2", {**begun, **STRONG}),
+        Experiment("dense-head", "head", "dense head of 512, 256, 128, 64 with dropout and L2", {**begun, **DENSE}),
+        Experiment("xgboost", "xgboost", "XGBoost on the trained net's features", {**begun, "head": "xgboost"}),
+        Experiment("scratch", "scratch", "random weights at the start"),
     ]
     two = [
-        Experiment("baseline-10", "every layer, ten epochs", begun),
-        Experiment("gradual", "gradual unfreezing: a block an epoch, one optimizer", {**begun, "unfreeze": "gradual"}),
-        Experiment(
-            "gradual-as-noted",
-            "gradual unfreezing as noted: five fits, a new optimizer in each, lr / 1, 2, 3, augmented twice",
-            make=partial(as_noted, weights),
-        ),
+        Experiment("baseline-10", "", "every layer trained", begun),
+        Experiment("gradual", "gradual", "a block more each epoch, one optimizer", {**begun, "unfreeze": "gradual"}),
+        Experiment("gradual-as-noted", "gradual", "five fits as the notes had them", make=partial(as_noted, weights)),
     ]
     three = [
-        Experiment("96px-ninth", "96 px", begun),
-        Experiment("224px-ninth", "224 px, ImageNet's own", {**begun, "size": 224}),
+        Experiment("96px-ninth", "", "96 px", begun),
+        Experiment("224px-ninth", "size", "224 px, ImageNet's own", {**begun, "size": 224}),
     ]
     return [
         Part("one", "One change at a time: 96 px, five epochs of a third of train", THIRD, BASE, one),
@@ -153,7 +167,7 @@ def scaled_twice(weights: Path, work: Path, manifest: Path, out: Path, seed: int
         net.pretrained_cfg |= {"mean": (127.5,) * 3, "std": (127.5,) * 3}
         save_for_hf(net, str(folder))
     options = {**BASE, "backbone": f"local-dir:{folder}", "pretrained": True}
-    return once(manifest, out, "default", (), {**options, "seed": seed, "allow_scale": True}, say=to_stderr)[0]
+    return once(manifest, out, "default", {**options, "seed": seed, "allow_scale": True}, {}, say=to_stderr)[0]
 
 
 def as_noted(weights: Path, manifest: Path, out: Path, seed: int) -> Run:
@@ -167,11 +181,9 @@ def as_noted(weights: Path, manifest: Path, out: Path, seed: int) -> Run:
     begun: dict[str, Any] = {"weights": str(weights)}
     for number, layers in enumerate(opened, 1):
         how = {"epochs": 2, "optimizer": "adam", "lr": 1e-3 / number, "schedule": "constant", "weight_decay": 0.0}
-        options = {**BASE, **STRONG, **HEAD, **begun, **layers, **how, "seed": seed}
-        last = number == len(opened)
-        run, _ = once(
-            manifest, out if last else out.with_name(f"{out.name}-{number}"), "default", (), options, say=to_stderr
-        )
+        options = {**BASE, **STRONG, **DENSE, **begun, **layers, **how, "seed": seed}
+        place = out if number == len(opened) else out.with_name(f"{out.name}-{number}")
+        run, _ = once(manifest, place, "default", options, {}, say=to_stderr)
         begun = {"init": str(run.path)}
     return run
 
@@ -222,7 +234,7 @@ def run_of(part: Part, one: Experiment, manifest: Path, folder: Path, seed: int)
     """Train, and return what is kept of it: figures and answers, or what it was stopped for."""
     make = one.make or (
         lambda manifest, out, seed: once(
-            manifest, out, "default", (), {**part.base, **one.options, "seed": seed}, say=to_stderr
+            manifest, out, "default", {**part.base, **one.options, "seed": seed}, {}, say=to_stderr
         )[0]
     )
     try:
@@ -278,11 +290,17 @@ def page(asked: Sequence[Part], found: Figures, rows: Predictions, seeds: int) -
     lines = [INTRODUCTION, "", f"Processor: {', '.join(processors) or 'none yet'}. {rows_of(asked, found, seeds)}"]
     for part in asked:
         lines += ["", f"## {part.title}", "", *table(part, made[part.key], found)]
-    lines += ["", "## In plain words", ""]
-    lines += [line for part in asked for line in words(part, made[part.key], found)]
+    said = [sentence for part in asked for sentence in words(part, made[part.key], found)]
+    for section, text in SECTIONS.items():
+        lines += ["", f"## {title(section)}", "", text, "", *(line for name, line in said if name == section)]
     (DOCS / "lab-notes.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     if (first := made[asked[0].key]) is not None:
         (DOCS / "lab-notes.svg").write_bytes(figure(first))
+
+
+def title(section: str) -> str:
+    """Return a section's heading, whose anchor is its name."""
+    return "XGBoost" if section == "xgboost" else section.replace("-", " ").capitalize()
 
 
 def compared(part: Part, found: Figures, rows: Predictions, seeds: int) -> dict[str, Any] | None:
@@ -319,25 +337,21 @@ def table(part: Part, report: Mapping[str, Any] | None, found: Figures) -> list[
     return [*lines, *([f"Not run with all seeds yet: {'; '.join(missing)}."] if missing else [])]
 
 
-def words(part: Part, report: Mapping[str, Any] | None, found: Figures) -> list[str]:
-    """Return a sentence for each experiment but the first: better, worse, or nothing that the seeds can show."""
-    if report is None:
-        return []
-    rows = {row["cell"]: row for row in report["cells"]}
-    first = rows[part.experiments[0].name]["accuracy"]["mean"]
-    lines = [f"- {part.experiments[0].what} ({part.title}): {first:.1%} on test."]
+def words(part: Part, report: Mapping[str, Any] | None, found: Figures) -> Iterator[tuple[str, str]]:
+    """Yield section and sentence of each experiment but the first: it helps, harms, or shows nothing."""
+    rows = {row["cell"]: row for row in report["cells"]} if report else {}
     for one in part.experiments[1:]:
-        if one.name in rows:
+        stopped = found.get((one.name, 0), {}).get("stopped")
+        if stopped:
+            said = f"stopped. {stopped}"
+        elif one.name not in rows:
+            said = "not run yet."
+        else:
             how = rows[one.name]["against_first"]
-            gain, ends = points(how["difference"]), between(answers.outer(how))
+            figure = f"{points(how['difference'])} points ({between(answers.outer(how))})"
             kind = "helps" if how["difference"] > 0 else "harms"
-            said = (
-                f"{kind}: {gain} points ({ends})" if how["real"] else f"noise, or too little to show: {gain} ({ends})"
-            )
-            lines.append(f"- {one.what}: {said}.")
-        elif "stopped" in found.get((one.name, 0), {}):
-            lines.append(f"- {one.what}: stopped. {found[one.name, 0]['stopped']}")
-    return lines
+            said = f"**{kind}**, {figure}." if how["real"] else f"no difference that can be shown, {figure}."
+        yield one.section, f"- {one.what}: {said}"
 
 
 def figure(report: Mapping[str, Any]) -> bytes:
