@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from ferdata.sources.declaration import EITHER, Layout
+from ferdata.sources.declaration import EITHER, Layout, Source
 
 Cells = Mapping[tuple[str | None, str | None], int]  # (official split, native label) -> rows
 
@@ -45,6 +45,18 @@ def lacking(layout: Layout, found: Cells) -> tuple[Lacking, ...]:
         Lacking(split, published[split].get("all", sum(published[split].values())) if split in published else None)
         for split in (*published, *layout.splits)
         if not there.intersection(split.split(EITHER))
+    )
+
+
+def where_to_get(source: Source, layout: Layout, found: Cells) -> str:
+    """Return what the official splits that are not there mean, and where they are to be had; "" where all are there."""
+    if not (gaps := lacking(layout, found)):
+        return ""
+    own = " For a test of your own: ferdata merge --split 0.8,0.1,0.1." if any("test" in g.split for g in gaps) else ""
+    return (
+        f"This copy has no official {' and no '.join(gap.split for gap in gaps)}, without which results do not compare "
+        f"with published ones. Who may have it: {source.access} How: {source.obtain[0]} "
+        f"All steps: ferdata datasets show {source.name}.{own}"
     )
 
 

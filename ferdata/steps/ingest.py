@@ -20,14 +20,14 @@ from ferdata.running.engine import ENGINES, Engine, choose
 from ferdata.running.whole_file import whole_file
 from ferdata.schema import NAME_RULE, is_dataset_name
 from ferdata.sources import archives
-from ferdata.sources.declaration import UNKNOWN_LABELS, Layout, Source
+from ferdata.sources.declaration import UNKNOWN_LABELS, Layout
 from ferdata.sources.declaration import metadata as source_metadata
 from ferdata.sources.ferplus_votes import votes_by_row
 from ferdata.sources.find_layout import better_as, closed_archives, find_layout
 from ferdata.sources.intake import NAMED, Intake
 from ferdata.sources.location import find_root
 from ferdata.sources.measure import MEASURED, OUTSIDE, Reject, Setting
-from ferdata.sources.published_counts import Cells, compare, lacking
+from ferdata.sources.published_counts import compare, lacking, where_to_get
 from ferdata.sources.recognise import endings, other_files
 from ferdata.sources.tables import is_code
 
@@ -248,7 +248,7 @@ class _Job:
             others=endings(intake.others),
             first_others=tuple(intake.others[:NAMED]),
             known=tuple(self.recognised.lookup.hits) if self.recognised else (),
-            lacking=_lacking(self.adapter.SOURCE, self.setting.layout, intake.cells),
+            lacking=where_to_get(self.adapter.SOURCE, self.setting.layout, intake.cells),
             differences=tuple(described["differences"]),
             strange=tuple(intake.strange),
             strange_count=intake.strange_count,
@@ -331,18 +331,6 @@ class _Job:
     @property
     def _rejects(self) -> Path:
         return rejects.beside(self.target)
-
-
-def _lacking(source: Source, layout: Layout, cells: Cells) -> str:
-    """Return what the official splits that are not there mean, and where they are to be had; "" where all are there."""
-    if not (gaps := lacking(layout, cells)):
-        return ""
-    own = " For a test of your own: ferdata merge --split 0.8,0.1,0.1." if any("test" in g.split for g in gaps) else ""
-    return (
-        f"This copy has no official {' and no '.join(gap.split for gap in gaps)}, without which results do not compare "
-        f"with published ones. Who may have it: {source.access} How: {source.obtain[0]} "
-        f"All steps: ferdata datasets show {source.name}.{own}"
-    )
 
 
 class _AnyLabel(dict[str, str]):
