@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from ferdata.cli.output import by_reason
 from ferdata.cli.split_report import REASONS
-from ferdata.errors import AlreadyExists
+from ferdata.errors import AlreadyExists, FerdataError
 from ferdata.manifest import Manifest
 from ferdata.schema import SPLITS
 from ferdata.splitting.rules import Rules
@@ -33,8 +33,14 @@ def merged_first(manifest: Path, run: Path, resume: bool, force: bool, dry_run: 
         yield manifest
     elif dry_run:
         with TemporaryDirectory(prefix="ferdata-") as folder:
-            _merge(opened, Path(folder) / NAME, force, say)
-            yield Path(folder) / NAME
+            made = Path(folder) / NAME
+            _merge(opened, made, force, say)
+            try:
+                yield made
+            except FerdataError as error:  # advice about a file that goes now is of no use
+                error.message = error.message.replace(str(made), str(manifest))
+                error.hint = error.hint.replace(f"ferdata split {made}", f"ferdata merge {manifest}")
+                raise
     else:
         target = run / NAME
         if target.exists() and _is_of(target, opened):

@@ -105,6 +105,14 @@ def test_a_run_cut_short_goes_on_with_its_own_splits(ferdata, ingested, monkeypa
     assert json.loads((tmp_path / "run/report.json").read_text())["training"]["n_val"] == 40
 
 
+def test_a_dry_run_advises_about_the_manifest_that_was_named(ferdata, tmp_path):
+    path = only_ingested(tmp_path / "no-test.parquet", {"train": 200})
+    found = ferdata("train", "--manifest", path, *QUICK, "--dry-run")
+    assert found.code == 1
+    assert f"{path} has no test split" in found.err
+    assert f"ferdata merge {path} --split 0.8,0.1,0.1" in found.err
+
+
 def test_a_dry_run_leaves_nothing_behind(ferdata, ingested, tmp_path):
     rehearsed = ferdata("train", "--manifest", ingested, *QUICK, "-o", "run", "--dry-run")
     assert rehearsed.code == 0, rehearsed
