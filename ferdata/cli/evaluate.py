@@ -13,6 +13,7 @@ from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import facts, print_json, table
 from ferdata.errors import listed
 from ferdata.schema import SPLITS
+from zoo.evaluation import ceilings
 from zoo.evaluation.calibration import in_brackets
 from zoo.evaluation.evaluate import chart_files, evaluate, saved_as
 from zoo.evaluation.inference import TTA
@@ -217,6 +218,7 @@ def headlines(r: dict[str, Any], title: str) -> None:
     rows.append((CALLED["top2_accuracy"], share(r["top2_accuracy"], 2), between(spread["top2_accuracy"], 2)))
     rows.append((CALLED["macro_auc"], r["macro_auc"], _plain(spread["macro_auc"])))
     rows.append((CALLED["majority_share"], share(r["baseline"]["majority_share"], 2), None))
+    rows += [(words, share(figure, 2), between(spread, 2)) for words, figure, spread in ceilings.lines(r)]
     ece = f"{CALLED['ece']}{in_brackets(calibration, 2)}"
     rows.append((ece, share(r["ece"], 2), between(calibration["intervals"]["ece"], 2)))
     rows.append((CALLED["log_loss"], f"{r['log_loss']:.3f}", _plain(calibration["intervals"]["log_loss"])))
@@ -233,8 +235,9 @@ def headlines(r: dict[str, Any], title: str) -> None:
         f"Intervals: {drawn['draws']:,} bootstrap draws of {drawn['units']:,} {drawn['unit']}. "
         f"ECE: expected calibration error, {calibration['bins']} bins of equal width.",
     )
-    if r["caution"]:
-        prose(f"{r['caution']}\n")
+    for warning in (r["caution"], r.get("above_ceiling")):
+        if warning:
+            prose(f"{warning}\n")
 
 
 def _plain(interval: Sequence[float] | None) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from ferdata.charts.lettering import key
 from zoo.augment.own_ranges import in_a_line
-from zoo.evaluation import metrics, subgroups
+from zoo.evaluation import ceilings, metrics, subgroups
 from zoo.evaluation.calibration import in_brackets
 from zoo.run.model_file import Meta
 
@@ -38,9 +38,10 @@ def _head(meta: Meta, report: dict[str, Any]) -> Iterator[str]:
         f"{meta.channels} channel(s){size}, trained from {first}."
     )
     yield ""
-    if report["caution"]:
-        yield f"**{report['caution']}**"
-        yield ""
+    for warning in (report["caution"], report.get("above_ceiling")):
+        if warning:
+            yield f"**{warning}**"
+            yield ""
 
 
 def _figures(report: dict[str, Any]) -> Iterator[str]:
@@ -56,6 +57,8 @@ def _figures(report: dict[str, Any]) -> Iterator[str]:
     if report["macro_auc"] is not None:
         yield f"| {called['macro_auc']} | {report['macro_auc']:.3f} | {_plainly(spread['macro_auc'])} |"
     yield f"| {called['majority_share']} | {report['baseline']['majority_share']:.1%} | |"
+    for words, figure, ends in ceilings.lines(report):
+        yield f"| {words} | {figure:.1%} | {_between(ends)} |"
     ece = calibration["intervals"]["ece"]
     yield f"| {called['ece']}{in_brackets(calibration)} | {report['ece']:.1%} | {_between(ece)} |"
     loss = _plainly(calibration["intervals"]["log_loss"])

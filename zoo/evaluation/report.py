@@ -16,7 +16,7 @@ from ferdata.charts.style import Chart
 from ferdata.errors import AlreadyExists, BrokenRun
 from ferdata.running.whole_file import write_whole
 from zoo.data.rows import Images, Rows
-from zoo.evaluation import calibration, charts, confidence, metrics, roc, subgroups
+from zoo.evaluation import calibration, ceilings, charts, confidence, metrics, roc, subgroups
 from zoo.evaluation.caution import caution
 from zoo.evaluation.metrics import prior
 from zoo.evaluation.model_card import card
@@ -77,6 +77,8 @@ def figures(
     }
     result["voters"] = subgroups.distance(calibrated, known.voters, known.clusters, draws)
     result["baseline"] = prior(torch.from_numpy(hard), len(classes))
+    voted = rows.manifest.table("votes", "pixel_hash")
+    result["ceilings"] = ceilings.ceilings(voted, where, rows.taxonomy, hard, known.clusters, draws)
     tables = {name: subgroups.by(words, calibrated, hard, known.clusters, draws) for name, words in known.parts.items()}
     result["by_dataset"] = tables.pop("dataset")
     result["by_person"] = {name: table for name, table in tables.items() if table}
@@ -90,6 +92,7 @@ def figures(
     }
     result["sources"] = _sources(rows, known.parts["dataset"])
     result["caution"] = caution(result)
+    result["above_ceiling"] = ceilings.above(result)
     return result
 
 
