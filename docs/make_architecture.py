@@ -35,6 +35,7 @@ WORDS = {
     "ferdata.manifest": "the Parquet file",
     "ferdata.images": "decode, measure, align",
     "ferdata.class_balance": "counts and weights",
+    "ferdata.claims": "what others reported",
     "ferdata.labels": "emotions, taxonomies",
     "ferdata.running": "workers, cache, locks",
     "ferdata.schema": "a manifest's columns",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ferdata.steps.align import align as align
     from ferdata.steps.apply import apply as apply
     from ferdata.steps.audit import audit as audit
+    from ferdata.steps.doubt import doubt as doubt
     from ferdata.steps.draw import draw as draw
     from ferdata.steps.group import group as group
     from ferdata.steps.ingest import ingest as ingest
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 _STEPS = (
-    *("align", "apply", "audit", "draw", "group", "ingest", "merge", "pack", "pull", "rehydrate", "review"),
+    *("align", "apply", "audit", "doubt", "draw", "group", "ingest", "merge", "pack", "pull", "rehydrate", "review"),
     *("share", "show", "split", "stats", "validate"),
 )
 _FRAMES = ("from_frame", "to_frame")

@@ -44,6 +44,7 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "train": ("train", "Train a backbone on a manifest's train split, chosen on val."),
         "evaluate": ("evaluate", "Evaluate a trained run on a split."),
         "compare": ("compare", "Runs side by side: is the difference real?"),
+        "doubt": ("doubt", "A claimed accuracy: can it be, and what did others report?"),
         "ablate": ("ablate", "Does an option matter? Several seeds each, one answer."),
         "predict": ("predict", "Label the faces in pictures, videos or a camera with a run."),
         "export": ("export", "A run as one ONNX file, compared with it on real faces."),

@@ -36,12 +36,15 @@ TWINS = {
     "augment": "zoo.augment.contact_sheet:sheet",
     "train": "zoo.training.train:train",
     "evaluate": "zoo.evaluation.evaluate:evaluate",
+    "doubt": "ferdata.steps.doubt:doubt",
     "compare": "zoo.evaluation.compare:compare",
     "ablate": "zoo.experiments.ablation:ablate",
     "predict": "zoo.deploy.predict:predict",
     "export": "zoo.deploy.onnx_export:export",
 }
 NOT_OPTIONS = {
+    "accuracy",
+    "dataset",
     "folds",
     "manifest",
     "share",

@@ -1,0 +1,1 @@
+"""What others reported on a dataset, under which protocol, and what can be reached at all."""
