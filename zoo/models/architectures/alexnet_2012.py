@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from timm.models import generate_default_cfgs
 from torch import nn
 
@@ -46,25 +45,22 @@ class AlexNet2012(Net):
         self._draw()
 
     def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
-        """Put a new last layer in, drawn as in the paper."""
+        """Put a new last layer in, drawn as in the paper: deviation 0.01."""
         super().reset_classifier(num_classes, global_pool)
         if isinstance(self.classifier, nn.Linear):
-            _draw(self.classifier, bias=0.0)
+            nn.init.normal_(self.classifier.weight, std=0.01)
+            nn.init.zeros_(self.classifier.bias)
 
     def _draw(self) -> None:
-        """Draw the hidden layers as in section 5: deviation 0.01; biases 1 where that keeps ReLUs alive at first."""
-        convolutions = [block[0] for block in self.features]  # type: ignore[index]  # each is a Sequential
-        for number, layer in enumerate(convolutions, start=1):
-            _draw(layer, bias=1.0 if number in (2, 4, 5) else 0.0)
-        for layer in self.neck:
-            if isinstance(layer, nn.Linear):
-                _draw(layer, bias=1.0)
+        """Draw the hidden layers by the rule for ReLUs (He et al. 2015, arXiv 1502.01852), biases 0.
 
-
-def _draw(layer: Any, bias: float) -> None:
-    with torch.no_grad():
-        layer.weight.normal_(0.0, 0.01)
-        layer.bias.fill_(bias)
+        The paper has deviation 0.01 and some biases of 1: on FER+ at 67 px that stood still at the class frequencies
+        for as long as was tried, 450 steps of 128 images, where this rule is below them after 100.
+        """
+        for layer in self.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear) and layer is not self.classifier:
+                nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+                nn.init.zeros_(layer.bias)
 
 
 @register
