@@ -4,6 +4,9 @@
         --imagenet tf_efficientnet_lite0.safetensors --face vladmandic-face-api-1.7.15.tgz \
         -o runs/first-weights --figures benchmarks/results/first-weights.jsonl
 
+    OMP_NUM_THREADS=1 python benchmarks/first_weights.py ... --share 1/2 &
+    OMP_NUM_THREADS=1 python benchmarks/first_weights.py ... --share 2/2    # a core each, which wastes less
+
 The manifests are merged ones. Within a table all nets see the same images, as often; the epoch is chosen on val, test
 is scored once; three seeds. Rates are the nets' own. About six minutes a run on two quiet cores, as reckoned: it was
 never run to its end. Each finished run adds a line to `--figures`, and what has a line there is not run again: the same
@@ -76,6 +79,7 @@ def main() -> int:
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--figures", type=Path, required=True, help="one line of JSON for each finished run")
     parser.add_argument("--report", action="store_true", help="train nothing")
+    parser.add_argument("--share", default="1/1", help="of the trainings: 1/2 and 2/2 side by side, a core each")
     given = parser.parse_args()
     asked = tables(given)
     if not asked:
@@ -83,7 +87,8 @@ def main() -> int:
     found = read(given.figures)
     # seed by seed through all tables: what is half done is fair to every net
     todo = [(table, net, seed) for seed in SEEDS for table in asked for net in table.nets]
-    for table, net, seed in todo if not given.report else ():
+    part, of = map(int, given.share.split("/"))
+    for table, net, seed in todo[part - 1 :: of] if not given.report else ():
         if (table.name, net, seed) not in found:
             folder = given.out / table.name / f"{net.replace(' ', '-')}-{seed}"
             run, _ = once(table.manifest, folder, "default", table.options(net, seed), {}, say=to_stderr)

@@ -3,6 +3,8 @@
     python benchmarks/lab_notes.py --fer2013 merged.parquet --imagenet tf_efficientnet_lite0.safetensors \
         -o runs/lab-notes --figures benchmarks/results/lab-notes.jsonl
 
+Two of them side by side with OMP_NUM_THREADS=1, one with --share 1/2 and one with 2/2, waste less of two cores.
+
 One change at a time of one training: EfficientNet-Lite0 from ImageNet's weights, 96 px, five epochs of a fixed third of
 FER2013's train. The epoch is chosen on PublicTest (val); PrivateTest (test) is scored once. Each finished run adds a
 line to `--figures`, its answers included, and what has a line there is not run again: the same command goes on where
@@ -199,13 +201,15 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", nargs="*", help="these experiments alone")
     parser.add_argument("--report", action="store_true", help="train nothing")
+    parser.add_argument("--share", default="1/1", help="of the trainings: 1/2 and 2/2 side by side, a core each")
     given = parser.parse_args()
     asked = parts(given.imagenet, given.out)
     found = read(given.figures)
     given.out.mkdir(parents=True, exist_ok=True)
     # Seed by seed through all of them: what is half done is fair to each.
     todo = [(part, one, seed) for seed in range(given.seeds) for part in asked for one in part.experiments]
-    for part, one, seed in todo:
+    share, of = map(int, given.share.split("/"))
+    for part, one, seed in todo[share - 1 :: of]:
         if given.report or (one.name, seed) in found or (given.only and one.name not in given.only):
             continue
         manifest = subset(given.fer2013, given.out, part.images)
