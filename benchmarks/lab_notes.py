@@ -228,7 +228,7 @@ def subset(manifest: Path, work: Path, images: int) -> Path:
     """Return the manifest with so many images of train, always the same ones, and val and test whole."""
     path = work / f"train-{images}.parquet"
     if not path.is_file():
-        split(manifest, out=path, cap=[f"dataset:fer2013={images}"])
+        split(manifest, out=path, cap=[f"dataset:fer2013={images}"], force=True)  # another process may be at it
     return path
 
 
