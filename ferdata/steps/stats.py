@@ -20,6 +20,7 @@ from ferdata.known import contamination
 from ferdata.labels import Taxonomy
 from ferdata.manifest import Manifest
 from ferdata.manifest.counts import split_column
+from ferdata.manifest.derived import table_under
 from ferdata.schema import BY_NAME, SPLITS
 
 MOST_PARTS = 300
@@ -162,13 +163,7 @@ def _column(by: str | None) -> str:
 
 def _read(manifest: Manifest, more: set[str], votes: str | None, classes: Taxonomy) -> pa.Table:
     names = more | {"official_split", "split", "label_reason", "label", "target", "split_reason"}
-    if votes or classes.classes != manifest.taxonomy.classes or classes.mapping != manifest.taxonomy.mapping:
-        table = manifest.table(*(names | set(labels.DERIVED_FROM)))
-        fresh = labels.derive(table, manifest.maps, votes or manifest.metadata["vote_policy"], classes)
-        for name in ("label", "label_reason", "target"):
-            table = table.set_column(table.schema.get_field_index(name), name, fresh[name])
-        return table.select(sorted(names))
-    return manifest.table(*names).select(sorted(names))
+    return table_under(manifest, names, votes, classes)
 
 
 def _part(table: pa.Table, by: str) -> pa.ChunkedArray:
