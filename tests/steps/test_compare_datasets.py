@@ -181,3 +181,19 @@ def test_the_command_prints_tables_that_fit_or_one_document(ferdata: Run, two: t
     told = json.loads(ferdata("datasets", "compare", *two, "--json").out)
     assert [s["name"] for s in told["sets"]] == ["a", "b"]
     assert told["between"][0]["distance"]["p"] > 0
+
+
+def test_facts_are_of_as_many_images_as_were_asked_for(make_manifest: MakeManifest) -> None:
+    people = [{**row, "subject": f"s{i % 12}"} for i, row in enumerate(rows("a", range(60)))]
+    other = make_manifest(*rows("b", range(60, 90)), name="b")
+    assert compare_datasets(make_manifest(*people, name="a"), other, images=15).sets[0].looked == 15
+
+
+def test_what_a_net_could_tell_sets_by_is_warned_of(make_manifest: MakeManifest) -> None:
+    coloured = np.stack([picture(s) if c else picture(s + 1) for s in (99,) for c in (0, 1, 0)], axis=2)
+    cut = {"detector": "yunet", "faces": 1, "pixel_hash": "0"}
+    one = make_manifest(*[shown(coloured, dataset="a", alignment=cut) for _ in range(3)], name="a")
+    crops, grey, few = compare_datasets(one, make_manifest(*rows("b", range(40)), name="b")).notes
+    assert "(a aligned by yunet; b as published)" in crops
+    assert "b mostly grey, a mostly in colour" in grey
+    assert few.startswith("No distance of a and b")

@@ -1,6 +1,6 @@
 """What a trained net makes of images, before its last layer: the numbers by which sets of faces are compared."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +22,7 @@ class Features:
         where, _ = resolve(device, "32-true")
         self._net, meta = load_model(folder.model, with_trees=False, device=where)
         self._preprocess = Preprocess.of(meta)
-        self.name = f"features of {meta.backbone} at {meta.size} px, trained on {PurePosixPath(meta.manifest).name}"
+        self.name = f"features of {meta.backbone} at {meta.size} px, run {run.resolve().name}"
 
     def __call__(self, images: list[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Return float32 (n, width) of n images, grey (H, W) or RGB (H, W, 3), cut as the training set was."""
