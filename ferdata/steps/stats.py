@@ -40,6 +40,7 @@ class Stats:
 
     `contaminated` counts the rows of train that are faces of a known official test which is not here, by its title.
     `drift` holds every pair of parts, `dataset_drift` every pair of datasets. `conflicts` is None unless asked for.
+    `proposed` counts, by dataset, the rows that a net has relabelled (`merge --relabel-by`).
     `plot_key` says which numbers the plot has in place of names whose letters no installed font has.
     """
 
@@ -52,6 +53,7 @@ class Stats:
     dataset_drift: tuple[Drift, ...]
     conflicts: Conflicts | None
     contaminated: Mapping[str, int]
+    proposed: Mapping[str, int]
     terms: Terms
     plot: Path | None
     plot_key: str = ""
@@ -99,10 +101,16 @@ def stats(
         dataset_drift=() if column == "dataset" else _dataset_drift(table, classes),
         conflicts=count_conflicts(table, _pictures(table, len(opened) == 1)) if conflicts else None,
         contaminated=_contaminated(opened),
+        proposed=_proposed(table),
         terms=_terms(opened),
         plot=chart.save(Path(plot), parts, classes, column) if plot else None,
         plot_key=key(chart.names(parts, classes)) if plot else "",
     )
+
+
+def _proposed(table: pa.Table) -> dict[str, int]:
+    counted = table["dataset"].filter(table["proposed_label"].is_valid()).value_counts().to_pylist()
+    return {str(c["values"]): int(c["counts"]) for c in counted}
 
 
 def _contaminated(opened: Sequence[Manifest]) -> dict[str, int]:
@@ -162,7 +170,7 @@ def _column(by: str | None) -> str:
 
 
 def _read(manifest: Manifest, more: set[str], votes: str | None, classes: Taxonomy) -> pa.Table:
-    names = more | {"official_split", "split", "label_reason", "label", "target", "split_reason"}
+    names = more | {"official_split", "split", "label_reason", "label", "target", "split_reason", "proposed_label"}
     return table_under(manifest, names, votes, classes)
 
 
