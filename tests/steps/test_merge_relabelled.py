@@ -132,6 +132,7 @@ def test_predictions_that_are_not_out_of_fold_are_warned_of(
     ran = ferdata("merge", path, "-o", "m.parquet", "--relabel-by", predictions)
     assert ran.code == 0, ran
     assert "fear to surprise" in ran.out
+    assert "relabelled: 2 made" in ferdata("show", "m.parquet").out
     assert "do not say that they are out of fold" in ran.out
     table = pq.read_table(predictions).replace_schema_metadata({"ferdata": '{"out_of_fold": true}'})
     pq.write_table(table, predictions)
