@@ -21,6 +21,14 @@ LEAST = 0.5  # confidence: below it, two classes could both be proposed
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What a net says of each row: `p` float32 (n, classes), NaN where nothing; `out_of_fold` as in Proposals."""
+
+    p: NDArray[np.float32]
+    out_of_fold: bool
+
+
+@dataclass(frozen=True)
 class Proposals:
     """How many labels were proposed: by dataset, and by which class became which (`fear to surprise`).
 
@@ -48,17 +56,21 @@ def check(path: Path | None, confidence: float, taxonomy: Taxonomy, folds: str |
     _emotions(taxonomy)
 
 
-def propose(
-    table: pa.Table, in_train: NDArray[np.bool_], path: Path, confidence: float, taxonomy: Taxonomy
-) -> tuple[pa.Array, Proposals]:
-    """Return the column `proposed_label` of `table`, and its counts, by the predictions in `path`.
+def read(path: Path, ids: pa.ChunkedArray, taxonomy: Taxonomy) -> Judged:
+    """Return what a file of predictions says of rows. Raises BadOption as `ferdata.auditing.predicted.read` does."""
+    p = predicted.read(path, ids, taxonomy.classes)
+    return Judged(p, bool(predicted.facts(path).get("out_of_fold")))
 
-    `table` has `sample_id`, `dataset`, `target` and `reviewed_label`. A row of train with a class, which no reviewer
-    has decided, is proposed another class that is given `confidence` or more. Raises BadOption for what is no file of
-    predictions of these rows, under this taxonomy's classes.
+
+def propose(
+    table: pa.Table, in_train: NDArray[np.bool_], judged: Judged, confidence: float, taxonomy: Taxonomy
+) -> tuple[pa.Array, Proposals]:
+    """Return the column `proposed_label` of `table`, and its counts.
+
+    `table` has `dataset`, `target` and `reviewed_label`. A row of train with a class, which no reviewer has decided, is
+    proposed another class that is given `confidence` or more.
     """
-    classes = taxonomy.classes
-    p = predicted.read(path, table["sample_id"], classes)
+    classes, p = taxonomy.classes, judged.p
     target = pc.fill_null(pc.index_in(table["target"], pa.array(classes)), -1).to_numpy()
     free = table["reviewed_label"].is_null().to_numpy()
     asked = in_train & (target >= 0) & free & np.isfinite(p).all(axis=1)
@@ -66,7 +78,7 @@ def propose(
     sure = asked & (np.nan_to_num(p).max(axis=1) >= confidence) & (likeliest != target)
     column = pa.array(_emotions(taxonomy), pa.string()).take(pa.array(likeliest, mask=~sure))
     counts = _counted(table["dataset"], classes, target, likeliest, sure)
-    return column, Proposals(int(sure.sum()), int(asked.sum()), counts, _honest(path))
+    return column, Proposals(int(sure.sum()), int(asked.sum()), counts, judged.out_of_fold)
 
 
 def _emotions(taxonomy: Taxonomy) -> list[str]:
@@ -77,7 +89,7 @@ def _emotions(taxonomy: Taxonomy) -> list[str]:
         if name not in own and len(own) > 1:
             raise BadOption(
                 f"The class {name} stands for {', '.join(own)}, so that no label can be proposed for it.",
-                "Relabel under a taxonomy whose classes are emotions, such as basic8, then merge under another.",
+                "Relabel under a taxonomy whose classes are emotions, such as basic8.",
             )
         found.append(name if name in own else own[0])
     return found
@@ -103,8 +115,3 @@ def _counted(
     for cell in sorted(cells, key=lambda c: (c["d"], -c["count_all"], c["from"], c["to"])):
         counts.setdefault(cell["d"], {})[f"{cell['from']} to {cell['to']}"] = cell["count_all"]
     return counts
-
-
-def _honest(path: Path) -> bool:
-    """Return whether the file says that each row was judged by a net which was trained on others."""
-    return bool(predicted.facts(path).get("out_of_fold"))

@@ -120,12 +120,13 @@ def merge(
     fresh = labels.derive(table, maps, policy, classes)
     table = table.append_column("target", fresh["target"])
     rules.check_names(classes.classes, table["dataset"].unique().to_pylist())
+    judged = None if said is None else proposals.read(said, table["sample_id"], classes)
     grouped = group_rows(opened, table, by=by, thorough=thorough, most=most, workers=workers)
     disputed = disputes.conflicts(table, grouped.picture)
     placed = assign_splits(table, grouped.group, grouped.picture, rules, classes.classes)
     proposed = None
-    if said is not None:
-        column, proposed = proposals.propose(table, placed.in_train, said, confidence, classes)
+    if judged is not None:
+        column, proposed = proposals.propose(table, placed.in_train, judged, confidence, classes)
         table = _set(table, "proposed_label", column)
         fresh = labels.derive(table, maps, policy, classes)
         table = _set(table, "target", fresh["target"])
@@ -143,15 +144,8 @@ def merge(
     )  # fmt: skip
     anew = {"vote_policy": policy, "taxonomy": classes.as_dict()}
     metadata = rewritten_metadata(opened, target, [record]) | anew
-    new = (
-        fresh
-        | {
-            "proposed_label": table["proposed_label"].combine_chunks(),
-            "group": pa.array(grouped.group),
-            "picture": pa.array(grouped.picture),
-        }
-        | columns(placed)
-    )
+    found = {"group": pa.array(grouped.group), "picture": pa.array(grouped.picture)}
+    new = fresh | found | columns(placed) | {"proposed_label": table["proposed_label"].combine_chunks()}
     written = write_rewritten(opened, target, with_columns(opened, new, "merge"), metadata, force)
     return Merged(
         target, table.num_rows, classes.name, _left_out(fresh), policy, grouped.count, grouped.largest,
