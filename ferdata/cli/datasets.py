@@ -17,7 +17,7 @@ from ferdata.steps.get import HUB, get
 @json_option
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """The catalogue: who may have which dataset, and how to obtain it.
+    """The catalogue: who may have which dataset, how to obtain it; and how those that you have differ.
 
     \b
     ferdata datasets

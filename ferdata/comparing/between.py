@@ -41,9 +41,8 @@ def same_pictures(sets: Sets, pixels: bool, workers: int | None) -> Ints:
 
     Without `pixels` no image is read, and those of a manifest that was not merged are equal pixels alone.
     """
-    known = sets.table["picture"]
-    if len(sets.manifests) == 1 and known.null_count == 0:
-        return np.asarray(known.to_numpy(), np.int64)
+    if sets.merged:
+        return np.asarray(sets.table["picture"].to_numpy(), np.int64)
     pairs = find(sets.manifests, sets.table, workers=workers) if pixels else None
     return pictures(sets.table, pairs)
 

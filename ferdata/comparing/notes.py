@@ -11,10 +11,13 @@ APART = 0.5  # difference of two shares of grey images: the one set is in colour
 FEW = 100  # images, below which the test misses much
 
 
-def notes(sets: Sequence[Facts], between: Sequence[Between]) -> Iterator[str]:
-    """Yield what stands against a comparison, and against training on the one and testing on the other as they are."""
+def notes(sets: Sequence[Facts], between: Sequence[Between], merged: bool) -> Iterator[str]:
+    """Yield what stands against a comparison, and against training on the one and testing on the other as they are.
+
+    What was `merged` has each shared picture in one split.
+    """
     for pair in between:
-        if pair.pictures:
+        if pair.pictures and not merged:
             yield (
                 f"{pair.first} and {pair.second} share {pair.pictures:,} picture{'s' if pair.pictures > 1 else ''}: "
                 "merge the two before one of them is trained on and the other tested on."

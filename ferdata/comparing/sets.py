@@ -45,6 +45,11 @@ class Sets:
     of: Ints
     counts: Ints
 
+    @property
+    def merged(self) -> bool:
+        """Whether the sets are one manifest whose shared pictures are known, and stay in one split."""
+        return len(self.manifests) == 1 and self.table["picture"].null_count == 0
+
     def rows(self, number: int) -> Ints:
         """Return the rows of a set, rising."""
         return np.flatnonzero(self.of == number).astype(np.int64)

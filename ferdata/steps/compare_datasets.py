@@ -62,7 +62,7 @@ def compare_datasets(
     rows, values, by = _numbers(sets, alone, features, seen)
     each = tuple(facts(sets, k, seen and seen.at(drawn)) for k in range(len(sets.names)))
     between = tuple(compare_pairs(sets, picture, rows, values, seed))
-    found = Compared(each, between, sets.taxonomy.name, by, tuple(notes(each, between)), target)
+    found = Compared(each, between, sets.taxonomy.name, by, tuple(notes(each, between, sets.merged)), target)
     if target is not None:
         page.write(target, sets, each, between, by, found.notes, seen)
     return found

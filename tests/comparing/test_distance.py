@@ -33,6 +33,7 @@ def test_the_bandwidth_is_the_median_distance_of_two_images() -> None:
 
 def test_sets_drawn_alike_are_called_different_in_no_more_than_one_of_ten() -> None:
     found = [distance(drawn(2 * seed, 60), drawn(2 * seed + 1, 90), 2.0, seed) for seed in range(30)]
+    assert all((each.mmd2 > each.chance) == (each.p < 0.05) for each in found if each)
     p = np.array([each.p for each in found if each])
     assert (p < 0.05).mean() <= 0.1
     assert 0.3 < p.mean() < 0.7  # as p is where nothing differs: nobody is called alike too readily either

@@ -39,6 +39,10 @@ def test_each_set_and_what_two_share_is_told(two: tuple[Path, Path]) -> None:
     assert (pair.pictures, pair.near, pair.rows_first, pair.rows_second) == (4, 0, 4, 4)
     assert pair.labels is not None
     assert (pair.labels.first, pair.labels.agreement) == ("a", 0.5)
+    (turned,) = compare_datasets(*reversed(two)).between
+    assert turned.labels is not None
+    assert (turned.first, turned.labels.first, turned.labels.second) == ("b", "b", "a")
+    assert turned.labels.cells == tuple(sorted((b, a, n) for a, b, n in pair.labels.cells))
     assert pair.distance is not None
     assert (pair.distance.n_first, pair.distance.n_second) == (20, 20)
     assert "share 4 pictures" in found.notes[0]
@@ -48,7 +52,9 @@ def test_the_datasets_of_a_merged_manifest_are_its_sets(two: tuple[Path, Path], 
     from ferdata.steps.merge import merge
 
     merged = merge(*two, out=tmp_path / "m.parquet").out
-    assert compare_datasets(merged).between == compare_datasets(*two).between
+    found = compare_datasets(merged)
+    assert found.between == compare_datasets(*two).between
+    assert not any("share" in note for note in found.notes)  # a merge keeps them in one split
 
 
 def shown(pixels: np.ndarray, **more: object) -> dict:
@@ -89,7 +95,21 @@ def test_heads_are_as_far_turned_as_their_landmarks_say(make_manifest: MakeManif
     assert first.roll is not None
     assert first.turn is not None
     assert second.roll is not None
-    assert (first.roll.median, first.turn.median, second.roll.median) == pytest.approx((0, 0.25, 45))
+    assert second.turn is not None
+    assert (first.roll.median, first.turn.median) == pytest.approx((0, 0.25))
+    assert (second.roll.median, second.turn.median) == pytest.approx((45, 0), abs=1e-6)
+
+
+def test_who_is_shown_by_what_and_how_far_voters_agree_is_told(make_manifest: MakeManifest, ferdata: Run) -> None:
+    people = [{"gender": "female" if i else "male", "age": "20-29"} for i in range(4)]
+    votes = [[6, 4, 0, 0, 0, 0, 0, 0, 0, 0], [4, 0, 3, 0, 3, 0, 0, 0, 0, 0]]
+    one = make_manifest(*[row | {"dataset": "a", "native_label": "neutral"} for row in people], name="a")
+    voted = [{"dataset": "b", "votes": v, "synthetic": True} for v in votes]
+    other = make_manifest(*voted, name="b", policy="multi_target")
+    first, second = compare_datasets(one, other).sets
+    assert (first.gender, first.age, first.ethnicity) == ({"female": 3, "male": 1}, {"20-29": 4}, {})
+    assert (first.doubted, second.doubted, second.synthetic) == (None, 0.5, 1.0)
+    assert "female 75%, male 25%" in ferdata("datasets", "compare", one, other).out
 
 
 def test_a_net_is_shown_the_drawn_images_and_named(two: tuple[Path, Path]) -> None:
