@@ -26,6 +26,7 @@ WORDS = {
     "ferdata.splitting": "rows to splits, folds",
     "ferdata.reviewing": "decisions, FiftyOne",
     "ferdata.auditing": "problems and report",
+    "ferdata.comparing": "sets side by side",
     "ferdata.known": "whose faces these are",
     "ferdata.sources": "datasets on disk",
     "ferdata.training_data": "decoded arrays",

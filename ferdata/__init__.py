@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ferdata.steps.align import align as align
     from ferdata.steps.apply import apply as apply
     from ferdata.steps.audit import audit as audit
+    from ferdata.steps.compare_datasets import compare_datasets as compare_datasets
     from ferdata.steps.doubt import doubt as doubt
     from ferdata.steps.draw import draw as draw
     from ferdata.steps.group import group as group
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 _STEPS = (
-    *("align", "apply", "audit", "doubt", "draw", "group", "ingest", "merge", "pack", "pull", "rehydrate", "review"),
-    *("share", "show", "split", "stats", "validate"),
+    *("align", "apply", "audit", "compare_datasets", "doubt", "draw", "group", "ingest", "merge", "pack", "pull"),
+    *("rehydrate", "review", "share", "show", "split", "stats", "validate"),
 )
 _FRAMES = ("from_frame", "to_frame")
 __all__ = ["Manifest", "__version__", *_FRAMES, *_STEPS]

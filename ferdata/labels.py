@@ -83,7 +83,8 @@ def spelled(word: str) -> str | None:
     return SPELLINGS.get(bare(word))
 
 
-DERIVED_FROM = ("dataset", "native_label", "votes", "ratings", "reviewed_label")  # what `derive` reads
+# What `derive` reads.
+DERIVED_FROM = ("dataset", "native_label", "votes", "ratings", "reviewed_label", "proposed_label")
 
 
 @dataclass(frozen=True)
@@ -264,10 +265,10 @@ def derive(
 ) -> "dict[str, pa.Array]":
     """Derive `label`, `label_dist`, `label_reason` and `target` for every row of `table`.
 
-    `table` has the columns of DERIVED_FROM; `maps` takes each dataset's native labels
-    to an emotion or a reason. Votes, where a row has them, decide over the native label; a reviewer decides over
-    both. Ratings give a soft label, and no label. Raises UnknownLabel for a native label that its dataset's map
-    does not know.
+    `table` has the columns of DERIVED_FROM; `maps` takes each dataset's native labels to an emotion or a reason. Votes,
+    where a row has them, decide over the native label. What a net proposes decides over both, and a reviewer over all,
+    but of `target` alone. Rows without the column `proposed_label`, as an adapter gives them, have nothing proposed.
+    Ratings give a soft label, and no label. Raises UnknownLabel for a native label that its dataset's map lacks.
     """
     import numpy as np
     import pyarrow as pa
@@ -284,8 +285,9 @@ def derive(
         outcome[voted] = np.where(label < 0, names.index("no_majority"), label)
     pick = pa.array(outcome.astype(np.int32))
     label_column = pa.array([*EMOTIONS] + [None] * (len(names) - 8), pa.string()).take(pick)
-    reviewed = table["reviewed_label"].combine_chunks()
-    decided = pc.coalesce(reviewed, label_column)
+    decided = pc.coalesce(table["reviewed_label"].combine_chunks(), label_column)
+    if "proposed_label" in table.column_names:
+        decided = pc.coalesce(table["reviewed_label"], table["proposed_label"], label_column).combine_chunks()
     position = pc.index_in(decided, pa.array(EMOTIONS))
     target = pa.array([classes.mapping.get(e) for e in EMOTIONS], pa.string()).take(position)
     rated = np.flatnonzero(pc.and_(table["ratings"].is_valid(), table["votes"].is_null()).to_numpy())

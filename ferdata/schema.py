@@ -69,6 +69,7 @@ class Column:
     meaning: str
     required: bool = False
     length: int | None = None  # of a list; Arrow cannot read fixed-size lists with nulls back from Parquet
+    later: bool = False  # earlier manifests lack it; where it holds nothing, their fingerprints are the same
 
 
 COLUMNS = (
@@ -131,6 +132,13 @@ COLUMNS = (
     Column("label_quality", "float32", "audit", "0..1, low = suspect"),
     Column("reviewed_label", "string", "review", "a person's decision"),
     Column("review", "review", "review", "by whom, when, note, status"),
+    Column(
+        "proposed_label",
+        "string",
+        "merge",
+        "an emotion that a net is sure of, in train, in place of the publishers' (--relabel-by)",
+        later=True,
+    ),
     Column("target", "string", "derived", "the class under the taxonomy: what training uses"),
 )
 # The fields of `alignment`, in the coordinates of the picture as ingested, and what they mean.

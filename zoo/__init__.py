@@ -13,6 +13,7 @@ from ferdata.running.extras import install
 
 if TYPE_CHECKING:
     from zoo.augment.contact_sheet import sheet as sheet
+    from zoo.deploy.features import features as features
     from zoo.deploy.onnx_export import export as export
     from zoo.deploy.predict import predict as predict
     from zoo.evaluation.compare import compare as compare
@@ -43,6 +44,7 @@ _ROOMS = {
     "cross_validate": "zoo.experiments.cross_validation",
     "evaluate": "zoo.evaluation.evaluate",
     "export": "zoo.deploy.onnx_export",
+    "features": "zoo.deploy.features",
     "predict": "zoo.deploy.predict",
     "sheet": "zoo.augment.contact_sheet",
     "train": "zoo.training.train",

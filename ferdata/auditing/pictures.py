@@ -176,7 +176,18 @@ def shrunk(image: NDArray[np.integer]) -> float:
         return float("nan")
     scale = SIDE / float(np.sqrt(height * width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    facts = images.measure(np.asarray(cv2.resize(images.as_uint8(image), size, interpolation=cv2.INTER_AREA), np.uint8))
+    return _measured_detail(
+        np.asarray(cv2.resize(images.as_uint8(image), size, interpolation=cv2.INTER_AREA), np.uint8)
+    )
+
+
+def detail_of(image: NDArray[np.integer]) -> float:
+    """Return the fine detail of a picture of any size, a large one shrunk; NaN for one shade."""
+    return shrunk(image) if max(image.shape[:2]) > NEAR_ENOUGH else _measured_detail(image)
+
+
+def _measured_detail(image: NDArray[np.integer]) -> float:
+    facts = images.measure(image)
     return float(_detail(np.array([facts.sharpness], np.float32), np.array([facts.contrast], np.float32))[0])
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +37,11 @@ def read(path: Path, ids: pa.ChunkedArray, classes: tuple[str, ...]) -> NDArray[
     out = np.full((len(ids), len(classes)), np.nan, np.float32)
     out[found] = p[at.drop_null().to_numpy().astype(np.int64)]
     return out
+
+
+def facts(path: Path) -> dict[str, Any]:
+    """Return what a file of predictions that ferdata wrote says of itself; nothing of anybody else's."""
+    return dict(json.loads((pq.read_schema(path).metadata or {}).get(KEY, b"{}")))
 
 
 def _open(path: Path, classes: tuple[str, ...]) -> tuple[pa.Table, NDArray[np.float32]]:

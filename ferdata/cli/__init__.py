@@ -21,7 +21,7 @@ DONE, FAILED, USAGE, FINDINGS, INTERRUPTED = 0, 1, 2, 3, 130
 # Heading -> name -> (module, what it does), in the order of the work. Held here so that --help imports no command.
 GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     "Data": {
-        "datasets": ("datasets", "The catalogue: who may have which dataset, and how to obtain it."),
+        "datasets": ("datasets", "Who may have which dataset, how to obtain it, how yours differ."),
         "ingest": ("ingest", "Read a dataset's folder into a manifest."),
         "align": ("align", "Find each face and cut it upright onto one template."),
         "group": ("group", "Which rows show the same picture, person or clip."),

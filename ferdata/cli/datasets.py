@@ -1,10 +1,11 @@
-"""`ferdata datasets` and `ferdata datasets show NAME`."""
+"""`ferdata datasets`, and `ferdata datasets show NAME`, `get NAME` and `compare M...`."""
 
 from pathlib import Path
 
 import click
 
 from ferdata.adapters import catalogue, load
+from ferdata.cli import compare_datasets
 from ferdata.cli.layout import prose
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json, table
@@ -16,12 +17,13 @@ from ferdata.steps.get import HUB, get
 @json_option
 @click.pass_context
 def command(context: click.Context, as_json: bool) -> None:
-    """The catalogue: who may have which dataset, and how to obtain it.
+    """The catalogue: who may have which dataset, how to obtain it; and how those that you have differ.
 
     \b
     ferdata datasets
     ferdata datasets show rafdb
     ferdata datasets get kaggle_face_expression
+    ferdata datasets compare manifests/ferplus.parquet manifests/ckplus.parquet
     """
     if context.invoked_subcommand:
         return
@@ -80,3 +82,6 @@ def show(name: str, as_json: bool) -> None:
             prose(f"  --{own.name.replace('_', '-')}: {own.help}")
     if source.citation:
         prose(f"\nCitation:\n{source.citation}")
+
+
+command.add_command(compare_datasets.command)

@@ -6,9 +6,11 @@ from typing import Any
 import click
 
 from ferdata import labels
+from ferdata.auditing.proposals import Proposals
 from ferdata.cli import conflicts, split_report
+from ferdata.cli.layout import prose
 from ferdata.cli.options import json_option, option, refuse_idle
-from ferdata.cli.output import by_reason, console, facts, print_json
+from ferdata.cli.output import by_reason, console, facts, print_json, table
 from ferdata.duplicates.groups import BY
 from ferdata.duplicates.label_conflicts import MANY
 from ferdata.errors import choose_one
@@ -56,6 +58,15 @@ def words(ctx: click.Context, param: click.Parameter, value: Any) -> tuple[str, 
     merge, "--most", type=float, metavar="SHARE", help="Stop if one group holds a larger share of the rows than this."
 )
 @split_report.split_options(merge)
+@option(
+    merge,
+    "--relabel-by",
+    type=click.Path(path_type=Path),
+    metavar="PREDICTIONS",
+    help="Train on the class that these predictions are sure of, where it is another than the publisher's; in train "
+    "alone, and in a column of its own. Best out of fold: ferdata audit M --fit --save-predictions PREDICTIONS.",
+)
+@option(merge, "--confidence", type=float, metavar="SHARE", help="Probability from which on they are sure.")
 @option(merge, "--force", help="Replace an existing manifest.")
 @json_option
 def command(manifests: tuple[Path, ...], as_json: bool, **given: Any) -> None:
@@ -69,6 +80,8 @@ def command(manifests: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     if "near" not in given["by"]:
         refuse_idle(("thorough", "workers"), "only used for near duplicates; add near to --by")
     split_report.refuse_idle_seed(given["frozen"])
+    if given["relabel_by"] is None:
+        refuse_idle(("confidence",), "of the predictions of --relabel-by; add it")
     result = merge(*manifests, **given)
     if as_json:
         print_json(result)
@@ -100,6 +113,8 @@ def report(result: Merged) -> None:
         }
     )
     click.echo()
+    if result.proposed is not None:
+        proposed(result.proposed)
     split_report.report(result.decided)
     conflicts.report(result.conflicts, cells=False)
     if result.scenes:
@@ -113,6 +128,26 @@ def report(result: Merged) -> None:
             console().print(f"  ferdata align {path} -o {aligned}", style="dim", soft_wrap=True)
     else:
         console().print(split_report.next_step(result.out, result.decided), style="dim", soft_wrap=True)
+
+
+def proposed(found: Proposals) -> None:
+    """Print how many labels of train a net has proposed, and which became which."""
+    rows = [(name, change, n) for name, changes in found.counts.items() for change, n in changes.items()]
+    if rows:
+        table(
+            f"Proposed labels: {found.count:,} of {found.judged:,} rows of train that the predictions judge",
+            ("dataset", "label", "rows"),
+            rows,
+            "The publishers' labels are kept; target, what training uses, is the proposed one.",
+            2,
+        )
+    else:
+        prose(f"Proposed labels: none of {found.judged:,} rows of train that the predictions judge.\n")
+    if not found.out_of_fold:
+        prose(
+            "Beware: these predictions do not say that they are out of fold. A net that was trained on the rows it "
+            "judges repeats their labels. Better: ferdata audit M --fit --save-predictions PREDICTIONS\n"
+        )
 
 
 def about_pictures(result: Merged | Grouped) -> dict[str, str]:

@@ -89,7 +89,11 @@ def _lineage(steps: Sequence[Mapping[str, Any]]) -> Iterator[Branch]:
         rows = step.get("rows_out", sum(source["rows"] for source in step["inputs"]))  # early reviews did not write it
         below: list[Branch] = [
             (f"{word}: {by_reason(counts)}", [])
-            for word, counts in (("dropped", step.get("dropped")), ("without split", step.get("without_split")))
+            for word, counts in (
+                ("dropped", step.get("dropped")),
+                ("without split", step.get("without_split")),
+                ("relabelled", {name: sum(changes.values()) for name, changes in step.get("proposed", {}).items()}),
+            )
             if counts
         ]
         below += [

@@ -72,6 +72,8 @@ def report(result: Stats, show: str = FORMATS[0]) -> None:
         return
     if result.contaminated:
         prose(f"Contamination: {told(result.contaminated)}")
+    if result.proposed:
+        prose(f"Relabelled: rows of train counted as the class that a net has proposed ({by_reason(result.proposed)})")
     for forbidden, names in (
         ("redistribution not allowed", result.terms.no_redistribution),
         ("commercial use not allowed", result.terms.no_commercial_use),

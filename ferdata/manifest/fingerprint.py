@@ -7,6 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ferdata.schema import COLUMNS
+
 
 def _filled(column: pa.Array, value: Any) -> pa.Array:
     return pc.fill_null(column, pa.scalar(value, column.type)) if column.null_count else column
@@ -17,12 +19,15 @@ class Fingerprint:
 
     def __init__(self) -> None:
         self.parts: dict[str, Any] = {}
+        self._idle = {c.name for c in COLUMNS if c.later}  # those that hold nothing yet
 
     def update(self, batch: pa.RecordBatch) -> None:
         """Add the rows of `batch`; `image` is passed over, since `pixel_hash` stands for it."""
         for name, column in zip(batch.schema.names, batch.columns, strict=True):
             if name != "image":
                 self._add(name, column)
+                if column.null_count < len(column):
+                    self._idle.discard(name)
 
     def _add(self, name: str, column: pa.Array) -> None:
         if column.null_count == len(column):
@@ -72,8 +77,12 @@ class Fingerprint:
         return self.parts.setdefault(name, hashlib.blake2b(digest_size=16))
 
     def hexdigest(self) -> str:
-        """Return the fingerprint of all rows so far."""
+        """Return the fingerprint of all rows so far.
+
+        A column that the schema did not always have counts once it holds something, so that manifests from before it
+        have the fingerprint that they had.
+        """
         whole = hashlib.blake2b(digest_size=16)
-        for name in sorted(self.parts):
+        for name in sorted(name for name in self.parts if name.rstrip("?#") not in self._idle):
             whole.update(name.encode() + self.parts[name].digest())
         return whole.hexdigest()

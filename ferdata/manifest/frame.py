@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from ferdata.errors import BadOption, did_you_mean
-from ferdata.labels import DERIVED_FROM, VOTE_COLUMNS, derive
+from ferdata.labels import DERIVED_FROM, EMOTIONS, VOTE_COLUMNS, derive
 from ferdata.manifest.file import Manifest, check_output, step_record, write
 from ferdata.manifest.rewrite import rewritten_metadata, with_columns
 from ferdata.schema import BY_NAME, SPLITS, arrow_type
@@ -25,6 +25,7 @@ WORDS: Mapping[str, Sequence[str]] = {
     "split": SPLITS,
     "official_split": SPLITS,
     "reviewed_label": VOTE_COLUMNS,  # an emotion, or why there is none
+    "proposed_label": EMOTIONS,
 }
 
 
@@ -66,6 +67,7 @@ def from_frame(frame: pd.DataFrame, *, like: Manifest | Path | str, out: Path | 
     record = step_record(
         "from_frame", {"columns": sorted(changed)}, [opened], rows_in=opened.rows, rows_out=len(rows)
     )  # fmt: skip
+    changed |= _proposals_in_train(opened, changed, rows)
     if changed.keys() & set(DERIVED_FROM):
         changed |= _derived(opened, changed, rows)
     batches = with_columns([opened], changed, "writing", rows)
@@ -186,6 +188,18 @@ def _changed(opened: Manifest, columns: Mapping[str, pa.Array], rows: NDArray[np
         return {}
     own = opened.table(*columns).take(pa.array(rows))
     return {name: column for name, column in columns.items() if not own[name].combine_chunks().equals(column)}
+
+
+def _proposals_in_train(
+    opened: Manifest, changed: Mapping[str, pa.Array], rows: NDArray[np.intp]
+) -> dict[str, pa.Array]:
+    """Return `proposed_label` without the rows that are not in train any more, or in a fold, if there are such."""
+    names = ("proposed_label", "split", "fold")
+    own = opened.table(*names).take(pa.array(rows))
+    proposed, split, fold = (changed[n] if n in changed else own[n].combine_chunks() for n in names)
+    in_train = pc.and_(pc.fill_null(pc.equal(split, "train"), False), fold.is_null())
+    kept = pc.if_else(in_train, proposed, pa.scalar(None, pa.string()))
+    return {} if kept.null_count == proposed.null_count else {"proposed_label": kept}
 
 
 def _derived(opened: Manifest, changed: Mapping[str, pa.Array], rows: NDArray[np.intp]) -> dict[str, pa.Array]:

@@ -19,7 +19,7 @@ from ferdata.reviewing.ledger import Decision, Dispute, Key, Standing
 from ferdata.schema import BY_NAME, arrow_type
 
 DECISION_COLUMNS = ("sample_id", "dataset", "pixel_hash", "face_box", "alignment", "native_label", "votes", "ratings",
-        "reviewed_label", "review", "label", "target")  # fmt: skip
+        "reviewed_label", "proposed_label", "review", "label", "target")  # fmt: skip
 
 
 Ask = Callable[[Dispute], Decision | None]

@@ -13,6 +13,9 @@ class Advance(Protocol):
         """Add `n` to what is done, and show `note` beside it; `total` is how many there are, once that is known."""
 
 
+_drawn: list[str] = []  # the bar that is on the screen
+
+
 def _silent(n: int = 1, note: str = "", total: int | None = None) -> None:
     del n, note, total
 
@@ -21,9 +24,9 @@ def _silent(n: int = 1, note: str = "", total: int | None = None) -> None:
 def bar(what: str, total: int | None = None, unit: str = "rows") -> Iterator[Advance]:
     """Show a bar labelled `what` while the block runs; `total` None means that the end is not known.
 
-    Nothing is drawn when stderr is not a terminal, and rich is not imported then.
+    Nothing is drawn when stderr is not a terminal, and rich is not imported then; nor within another bar's block.
     """
-    if not sys.stderr.isatty():
+    if not sys.stderr.isatty() or _drawn:
         yield _silent
         return
     from rich.console import Console
@@ -39,10 +42,14 @@ def bar(what: str, total: int | None = None, unit: str = "rows") -> Iterator[Adv
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=total, rate="", note="")
+        _drawn.append(what)
 
         def advance(n: int = 1, note: str = "", total: int | None = None) -> None:
             speed = progress.tasks[task].speed
             rate = f"{speed:,.0f} {unit}/s" if speed else ""
             progress.update(task, total=total, advance=n, rate=rate, note=note)  # a total of None changes nothing
 
-        yield advance
+        try:
+            yield advance
+        finally:
+            _drawn.pop()

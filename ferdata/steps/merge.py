@@ -3,11 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ferdata import labels, manifest
+from ferdata.auditing import proposals
+from ferdata.auditing.proposals import Proposals
 from ferdata.duplicates import label_conflicts as disputes
 from ferdata.duplicates.groups import BY, GROUP_COLUMNS, MOST, group_rows
 from ferdata.duplicates.label_conflicts import Conflicts
@@ -15,7 +18,7 @@ from ferdata.errors import BadOption
 from ferdata.known import contaminated
 from ferdata.manifest import Manifest, rejects
 from ferdata.manifest.rewrite import rewritten_metadata, with_columns, write_rewritten
-from ferdata.schema import SPLITS, root_variable
+from ferdata.schema import root_variable
 from ferdata.splitting.rules import SPLIT_COLUMNS, Rules, assign_splits
 from ferdata.steps.split import Decided, Part, check, columns, counted, decide, options
 
@@ -29,7 +32,8 @@ class Merged:
     `left_out` counts the rows whose emotion the taxonomy has no class for, `rejected` by reason the files that ingest
     could not read, which are no rows; `to_align` are the inputs that should be aligned first, since some of the rows
     are whole `scenes`. `contaminated` counts the rows of train that are faces of a known official test which is not
-    here. `versions` and others are those of `ferdata.duplicates.groups.Groups`.
+    here. `proposed` is what a net has proposed, None where none was asked. `versions` and others are those of
+    `ferdata.duplicates.groups.Groups`.
     """
 
     out: Path
@@ -52,6 +56,7 @@ class Merged:
     decided: Decided
     rejected: Mapping[str, int]
     contaminated: Mapping[str, int]
+    proposed: Proposals | None
     fingerprint: str
 
     @property
@@ -78,15 +83,18 @@ def merge(
     frozen: Path | str | None = Rules.frozen,
     freeze: Path | str | None = None,
     seed: int = Rules.seed,
+    relabel_by: Path | str | None = None,
+    confidence: float = 0.9,
     force: bool = False,
 ) -> Merged:
     """Merge manifests into `out`, which has all of their rows; the inputs are not changed.
 
     `taxonomy` names the classes; `votes` the policy (default: the inputs' own, if they agree). `by` says what makes
     rows one group, `workers` how many processes look for near duplicates (one per core by default); the others are
-    those of `ferdata.steps.split.split`. A row that would leak gets no split, and the reason is in `split_reason`.
-    Raises BadOption, NotAManifest, AlreadyExists, CannotWrite, UnknownLabel, ImagesMissing (near duplicates are
-    confirmed by their pixels).
+    those of `ferdata.steps.split.split`. `relabel_by` is a file of a net's predictions: where it gives another class
+    `confidence` or more, a row of train has that as its target (`ferdata.auditing.proposals`). A row that would leak
+    gets no split, and the reason is in `split_reason`. Raises BadOption, NotAManifest, AlreadyExists, CannotWrite,
+    UnknownLabel, ImagesMissing (near duplicates are confirmed by their pixels).
     """
     target, kept = Path(out), Path(freeze) if freeze else None
     if not manifests:
@@ -98,34 +106,57 @@ def merge(
     )  # fmt: skip
     check(rules, target, kept, force, opened)
     classes = labels.taxonomy(taxonomy)
+    said = Path(relabel_by) if relabel_by else None
+    proposals.check(said, confidence, classes, rules.folds)
     _no_dataset_twice(opened)
     _no_variable_twice(opened)
     table = pa.concat_tables([m.table(*MERGE_COLUMNS) for m in opened])
     _no_id_twice(table["sample_id"])
     policy = votes or _agreed_policy(opened)
-    fresh = labels.derive(table, {name: known for m in opened for name, known in m.maps.items()}, policy, classes)
+    maps = {name: known for m in opened for name, known in m.maps.items()}
+    table = _set(
+        table, "proposed_label", pa.nulls(table.num_rows, pa.string())
+    )  # what inputs were relabelled by is past
+    fresh = labels.derive(table, maps, policy, classes)
     table = table.append_column("target", fresh["target"])
     rules.check_names(classes.classes, table["dataset"].unique().to_pylist())
+    judged = None if said is None else proposals.read(said, table["sample_id"], classes)
     grouped = group_rows(opened, table, by=by, thorough=thorough, most=most, workers=workers)
     disputed = disputes.conflicts(table, grouped.picture)
     placed = assign_splits(table, grouped.group, grouped.picture, rules, classes.classes)
+    proposed = None
+    if judged is not None:
+        column, proposed = proposals.propose(table, placed.in_train, judged, confidence, classes)
+        table = _set(table, "proposed_label", column)
+        fresh = labels.derive(table, maps, policy, classes)
+        table = _set(table, "target", fresh["target"])
     decided = decide(table, placed, rules, classes.classes, kept)
-    known = contaminated(table, placed.split == SPLITS.index("train"), table["dataset"].unique().to_pylist())
+    known = contaminated(table, placed.in_train, table["dataset"].unique().to_pylist())
     asked = {"taxonomy": taxonomy, "votes": policy, "by": ",".join(by), "thorough": thorough, "most": most}
+    told: dict[str, Any] = {}
+    if said is not None and proposed is not None:
+        asked |= {"relabel_by": said.name, "confidence": confidence}
+        told = {"proposed": proposed.counts}
     record = manifest.step_record(
         "merge", asked | options(rules), opened, **counted(table.num_rows, decided), groups=grouped.count,
         identical=grouped.identical, across=grouped.across, conflicts=disputed.as_dict(), contaminated=known.counts,
+        **told,
     )  # fmt: skip
     anew = {"vote_policy": policy, "taxonomy": classes.as_dict()}
     metadata = rewritten_metadata(opened, target, [record]) | anew
-    new = fresh | {"group": pa.array(grouped.group), "picture": pa.array(grouped.picture)} | columns(placed)
+    found = {"group": pa.array(grouped.group), "picture": pa.array(grouped.picture)}
+    new = fresh | found | columns(placed) | {"proposed_label": table["proposed_label"].combine_chunks()}
     written = write_rewritten(opened, target, with_columns(opened, new, "merge"), metadata, force)
     return Merged(
         target, table.num_rows, classes.name, _left_out(fresh), policy, grouped.count, grouped.largest,
         grouped.largest_of, grouped.identical, grouped.images, grouped.near, grouped.versions,
         grouped.versions_of, grouped.scenes, _to_align(opened) if grouped.scenes else (), grouped.across, disputed,
-        decided, rejects.unreadable(target), known.counts, written["fingerprint"],
+        decided, rejects.unreadable(target), known.counts, proposed, written["fingerprint"],
     )  # fmt: skip
+
+
+def _set(table: pa.Table, name: str, column: pa.Array) -> pa.Table:
+    return table.set_column(table.schema.get_field_index(name), name, column)
 
 
 def _to_align(opened: Sequence[Manifest]) -> tuple[Path, ...]:

@@ -26,8 +26,8 @@ def share(manifest: Path | str, *, out: Path | str, force: bool = False) -> Shar
     """Write ids, pixel hashes, labels, splits and decisions of a manifest, and how it was made, to `out` (JSON).
 
     Roots, paths and pixels are left out. `rehydrate` rebuilds the manifest from it on another copy of the datasets.
-    Raises NotAManifest, AlreadyExists, CannotWrite, and BadOption for an aligned manifest, or one made with a file
-    outside its datasets' folders, which nobody else has.
+    Raises NotAManifest, AlreadyExists, CannotWrite, and BadOption for an aligned manifest, one that a net has
+    relabelled, or one made with a file outside its datasets' folders, which nobody else has.
     """
     opened, target = Manifest(Path(manifest)), Path(out)
     check_output(target, force, [opened.path])
@@ -36,6 +36,11 @@ def share(manifest: Path | str, *, out: Path | str, force: bool = False) -> Shar
         raise BadOption(
             f"{opened.path} holds aligned crops, which cannot be rebuilt from a shared file.",
             "Share the manifest from before align. After rehydrate, run align on it again.",
+        )
+    if opened.table("proposed_label")["proposed_label"].null_count < opened.rows:
+        raise BadOption(
+            f"{opened.path} holds labels that a net has proposed, which a shared file does not carry.",
+            "Share what was merged without --relabel-by, and the predictions beside it.",
         )
     table = opened.table(*ROWS)
     document: Mapping[str, Any] = {

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from ferdata import labels
 from ferdata import manifest as manifests
 from ferdata.duplicates.label_conflicts import PICTURE_BY, pictures
 from ferdata.errors import BadOption
@@ -116,7 +117,8 @@ def split(
         split, _text(folds), conflicts, tuple(cap), max_synthetic, synthetic_anywhere, _path(frozen), seed
     )  # fmt: skip
     check(rules, target, _path(freeze), force, [opened])
-    table = opened.table(*{*SPLIT_COLUMNS, *PICTURE_BY, "group", "picture"})
+    table = opened.table(*{*SPLIT_COLUMNS, *PICTURE_BY, *labels.DERIVED_FROM, "group", "picture"})
+    _no_folds_of_proposals(opened, table, rules)
     if table["group"].null_count:
         raise BadOption(
             f"{opened.path} has no duplicate groups yet.",
@@ -127,11 +129,36 @@ def split(
     _, group = np.unique(table["group"].to_numpy(), return_inverse=True)
     classes = opened.taxonomy.classes
     placed = assign_splits(table, group, picture, rules, classes)
+    proposed = _in_train(opened, table, placed)
+    for name, column in proposed.items():
+        table = table.set_column(table.schema.get_field_index(name), name, column)
     decided = decide(table, placed, rules, classes, _path(freeze))
     record = manifests.step_record("split", options(rules), [opened], **counted(opened.rows, decided))
     metadata = rewritten_metadata([opened], target, [record])
-    written = write_rewritten([opened], target, with_columns([opened], columns(placed), "split"), metadata, force)
+    written = write_rewritten(
+        [opened], target, with_columns([opened], columns(placed) | proposed, "split"), metadata, force
+    )
     return Parted(target, opened.rows, int(group.max(initial=-1)) + 1, decided, written["fingerprint"])
+
+
+def _no_folds_of_proposals(opened: Manifest, table: pa.Table, rules: Rules) -> None:
+    """Raise BadOption for folds of rows that a net has relabelled: each fold is a test once."""
+    if rules.folds is not None and table["proposed_label"].null_count < table.num_rows:
+        raise BadOption(
+            f"{opened.path} holds labels that a net has proposed, and folds would test on them.",
+            "Merge it anew without --relabel-by, then split that into folds.",
+        )
+
+
+def _in_train(opened: Manifest, table: pa.Table, placed: Placed) -> dict[str, pa.Array]:
+    """Return the columns that follow where rows with a proposed label leave train: there they have their own again."""
+    before = table["proposed_label"].combine_chunks()
+    kept = pc.if_else(pa.array(placed.in_train), before, pa.scalar(None, pa.string()))
+    if kept.null_count == before.null_count:
+        return {}
+    fresh = table.set_column(table.schema.get_field_index("proposed_label"), "proposed_label", kept)
+    derived = labels.derive(fresh, opened.maps, opened.metadata["vote_policy"], opened.taxonomy)
+    return {"proposed_label": kept, "target": derived["target"]}
 
 
 def _text(folds: str | int | None) -> str | None:

@@ -20,6 +20,7 @@ from ferdata.known import contamination
 from ferdata.labels import Taxonomy
 from ferdata.manifest import Manifest
 from ferdata.manifest.counts import split_column
+from ferdata.manifest.derived import table_under
 from ferdata.schema import BY_NAME, SPLITS
 
 MOST_PARTS = 300
@@ -39,6 +40,7 @@ class Stats:
 
     `contaminated` counts the rows of train that are faces of a known official test which is not here, by its title.
     `drift` holds every pair of parts, `dataset_drift` every pair of datasets. `conflicts` is None unless asked for.
+    `proposed` counts, by dataset, the rows that a net has relabelled (`merge --relabel-by`).
     `plot_key` says which numbers the plot has in place of names whose letters no installed font has.
     """
 
@@ -51,6 +53,7 @@ class Stats:
     dataset_drift: tuple[Drift, ...]
     conflicts: Conflicts | None
     contaminated: Mapping[str, int]
+    proposed: Mapping[str, int]
     terms: Terms
     plot: Path | None
     plot_key: str = ""
@@ -98,10 +101,16 @@ def stats(
         dataset_drift=() if column == "dataset" else _dataset_drift(table, classes),
         conflicts=count_conflicts(table, _pictures(table, len(opened) == 1)) if conflicts else None,
         contaminated=_contaminated(opened),
+        proposed=_proposed(table),
         terms=_terms(opened),
         plot=chart.save(Path(plot), parts, classes, column) if plot else None,
         plot_key=key(chart.names(parts, classes)) if plot else "",
     )
+
+
+def _proposed(table: pa.Table) -> dict[str, int]:
+    counted = table["dataset"].filter(table["proposed_label"].is_valid()).value_counts().to_pylist()
+    return {str(c["values"]): int(c["counts"]) for c in counted}
 
 
 def _contaminated(opened: Sequence[Manifest]) -> dict[str, int]:
@@ -161,14 +170,8 @@ def _column(by: str | None) -> str:
 
 
 def _read(manifest: Manifest, more: set[str], votes: str | None, classes: Taxonomy) -> pa.Table:
-    names = more | {"official_split", "split", "label_reason", "label", "target", "split_reason"}
-    if votes or classes.classes != manifest.taxonomy.classes or classes.mapping != manifest.taxonomy.mapping:
-        table = manifest.table(*(names | set(labels.DERIVED_FROM)))
-        fresh = labels.derive(table, manifest.maps, votes or manifest.metadata["vote_policy"], classes)
-        for name in ("label", "label_reason", "target"):
-            table = table.set_column(table.schema.get_field_index(name), name, fresh[name])
-        return table.select(sorted(names))
-    return manifest.table(*names).select(sorted(names))
+    names = more | {"official_split", "split", "label_reason", "label", "target", "split_reason", "proposed_label"}
+    return table_under(manifest, names, votes, classes)
 
 
 def _part(table: pa.Table, by: str) -> pa.ChunkedArray:

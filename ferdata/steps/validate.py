@@ -57,6 +57,8 @@ def validate(manifest: Path | str, *, images: bool = False) -> int:
 def _columns(opened: Manifest) -> Iterator[Failure]:
     found = opened.file.schema_arrow
     for field in arrow_schema():
+        if field.name not in found.names and BY_NAME[field.name].later:
+            continue
         if field.name not in found.names:
             yield Failure(f"column {field.name!r} is missing", opened.rows, ())
         elif found.field(field.name).type != field.type:
@@ -130,6 +132,7 @@ def _ranges(table: pa.Table) -> Iterator[Failure]:
 def _words(table: pa.Table) -> Iterator[Failure]:
     for name, allowed in (
         ("label", labels.EMOTIONS),
+        ("proposed_label", labels.EMOTIONS),
         ("label_reason", labels.REASONS),
         ("official_split", SPLITS),
         ("split", SPLITS),
@@ -152,6 +155,9 @@ def _splits(table: pa.Table) -> Iterator[Failure]:
         "a group is in more than one split",
         pc.and_(pc.is_in(table["group"], torn), table["split"].is_valid()),
     )
+    proposed = table["proposed_label"].is_valid()
+    outside = pc.or_(pc.not_equal(pc.fill_null(table["split"], "none"), "train"), table["fold"].is_valid())
+    yield from _rule(table, "proposed_label is set outside train, or where there are folds", pc.and_(proposed, outside))
     folds = table.filter(pc.and_(table["fold"].is_valid(), table["group"].is_valid()))
     kept = folds.group_by("group").aggregate([("fold", "count_distinct")])
     apart = kept.filter(pc.greater(kept["fold_count_distinct"], 1))["group"]

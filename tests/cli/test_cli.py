@@ -117,6 +117,17 @@ def test_each_command_of_review_has_the_options_of_its_function(name: str, twin:
             assert default == parameters[option].default, option
 
 
+def test_datasets_compare_has_the_options_of_its_function_and_a_net_in_place_of_features() -> None:
+    from ferdata.steps.compare_datasets import compare_datasets
+
+    twin = inspect.signature(compare_datasets).parameters
+    group = commands()["datasets"]
+    assert isinstance(group, click.Group)
+    options = {p.name: p.default for p in group.commands["compare"].params}
+    assert set(options) - {"manifests", "as_json", "net", "device"} == set(twin) - {"paths", "features"}
+    assert (options["images"], options["seed"], options["pixels"]) == (2000, 0, True)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_an_example(ferdata: Run, name: str) -> None:
     ran = ferdata(name, "--help")

@@ -76,6 +76,21 @@ def test_any_changed_value_changes_the_fingerprint() -> None:
     assert len(seen) == 12
 
 
+def test_a_column_that_the_schema_did_not_always_have_counts_once_it_holds_something() -> None:
+    def fingerprint(*batches: pa.RecordBatch) -> str:
+        hashed = Fingerprint()
+        for batch in batches:
+            hashed.update(batch)
+        return hashed.hexdigest()
+
+    now = make_rows([{"native_label": "fear", "seed": i} for i in range(3)])
+    before = now.select([name for name in now.schema.names if name != "proposed_label"])
+    held = make_rows([{"native_label": "fear", "seed": i} for i in range(2)])
+    proposed = make_rows([{"native_label": "fear", "seed": 2, "proposed_label": "anger"}])
+    assert fingerprint(now) == fingerprint(before)
+    assert fingerprint(held, proposed) != fingerprint(now)
+
+
 def test_values_that_do_not_repeat_are_stored_as_they_are_and_others_by_a_dictionary(
     make_manifest: MakeManifest,
 ) -> None:

@@ -52,6 +52,8 @@ BROKEN = [
     ({"group": [0, 1], "split": ["train", None]}, "without a split_reason"),
     ({"group": [0, 0], "fold": [0, 1]}, "is in more than one fold"),
     ({"split_reason": ["capped", "because"]}, "split_reason is not one of"),
+    ({"proposed_label": ["anger", "happy"], "split": ["train", "train"]}, "proposed_label is not one of"),
+    ({"proposed_label": ["anger", None], "split": ["test", "train"]}, "proposed_label is set outside train"),
     ({"picture": [0, -1]}, "picture is outside"),
     ({"image": [{"bytes": None, "path": "../x.png"}, {"bytes": None, "path": "a/b..png"}]}, "leads outside its root"),
     ({"image": [{"bytes": b"x", "path": None}, {"bytes": None, "path": None}]}, "neither bytes nor a path"),

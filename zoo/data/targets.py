@@ -35,7 +35,7 @@ class Labelled(Protocol):
         """The class of each row, int64 (n,); -1 for none."""
 
 
-COLUMNS = ("votes", "label_dist", "reviewed_label")
+COLUMNS = ("votes", "label_dist", "reviewed_label", "proposed_label")
 
 
 def distributions(rows: Labelled, how: str) -> Floats:
@@ -47,9 +47,9 @@ def distributions(rows: Labelled, how: str) -> Floats:
     - multi_target: 1 for every class that is right (an emotion with 30 % or more), 0 for the others; such rows do not
       sum to 1.
 
-    Votes are counted by `ferdata.labels.tally`, as the reference does. What a reviewer said, or a class that ratings
-    give nothing (neutral is not rated at all in some), is taken at its word. Emotions without a class are left out,
-    and the rest is scaled up to 1. Raises BadOption.
+    Votes are counted by `ferdata.labels.tally`, as the reference does. What a reviewer said or a net proposed, or a
+    class that ratings give nothing (neutral is not rated at all in some), is taken at its word. Emotions without a
+    class are left out, and the rest is scaled up to 1. Raises BadOption.
     """
     if how not in POLICIES:
         raise BadOption(f"There are no targets {how!r}.", choose_one(how, POLICIES))
@@ -60,7 +60,7 @@ def distributions(rows: Labelled, how: str) -> Floats:
     if how == "majority":
         return target
     to_class = _to_class(rows.taxonomy)
-    free = rows.table["reviewed_label"].is_null()
+    free = pc.and_(rows.table["reviewed_label"].is_null(), rows.table["proposed_label"].is_null())
     voted = np.flatnonzero(pc.and_(rows.table["votes"].is_valid(), free).to_numpy())
     rated = np.flatnonzero(
         pc.and_(pc.and_(rows.table["label_dist"].is_valid(), free), rows.table["votes"].is_null()).to_numpy()

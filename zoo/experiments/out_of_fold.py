@@ -140,7 +140,7 @@ def _gathered(
     order = np.argsort(where)
     p = np.concatenate([p for _, p in parts])[order]
     found = predictions.gather(meta, rows, {"": (where[order], p)})
-    return replace(found, split=rows.split[where[order]])
+    return replace(found, split=rows.split[where[order]], facts={**found.facts, "out_of_fold": True})
 
 
 def _silent(line: str) -> None:

@@ -67,6 +67,11 @@ def test_a_reviewers_word_goes_over_votes_and_ratings(how):
     assert got == [emotions(anger=1)] * 2
 
 
+@pytest.mark.parametrize("how", POLICIES)
+def test_what_a_net_has_proposed_goes_over_the_votes(how):
+    assert share(how, {"votes": MIXED, "proposed_label": "anger"}) == [emotions(anger=1)]
+
+
 def test_ratings_are_shares_of_what_lies_above_not_at_all():
     rated = {"native_label": "sadness", "ratings": [None, 1, 1, 4, 2, 1, 1, None]}
     assert share("crossentropy", rated) == [emotions(sadness=0.75, anger=0.25)]
