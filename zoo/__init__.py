@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from zoo.evaluation.evaluate import evaluate as evaluate
     from zoo.experiments.ablation import ablate as ablate
     from zoo.experiments.cross_validation import cross_validate as cross_validate
+    from zoo.experiments.matrix import matrix as matrix
     from zoo.training.train import train as train
 
 _missing = [
@@ -43,6 +44,7 @@ _ROOMS = {
     "cross_validate": "zoo.experiments.cross_validation",
     "evaluate": "zoo.evaluation.evaluate",
     "export": "zoo.deploy.onnx_export",
+    "matrix": "zoo.experiments.matrix",
     "predict": "zoo.deploy.predict",
     "sheet": "zoo.augment.contact_sheet",
     "train": "zoo.training.train",

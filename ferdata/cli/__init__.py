@@ -45,6 +45,7 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "evaluate": ("evaluate", "Evaluate a trained run on a split."),
         "compare": ("compare", "Runs side by side: is the difference real?"),
         "ablate": ("ablate", "Does an option matter? Several seeds each, one answer."),
+        "matrix": ("matrix", "Which dataset to train on? Each tested on every one, one answer."),
         "predict": ("predict", "Label the faces in pictures, videos or a camera with a run."),
         "export": ("export", "A run as one ONNX file, compared with it on real faces."),
     },

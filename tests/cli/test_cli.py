@@ -38,6 +38,7 @@ TWINS = {
     "evaluate": "zoo.evaluation.evaluate:evaluate",
     "compare": "zoo.evaluation.compare:compare",
     "ablate": "zoo.experiments.ablation:ablate",
+    "matrix": "zoo.experiments.matrix:matrix",
     "predict": "zoo.deploy.predict:predict",
     "export": "zoo.deploy.onnx_export:export",
 }
