@@ -31,6 +31,7 @@ from zoo.evaluation.predictions import Predictions
 from zoo.experiments import matrix_answer, matrix_cells, matrix_chart, matrix_plan, matrix_scores, run_or_reuse
 from zoo.experiments.matrix_plan import Plan, Row
 from zoo.options.recipes import parse_set
+from zoo.run.run_folder import Folder
 from zoo.training import resolve
 from zoo.training.state import Run
 
@@ -109,8 +110,9 @@ def matrix(
                 matrix_scores.answers(run.path, row, list(plan.tests), opened, roots, fresh=not kept)
             )
         except KeyboardInterrupt:
+            whole = sum(run_or_reuse.finished(Folder(job.path(row, seed))) for seed, row in work)
             raise KeyboardInterrupt(
-                f"{done} of {len(work)} trainings are finished; the same command goes on."
+                f"{whole} of {len(work)} trainings are finished; the same command goes on."
             ) from None
         own = f"{run.report['accuracy']:.2%} at home"
         tell(f"{row.name}, seed {seed} ({done + 1} of {len(work)}){', kept' if kept else ''}: {own}")
@@ -175,8 +177,12 @@ class _Job:
         named |= {"allow_leak": True} if self.allow_leak else {}
         force = self.force and place not in self.made
         self.made.add(place)
-        out = self.folder / RUNS / place
+        out = self.path(row, seed)
         return run_or_reuse.once(self.manifest.path, out, self.recipe, options, named, force, self.roots, self.say)
+
+    def path(self, row: Row, seed: int) -> Path:
+        """Return the folder of a run."""
+        return self.folder / RUNS / name_of(row, seed)
 
 
 def name_of(row: Row, seed: int) -> str:

@@ -39,9 +39,11 @@ def _of_tests(made: Mapping[str, Any]) -> Lines:
             continue
         first, others = rows[0], rows[1:]
         own = _own_words(first, test)
-        told = f"For faces like {test}'s, train on {own}: {_figure(made, column, first)}"
+        shown = bool(others) and all(row["best_over_it"]["real"] for row in others)
+        does = f"train on {own}" if shown else f"{own} does best"
+        told = f"For faces like {test}'s, {does}: {_figure(made, column, first)}"
         if first["home"] and (abroad := [row for row in others if not row["home"]]):
-            told += f"; without it, on {abroad[0]['train']}: {_figure(made, column, abroad[0])}"
+            told += f"; without faces of {test} in train, {abroad[0]['train']}: {_figure(made, column, abroad[0])}"
             others = [row for row in others if row is not abroad[0]]
         rest = [f"{_own_words(row, test)} {row['accuracy']:.1%}" for row in others[:SHOWN]]
         yield f"{told}{''.join(f'; {one}' for one in rest)}.{_how_sure(made, rows)}"
@@ -75,10 +77,11 @@ def _how_sure(made: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> str
     if not unsure:
         nearest = rows[1]["best_over_it"]
         gain = f"{points(nearest['difference'])[1:]} points ({between(outer(nearest))})"
-        return f" {first} is better there than every other: than {rows[1]['train']} by {gain}."
+        every = "" if len(rows) == 2 else "every other: than "
+        return f" {first} is better there than {every}{rows[1]['train']} by {gain}."
     closest = unsure[0]
     found = closest["best_over_it"]
-    if found["seeds_alike"] and made["seeds"] < enough(len(rows) - 1):
+    if found["seeds_alike"] and found["difference"] and made["seeds"] < enough(len(rows) - 1):
         return (
             f" Seeds agree to within one image there, so that {number(made['seeds'])} of them cannot show a difference "
             f"from {listed(row['train'] for row in unsure)}: give --seeds {enough(len(rows) - 1)} or more."
@@ -102,11 +105,12 @@ def _abroad(made: Mapping[str, Any]) -> Lines:
             continue
         drop = row["drop"]
         fall = "a drop of" if drop["mean"] >= 0 else "a gain of"
-        span = "" if drop["interval"] is None else f" ({between(drop['interval'])})"
-        size = f"{abs(100 * drop['mean']):.1f} points{span if drop['mean'] >= 0 else ''}"
+        ends = (
+            drop["interval"] if drop["mean"] >= 0 or drop["interval"] is None else [-e for e in drop["interval"][::-1]]
+        )
         yield (
             f"Trained on {row['train']}, a net is right in {row['home']['mean']:.1%} at home and {abroad}: "
-            f"{fall} {size}.{_classes(row)}"
+            f"{fall} {abs(100 * drop['mean']):.1f} points{_span(ends)}.{_classes(row)}"
         )
 
 
@@ -167,7 +171,7 @@ def _against_best(made: Mapping[str, Any]) -> Lines:
         told.append(f"{most} is {found['imbalance']:,.1f} times as frequent as {least}")
     if found["doubted"] is not None:
         told.append(f"fewer than half of its own voters agree with {found['doubted']:.1%} of its labels")
-    yield f"What to know of {name}, the best single set abroad: {'; '.join(told)}."
+    yield f"What to know of {name}, the single set with the highest mean abroad: {'; '.join(told)}."
     yield f"Who may have it: ferdata datasets {name}"
 
 

@@ -11,7 +11,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
 from ferdata.charts.lettering import lettering
-from ferdata.charts.style import FAINT, INK, NO_DATA, SEQUENTIAL, STRONG, as_bytes, heading
+from ferdata.charts.style import FAINT, INK, NO_DATA, SEQUENTIAL, as_bytes, heading
 from zoo.evaluation.charts import DARK, name_of
 
 ABROAD = "abroad (mean)"
@@ -62,9 +62,12 @@ def _square(
     """Draw a square of the map with its figure; where nothing was scored, a dash."""
     colour = NO_DATA if share is None else shade(share)
     axes.add_patch(Rectangle((x, y), 1, 1, facecolor=colour, edgecolor="white", lw=1.5))
+    light = (share or 0) > DARK
     if home:
-        axes.add_patch(Rectangle((x + 0.04, y + 0.05), 0.92, 0.9, fill=False, edgecolor=STRONG, lw=2.2))
-    ink: dict[str, Any] = {"ha": "center", "va": "center", "color": "white" if (share or 0) > DARK else "black"}
+        axes.add_patch(
+            Rectangle((x + 0.04, y + 0.05), 0.92, 0.9, fill=False, edgecolor="white" if light else INK, lw=2)
+        )
+    ink: dict[str, Any] = {"ha": "center", "va": "center", "color": "white" if light else "black"}
     if share is None:
         axes.text(x + 0.5, y + 0.5, "-", **ink | {"color": FAINT})
         return
