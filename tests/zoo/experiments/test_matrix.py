@@ -112,12 +112,13 @@ def test_another_manifest_in_the_same_folder_is_refused(made, tmp_path):
         matrix(write_shapes(tmp_path / "other.parquet", rows), made.path, images=IMAGES, options=SET)
 
 
+@pytest.mark.slow
 def test_the_budget_becomes_the_images_that_the_largest_set_manages_and_stays_so(shapes, tmp_path, monkeypatch):
-    monkeypatch.setattr(resolve, "MOST_EPOCHS", 2)  # what ends a run here before its time
+    monkeypatch.setattr(resolve, "MOST_EPOCHS", 4)  # what ends a run here before its time
     small = {"train": 48, "val": 24, "test": 16}
     path = shapes([*rows_of("small", 0, many=small), *rows_of("large", 1000)], name="two")
     said, out = [], tmp_path / "m"
-    asked = {"seeds": 1, "budget": 600.0, "options": SET, "say": said.append}
+    asked = {"seeds": 1, "budget": 600.0, "options": ("batch=8", *SET[1:]), "say": said.append}
 
     def stop(line):
         said.append(line)
@@ -129,13 +130,13 @@ def test_the_budget_becomes_the_images_that_the_largest_set_manages_and_stays_so
     said.clear()
     first = matrix(path, out, **asked)
     assert any("small/seed-0: going on from its last epoch" in line for line in said)
-    assert (first.report["images"], first.report["paced_by"]) == (192, "large/seed-0")
-    for name, epochs in (("small", 4), ("large", 2)):
+    assert (first.report["images"], first.report["paced_by"]) == (384, "large/seed-0")
+    for name, epochs in (("small", 8), ("large", 4)):
         told = json.loads((out / "runs" / name / "seed-0" / "report.json").read_text())["training"]
-        assert (told["images"], told["epochs"]) == (192, epochs)
+        assert (told["images"], told["epochs"]) == (384, epochs)
     said.clear()
     again = matrix(path, out, **asked, add=["all"])  # now the largest set is another, and the pace is that kept
-    assert (again.report["images"], again.report["paced_by"]) == (192, "large/seed-0")
+    assert (again.report["images"], again.report["paced_by"]) == (384, "large/seed-0")
     assert sum(", kept: " in line for line in said) == 2
 
 
