@@ -41,7 +41,7 @@ WORDS = {
     "ferdata.running": "workers, cache, locks",
     "ferdata.schema": "a manifest's columns",
     "ferdata.errors": "message and hint",
-    "zoo.experiments": "folds, ablations",
+    "zoo.experiments": "folds, ablations, matrix",
     "zoo.deploy": "predict, ONNX, webcam",
     "zoo.training": "from options to a model",
     "zoo.evaluation": "metrics and report",

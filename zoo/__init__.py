@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from zoo.evaluation.evaluate import evaluate as evaluate
     from zoo.experiments.ablation import ablate as ablate
     from zoo.experiments.cross_validation import cross_validate as cross_validate
+    from zoo.experiments.matrix import matrix as matrix
     from zoo.training.train import train as train
 
 _missing = [
@@ -45,6 +46,7 @@ _ROOMS = {
     "evaluate": "zoo.evaluation.evaluate",
     "export": "zoo.deploy.onnx_export",
     "features": "zoo.deploy.features",
+    "matrix": "zoo.experiments.matrix",
     "predict": "zoo.deploy.predict",
     "sheet": "zoo.augment.contact_sheet",
     "train": "zoo.training.train",

@@ -46,6 +46,7 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "compare": ("compare", "Runs side by side: is the difference real?"),
         "doubt": ("doubt", "A claimed accuracy: can it be, and what did others report?"),
         "ablate": ("ablate", "Does an option matter? Several seeds each, one answer."),
+        "matrix": ("matrix", "Which dataset to train on? Each tested on every one, one answer."),
         "predict": ("predict", "Label the faces in pictures, videos or a camera with a run."),
         "export": ("export", "A run as one ONNX file, compared with it on real faces."),
     },

@@ -39,6 +39,7 @@ TWINS = {
     "doubt": "ferdata.steps.doubt:doubt",
     "compare": "zoo.evaluation.compare:compare",
     "ablate": "zoo.experiments.ablation:ablate",
+    "matrix": "zoo.experiments.matrix:matrix",
     "predict": "zoo.deploy.predict:predict",
     "export": "zoo.deploy.onnx_export:export",
 }

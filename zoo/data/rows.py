@@ -13,11 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ferdata.errors import BadOption
 from ferdata.images.alignment import Aim
 from ferdata.labels import Taxonomy
 from ferdata.manifest import Manifest
 from ferdata.running import progress
 from ferdata.schema import SPLITS
+from ferdata.splitting.seeded_order import SUBSAMPLE, round_robin, shuffle_keys
 from ferdata.training_data import arrays
 from ferdata.training_data import rows as training_rows
 from zoo.data.targets import COLUMNS as TARGET_COLUMNS
@@ -185,18 +187,44 @@ def class_weights(soft: Tensor, how: str, cap: float | None = None, beta: float 
 
 def shared(rows: Rows, ours: NDArray[np.intp], theirs: NDArray[np.intp]) -> int:
     """Count the rows at `theirs` that share a group, or the very pixels, with a row at `ours`."""
+    return int(sharing(rows, ours, theirs).sum())
+
+
+def sharing(rows: Rows, ours: NDArray[np.intp], theirs: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Return which of the rows at `theirs` share a group, or the very pixels, with a row at `ours`."""
     tainted = np.zeros(len(theirs), bool)
     for name in ("group", "pixel_hash"):
         column = rows.table[name].combine_chunks()
         known = column.take(pa.array(ours)).drop_null()
         other = column.take(pa.array(theirs))
         tainted |= pc.and_(pc.is_in(other, known), other.is_valid()).to_numpy(zero_copy_only=False)
-    return int(tainted.sum())
+    return tainted
 
 
-def of_split(rows: Rows, targets: str) -> dict[str, NDArray[np.intp]]:
-    """Return the positions of each split's rows: train under `targets`, val and test by their class alone."""
-    return {split: rows.where(split, targets if split == "train" else "hard") for split in SPLITS}
+def of_split(rows: Rows, targets: str, train_images: int | None = None) -> dict[str, NDArray[np.intp]]:
+    """Return the positions of each split's rows: train under `targets`, val and test by their class alone.
+
+    With `train_images` only so many of train's: as `merge --cap` draws, every person and clip gives one before any
+    gives two, and always the same ones, whatever the seed. Raises BadOption where train has fewer.
+    """
+    where = {split: rows.where(split, targets if split == "train" else "hard") for split in SPLITS}
+    if train_images is not None:
+        where["train"] = _drawn(rows, where["train"], train_images)
+    return where
+
+
+def _drawn(rows: Rows, train: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """Return `most` of the rows at `train`, in their order."""
+    if most > len(train):
+        raise BadOption(
+            f"{rows.manifest.path} has {len(train):,} train images, of which train_images={most} cannot be drawn.",
+            f"Give {len(train)} or fewer, or leave it out.",
+        )
+    known = rows.table["group"].take(pa.array(train))
+    alone = pa.array(-1 - np.arange(len(train)))  # a row without a group is one of its own
+    group = pc.coalesce(known, alone).to_numpy()
+    key = shuffle_keys(rows.table["sample_id"].take(pa.array(train)), 0, SUBSAMPLE)
+    return train[np.sort(round_robin(key, group)[:most])]
 
 
 def recorded(manifest: Manifest, datasets: Sequence[str] | None = None) -> dict[str, Any] | None:

@@ -177,7 +177,7 @@ def paired(
     takes the same clusters for every run, so that what is hard for all cancels out.
     """
     count = len(a[0].classes)
-    cells = [_cells(one) for one in (*a, *b)]
+    cells = [confusion_cells(one) for one in (*a, *b)]
     sums = confidence.by_cluster(sparse.csr_array(sparse.hstack(cells, format="csr")), a[0].clusters)
     whole = np.asarray(sums.sum(0))[None]
     drawn = np.concatenate([whole, confidence.resample(sums, draws, seed)])
@@ -186,7 +186,7 @@ def paired(
     return float(gain[0]), gain[1:]
 
 
-def _cells(rows: Predictions) -> sparse.csr_array:
+def confusion_cells(rows: Predictions) -> sparse.csr_array:
     """Return the cell of the confusion matrix that each row is in, one-hot (n, classes^2)."""
     n, count = rows.probabilities.shape
     cell = rows.true * count + rows.probabilities.argmax(1)

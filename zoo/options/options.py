@@ -33,6 +33,8 @@ ABOVE_ZERO = (
     "devices",
     "step_every",
     "weight_cap",
+    "images_seen",
+    "train_images",
 )
 NOT_NEGATIVE = (
     *("weight_decay", "momentum", "head_l2", "focal_gamma", "logit_adjustment", "mixup", "cutmix", "sam", "clip"),
@@ -58,6 +60,7 @@ class TrainConfig:
     fold: int | None = None  # test on this fold, validate on the next, train on the others
     size: int | None = None
     channels: int | None = None
+    train_images: int | None = None  # learn from so many of train's images, always the same ones; None: from all
     # Architecture.
     backbone: str = "resnet_fer"
     stem: str = "native"
@@ -131,6 +134,7 @@ class TrainConfig:
     norm: str = "train"
     # Length and model selection.
     epochs: int | None = None
+    images_seen: int | None = None  # end after so many images, each counted as often as it is seen; not after epochs
     time_limit: float | None = None
     patience: int = 20
     select: str = "accuracy"
@@ -238,6 +242,7 @@ NEEDS: tuple[tuple[tuple[str, ...], Works, str], ...] = (
     (("open_layers",), lambda c: c.unfreeze == "top", "--unfreeze top"),
     (("layer_decay",), lambda c: c.unfreeze != "head", "an --unfreeze other than head"),
     (("head_widths", "head_dropout", "head_norm"), lambda c: c.head == "mlp", "--head mlp"),
+    (("epochs",), lambda c: c.images_seen is None, "to stand without images_seen"),
     (("patience",), lambda c: c.select != "last", "a --select other than last"),
 )
 

@@ -98,9 +98,11 @@ def tree_weights(config: TrainConfig, train: Images, dataset_ids: Tensor) -> Ten
 def _training(context: RunContext, state: TrainState) -> dict[str, Any]:
     """Return how training went, for the report."""
     config = context.config
+    images = sum(row["images"] for row in state.history)
     return {
+        "images": int(images),
         # What an epoch is made of leaves out the last batch where that is short: three epochs are 3, not 2.7.
-        "epochs": sum(row["images"] for row in state.history) / (context.steps * config.batch),
+        "epochs": images / (context.steps * config.batch),
         "steps": state.step,
         "seconds": round(state.schedule.elapsed, 1),
         "closing": closing(state.schedule, context.fabric.device.type == "cpu"),

@@ -147,7 +147,7 @@ def check_and_resolve(asked: TrainConfig, manifest: Path, saved: dict[str, Any] 
         else replace(backbone(saved["meta"].backbone), arguments=saved["meta"].arguments)
     )
     rows = read_rows(Manifest(manifest), asked.datasets, asked.fold, asked.targets)
-    where = of_split(rows, asked.targets)
+    where = of_split(rows, asked.targets, asked.train_images)
     sanity_checks.check_splits(rows, where)
     notes = [
         *sanity_checks.check_classes(rows, where),
@@ -180,7 +180,8 @@ def resolve_defaults(
         precision = (
             "32-true"  # on an EPYC with AVX-512 BF16 a step took half as long: benchmarks/results/precision-*.md
         )
-    batch, accumulate = _batch(config, len(where["train"]))
+    images = len(where["train"])
+    batch, accumulate = _batch(config, images)
     own = card.optimizer if config.optimizer is None else config.optimizer
     if own == "sgd" and not config.momentum:
         own = "momentum"  # timm's plain one: Nesterov's look ahead is along a momentum
@@ -205,7 +206,7 @@ def resolve_defaults(
         lr=lr,
         head_lr=config.head_lr or (lr * HEAD if alone and foreign and config.lr is None else lr),
         weight_decay=decay,
-        epochs=config.epochs or (EPOCHS if config.time_limit is None else MOST_EPOCHS),
+        epochs=_epochs(config, images - images % (batch * accumulate)),
         device=chosen,
         precision=precision,
     )
@@ -232,6 +233,13 @@ def is_plain(optimizer: str) -> bool:
     Of a name that there is not it is not said here: `optimizer.build` refuses that.
     """
     return optimizer in names() and get_optimizer_info(optimizer).opt_class in SGD
+
+
+def _epochs(config: TrainConfig, images: int) -> int:
+    """Return the most epochs that will run, each of so many `images`: what is too few for a step is left out."""
+    if config.images_seen:
+        return math.ceil(config.images_seen / images)
+    return config.epochs or (EPOCHS if config.time_limit is None else MOST_EPOCHS)
 
 
 def _batch(config: TrainConfig, images: int) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Before the first step: build net, data and optimizer, and whatever else the loop needs, from resolved options."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,7 +120,7 @@ def _first_state(context: RunContext, net: nn.Module, clock: Schedule, saved: Ma
     if config.norm == "recalibrate":
         with sanity_checks.memory_to_recalibrate(config):
             recalibrate(context, net)
-    clock.begin((config.epochs or 1) * context.steps)
+    clock.begin(_steps(config, context.steps))
     ema = Ema(net, config.ema) if config.ema else None
     sam = Sam(net, config.sam) if config.sam else None
     state = TrainState(wrapped, net, optimizer, clock, ema, sam, recorder(config))
@@ -129,6 +130,13 @@ def _first_state(context: RunContext, net: nn.Module, clock: Schedule, saved: Ma
         rates_on(optimizer, context.fabric.device)
     freezing.set_open(net, context.blocks, context.stages[state.stage].open)
     return state
+
+
+def _steps(config: TrainConfig, an_epoch: int) -> int:
+    """Return how many steps a run has at most: those of its epochs, or of `images_seen`, rounded up."""
+    if config.images_seen:
+        return math.ceil(config.images_seen / config.batch)
+    return (config.epochs or 1) * an_epoch
 
 
 def recalibrate(context: RunContext, net: nn.Module) -> None:

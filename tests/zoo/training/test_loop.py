@@ -77,6 +77,22 @@ def test_last_takes_the_last_epoch_however_it_scores(manifest_path, tmp_path):
     assert run.report["protocol"]["chosen"]["epoch"] == 3
 
 
+def test_a_run_ends_when_it_has_seen_so_many_images(manifest_path, tmp_path):
+    run = train(manifest_path, tmp_path / "run", **{**SHORT, "epochs": None}, options={"images_seen": 300})
+    rows = history(run)
+    assert [float(row["images"]) for row in rows] == [128, 128, 48]  # 19 steps of 16 are 304
+    assert run.report["training"]["images"] == 304
+    assert float(rows[-1]["lr"]) < 0.1 * float(rows[1]["lr"])  # the descent is over when the images are
+    with pytest.raises(BadOption, match="epochs needs to stand without images_seen"):
+        train(manifest_path, tmp_path / "b", **SHORT, options={"images_seen": 300})
+
+
+def test_a_run_learns_from_so_many_images_of_train_alone(manifest_path, tmp_path):
+    run = train(manifest_path, tmp_path / "run", **SHORT, options={"train_images": 48})
+    assert run.report["training"]["n_train"] == 48
+    assert run.report["training"]["images"] == 48
+
+
 def test_an_epoch_that_has_no_time_for_a_batch_leaves_no_trace(manifest_path, tmp_path, monkeypatch):
     def write_and_let_the_time_pass(context, state):
         write_history(context, state)
