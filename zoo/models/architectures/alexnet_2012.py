@@ -60,7 +60,8 @@ class AlexNet2012(Net):
         for layer in self.modules():
             if isinstance(layer, nn.Conv2d | nn.Linear) and layer is not self.classifier:
                 nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-                nn.init.zeros_(layer.bias)
+                if layer.bias is not None:
+                    nn.init.zeros_(layer.bias)
 
 
 @register
