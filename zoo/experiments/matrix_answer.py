@@ -40,8 +40,8 @@ def _of_tests(made: Mapping[str, Any]) -> Lines:
         first, others = rows[0], rows[1:]
         own = _own_words(first, test)
         shown = bool(others) and all(row["best_over_it"]["real"] for row in others)
-        does = f"train on {own}" if shown else f"{own} does best"
-        told = f"For faces like {test}'s, {does}: {_figure(made, column, first)}"
+        does = f"train on {own}" if shown else f"{own} does best" if others else f"{own} reaches"
+        told = f"For faces like {test}'s, {does}{':' if others else ''} {_figure(made, column, first)}"
         if first["home"] and (abroad := [row for row in others if not row["home"]]):
             told += f"; without faces of {test} in train, {abroad[0]['train']}: {_figure(made, column, abroad[0])}"
             others = [row for row in others if row is not abroad[0]]
@@ -115,8 +115,12 @@ def _abroad(made: Mapping[str, Any]) -> Lines:
 
 
 def _classes(row: Mapping[str, Any]) -> str:
-    """Return which class of a row travels best and worst, where their intervals are apart."""
-    known = sorted((one for one in row["classes"] if one["drop"]), key=lambda one: one["drop"]["mean"])
+    """Return which class of a row travels best and worst, where their intervals are apart.
+
+    One that is not even found at home, more often than by chance, has nowhere to travel from.
+    """
+    found = [one for one in row["classes"] if one["drop"] and one["home"]["mean"] > 1 / len(row["classes"])]
+    known = sorted(found, key=lambda one: one["drop"]["mean"])
     if len(known) < 2:
         return ""
     ends = known[0], known[-1]
@@ -171,7 +175,8 @@ def _against_best(made: Mapping[str, Any]) -> Lines:
         told.append(f"{most} is {found['imbalance']:,.1f} times as frequent as {least}")
     if found["doubted"] is not None:
         told.append(f"fewer than half of its own voters agree with {found['doubted']:.1%} of its labels")
-    yield f"What to know of {name}, the single set with the highest mean abroad: {'; '.join(told)}."
+    which = f"{name}, the single set with the highest mean abroad" if len(rows) > 1 else name
+    yield f"What to know of {which}: {'; '.join(told)}."
     yield f"Who may have it: ferdata datasets {name}"
 
 

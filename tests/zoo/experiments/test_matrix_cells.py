@@ -123,6 +123,12 @@ def test_a_class_that_is_found_at_home_alone_is_named_as_travelling_worst():
     assert f"worst in {CLASSES[2]} {share:.0%} at home, 0% abroad" in matrix_answer.answer(told)
 
 
+def test_a_single_row_is_no_best():
+    lines = made({"a": (0.9, 0.6)}, TWO[:1])["answer"].splitlines()
+    assert lines[0].startswith("For faces like a's, a itself reaches 8")
+    assert not any("best" in line for line in lines)
+
+
 def test_the_set_that_is_better_beyond_seeds_and_images_is_called_so():
     told = made({"a": (0.9, 0.7), "b": (0.5, 0.5)}, (row("a"), row("b")), tests=("a", "c"))
     lines = told["answer"].splitlines()

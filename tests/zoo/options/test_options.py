@@ -87,6 +87,7 @@ UNDER = [
     ("head_dropout", (0.5,), {"head": "mlp", "head_widths": (8,)}, {"head": "xgboost", "head_widths": (8,)}),
     ("head_norm", True, {"head": "mlp"}, {}),
     ("patience", 5, {"select": "loss"}, {"select": "last"}),
+    ("epochs", 5, {}, {"images_seen": 1000}),
 ]
 
 
