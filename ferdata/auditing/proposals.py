@@ -7,6 +7,7 @@ others label is sure of another class, that is proposed. The publisher's own lab
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -22,10 +23,15 @@ LEAST = 0.5  # confidence: below it, two classes could both be proposed
 
 @dataclass(frozen=True)
 class Judged:
-    """What a net says of each row: `p` float32 (n, classes), NaN where nothing; `out_of_fold` as in Proposals."""
+    """What a net says of each row: `p` float32 (n, classes), NaN where nothing; `out_of_fold` as in Proposals.
+
+    `confidence` is the probability from which on it is believed.
+    """
 
     p: NDArray[np.float32]
     out_of_fold: bool
+    confidence: float
+    taxonomy: Taxonomy
 
 
 @dataclass(frozen=True)
@@ -56,29 +62,37 @@ def check(path: Path | None, confidence: float, taxonomy: Taxonomy, folds: str |
     _emotions(taxonomy)
 
 
-def read(path: Path, ids: pa.ChunkedArray, taxonomy: Taxonomy) -> Judged:
-    """Return what a file of predictions says of rows. Raises BadOption as `ferdata.auditing.predicted.read` does."""
+def read(path: Path | None, ids: pa.ChunkedArray, confidence: float, taxonomy: Taxonomy) -> Judged | None:
+    """Return what a file of predictions says of rows, None without one.
+
+    Raises BadOption as `ferdata.auditing.predicted.read` does.
+    """
+    if path is None:
+        return None
     p = predicted.read(path, ids, taxonomy.classes)
-    return Judged(p, bool(predicted.facts(path).get("out_of_fold")))
+    return Judged(p, bool(predicted.facts(path).get("out_of_fold")), confidence, taxonomy)
 
 
-def propose(
-    table: pa.Table, in_train: NDArray[np.bool_], judged: Judged, confidence: float, taxonomy: Taxonomy
-) -> tuple[pa.Array, Proposals]:
+def propose(table: pa.Table, in_train: NDArray[np.bool_], judged: Judged) -> tuple[pa.Array, Proposals]:
     """Return the column `proposed_label` of `table`, and its counts.
 
     `table` has `dataset`, `target` and `reviewed_label`. A row of train with a class, which no reviewer has decided, is
-    proposed another class that is given `confidence` or more.
+    proposed another class that the net is sure of.
     """
-    classes, p = taxonomy.classes, judged.p
+    classes, p = judged.taxonomy.classes, judged.p
     target = pc.fill_null(pc.index_in(table["target"], pa.array(classes)), -1).to_numpy()
     free = table["reviewed_label"].is_null().to_numpy()
     asked = in_train & (target >= 0) & free & np.isfinite(p).all(axis=1)
     likeliest = np.where(asked, np.nan_to_num(p).argmax(axis=1), -1)
-    sure = asked & (np.nan_to_num(p).max(axis=1) >= confidence) & (likeliest != target)
-    column = pa.array(_emotions(taxonomy), pa.string()).take(pa.array(likeliest, mask=~sure))
+    sure = asked & (np.nan_to_num(p).max(axis=1) >= judged.confidence) & (likeliest != target)
+    column = pa.array(_emotions(judged.taxonomy), pa.string()).take(pa.array(likeliest, mask=~sure))
     counts = _counted(table["dataset"], classes, target, likeliest, sure)
     return column, Proposals(int(sure.sum()), int(asked.sum()), counts, judged.out_of_fold)
+
+
+def counted(proposed: Proposals | None) -> dict[str, Any]:
+    """Return what the lineage keeps of proposals: nothing where none were asked for."""
+    return {} if proposed is None else {"proposed": proposed.counts}
 
 
 def _emotions(taxonomy: Taxonomy) -> list[str]:

@@ -49,7 +49,7 @@ def command(manifests: tuple[Path, ...], net: Path | None, device: str, as_json:
     if given["out"] is None:
         refuse_idle(("force",), "for the page that --out writes; add --out")
     if not given["pixels"]:
-        refuse_idle(("workers", "net"), "reading images, and --no-pixels reads none")
+        refuse_idle(("workers", "net"), "for what reads images, and --no-pixels reads none")
     if net is not None:
         from zoo.deploy.features import features
 

@@ -77,11 +77,6 @@ class Placed:
     lists: Frozen | None = None
 
     @property
-    def in_train(self) -> NDArray[np.bool_]:
-        """Which rows are in train."""
-        return np.asarray(self.split == SPLITS.index("train"))
-
-    @property
     def names(self) -> pa.Array:
         """The `split` column."""
         return pa.array([*SPLITS, None], pa.string()).take(pa.array(self.split.astype(np.int32) % (len(SPLITS) + 1)))

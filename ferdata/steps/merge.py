@@ -1,16 +1,18 @@
 """Merge: manifests into one, under one taxonomy and one vote policy, duplicates grouped, splits without leaks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from ferdata import labels, manifest
 from ferdata.auditing import proposals
-from ferdata.auditing.proposals import Proposals
+from ferdata.auditing.proposals import Judged, Proposals
 from ferdata.duplicates import label_conflicts as disputes
 from ferdata.duplicates.groups import BY, GROUP_COLUMNS, MOST, group_rows
 from ferdata.duplicates.label_conflicts import Conflicts
@@ -18,7 +20,7 @@ from ferdata.errors import BadOption
 from ferdata.known import contaminated
 from ferdata.manifest import Manifest, rejects
 from ferdata.manifest.rewrite import rewritten_metadata, with_columns, write_rewritten
-from ferdata.schema import root_variable
+from ferdata.schema import SPLITS, root_variable
 from ferdata.splitting.rules import SPLIT_COLUMNS, Rules, assign_splits
 from ferdata.steps.split import Decided, Part, check, columns, counted, decide, options
 
@@ -110,42 +112,33 @@ def merge(
     proposals.check(said, confidence, classes, rules.folds)
     _no_dataset_twice(opened)
     _no_variable_twice(opened)
-    table = pa.concat_tables([m.table(*MERGE_COLUMNS) for m in opened])
-    _no_id_twice(table["sample_id"])
+    table = _table(opened)
     policy = votes or _agreed_policy(opened)
     maps = {name: known for m in opened for name, known in m.maps.items()}
-    table = _set(
-        table, "proposed_label", pa.nulls(table.num_rows, pa.string())
-    )  # what inputs were relabelled by is past
-    fresh = labels.derive(table, maps, policy, classes)
+    derive = partial(labels.derive, maps=maps, policy=policy, classes=classes)
+    fresh = derive(table)
     table = table.append_column("target", fresh["target"])
     rules.check_names(classes.classes, table["dataset"].unique().to_pylist())
-    judged = None if said is None else proposals.read(said, table["sample_id"], classes)
+    judged = proposals.read(said, table["sample_id"], confidence, classes)
     grouped = group_rows(opened, table, by=by, thorough=thorough, most=most, workers=workers)
     disputed = disputes.conflicts(table, grouped.picture)
     placed = assign_splits(table, grouped.group, grouped.picture, rules, classes.classes)
-    proposed = None
-    if judged is not None:
-        column, proposed = proposals.propose(table, placed.in_train, judged, confidence, classes)
-        table = _set(table, "proposed_label", column)
-        fresh = labels.derive(table, maps, policy, classes)
-        table = _set(table, "target", fresh["target"])
+    in_train = placed.split == SPLITS.index("train")
+    table, proposed = _relabelled(table, in_train, judged, derive)
     decided = decide(table, placed, rules, classes.classes, kept)
-    known = contaminated(table, placed.in_train, table["dataset"].unique().to_pylist())
+    known = contaminated(table, in_train, table["dataset"].unique().to_pylist())
     asked = {"taxonomy": taxonomy, "votes": policy, "by": ",".join(by), "thorough": thorough, "most": most}
-    told: dict[str, Any] = {}
-    if said is not None and proposed is not None:
-        asked |= {"relabel_by": said.name, "confidence": confidence}
-        told = {"proposed": proposed.counts}
+    asked |= {"relabel_by": said.name, "confidence": confidence} if said else {}
     record = manifest.step_record(
         "merge", asked | options(rules), opened, **counted(table.num_rows, decided), groups=grouped.count,
         identical=grouped.identical, across=grouped.across, conflicts=disputed.as_dict(), contaminated=known.counts,
-        **told,
+        **proposals.counted(proposed),
     )  # fmt: skip
     anew = {"vote_policy": policy, "taxonomy": classes.as_dict()}
     metadata = rewritten_metadata(opened, target, [record]) | anew
     found = {"group": pa.array(grouped.group), "picture": pa.array(grouped.picture)}
-    new = fresh | found | columns(placed) | {"proposed_label": table["proposed_label"].combine_chunks()}
+    relabelled = {name: table[name].combine_chunks() for name in ("proposed_label", "target")}
+    new = fresh | found | columns(placed) | relabelled
     written = write_rewritten(opened, target, with_columns(opened, new, "merge"), metadata, force)
     return Merged(
         target, table.num_rows, classes.name, _left_out(fresh), policy, grouped.count, grouped.largest,
@@ -153,6 +146,27 @@ def merge(
         grouped.versions_of, grouped.scenes, _to_align(opened) if grouped.scenes else (), grouped.across, disputed,
         decided, rejects.unreadable(target), known.counts, proposed, written["fingerprint"],
     )  # fmt: skip
+
+
+def _table(opened: Sequence[Manifest]) -> pa.Table:
+    """Return the rows of all manifests, MERGE_COLUMNS; whatever inputs were relabelled by, nothing is proposed yet."""
+    table = pa.concat_tables([m.table(*MERGE_COLUMNS) for m in opened])
+    _no_id_twice(table["sample_id"])
+    return _set(table, "proposed_label", pa.nulls(table.num_rows, pa.string()))
+
+
+def _relabelled(
+    table: pa.Table,
+    in_train: NDArray[np.bool_],
+    judged: Judged | None,
+    derive: Callable[[pa.Table], Mapping[str, pa.Array]],
+) -> tuple[pa.Table, Proposals | None]:
+    """Return the table with what a net proposes for rows of train and the targets that follow, and its counts."""
+    if judged is None:
+        return table, None
+    column, proposed = proposals.propose(table, in_train, judged)
+    table = _set(table, "proposed_label", column)
+    return _set(table, "target", derive(table)["target"]), proposed
 
 
 def _set(table: pa.Table, name: str, column: pa.Array) -> pa.Table:

@@ -153,7 +153,7 @@ def _no_folds_of_proposals(opened: Manifest, table: pa.Table, rules: Rules) -> N
 def _in_train(opened: Manifest, table: pa.Table, placed: Placed) -> dict[str, pa.Array]:
     """Return the columns that follow where rows with a proposed label leave train: there they have their own again."""
     before = table["proposed_label"].combine_chunks()
-    kept = pc.if_else(pa.array(placed.in_train), before, pa.scalar(None, pa.string()))
+    kept = pc.if_else(pa.array(placed.split == SPLITS.index("train")), before, pa.scalar(None, pa.string()))
     if kept.null_count == before.null_count:
         return {}
     fresh = table.set_column(table.schema.get_field_index("proposed_label"), "proposed_label", kept)

@@ -105,6 +105,7 @@ def test_what_a_reviewer_decided_is_not_relabelled(
     )
     done = merge(reviewed, out=tmp_path / "m.parquet", relabel_by=predictions, confidence=0.8)
     assert column(done.out, "target") == ["fear", "surprise"]
+    assert column(done.out, "proposed_label") == [None, "surprise"]
 
 
 def test_what_cannot_be_relabelled_is_refused(

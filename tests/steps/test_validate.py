@@ -143,3 +143,12 @@ def as_measured_by(path: Path, version: int | None) -> None:
         if version is not None:
             source["measured"] = version
     manifest.write(path, list(opened.batches()), opened.metadata, force=True)
+
+
+def test_a_manifest_from_before_labels_were_proposed_is_as_sound_as_it_was(changed: Change) -> None:
+    path = changed()
+    table = pq.read_table(path).drop_columns("proposed_label")
+    pq.write_table(table.replace_schema_metadata({manifest.KEY: pq.read_metadata(path).metadata[manifest.KEY]}), path)
+    assert "proposed_label" not in pq.read_schema(path).names
+    assert validate(path) == 2
+    assert manifest.Manifest(path).table("proposed_label")["proposed_label"].null_count == 2

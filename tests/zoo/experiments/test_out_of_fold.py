@@ -59,6 +59,7 @@ def test_flipped_labels_are_ranked_first_by_nets_that_have_not_seen_them(shapes:
     opened = Manifest(made)
     assert found.sample_id.tolist() == opened.table("sample_id")["sample_id"].to_pylist()
     assert set(found.split) == {"train", "val", "test"}
+    assert found.facts["out_of_fold"]  # merge --relabel-by asks for it
     labels = answers.read(opened.table(*answers.ANSWER_COLUMNS), opened.taxonomy)
     quality = suspects.find(labels, found.probabilities).quality
     first = np.argsort(quality)[: len(flipped)]
