@@ -108,7 +108,7 @@ def _of_run(
     trained_on = folder.absolute(meta.manifest)
     source = Manifest(Path(manifest or trained_on))
     if save_predictions is not None:
-        _check_table(Path(save_predictions), (source.path,), force)
+        _check_table(Path(save_predictions), (source.path, folder.predictions), force)
     model_file.check_classes(meta, source.taxonomy, str(source.path))
     rows = _labelled(_rows(meta, source, dataset, own=manifest is None), split)
     images = load(rows, {split: rows.where(split)}, meta.size, meta.channels, roots)[split]
