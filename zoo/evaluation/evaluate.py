@@ -194,7 +194,7 @@ def _check_table(path: Path, inputs: Sequence[Path], force: bool) -> None:
     if path.suffix != ".parquet":
         raise BadOption(f"--save-predictions cannot be {path}.", "Name a .parquet file.")
     if path.resolve() in [source.resolve() for source in inputs]:
-        raise AlreadyExists(f"{path} is read here, and inputs are never modified.", "Choose another file.")
+        raise AlreadyExists(f"{path} is a part of what is judged, which is never modified.", "Choose another file.")
     report.check_free(path, force)
 
 
