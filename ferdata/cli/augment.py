@@ -11,8 +11,6 @@ from ferdata.cli.output import console, facts, print_json
 from zoo.augment.contact_sheet import ENGINES, Sheet, sheet
 from zoo.augment.policies import POLICIES
 
-NEXT = "\nNext: ferdata train --manifest MANIFEST --augment"
-
 
 @click.command("augment")
 @click.argument("manifest", type=click.Path(path_type=Path))
@@ -45,10 +43,10 @@ def command(as_json: bool, **given: Any) -> None:
     if as_json:
         print_json(made)
     else:
-        report(made, given["options"])
+        report(made, given["manifest"], given["options"])
 
 
-def report(made: Sheet, options: Sequence[str]) -> None:
+def report(made: Sheet, manifest: Path, options: Sequence[str]) -> None:
     """Print the policy's ranges, and where the picture is."""
     facts(
         {
@@ -62,4 +60,5 @@ def report(made: Sheet, options: Sequence[str]) -> None:
         }
     )
     changed = "".join(f" --set {item}" for item in options)
-    console().print(f"{NEXT} {made.policy}{changed}", style="dim", soft_wrap=True)
+    train = f"ferdata train --manifest {manifest} --augment {made.policy}{changed}"
+    console().print(f"\nNext: {train}", style="dim", soft_wrap=True)

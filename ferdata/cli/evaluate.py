@@ -121,6 +121,7 @@ def _of_table(path: Path, r: dict[str, Any]) -> dict[str, Any]:
     t = r["protocol"]["table"]
     others, strange, lacking = t["lines_of_other_rows"], t["lines_of_no_row"], t["rows_lacking"]
     renamed = [f"{column} as {name}" for column, name in t["columns"].items() if column != name]
+    unanswered = any(r["per_class"][name]["n"] for name in t["classes_lacking"])
     left = [f"{column} ({mean:.2%} of the probability)" for column, mean in t["left_out"].items()]
     return {
         "predictions": path,
@@ -136,7 +137,8 @@ def _of_table(path: Path, r: dict[str, Any]) -> dict[str, Any]:
         if left
         else None,
         "never answered": listed(f"{name} ({r['per_class'][name]['n']:,} images)" for name in t["classes_lacking"])
-        + ": no column in the table, so that each of these images counts as wrong"
+        + ": no column in the table"
+        + (", so that each of these images counts as wrong" if unanswered else "")
         if t["classes_lacking"]
         else None,
         "columns ignored": listed(t["columns_ignored"]) if t["columns_ignored"] else None,

@@ -22,7 +22,7 @@ def command() -> None:
     """
 
 
-@command.command("list")
+@command.command("list", short_help="Our nets and torchvision's; with a PATTERN, timm's too.")
 @click.argument("pattern", required=False)
 @json_option
 def list_command(as_json: bool, pattern: str | None) -> None:
@@ -130,7 +130,7 @@ def _list(values: tuple[float, ...]) -> str:
     return ", ".join(f"{value:g}" for value in values)
 
 
-@command.command("recipes")
+@command.command("recipes", short_help="The recipes for `ferdata train`; all about one with its NAME.")
 @click.argument("name", required=False)
 @json_option
 def recipes_command(as_json: bool, name: str | None) -> None:

@@ -43,7 +43,7 @@ def test_a_policy_of_ones_own_is_shown_and_the_next_command_trains_with_it(ferda
     assert ran.code == 0, ran
     for words in ("±30°", "×0.85 to ×1.15", "mine.toml: ranges of your own, with another rotation, scale"):
         assert words in ran.out
-    assert f"--augment {file} --set rotation=30,zoom=0.15" in ran.out
+    assert f"ferdata train --manifest {drawn} --augment {file} --set rotation=30,zoom=0.15" in ran.out
     said = ferdata("train", "--manifest", drawn, "--augment", file, "--set", "rotation=30,zoom=0.15", "--size", 32,
                    "--batch", 16, "--device", "cpu", "--dry-run")  # fmt: skip
     assert said.code == 0, said

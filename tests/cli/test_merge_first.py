@@ -1,9 +1,10 @@
 import json
+import re
 
 import pytest
 
 from ferdata.manifest import Manifest
-from tests.conftest import picture
+from tests.conftest import REPOSITORY, picture
 from tests.zoo.conftest import SHAPES, write_shapes
 from zoo.training.train import train
 
@@ -55,6 +56,14 @@ def test_it_is_merged_into_the_runs_folder_and_three_lines_say_so(ran, ingested,
         ("train", "val", "val_from_train"): 40,
         ("train", None, "group_in_test"): 4,
     }
+
+
+def test_the_page_on_training_names_every_file_that_is_in_the_folder(ran, tmp_path):
+    page = (REPOSITORY / "docs" / "training.md").read_text(encoding="utf-8")
+    named = re.findall(r"`([\w./*]+)`", page.split("## What a run's folder holds")[1].split("\n## ")[0])
+    run = tmp_path / "runs/one"
+    files = [path.relative_to(run) for path in run.rglob("*") if path.is_file()]
+    assert [file for file in files if not any(file.match(name) or file.stem == name for name in named)] == []
 
 
 def test_the_report_and_the_card_say_who_made_the_splits(ran, ingested, tmp_path):

@@ -113,6 +113,10 @@ def test_a_recipe_by_name_says_all_that_it_does_otherwise(ferdata: Run) -> None:
     assert ferdata("zoo", "recipes", "khairedin").code == 1
 
 
+def test_the_commands_are_told_apart_in_whole_sentences(ferdata: Run) -> None:
+    assert "..." not in ferdata("zoo", "--help").out.split("Commands:")[1]
+
+
 def test_each_command_has_help_with_an_example(ferdata: Run) -> None:
     for name in ("list", "show", "recipes"):
         ran = ferdata("zoo", name, "--help")

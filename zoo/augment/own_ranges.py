@@ -13,7 +13,7 @@ from ferdata.errors import BadOption, choose_one, did_you_mean
 from zoo.augment import policies
 from zoo.augment.policies import ABOUT, OWN, POLICIES, RANGES, WHOLE, Policy
 from zoo.options.options import TrainConfig, refuse_idle
-from zoo.options.recipes import ZOOM, as_option, pairs_of, parse_set, read_toml
+from zoo.options.recipes import ZOOM, as_option, pairs_of, parse_set, read_toml, refuse_zoom_and_scale
 
 WORDS = ("about", "source")  # what a policy says of itself
 # Ranges that do something beside others alone: which, when, and in words.
@@ -51,7 +51,9 @@ def look_up(policy: str | os.PathLike[str]) -> Named:
         return Named(name, about, source, {})
     path = Path(name)
     if path.suffix != ".toml" and not path.is_file():
-        raise BadOption(f"There is no augmentation policy {name!r}.", f"{choose_one(name, POLICIES)} Or give a file.")
+        raise BadOption(
+            f"There is no augmentation policy {name!r}.", f"{choose_one(name, POLICIES)} Or give a .toml file."
+        )
     table = read_toml(path, "policy")
     words = {key: str(table.pop(key, "")) for key in WORDS}
     return Named(OWN, words["about"] or "ranges of your own", words["source"], _ranges(table, str(path)))
@@ -67,6 +69,7 @@ def _ranges(table: Mapping[str, Any], where: str) -> dict[str, Any]:
             else "A file holds one policy, its ranges without a heading.",
         )
     check_names(table, where)
+    refuse_zoom_and_scale(table, where)
     ranges = dict(as_option(key, value, f"{where}: {key}") for key, value in table.items())
     if not ranges:
         raise BadOption(f"{where} has no ranges.", f"It may have {', '.join(RANGES)}.")

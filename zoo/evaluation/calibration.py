@@ -42,19 +42,16 @@ def fit(probabilities: NDArray[np.float32], hard: NDArray[np.int64]) -> tuple[fl
     It has the least log loss, which need not be the least calibration error: where that rises on val, it stays 1.
     """
     found = temperature(probabilities, hard)
-    said = ""
+    said, judged = f"The temperature fitted on val is {found:.2g}", ""
     if end := next((end for end in (LOWEST, HIGHEST) if abs(found - end) < NEAR * end), None):
         how = "unsure" if end == LOWEST else "sure"
-        said = (
-            f"The temperature fitted on val is {found:.2g}, the end of the range that is tried ({LOWEST:g} to "
-            f"{HIGHEST:g}): the network is far too {how}, and its probabilities may still be."
-        )
+        said += f", the end of the range that is tried ({LOWEST:g} to {HIGHEST:g})"
+        judged = f"{said}: the network is far too {how}, and its probabilities may still be."
     both = before_and_after(probabilities, hard, found) if found != 1 else None
     if both and both["after"]["ece"] > both["before"]["ece"]:
         errors = f"{both['before']['ece']:.1%} to {both['after']['ece']:.1%}"
-        said = said or f"The temperature fitted on val is {found:.2g}."
-        return 1.0, f"{said} It is not used: under it the calibration error on val rises from {errors}."
-    return found, said
+        return 1.0, f"{said}. It is not used: under it the calibration error on val rises from {errors}."
+    return found, judged
 
 
 def apply(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:

@@ -108,7 +108,7 @@ def _of_run(
     trained_on = folder.absolute(meta.manifest)
     source = Manifest(Path(manifest or trained_on))
     if save_predictions is not None:
-        _check_table(Path(save_predictions), (source.path,), force)
+        _check_table(Path(save_predictions), (source.path, folder.predictions), force)
     model_file.check_classes(meta, source.taxonomy, str(source.path))
     rows = _labelled(_rows(meta, source, dataset, own=manifest is None), split)
     images = load(rows, {split: rows.where(split)}, meta.size, meta.channels, roots)[split]
@@ -194,7 +194,7 @@ def _check_table(path: Path, inputs: Sequence[Path], force: bool) -> None:
     if path.suffix != ".parquet":
         raise BadOption(f"--save-predictions cannot be {path}.", "Name a .parquet file.")
     if path.resolve() in [source.resolve() for source in inputs]:
-        raise AlreadyExists(f"{path} is read here, and inputs are never modified.", "Choose another file.")
+        raise AlreadyExists(f"{path} is a part of what is judged, which is never modified.", "Choose another file.")
     report.check_free(path, force)
 
 

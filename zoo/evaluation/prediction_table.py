@@ -21,8 +21,9 @@ from zoo.evaluation.predictions import KEY
 
 NAMED_BY = ("sample_id", "pixel_hash", "path", "file", "filename", "filenames", "image")  # the first that is there
 SAID = ("predicted", "prediction", "pred", "label", "class", "emotion", "expression", "target")  # what holds one word
+NAMELESS = "one without a name"  # the index, which pandas writes too unless it is told not to
 SEPARATORS = ",;\t"
-TOLERANCE = 0.01  # what a row's probabilities may differ from 1 by, in sum
+TOLERANCE = 0.01 + 1e-9  # what a row's probabilities may differ from 1 by, in sum; a sum of 1.01 is some ulps above it
 FORM = (
     "A table needs a column path (or pixel_hash, or sample_id) and a column of probabilities for each class, named as "
     "the class is, such as happy or happiness: docs/judging.md has ten lines for Keras that write one."
@@ -75,7 +76,8 @@ def read(path: Path, taxonomy: Taxonomy) -> Table:
     if not lines:
         raise BadOption(f"{path} has a header, and no line below it.", FORM)
     p = np.stack([_numbers(path, name, cells[name], lines) for name in meanings], axis=1)
-    ignored = tuple(name for name in cells if name not in meanings and name != named_by)
+    others = (name for name in cells if name not in meanings and name != named_by)
+    ignored = tuple(name if name.strip() else NAMELESS for name in others)
     _check(path, p, lines, ignored)
     names = [str(cell if cell is not None else "").strip() for cell in cells[named_by]]
     return Table(path, named_by, names, p / p.sum(1, keepdims=True), tuple(meanings), tuple(meanings.values()), ignored)

@@ -102,6 +102,7 @@ def parse_set(given: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
     pairs = pairs_of(given)
     if "manifest" in pairs:
         raise BadOption("The manifest cannot be set with --set.", "Give it with --manifest.")
+    refuse_zoom_and_scale(pairs, "--set")
     return dict(as_option(key, value, f"--set {key}={value}") for key, value in pairs.items())
 
 
@@ -115,6 +116,12 @@ def pairs_of(given: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
             raise BadOption(f"--set {item} has no value.", "Write it as KEY=VALUE, such as --set lr=1e-3.")
         pairs[key.strip().replace("-", "_")] = value
     return pairs
+
+
+def refuse_zoom_and_scale(keys: Iterable[str], where: str) -> None:
+    """Raise BadOption for both words of one range: one of them would be dropped."""
+    if {ZOOM, "scale"} <= {*keys}:
+        raise BadOption(f"{where}: zoom and scale are one range, under Keras' name and ours.", "Keep one of them.")
 
 
 def as_option(key: str, value: Any, where: str) -> tuple[str, Any]:
@@ -173,6 +180,7 @@ def _recipe(name: str, where: str, data: bytes) -> Recipe:
     unknown = sorted(set(about) - set(ABOUT))
     if unknown:
         raise BadOption(f"{where}: [about] has unknown keys {', '.join(unknown)}.", f"It may have {', '.join(ABOUT)}.")
+    refuse_zoom_and_scale(options, where)
     typed = dict(as_option(key, value, f"{where}: {key}") for key, value in options.items())
     permitted = [key for key in PERMISSIONS if typed.pop(key, False)]
     if permitted:
@@ -244,7 +252,7 @@ def _word(kind: Any) -> str:
 
 
 def _example(kind: Any) -> str:
-    lists = {int: "512,256", float: "0.5,0.25", str: "ferplus,ckplus"}
+    lists = {int: "512,256", float: "0.25,0.5", str: "ferplus,ckplus"}
     if get_origin(kind) is tuple:
         return f"written as {lists[get_args(kind)[0]]}"
     return {int: "a whole number, such as 10", float: "a number, such as 1e-3", str: "a name"}.get(

@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ferdata.errors import BadOption
 from zoo.models.build import blocks
-from zoo.models.keras_layers import last_layers
+from zoo.models.keras_layers import keras_layers, last_layers
 from zoo.options.options import TrainConfig
 
 Blocks = Sequence[Sequence[str]]  # names of parameters, from stem to head
@@ -43,11 +43,16 @@ def parts(net: nn.Module, config: TrainConfig) -> tuple[Blocks, int]:
     """Return the net's parts that move at once, from stem to head, and how many of them the last open_layers are.
 
     They are its blocks. Under "top" the block that the line runs through is cut, what moves stands behind what does
-    not, and the head is counted with it.
+    not, and the head is counted with it. Raises BadOption for more layers than the net has.
     """
     whole = blocks(net)
     if config.unfreeze != "top":
         return whole, len(whole)
+    if config.open_layers > (all_layers := len(keras_layers(net))):
+        raise BadOption(
+            f"open_layers is {config.open_layers}, and {config.backbone} has {all_layers} layers before its head.",
+            f"Give fewer, such as --set open_layers={all_layers // 2}; or train all of them: --unfreeze all.",
+        )
     moving = last_layers(net, config.open_layers)
     still = [[name for name in block if name not in moving] for block in whole[:-1]]
     behind = [[name for name in block if name in moving] for block in whole[:-1]]

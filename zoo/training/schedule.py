@@ -120,7 +120,7 @@ class Schedule:
         if self.limit is not None and self.elapsed + self.reserve >= self.limit:
             raise BadOption(
                 f"Loading took {self.elapsed:.0f} s, which leaves no time to train within {self.limit:.0f} s.",
-                f"Raise --time-limit above {self.elapsed + 3 * self.reserve:.0f}s.",
+                f"Raise --time-limit, or --budget of ablate, above {self.elapsed + 3 * self.reserve:.0f}s.",
             )
 
     def stop(self) -> None:

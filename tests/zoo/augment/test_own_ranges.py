@@ -100,6 +100,7 @@ def test_a_runs_config_gives_the_same_policy_when_the_file_has_gone(mine, tmp_pa
         ("scale=0.8,1,1.2", "two numbers"),
         ("zoom=big", "zoom is a number, such as 0.15"),
         ("zoom=1", "factors from 0.1 to 10"),
+        ("zoom=0.2,scale=0.9,1.1", "Keep one of them"),
         ("crop=0,1", "above 0 and at most 1"),
         ("rotation=round", "not a number"),
         ("erase=0.5,erase_area=0.5,0.9", "it can be at most 0.30"),
@@ -121,6 +122,8 @@ def test_what_no_policy_can_be_is_refused_with_what_it_can(given, words):
         ("rotation = [1, 2]", "is not a number"),
         ("rotation = true", "is not a number"),
         ("scale = [1.1, 0.9]", "from high to low"),
+        ("scale = 0.9", "scale is written as 0.25,0.5"),
+        ("scale = [0.9, 1.1]\nzoom = 0.2", "mine.toml: zoom and scale are one range"),
         ("rotation: 20", "not valid TOML"),
         ('about = "nothing"', "has no ranges"),
         ("[strong]\nflip = 0.5", "its ranges without a heading"),
@@ -135,13 +138,18 @@ def test_a_file_that_is_no_policy_is_refused_with_the_reason(mine, text, words):
     assert words in str(error.value)
 
 
+def test_a_recipe_with_both_words_of_one_range_is_refused(mine):
+    with pytest.raises(BadOption, match="zoom and scale are one range"):
+        chosen(recipe=mine("[options]\nzoom = 0.2\nscale = [0.9, 1.1]"))
+
+
 def test_a_file_that_is_not_there_or_a_name_that_is_none_is_answered_with_close_ones(mine, tmp_path):
     mine("flip = 0.5", "mine.toml")
     with pytest.raises(BadOption, match=r"Did you mean .*mine\.toml"):
         chosen(augment=str(tmp_path / "mien.toml"))
     with pytest.raises(BadOption, match=r"Did you mean strong\?") as error:
         chosen(augment="strnog")
-    assert "Or give a file" in error.value.hint
+    assert "Or give a .toml file" in error.value.hint
     with pytest.raises(BadOption, match="has no ranges"):
         chosen(augment=OWN)
 

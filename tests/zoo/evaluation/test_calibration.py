@@ -90,6 +90,17 @@ def test_a_temperature_that_makes_val_worse_is_not_used_and_that_is_said():
     assert "not used: under it the calibration error on val rises from" in said
 
 
+def test_a_temperature_at_the_end_of_its_range_that_is_not_used_judges_nothing():
+    """One row in twenty is wrong beyond measure, which the log loss heeds alone; the others are as sure as right."""
+    p = np.tile(np.float32([0.6, 0.4]), (100, 1))
+    p[:5] = [1, 1e-30]
+    true = np.where(np.arange(100) < 43, 1, 0)
+    used, said = calibration.fit(p, true)
+    assert used == 1, said
+    assert "is 10, the end of the range that is tried (0.1 to 10). It is not used" in said
+    assert "far too" not in said
+
+
 def test_a_temperature_at_the_end_of_its_range_is_said_and_one_within_is_not(drawn):
     logits, true = drawn
     unsure, said = calibration.fit(softmax(logits * 0.05).astype(np.float32), true)

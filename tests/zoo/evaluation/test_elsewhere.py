@@ -119,6 +119,8 @@ def test_what_is_written_lies_beside_the_table_and_is_compared_with_runs(trained
         evaluate(predictions=keras, manifest=manifest_path, save=True)
     with pytest.raises(AlreadyExists, match="never modified"):
         evaluate(predictions=kept, manifest=manifest_path, save_predictions=kept, force=True)
+    with pytest.raises(AlreadyExists, match="never modified"):
+        evaluate(trained, save_predictions=trained.path / "predictions.parquet", force=True)
     for file in (kept, keras):
         told = compare([file, trained.path])
         assert told["pairs"][0]["difference"] == 0
@@ -152,6 +154,18 @@ def test_a_table_is_judged_on_another_manifest_too_and_what_it_knows_nothing_of_
     assert "16 lines about no row of the manifest, such as" in ran.out
 
 
+def test_a_class_without_a_column_is_said_and_what_that_costs_where_it_has_images(
+    kept, ferdata, manifest_path, tmp_path
+):
+    for lost, words in (("contempt", ": no column in the table\n"), ("happy", "so that each of these images counts")):
+        names = [name for name in kept.columns if name not in ("path", lost)]
+        left = kept[names].div(kept[names].sum(axis=1), axis=0).assign(path=kept["path"])
+        left.to_csv(tmp_path / "k.csv", index=False)
+        ran = ferdata("evaluate", "--predictions", tmp_path / "k.csv", "--manifest", manifest_path, "--bootstrap", "20")
+        assert ran.code == 0, ran
+        assert words in ran.out
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [
@@ -169,5 +183,6 @@ def test_a_run_or_a_table_with_its_manifest_is_judged_and_nothing_else(more, wor
 def test_options_that_do_nothing_are_refused(trained, keras, ferdata, manifest_path):
     ran = ferdata("evaluate", trained.path, "--shared")
     assert (ran.code, "it goes with --predictions" in ran.err) == (2, True)
-    ran = ferdata("evaluate", "--predictions", keras, "--manifest", manifest_path, "--device", "cpu")
-    assert (ran.code, "nothing is computed" in ran.err) == (2, True)
+    for option in (("--device", "cpu"), ("--tta", "flip")):
+        ran = ferdata("evaluate", "--predictions", keras, "--manifest", manifest_path, *option)
+        assert (ran.code, "nothing is computed" in ran.err) == (2, True), option

@@ -47,7 +47,7 @@ def test_a_table_is_read_as_it_is_written(written, name, how):
 def test_other_columns_are_passed_over_and_named_and_blank_lines_are_none(written):
     numbers = {name: GOOD[name] for name in ("happy", "sad")}
     table = read(written({"": [0, 1], "Path": GOOD["path"], "split": ["test"] * 2, **numbers}), BASIC8)
-    assert (table.named_by, table.ignored) == ("Path", ("", "split"))
+    assert (table.named_by, table.ignored) == ("Path", ("one without a name", "split"))
     path = written(GOOD)
     path.write_text(path.read_text().replace("\n", "\n\n"))
     assert len(read(path, BASIC8).names) == 2
@@ -81,6 +81,13 @@ def test_a_column_means_a_class_or_an_emotion_by_any_of_its_names(name, taxonomy
 def test_rounded_probabilities_are_made_one_in_sum(written):
     table = read(written({**GOOD, "sad": [0.252, 0.5]}), BASIC8)
     assert table.p.sum(1) == pytest.approx([1, 1], abs=1e-12)
+
+
+def test_two_digits_may_be_a_hundredth_off_and_no_more(written):
+    table = read(written({**GOOD, "happy": [0.76, 0.5], "sad": [0.25, 0.49]}), BASIC8)
+    assert table.p.sum(1) == pytest.approx([1, 1], abs=1e-12)
+    with pytest.raises(BadOption, match=r"1\.02 in sum"):
+        read(written({**GOOD, "happy": [0.77, 0.5]}), BASIC8)
 
 
 @pytest.mark.parametrize(

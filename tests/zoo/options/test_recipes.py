@@ -241,7 +241,7 @@ def test_set_takes_pythons_own_values_too():
         ("lr=quick", "1e-3"),
         ("batch=1.5", "whole number"),
         ("compile=maybe", "true or false"),
-        ("head_dropout=a,b", "0.5,0.25"),
+        ("head_dropout=a,b", "0.25,0.5"),
         ("lr", "KEY=VALUE"),
         ("manifest=x", "--manifest"),
         ("batch=none", "whole number"),

@@ -144,6 +144,13 @@ def test_top_moves_the_last_layers_that_keras_counts_and_the_head_and_nothing_el
     assert moved(net, before) == last_layers(net, 20) | {"classifier.weight", "classifier.bias"}
 
 
+def test_more_layers_than_the_net_has_are_refused_with_how_many_it_has():
+    net = build(backbone("lenet_bn"), 1, 4, 32)
+    freezing.parts(net, TrainConfig(backbone="lenet_bn", unfreeze="top", open_layers=17))
+    with pytest.raises(BadOption, match="open_layers is 18, and lenet_bn has 17 layers before its head"):
+        freezing.parts(net, TrainConfig(backbone="lenet_bn", unfreeze="top", open_layers=18))
+
+
 class Spy:
     """Notes, at the end of each epoch, what moved, and whether optimizer and normalisation stayed what they were."""
 

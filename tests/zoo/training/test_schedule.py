@@ -72,8 +72,9 @@ def test_loading_that_takes_the_whole_limit_is_said():
     clock = Clock()
     schedule = Schedule(20, clock)
     clock.now += 19
-    with pytest.raises(BadOption, match="Loading took 19 s"):
+    with pytest.raises(BadOption, match="Loading took 19 s") as error:
         schedule.begin(10)
+    assert "--budget of ablate" in error.value.hint
 
 
 def test_a_resumed_run_has_used_up_the_time_of_the_first():
