@@ -154,6 +154,7 @@ def check_and_resolve(asked: TrainConfig, manifest: Path, saved: dict[str, Any] 
         *sanity_checks.check_scenes(rows, where),
         *sanity_checks.check_val(rows, len(where["val"]), asked.select),
         *sanity_checks.check_contamination(rows, where),
+        *sanity_checks.check_proposals(rows, where),
     ]
     first = None if saved is not None else initial_weights.of_run(asked, rows.taxonomy)
     config = resolve_defaults(asked, card, rows, where, first)

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -187,6 +188,17 @@ def check_contamination(rows: Rows, where: Mapping[str, NDArray[np.intp]]) -> li
     train[where["train"]] = True
     found = contaminated(rows.manifest.table(*known.COLUMNS), train, list(rows.manifest.sources))
     return [f"{known.told(found.counts)}."] if found.counts else []
+
+
+def check_proposals(rows: Rows, where: Mapping[str, NDArray[np.intp]]) -> list[str]:
+    """Return a note on labels of train that are a net's proposals and not the publishers'."""
+    proposed = rows.table["proposed_label"].take(pa.array(where["train"]))
+    if proposed.null_count == len(proposed):
+        return []
+    return [
+        f"{len(proposed) - proposed.null_count:,} of {len(proposed):,} train labels are a net's proposals "
+        "(ferdata merge --relabel-by), not the publishers'."
+    ]
 
 
 def check_scale(images: Tensor, allow: bool = False) -> list[str]:

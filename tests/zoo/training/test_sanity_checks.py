@@ -137,6 +137,15 @@ def test_a_class_that_only_test_has_is_refused_by_name_and_count(shapes):
     assert "ferdata split" in error.value.hint
 
 
+def test_labels_of_train_that_a_net_proposed_are_counted(shapes):
+    rows = shape_rows()
+    assert sanity_checks.check_proposals(*found(shapes(rows))) == []
+    for row in [r for r in rows if r["split"] == "train"][:3]:
+        row["proposed_label"] = "sadness"
+    (note,) = sanity_checks.check_proposals(*found(shapes(rows)))
+    assert note.startswith(f"3 of {sum(r['split'] == 'train' for r in rows)} train labels")
+
+
 def boxed(rows, box, n=None):
     """Return the rows with a face box in the first `n` of them, or all; the pictures are of 32 pixels."""
     return [{**row, "face_box": box} if n is None or i < n else row for i, row in enumerate(rows)]
