@@ -1,5 +1,7 @@
 """The figures and the words of a matrix, from made answers: no net is trained."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -75,16 +77,18 @@ def test_images_of_one_person_widen_the_interval():
 
 
 def test_a_cell_asks_for_the_classes_alone_that_both_have():
-    """Where the net may not answer with a class that the test lacks, it cannot be wrong by it."""
-    classes = {"a": CLASSES, "b": CLASSES[:2]}
-    told = cell(made({"a": (0.9, 0.5), "b": (0.5, 0.5)}, TWO, classes=classes, luck=0), "a", "b")
-    assert (told["classes"], told["n"]) == (list(CLASSES[:2]), 2 * N // 3)
-    # The second class's wrong answers were the third: of the two that are left, the first is as likely and comes first.
-    scores = answers(right(0.5, 0))
-    few = matrix_cells.over(scores, CLASSES[:2])
-    assert told["accuracy"] == pytest.approx(float((few.probabilities.argmax(1) == few.true).mean()))
-    assert few.probabilities.sum(1) == pytest.approx(1)
-    assert set(few.true.tolist()) == {0, 1}
+    """A net that takes every face for a third class, and next for the right one, is right where there is no third."""
+    scores = answers(np.ones(N))
+    p = np.full_like(scores.probabilities, 0.1)
+    p[np.arange(N), scores.true] = 0.3
+    p[:, 2] = 0.6
+    scores = replace(scores, probabilities=p)
+    plan = Plan(TWO, {"a": CLASSES, "b": CLASSES[:2]}, 48, (), {}, {"a": FACTS, "b": FACTS})
+    told = matrix_cells.summary(plan, {name: [{"a": scores, "b": scores}] for name in ("a", "b")}, [0])
+    assert cell(told, "a", "a")["accuracy"] == pytest.approx(1 / 3)
+    few = cell(told, "a", "b")
+    assert (few["classes"], few["n"], few["accuracy"]) == (list(CLASSES[:2]), 2 * N // 3, 1.0)
+    assert matrix_cells.over(scores, CLASSES[:2]).probabilities.sum(1) == pytest.approx(1)
 
 
 def test_sets_without_a_common_class_have_an_empty_cell_and_no_figure():
