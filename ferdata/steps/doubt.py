@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ferdata.claims.published import Ceiling, Figure, Published, Test, Withdrawn, published
 from ferdata.errors import BadOption, choose_one
 
-FAR = 5.0  # points above the best figure that stands: more than any method has gained at once since 2016
+FAR = 5.0  # points above the best figure that stands: a rule of ours
 MOST_DIGITS = 4
 
 

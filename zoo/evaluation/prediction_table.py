@@ -128,7 +128,7 @@ def _csv(path: Path) -> tuple[dict[str, Sequence[Any]], list[str]]:
     except csv.Error as error:
         raise BadOption(f"{path} is no CSV: {error}.", FORM) from None
     _check_header(path, header)
-    if bad := next((i for i, row in enumerate(rows) if len(row) != len(header)), None):
+    if (bad := next((i for i, row in enumerate(rows) if len(row) != len(header)), None)) is not None:
         raise BadOption(f"{path}, {lines[bad]}: {len(rows[bad])} cells, where the header has {len(header)}.", FORM)
     return dict(zip(header, zip(*rows, strict=True) if rows else ((),) * len(header), strict=True)), lines
 

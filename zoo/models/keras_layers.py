@@ -1,8 +1,8 @@
 """A net's layers as Keras counts them: what "the last 20 layers" of a Keras script are in timm's net.
 
 Keras gives a layer to each operation: an activation, an addition and a reshape count as much as a convolution does. For
-EfficientNet B0 to B7 the count is that of keras.applications (Keras 3.15, `include_top=False`), from the end; any other
-net is counted by its own modules, in the order in which it holds them.
+EfficientNet B0 to B7 and V2 the count is that of keras.applications (Keras 3.15, `include_top=False`), from the end;
+any other net is counted by its own modules, in the order in which it holds them.
 """
 
 from collections.abc import Iterator

@@ -122,6 +122,7 @@ def test_raw_scores_are_refused_and_softmax_is_the_way(written):
         (b"", "is empty"),
         (b"path,happy,happy\na,1,0\n", "the column 'happy' twice"),
         (b"path,happy,sad\na,1,0\nb,1\n", "line 3: 2 cells, where the header has 3"),
+        (b"path,happy,sad\na,1\nb,1,0\n", "line 2: 2 cells, where the header has 3"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)), "is no table"),
     ],
 )
