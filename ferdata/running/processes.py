@@ -114,8 +114,9 @@ class _Worker:
         self.pipe, theirs = fork.Pipe()
         foreign = [self.pipe, *(other.pipe for other in others)]
         self._process = fork.Process(target=_serve, args=(theirs, foreign), name="ferdata worker", daemon=True)
-        # A worker never hears of Ctrl-C, which is for the process that forked it: it is born with it blocked.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        # A worker never hears of Ctrl-C, which is for the process that forked it: it is born with it blocked. And with
+        # SIGTERM, until it means its end: before, it would meet the handler of the process that forked it.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             with warnings.catch_warnings():
                 # Python 3.12 warns of threads at a fork; a worker takes none of their locks.
@@ -161,6 +162,7 @@ def _serve(pipe: Connection, foreign: Sequence[Connection]) -> None:
     for other in foreign:
         other.close()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     gc.freeze()  # what was there before the fork is not looked through, which would copy its pages
     sys.stdout = sys.stderr = None  # another thread may have held their locks at the fork
     pieces: SimpleQueue[tuple[int, Callable[[Any], Any], Any]] = SimpleQueue()

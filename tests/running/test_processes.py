@@ -57,6 +57,12 @@ def killed(n: int) -> int:
     return n
 
 
+def terminated(n: int) -> int:
+    """End as on a polite kill, which a worker has no handler for."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    return n
+
+
 def large(n: int) -> bytes:
     """Return more than a pipe takes before somebody reads."""
     return bytes(20_000_000 + n)
@@ -148,9 +154,10 @@ def test_an_error_of_the_work_is_raised_here(local: Engine) -> None:
 
 
 @FORKS
-def test_a_process_that_is_killed_ends_the_run_with_what_to_do(workers: Workers) -> None:
+@pytest.mark.parametrize("how", [killed, terminated])
+def test_a_process_that_is_killed_ends_the_run_with_what_to_do(how: Callable[[int], int], workers: Workers) -> None:
     with pytest.raises(WorkersLost, match="killed") as caught:
-        list(run(Processes(2), killed, range(9)))
+        list(run(Processes(2), how, range(9)))
     assert "--workers" in caught.value.hint
     assert not workers()
 

@@ -199,7 +199,7 @@ def _serve(
             outcome: Message = "done", work(place, partial(_say, caller))
     except BaseException as error:
         outcome = "failed", _portable(error, place)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _pass_over)
     pipe.send(outcome)
     pipe.recv()  # if it left now, the others would lose its connection, and report that
     torch.distributed.destroy_process_group()
@@ -214,8 +214,12 @@ def _end_with_parent() -> None:
 
 
 def _interrupt_once(number: int, frame: object) -> NoReturn:  # noqa: ARG001  # what a signal's handler is given
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # a second one would interrupt the keeping of the weights
+    signal.signal(signal.SIGTERM, _pass_over)  # a second one would interrupt the keeping of the weights
     raise KeyboardInterrupt
+
+
+def _pass_over(number: int, frame: object) -> None:
+    """Do nothing for a signal. Where it was heard before, SIG_IGN is no way: Python shows one that comes in between."""
 
 
 def _write_to(log: Path) -> None:

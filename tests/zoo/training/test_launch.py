@@ -19,7 +19,7 @@ import torch
 from ferdata.errors import BrokenRun, FerdataWarning, WorkersLost
 from tests.zoo.training.conftest import processes_of
 from zoo.options.options import TrainConfig
-from zoo.training.launch import launch
+from zoo.training.launch import _interrupt_once, launch
 
 pytestmark = pytest.mark.usefixtures("no_process_is_left")
 TWO = TrainConfig(device="cpu", devices=2)
@@ -97,3 +97,15 @@ def test_ctrl_c_is_heard_by_the_caller_alone_also_while_processes_start():
         complaints = caller.communicate(timeout=60)[1]
     assert complaints.count("Traceback") == complaints.count("KeyboardInterrupt") == 1
     assert not psutil.wait_procs(begun, 10)[1]
+
+
+def test_what_a_scheduler_sends_twice_interrupts_once_and_is_never_set_to_be_ignored():
+    """Python prints a traceback for a signal that comes while its handler gives way to SIG_IGN."""
+    before = signal.signal(signal.SIGTERM, _interrupt_once)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
