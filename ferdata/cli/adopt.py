@@ -12,27 +12,14 @@ from zoo.deploy.adopt import Adopted, adopt
 from zoo.models.foreign.card import CROPS, LAYOUTS, ORDERS, OUTPUTS, SIZES, range_of
 
 
-class Numbers(click.ParamType):
-    """Numbers with commas between them."""
-
-    name = "numbers"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
-        """Return the numbers. Fails for anything else."""
-        try:
-            return value if isinstance(value, tuple) else tuple(float(part) for part in value.split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not numbers with commas between them, such as 0,255.", param, ctx)
+def numbers(text: str) -> tuple[float, ...]:
+    """Return numbers that have commas between them. Raises ValueError for anything else."""
+    return tuple(float(part) for part in text.split(","))
 
 
-class Words(click.ParamType):
-    """Words with commas between them."""
-
-    name = "words"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        """Return the words."""
-        return value if isinstance(value, tuple) else tuple(word.strip() for word in value.split(","))
+def words(text: str) -> tuple[str, ...]:
+    """Return words that have commas between them."""
+    return tuple(word.strip() for word in text.split(","))
 
 
 @click.command("adopt")
@@ -40,14 +27,12 @@ class Words(click.ParamType):
 @option(adopt, "-o", "--out", type=click.Path(path_type=Path), help="The run's folder, such as runs/face-api.")
 @option(adopt, "--card", metavar="NAME|FILE", help="All of what follows: a shipped card, or a TOML file.")
 @option(adopt, "--name", help="What the model is called [default: the file's name].")
-@option(adopt, "--classes", type=Words(), metavar="A,B,...", help="Its classes, in the order of its outputs.")
+@option(adopt, "--classes", type=words, metavar="A,B,...", help="Its classes, in the order of its outputs.")
 @option(adopt, "--size", type=click.IntRange(*SIZES), help="The side of its pictures in pixels.")
 @option(adopt, "--channels", type=click.Choice(("1", "3")), help="1 for grey pictures, 3 for colour.")
-@option(adopt, "--pixels", type=Numbers(), metavar="LOW,HIGH", help="What the values 0 and 255 become.")
-@option(
-    adopt, "--mean", type=Numbers(), metavar="M[,M,M]", help="In place of --pixels: subtracted from pixels in 0..1,"
-)
-@option(adopt, "--std", type=Numbers(), metavar="S[,S,S]", help="and what they are divided by then.")
+@option(adopt, "--pixels", type=numbers, metavar="LOW,HIGH", help="What the values 0 and 255 become.")
+@option(adopt, "--mean", type=numbers, metavar="M[,M,M]", help="In place of --pixels: subtracted from pixels in 0..1,")
+@option(adopt, "--std", type=numbers, metavar="S[,S,S]", help="and what they are divided by then.")
 @option(adopt, "--order", type=click.Choice(ORDERS), help="Of three channels [default: RGB].")
 @option(adopt, "--layout", type=click.Choice(LAYOUTS), help="Of the axes [default: by the file's own shape].")
 @option(adopt, "--output", type=click.Choice(OUTPUTS), help="What comes out [default: by asking it].")

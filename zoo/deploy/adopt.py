@@ -6,7 +6,7 @@ Its file lies in the run as it is, and nothing of it is changed; how it is fed a
 import hashlib
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,8 @@ def adopt(
 ) -> Adopted:
     """Write a model that others trained as the run `out`; return what is known of it.
 
-    `model` is an ONNX file. How it is fed and read is said by the options, then by `card`, the name of a shipped card or
-    a TOML file, then by what the file itself says of its input; the options are the fields of
+    `model` is an ONNX file. How it is fed and read is said by the options, then by `card`, the name of a shipped card
+    or a TOML file, then by what the file itself says of its input; the options are the fields of
     `zoo.models.foreign.card.Card`, `pixels` what the values 0 and 255 become. Classes must be said by one of them,
     and how pixels are scaled. Without `output` the model is asked: what sums to 1 for drawn pictures is probabilities.
 
@@ -145,9 +145,9 @@ def _by_channel(whole: Card, numbers: tuple[float, ...] | None) -> tuple[float, 
 
 def _with_output(whole: Card, runner: Runner) -> tuple[Card, list[str]]:
     """Ask the model what comes out of it, which is also the proof that it computes. Raises BadOption, BrokenRun."""
-    assert whole.size and whole.channels and whole.mean and whole.std and whole.classes
-    asked = opened.net({**_words_of(whole), "output": "logits"}, whole.classes, runner)
-    found = output_of(asked, whole.size, whole.channels, whole.mean, whole.std)
+    said: dict[str, Any] = asdict(whole)
+    asked = opened.net({**said, "output": "logits"}, said["classes"], runner)
+    found = output_of(asked, said["size"], said["channels"], said["mean"], said["std"])
     if whole.output is None:
         how = "0 or more and 1 in sum" if found == "probabilities" else "not 1 in sum"
         return replace(whole, output=found), [f"Taken for {found}: for {_DRAWN} its outputs are {how}."]
@@ -159,36 +159,32 @@ def _with_output(whole: Card, runner: Runner) -> tuple[Card, list[str]]:
     return whole, []
 
 
-def _words_of(whole: Card) -> dict[str, Any]:
-    return {"layout": whole.layout, "order": whole.order, "output": whole.output, "name": whole.name}
-
-
 def _meta(whole: Card, file: dict[str, Any]) -> Meta:
     """Return the metadata of the run."""
-    assert whole.classes and whole.size and whole.channels and whole.mean and whole.std
-    classes = _in_our_words(whole.classes)
+    said: dict[str, Any] = asdict(whole)
+    classes = _in_our_words(said["classes"])
     cut = None
-    if whole.crop != "published":
-        cut = {"size": whole.cut or whole.size, "margin": whole.margin or 0.0, "template": whole.crop}
-        cut["detector"] = "yunet"
+    if said["crop"] != "published":
+        aim = {"size": said["cut"] or said["size"], "margin": said["margin"] or 0.0, "template": said["crop"]}
+        cut = {**aim, "detector": "yunet"}
     mapping = {emotion: word for word in classes if (emotion := spelled(word))}
+    words = {name: said[name] for name in ("name", "file", "layout", "order", "output")}
+    terms = {name: said[name] or NOT_TOLD for name in ("source", "terms")}
     return Meta(
-        backbone=str(whole.name),
+        backbone=said["name"],
         classes=classes,
         taxonomy=Taxonomy("adopted", classes, mapping).as_dict(),
-        mean=whole.mean,
-        std=whole.std,
-        size=whole.size,
-        channels=whole.channels,
-        **{"tta": "none", "manifest": "", "fingerprint": "", "chosen": {}, "config": {"targets": "hard"}},
+        mean=said["mean"],
+        std=said["std"],
+        size=said["size"],
+        channels=said["channels"],
+        tta="none",
+        manifest="",
+        fingerprint="",
+        chosen={},
+        config={"targets": "hard"},
         alignment=cut,
-        foreign={
-            **_words_of(whole),
-            **file,
-            "file": whole.file,
-            "source": whole.source or NOT_TOLD,
-            "terms": whole.terms or NOT_TOLD,
-        },
+        foreign={**words, **terms, **file},
     )
 
 

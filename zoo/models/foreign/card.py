@@ -30,10 +30,10 @@ class Card:
 
     `classes` are the model's own words, in the order of its outputs. It takes `size` x `size` pixels of `channels` (1
     or 3), of which `mean` is subtracted and by `std` divided, per channel, after they were brought to 0..1; in a file
-    `pixels = [low, high]` stands for both, what 0 and 255 become. `order` is that of three channels, `layout` that of the
-    axes; `output` what comes out. `crop` is `published` for face crops as a dataset has them, or the template that faces
-    are cut by (`ferdata.images.alignment`), with a `margin`, to `cut` pixels, `size` unless said. `file` is the name
-    that the publisher gave, `source` where it is to be had, `terms` what may be done with it.
+    `pixels = [low, high]` stands for both, what 0 and 255 become. `order` is that of three channels, `layout` that of
+    the axes; `output` what comes out. `crop` is `published` for face crops as a dataset has them, or the template that
+    faces are cut by (`ferdata.images.alignment`), with a `margin`, to `cut` pixels, `size` unless said. `file` is the
+    name that the publisher gave, `source` where it is to be had, `terms` what may be done with it.
     """
 
     name: str | None = None

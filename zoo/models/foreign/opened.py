@@ -1,4 +1,4 @@
-"""Opening a foreign model's file by what it is, whatever its name ends in. What would run code on opening is refused."""
+"""Opening a foreign model's file by what it is, whatever its name ends in. What would run code is refused."""
 
 import zipfile
 from collections.abc import Callable, Mapping

@@ -17,12 +17,12 @@ CHANNELS = (1, 3)
 class Signature:
     """A model's input as its file declares it: `shape` of four axes, None where any number will do, and `dtype`.
 
-    `card` is what else stands in the file.
+    `card` is what else the file says.
     """
 
     shape: tuple[int | None, ...]
     dtype: np.dtype[Any]
-    card: Card = Card()
+    card: Card
 
     @property
     def batch(self) -> int | None:
@@ -57,7 +57,7 @@ def described(signature: Signature, where: str) -> Card:
     if len(known) > 1:
         raise BadOption(
             f"{where} takes pictures of {sides[1]} x {sides[0]} pixels, which are not square.",
-            "Faces are cut to squares here. Such a model can be judged by its predictions: evaluate --predictions FILE.",
+            "Faces are cut to squares here. Such a model is judged by its predictions: evaluate --predictions FILE.",
         )
     return Card(layout=layout, channels=channels, size=known.pop() if known else None)
 
