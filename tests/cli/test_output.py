@@ -41,8 +41,7 @@ def foreign(tmp_path: Path) -> Path:
     "command",
     [
         ("show",),
-        ("show", "--citations"),
-        ("show", "--licences"),
+        ("show", "--columns"),
         ("show", "--json"),
         ("stats",),
         ("stats", "--format", "markdown"),
@@ -58,7 +57,8 @@ def test_a_foreign_manifest_says_nothing_to_the_terminal(ferdata: Run, foreign: 
 
 
 @pytest.mark.parametrize(
-    "command", [("show", f"no{CODE}.parquet"), (f"sh{CODE}",), ("show", "x", f"--{CODE}"), ("stats", "x", f"--by={CODE}")]
+    "command",
+    [("show", f"no{CODE}.parquet"), (f"sh{CODE}",), ("show", "x", f"--{CODE}"), ("stats", "x", f"--by={CODE}")],
 )
 def test_an_error_says_nothing_to_the_terminal(ferdata: Run, command: tuple[str, ...]) -> None:
     ran = ferdata(*command)
