@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import option, refuse_idle, was_given
 from ferdata.cli.output import table
 from ferdata.schema import SPLITS
@@ -100,7 +100,7 @@ def report(decided: Decided) -> None:
     table("Rows", ("dataset", "rows", "labelled", "train", "val", "test", "no split"), rows)
     for name, part in decided.parts.items():
         _reasons(name, part)
-    click.echo()
+    echo()
     _balance("Class balance", "split", decided.balance)
     if len(decided.folds) > SHOWN:
         sizes = sorted(fold.rows for fold in decided.folds)
@@ -159,6 +159,6 @@ def _listed(decided: Decided) -> None:
             (fit.missing, fit.missing_first, "ids of the list are not in the manifest"),
             (fit.new, fit.new_first, "rows are not in the list and have no split"),
         ):
-            click.echo(f"Frozen list: {n:,} {what}" + (f", first {', '.join(first)}" if first else ""))
+            echo(f"Frozen list: {n:,} {what}" + (f", first {', '.join(first)}" if first else ""))
     if decided.freeze:
-        click.echo(f"Frozen list written: {decided.freeze}")
+        echo(f"Frozen list written: {decided.freeze}")
