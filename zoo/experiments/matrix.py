@@ -130,7 +130,7 @@ def matrix(
             ) from None
         own = f"{run.report['accuracy']:.2%} at home"
         tell(f"{row.name}, seed {seed} ({done + 1} of {len(work)}){', kept' if kept else ''}: {own}")
-    known = {name: [answers] for name, answers in others.answers.items()}
+    known = {name: [dict(answers)] for name, answers in others.answers.items()}
     made = matrix_cells.summary(plan, scored | known, list(numbers))
     made |= {
         **{"manifest": str(manifest), "fingerprint": opened.fingerprint, "recipe": recipe},

@@ -4,12 +4,13 @@ import shutil
 import numpy as np
 import pytest
 
-from ferdata.errors import AlreadyExists, BadOption, Leak
+from ferdata.errors import AlreadyExists, BadOption, BrokenRun, Leak
 from ferdata.manifest import Manifest
 from tests.zoo.conftest import SHAPES, shape, write_shapes
 from zoo.evaluation.evaluate import evaluate
 from zoo.experiments import matrix_scores
 from zoo.experiments.matrix import matrix
+from zoo.experiments.matrix_also import also
 from zoo.experiments.matrix_plan import crops, plan, sums
 from zoo.options.options import TrainConfig
 from zoo.training import resolve
@@ -104,6 +105,45 @@ def test_a_run_that_was_lost_or_never_scored_is_made_up_for(made, three, tmp_pat
     again = matrix(three, out, seeds=1, images=IMAGES, options=SET, say=said.append)
     assert sum(", kept: " in line for line in said) == 2
     assert again.report["cells"] == made.report["cells"]
+
+
+def test_a_run_that_is_there_is_a_further_row_scored_as_evaluate_does_and_nothing_is_trained(
+    made, three, tmp_path, monkeypatch
+):
+    out = shutil.copytree(made.path, tmp_path / "m")
+    peer = shutil.copytree(made.path / "runs" / "one" / "seed-0", tmp_path / "peer")
+    monkeypatch.setattr(matrix_scores, "score", None)  # whoever trains or scores the matrix's own runs fails
+    again = matrix(three, out, seeds=1, images=IMAGES, options=SET, also=[peer])
+    cells = cells_of(again)
+    for test in ("one", "two", "odd"):
+        assert cells["peer", test]["accuracy"] == cells["one", test]["accuracy"]
+        assert not cells["peer", test]["home"]
+    assert [cell for cell in again.report["cells"] if cell["train"] != "peer"] == made.report["cells"]
+    assert again.report["rows"][:-1] == made.report["rows"]
+    assert again.report["rows"][-1]["elsewhere"]
+    assert all(row["train"] != "peer" for column in again.report["tests"] for row in column["rows"])
+    assert "peer, trained elsewhere, reaches " in again.report["answer"]
+
+
+def test_a_run_that_has_learnt_from_a_test_is_marked_there_and_one_that_is_not_there_is_refused_first(
+    made, three, tmp_path
+):
+    rows = [*rows_of("one", 0), *rows_of("two", 1000)]
+    turned = {"train": "test", "test": "train", "val": "val"}
+    for row in rows[: sum(MANY.values())]:  # what the run on `one` has learnt from is the test of another manifest
+        row["split"] = turned[row["split"]]
+    path = write_shapes(tmp_path / "turned.parquet", rows)
+    peer = made.path / "runs" / "one" / "seed-0"
+    found = also([peer], Manifest(path), ["one", "two"], ["seed-0"], "cpu", None)
+    (name,) = (row.name for row in found.rows)
+    assert name == "one/seed-0"
+    assert found.leaks == {(name, "one"): 96}
+    assert found.unknown == ()
+    with pytest.raises(BrokenRun, match="nowhere is not a folder"):
+        matrix(three, tmp_path / "m", images=IMAGES, options=SET, also=[tmp_path / "nowhere"])
+    with pytest.raises(BadOption, match="is given twice"):
+        matrix(three, tmp_path / "m", images=IMAGES, options=SET, also=[peer, peer])
+    assert not (tmp_path / "m").exists()
 
 
 def test_another_manifest_in_the_same_folder_is_refused(made, tmp_path):

@@ -51,7 +51,7 @@ def tex(made: Made) -> str:
     """Return the tables of the league as LaTeX, and what is to be known of its runs as comments."""
     parts = [latex(t.title, t.heads, t.rows, t.caption, t.text) for t in tables(made)]
     said = [*marks(made), *terms(made), *filter(None, [made["answer"]])]
-    return "\n".join([*parts, *(f"% {' '.join(line.split())}" for line in said), ""])
+    return "\n".join([*parts, *(f"% {line}" for line in said), ""])
 
 
 def table_of_numbers(made: Made) -> str:

@@ -16,8 +16,8 @@ from zoo.evaluation import inference
 from zoo.evaluation.league.judged import League
 
 BATCH = 32  # images at a time, for all
-WARM_UP, LEAST, ROUNDS = 2, 5, 15  # batches that are not counted; that are at least; at most
-PATIENCE = 5.0  # seconds for each net, after which the least is enough
+WARM_UP, LEAST, ROUNDS = 2, 5, 11  # batches that are not counted; that are at least; at most
+PATIENCE = 3.0  # seconds for each net, after which the least is enough
 FREE = 0.8  # of a core: less, and others had so much of it that speeds say little
 
 

@@ -35,7 +35,7 @@ def where(made: Made) -> str:
 
 def figures(made: Made) -> Table:
     """Return the table of what each run scores, and below it what people reach on the same rows."""
-    rows = [
+    rows: list[tuple[str | None, ...]] = [
         (
             run["run"] + " !" * bool(run["above_ceiling"] or any("LEAK" in mark for mark in run["marks"])),
             *(share(run["accuracy"]), span(run["intervals"]["accuracy"])),
@@ -78,7 +78,7 @@ def cost(made: Made) -> Table:
         for run in made["runs"]
     )
     busy = made["speed"] is not None and made["speed"]["busy"]
-    heads = ("run", "input", "views", "parameters", "file, MB", "images/s", "ms an image")
+    heads: tuple[str, ...] = ("run", "input", "views", "parameters", "file, MB", "images/s", "ms an image")
     heads += ("ms of the processor",) if busy else ()
     about = [] if made["speed"] is None else [speed.in_words(made["speed"])]
     if any(run["trained_elsewhere"] and run["parameters"] for run in made["runs"]):
@@ -128,7 +128,7 @@ def span(interval: Sequence[float] | None) -> str | None:
 
 def marks(made: Made) -> list[str]:
     """Return what is to be known of the runs, a line each."""
-    return [f"{run['run']}: {mark}." for run in made["runs"] for mark in run["marks"]]
+    return [" ".join(f"{run['run']}: {mark}.".split()) for run in made["runs"] for mark in run["marks"]]
 
 
 def terms(made: Made) -> list[str]:
@@ -136,4 +136,4 @@ def terms(made: Made) -> list[str]:
     of: dict[str, list[str]] = {}
     for run in made["runs"]:
         of.setdefault(run["terms"], []).append(run["run"])
-    return [f"{', '.join(runs)}: {words}." for words, runs in of.items()]
+    return [" ".join(f"{', '.join(runs)}: {words}.".split()) for words, runs in of.items()]
