@@ -12,9 +12,10 @@ from typing import Any
 import click
 
 from ferdata import __version__
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.pipes import as_far_as_read, send_nowhere
-from ferdata.errors import FerdataError, FerdataWarning, did_you_mean
+from ferdata.errors import FerdataError, FerdataWarning, did_you_mean, shortened
+from ferdata.running.terminal import printable_lines
 
 DONE, FAILED, USAGE, FINDINGS, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -145,6 +146,7 @@ def run(arguments: list[str]) -> int:
         prose(error.hint, err=True)
         return FAILED
     except click.ClickException as error:
+        error.message = printable_lines(shortened(error.message))
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort) as interruption:
@@ -156,7 +158,7 @@ def run(arguments: list[str]) -> int:
         if error.errno != errno.ENOSPC:
             raise
         send_nowhere(sys.stdout)
-        click.echo("Error: nothing more can be written: the disk is full.\nFree some space.", err=True)
+        echo("Error: nothing more can be written: the disk is full.\nFree some space.", err=True)
         return FAILED
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ferdata.cli.evaluate import between, share
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import print_json, table
 from ferdata.schema import SPLITS
@@ -71,9 +71,9 @@ def command(runs: tuple[Path, ...], as_json: bool, **given: Any) -> None:
         league(result)
     pairs(result)
     for path in given["out"]:
-        click.echo(path)
+        echo(path)
     if given["plot"]:
-        click.echo(f"Plot: {given['plot']}")
+        echo(f"Plot: {given['plot']}")
 
 
 def league(r: dict[str, Any]) -> None:
@@ -102,9 +102,9 @@ def stored(r: dict[str, Any]) -> None:
     table(f"{r['split'].capitalize()}, {r['n']:,} images{units}", names, rows, text=2)
     for run in r["runs"]:
         for mark in run["marks"]:
-            click.echo(f"{run['run']}: {mark}.")
+            echo(f"{run['run']}: {mark}.")
     if any(run["marks"] for run in r["runs"]):
-        click.echo()
+        echo()
 
 
 def pairs(r: dict[str, Any]) -> None:

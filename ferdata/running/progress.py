@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from ferdata.running.terminal import printable
+
 
 class Advance(Protocol):
     """Report `n` more pieces of work as done, optionally with a word on how it goes."""
@@ -33,21 +35,23 @@ def bar(what: str, total: int | None = None, unit: str = "rows") -> Iterator[Adv
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(compact=True),
-        TextColumn("[dim]{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", style="dim", markup=False),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=total, rate="", note="")
+        task = progress.add_task(printable(what), total=total, rate="", note="")
         _drawn.append(what)
 
         def advance(n: int = 1, note: str = "", total: int | None = None) -> None:
             speed = progress.tasks[task].speed
             rate = f"{speed:,.0f} {unit}/s" if speed else ""
-            progress.update(task, total=total, advance=n, rate=rate, note=note)  # a total of None changes nothing
+            progress.update(
+                task, total=total, advance=n, rate=rate, note=printable(note)
+            )  # a total of None changes nothing
 
         try:
             yield advance
