@@ -80,9 +80,9 @@ def league(r: dict[str, Any]) -> None:
     """Print the tables of a league, what is to be known of its runs, and their terms."""
     for one in tables.tables(r):
         table(one.title, one.heads, one.rows, one.caption, one.text)
-    for title, lines in (("To be known", tables.marks(r)), ("Terms", tables.terms(r))):
+    for title, lines in (("Notes", tables.marks(r)), ("Terms", tables.terms(r))):
         if lines:
-            click.secho(title, bold=True)
+            echo(title, bold=True)
             prose("\n".join(f"- {line}" for line in lines) + "\n")
 
 

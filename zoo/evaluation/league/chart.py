@@ -35,7 +35,8 @@ def against_time(made: Mapping[str, Any], form: str = "png") -> bytes:
         heading(figure, words[head])
         figure.supxlabel(_below(made, [words[names[run["run"]]] for run in made["runs"] if not run["speed"]]), **_SMALL)
         figure.draw_without_rendering()
-        taken = [*_people(axes, made), *_marks(axes, runs)]
+        taken = list(_marks(axes, runs))
+        _people(axes, made, taken)
         for run in runs:
             _name(axes, run, words[names[run["run"]]], taken)
         return as_bytes(figure, form)
@@ -77,19 +78,23 @@ def _axes(axes: Axes, runs: Sequence[Mapping[str, Any]], made: Mapping[str, Any]
     axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.set_ylabel("accuracy, with its 95 % interval")
     busy = made["speed"] is not None and made["speed"]["busy"]
-    axes.set_xlabel(f"milliseconds {'of the processor ' * busy}an image")
+    axes.set_xlabel(f"{'CPU ' * busy}milliseconds an image")
     quiet(axes, "y")
 
 
-def _people(axes: Axes, made: Mapping[str, Any]) -> Iterator[Bbox]:
-    """Draw a line for each figure of people, with its words at the left; yield where the words stand."""
+def _people(axes: Axes, made: Mapping[str, Any], taken: list[Bbox]) -> None:
+    """Draw a line for each figure of people, with its words at an end of it."""
     low, high = axes.get_ylim()
     for words, figure, _ in lines(made):
         if low <= figure <= high:
             axes.axhline(figure, color=FAINT, lw=1, ls="--", zorder=1)
             at: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", **_SMALL}
-            text = axes.annotate(f"{words}: {figure:.1%}", (0.005, figure), (0, 3), **at)
-            yield text.get_window_extent()
+            ends = [
+                {"xy": (x, figure), "xytext": (0, up), "ha": side, "va": over}
+                for up, over in ((2, "bottom"), (-2, "top"))
+                for x, side in ((0.995, "right"), (0.005, "left"))
+            ]
+            _write(axes, f"{words}: {figure:.1%}", [{**at, **end} for end in ends], taken)
 
 
 def _marks(axes: Axes, runs: Sequence[Mapping[str, Any]]) -> Iterator[Bbox]:
@@ -103,15 +108,22 @@ def _marks(axes: Axes, runs: Sequence[Mapping[str, Any]]) -> Iterator[Bbox]:
 
 
 def _name(axes: Axes, run: Mapping[str, Any], name: str, taken: list[Bbox]) -> None:
-    """Write a run's name beside its mark, where no other name or mark stands; the first place if none is free."""
-    point, label = (run["x"], run["accuracy"]), f"{name}  {run['accuracy']:.1%}"
-    for number, (across, up) in enumerate((*PLACES, PLACES[0])):
-        side = "left" if across > 0 else "right"
-        how: dict[str, Any] = {"textcoords": "offset points", "fontsize": 9, "color": INK, "ha": side, "zorder": 4}
-        text = axes.annotate(label, point, (across, up), **how)
+    """Write a run's name and accuracy beside its mark."""
+    how: dict[str, Any] = {"xy": (run["x"], run["accuracy"]), "textcoords": "offset points", "color": INK}
+    sides = [
+        {**how, "xytext": place, "ha": "left" if place[0] > 0 else "right", "fontsize": 9, "zorder": 4}
+        for place in PLACES
+    ]
+    _write(axes, f"{name}  {run['accuracy']:.1%}", sides, taken)
+
+
+def _write(axes: Axes, words: str, places: Sequence[Mapping[str, Any]], taken: list[Bbox]) -> None:
+    """Write words at the first of the places where nothing stands, the first of all if none is free; take it."""
+    for number, place in enumerate((*places, places[0])):
+        text = axes.annotate(words, **place)
         box = text.get_window_extent()
         inside = axes.bbox.x0 <= box.x0 and box.x1 <= axes.figure.bbox.x1
-        if number == len(PLACES) or (inside and not any(box.overlaps(other) for other in taken)):
+        if number == len(places) or (inside and not any(box.overlaps(other) for other in taken)):
             taken.append(box)
             return
         text.remove()

@@ -39,7 +39,7 @@ def write(path: Path, made: Made) -> None:
 def markdown(made: Made) -> str:
     """Return the league as Markdown."""
     parts = [markdown_table(t.title, t.heads, t.rows, t.caption, t.text) for t in tables(made)]
-    for title, told in (("To be known", marks(made)), ("Terms", terms(made))):
+    for title, told in (("Notes", marks(made)), ("Terms", terms(made))):
         if told:
             parts.append("\n".join([f"**{title}**\n", *(f"- {_plain(line)}" for line in told), ""]))
     if made["answer"]:

@@ -117,7 +117,7 @@ def in_words(how: Mapping[str, Any]) -> str:
     if how["busy"]:
         told += (
             f" Other programs left this one {how['core']:.0%} of a processor core, so that all are faster alone; what "
-            "to compare is the processor's own time."
+            "to compare is CPU time."
         )
     return told
 

@@ -50,8 +50,8 @@ def figures(made: Made) -> Table:
     kept = heads if partial else heads[:-2]
     about = [
         "! see below." if any(str(row[0]).endswith(" !") for row in rows) else "",
-        "On its own classes: accuracy on the images whose class the model can answer; the others count as wrong before "
-        "that."
+        "On its own classes: accuracy on the images whose class the model can answer; in accuracy the others count as "
+        "wrong."
         if partial
         else "",
     ]
@@ -79,7 +79,7 @@ def cost(made: Made) -> Table:
     )
     busy = made["speed"] is not None and made["speed"]["busy"]
     heads: tuple[str, ...] = ("run", "input", "views", "parameters", "file, MB", "images/s", "ms an image")
-    heads += ("ms of the processor",) if busy else ()
+    heads += ("CPU ms an image",) if busy else ()
     about = [] if made["speed"] is None else [speed.in_words(made["speed"])]
     if any(run["trained_elsewhere"] and run["parameters"] for run in made["runs"]):
         about.append("Parameters of an ONNX file: the weights that lie in it.")

@@ -51,6 +51,19 @@ def test_runs_at_one_place_are_named_apart(league, drawn):
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
+def test_what_people_reach_is_said_where_no_run_stands(league, drawn):
+    """Two lines that are near to each other, and a run on one of them, at the right end of the plot."""
+    made, _ = league
+    at = {**made["runs"][0], "accuracy": 0.72, "intervals": {"accuracy": [0.69, 0.75]}}
+    against_time({**made, "people": PEOPLE, "runs": [at]})
+    (axes,) = drawn[0].axes
+    boxes = {text.get_text(): text.get_window_extent() for text in axes.texts}
+    assert len(boxes) == 4
+    assert not any(a.overlaps(b) for one, a in boxes.items() for other, b in boxes.items() if one < other)
+    left, up = axes.transData.transform((time_of(at["speed"], made["speed"]), 0.72))
+    assert not any(box.contains(left, up) for box in boxes.values())
+
+
 def test_a_table_has_no_time_and_is_named_below(league, drawn):
     made, _ = league
     against_time({**made, "runs": [made["runs"][0], {**made["runs"][1], "run": "theirs.csv", "speed": None}]})
