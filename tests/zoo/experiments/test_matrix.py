@@ -10,7 +10,6 @@ from tests.zoo.conftest import SHAPES, shape, write_shapes
 from zoo.evaluation.evaluate import evaluate
 from zoo.experiments import matrix_scores
 from zoo.experiments.matrix import matrix
-from zoo.experiments.matrix_also import also
 from zoo.experiments.matrix_plan import crops, plan, sums
 from zoo.options.options import TrainConfig
 from zoo.training import resolve
@@ -125,20 +124,8 @@ def test_a_run_that_is_there_is_a_further_row_scored_as_evaluate_does_and_nothin
     assert "peer, trained elsewhere, reaches " in again.report["answer"]
 
 
-def test_a_run_that_has_learnt_from_a_test_is_marked_there_and_one_that_is_not_there_is_refused_first(
-    made, three, tmp_path
-):
-    rows = [*rows_of("one", 0), *rows_of("two", 1000)]
-    turned = {"train": "test", "test": "train", "val": "val"}
-    for row in rows[: sum(MANY.values())]:  # what the run on `one` has learnt from is the test of another manifest
-        row["split"] = turned[row["split"]]
-    path = write_shapes(tmp_path / "turned.parquet", rows)
+def test_a_run_that_is_not_there_or_is_named_twice_is_refused_before_anything_is_trained(made, three, tmp_path):
     peer = made.path / "runs" / "one" / "seed-0"
-    found = also([peer], Manifest(path), ["one", "two"], ["seed-0"], "cpu", None)
-    (name,) = (row.name for row in found.rows)
-    assert name == "one/seed-0"
-    assert found.leaks == {(name, "one"): 96}
-    assert found.unknown == ()
     with pytest.raises(BrokenRun, match="nowhere is not a folder"):
         matrix(three, tmp_path / "m", images=IMAGES, options=SET, also=[tmp_path / "nowhere"])
     with pytest.raises(BadOption, match="is given twice"):
