@@ -10,6 +10,7 @@ from tests.zoo.untaught import untaught
 from zoo.evaluation import predictions
 from zoo.evaluation.compare import compare
 from zoo.evaluation.evaluate import evaluate
+from zoo.evaluation.metrics import calibration_error, log_loss
 
 CONFIG = {"targets": "crossentropy", "select": "accuracy"}
 
@@ -45,6 +46,15 @@ def eight(tmp_path):
     path = write_shapes(tmp_path / "eight.parquet", shape_rows())
     evaluate(run, path, save_predictions=tmp_path / "p.parquet", bootstrap=10, device="cpu")
     return run, predictions.read(tmp_path / "p.parquet")
+
+
+def test_a_run_keeps_its_own_temperature_and_views(eight, tmp_path):
+    run, alone = eight
+    made = compare([run], on=tmp_path / "eight.parquet", bootstrap=10, device="cpu")["runs"][0]
+    assert alone.facts["temperature"] == 1.3
+    assert made["ece"] == pytest.approx(calibration_error(alone.probabilities, alone.true))
+    assert made["log_loss"] == pytest.approx(log_loss(alone.probabilities, alone.true))
+    assert made["views"] == 2  # the face and its mirror image
 
 
 def test_a_run_of_ours_with_finer_classes_has_them_added_up(eight, tmp_path):
