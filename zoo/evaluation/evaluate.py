@@ -109,10 +109,10 @@ def _of_run(
     if save_predictions is not None:
         _check_table(Path(save_predictions), (source.path, folder.predictions), force)
     if meta.foreign is not None:
-        rows = _labelled(read_rows(source, (dataset,) if dataset else None), split)
+        rows = labelled(read_rows(source, (dataset,) if dataset else None), split)
         return adopted.judge(run, net, meta, rows, split, roots, tta or meta.tta, draws)
     model_file.check_classes(meta, source.taxonomy, str(source.path))
-    rows = _labelled(_rows(meta, source, dataset, own=manifest is None), split)
+    rows = labelled(_rows(meta, source, dataset, own=manifest is None), split)
     images = load(rows, {split: rows.where(split)}, meta.size, meta.channels, roots)[split]
     tta = meta.tta if tta is None else tta
     raw = inference.score(net, images.pixels, meta.mean, meta.std, tta)
@@ -143,12 +143,12 @@ def _of_table(
     source = Manifest(Path(manifest))
     if save_predictions is not None:
         _check_table(Path(save_predictions), (source.path, table), force)
-    rows = _labelled(read_rows(source, (dataset,) if dataset else None), split)
+    rows = labelled(read_rows(source, (dataset,) if dataset else None), split)
     result, kept = elsewhere.judge(table, rows, split, dataset, shared, draws)
     return result, rows.taxonomy.as_dict(), kept
 
 
-def _labelled(rows: Rows, split: str) -> Rows:
+def labelled(rows: Rows, split: str) -> Rows:
     """Return the rows. Raises BadOption if none of the split has a label."""
     if not len(rows.where(split)):
         raise BadOption(
