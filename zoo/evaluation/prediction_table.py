@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ferdata.errors import BadOption, listed
 from ferdata.labels import REASONS, Taxonomy, spelled
 from ferdata.manifest.safe_paths import must_be_file
+from ferdata.running.spreadsheet import from_cell
 from ferdata.running.text_file import open_text
 from zoo.evaluation.predictions import KEY
 
@@ -79,7 +80,7 @@ def read(path: Path, taxonomy: Taxonomy) -> Table:
     others = (name for name in cells if name not in meanings and name != named_by)
     ignored = tuple(name if name.strip() else NAMELESS for name in others)
     _check(path, p, lines, ignored)
-    names = [str(cell if cell is not None else "").strip() for cell in cells[named_by]]
+    names = [from_cell(str(cell if cell is not None else "").strip()) for cell in cells[named_by]]
     return Table(path, named_by, names, p / p.sum(1, keepdims=True), tuple(meanings), tuple(meanings.values()), ignored)
 
 
