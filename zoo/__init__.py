@@ -13,6 +13,7 @@ from ferdata.running.extras import install
 
 if TYPE_CHECKING:
     from zoo.augment.contact_sheet import sheet as sheet
+    from zoo.deploy.adopt import adopt as adopt
     from zoo.deploy.features import features as features
     from zoo.deploy.onnx_export import export as export
     from zoo.deploy.predict import predict as predict
@@ -40,6 +41,7 @@ if _missing:
     raise MissingExtra(f"Training needs {', '.join(_missing)}.", install("train"))
 
 _ROOMS = {
+    "adopt": "zoo.deploy.adopt",
     "ablate": "zoo.experiments.ablation",
     "compare": "zoo.evaluation.compare",
     "cross_validate": "zoo.experiments.cross_validation",

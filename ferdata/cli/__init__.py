@@ -44,6 +44,7 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "augment": ("augment", "A contact sheet of what an augmentation policy does to faces."),
         "train": ("train", "Train a backbone on a manifest's train split, chosen on val."),
         "evaluate": ("evaluate", "Evaluate a trained run on a split."),
+        "adopt": ("adopt", "A model that others trained, as a run: judged like your own."),
         "compare": ("compare", "Runs side by side: is the difference real?"),
         "doubt": ("doubt", "A claimed accuracy: can it be, and what did others report?"),
         "ablate": ("ablate", "Does an option matter? Several seeds each, one answer."),

@@ -20,6 +20,8 @@ from zoo.evaluation.inference import TTA
 from zoo.evaluation.metrics import CALLED, HEADLINES
 from zoo.run.device import DEVICES
 
+VIEWS = {"none": "one", "flip": "the face and its mirror image", "ten-crop": "ten crops"}
+
 
 @click.command("evaluate")
 @click.argument("run", type=click.Path(path_type=Path), required=False)
@@ -89,7 +91,8 @@ def command(run: Path | None, as_json: bool, **given: Any) -> None:
 def report(judged: Path, r: dict[str, Any]) -> None:
     """Print an evaluation's figures, over all, by class, and by part."""
     protocol = r["protocol"]
-    what = _of_table(judged, r) if "table" in protocol else _of_run(judged, r)
+    kind = _of_adopted if "adopted" in protocol else _of_table if "table" in protocol else _of_run
+    what = kind(judged, r)
     where = f"{protocol['manifest']} ({protocol['fingerprint'][:8]}), split {protocol['split']}"
     first, *rest = what.items()
     facts(dict((first, ("manifest", f"{where} by {protocol['split_source']}"), *rest)))
@@ -109,7 +112,7 @@ def _of_run(run: Path, r: dict[str, Any]) -> dict[str, Any]:
     shared = protocol["leak_check"]["shared_with_train"]
     return {
         "run": run,
-        "views": {"none": "one", "flip": "the face and its mirror image", "ten-crop": "ten crops"}[protocol["tta"]],
+        "views": VIEWS[protocol["tta"]],
         "note": None if protocol["run_finished"] else "this run was interrupted before its end: not its final weights",
         "manifest now": None if protocol["same_manifest_as_training"] else "not the one trained on",
         "seen in training": "not known" if shared is None else f"{shared:,} of {r['n']:,} images",
@@ -120,9 +123,6 @@ def _of_table(path: Path, r: dict[str, Any]) -> dict[str, Any]:
     """Return what is known of a model trained elsewhere: how its table was read, and what cannot be known."""
     t = r["protocol"]["table"]
     others, strange, lacking = t["lines_of_other_rows"], t["lines_of_no_row"], t["rows_lacking"]
-    renamed = [f"{column} as {name}" for column, name in t["columns"].items() if column != name]
-    unanswered = any(r["per_class"][name]["n"] for name in t["classes_lacking"])
-    left = [f"{column} ({mean:.2%} of the probability)" for column, mean in t["left_out"].items()]
     return {
         "predictions": path,
         "rows": f"{r['n']:,} of {r['n'] + lacking:,}, by the column {t['matched_by']}"
@@ -131,19 +131,45 @@ def _of_table(path: Path, r: dict[str, Any]) -> dict[str, Any]:
         "unknown": f"{strange:,} lines about no row of the manifest, such as {listed(t['of_no_row'])}"
         if strange
         else None,
+        **_classes_read(r, "no column in the table"),
+        "columns ignored": listed(t["columns_ignored"]) if t["columns_ignored"] else None,
+        "trained on": "not known, so that a leak cannot be excluded",
+        "temperature": "none: probabilities as the table has them",
+    }
+
+
+def _of_adopted(run: Path, r: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known of a model that was adopted: how its classes were read, and what cannot be known."""
+    model = r["protocol"]["adopted"]
+    return {
+        "run": f"{run}, adopted from {model['file']}",
+        "views": VIEWS[r["protocol"]["tta"]],
+        **_classes_read(r, "no output of the model"),
+        "trained on": "not known, so that a leak cannot be excluded",
+        "terms": model["terms"],
+    }
+
+
+def _classes_read(r: dict[str, Any], why: str) -> dict[str, Any]:
+    """Return how the answers of a model trained elsewhere were brought to the manifest's classes.
+
+    `why` says what a class lacks that it never answers.
+    """
+    t = r["protocol"]["table"]
+    renamed = [f"{column} as {name}" for column, name in t["columns"].items() if column != name]
+    unanswered = any(r["per_class"][name]["n"] for name in t["classes_lacking"])
+    left = [f"{column} ({mean:.2%} of the probability)" for column, mean in t["left_out"].items()]
+    return {
         "classes read": listed(renamed, 12) if renamed else None,
         "left out": f"{listed(left)}: no class here. It was the most probable in {t['left_out_most_probable']:,} "
         "rows; the others are divided by their sum"
         if left
         else None,
         "never answered": listed(f"{name} ({r['per_class'][name]['n']:,} images)" for name in t["classes_lacking"])
-        + ": no column in the table"
+        + f": {why}"
         + (", so that each of these images counts as wrong" if unanswered else "")
         if t["classes_lacking"]
         else None,
-        "columns ignored": listed(t["columns_ignored"]) if t["columns_ignored"] else None,
-        "trained on": "not known, so that a leak cannot be excluded",
-        "temperature": "none: probabilities as the table has them",
     }
 
 

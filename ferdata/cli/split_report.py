@@ -9,6 +9,7 @@ import click
 from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import option, refuse_idle, was_given
 from ferdata.cli.output import table
+from ferdata.schema import SPLITS
 from ferdata.splitting.rules import PartBalance
 from ferdata.steps.split import Decided, Part
 
@@ -116,7 +117,15 @@ def report(decided: Decided) -> None:
 
 def next_step(out: Path, decided: Decided) -> str:
     """Return what to do with a manifest that has its splits; where folds were made, a run on each of them."""
-    return f"\nNext: ferdata train --manifest {out}" + (" --folds all" if decided.folds else "")
+    if decided.folds:
+        return f"\nNext: ferdata train --manifest {out} --folds all"
+    rows = {split: sum(getattr(part, split) for part in decided.parts.values()) for split in SPLITS}
+    if empty := [split for split, n in rows.items() if not n]:
+        return (
+            f"\nThere are no {' and no '.join(empty)} rows, which training needs. New random splits:\n"
+            f"  ferdata split {out} --split 0.8,0.1,0.1 -o {out.with_name(f'{out.stem}-split.parquet')}"
+        )
+    return f"\nNext: ferdata train --manifest {out}"
 
 
 def _reasons(name: str, part: Part) -> None:

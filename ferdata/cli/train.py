@@ -28,7 +28,7 @@ from zoo.experiments.cross_validation import cross_validate  # noqa: E402
 from zoo.options.options import AT_LEAST, CHOICES, NAMED, TrainConfig  # noqa: E402
 from zoo.options.recipes import DEFAULT, load, names  # noqa: E402
 from zoo.run.device import DEVICES, PRECISIONS  # noqa: E402
-from zoo.run.run_folder import Folder  # noqa: E402
+from zoo.run.run_folder import CHARTS, Folder  # noqa: E402
 from zoo.training import resolve  # noqa: E402
 from zoo.training.train import Run, default_out, train  # noqa: E402
 
@@ -239,6 +239,9 @@ def rehearsed(run: Run) -> None:
         {
             "backbone": f"{r['backbone']}, {r['parameters']:,} parameters, {config['size']} px, "
             f"{config['channels']} channel(s)",
+            "trained": None
+            if r["open_parameters"] == r["parameters"]
+            else f"{r['open_parameters']:,} of the parameters at first; the others are frozen",
             "images": ", ".join(f"{n:,} {split}" for split, n in r["images"].items()),
             "classes": ", ".join(r["classes"]),
             "augmentation": in_a_line(r["augmentation"]),
@@ -281,7 +284,7 @@ def report(run: Run, plots: Sequence[str] = ()) -> None:
     )
     echo()
     headlines(r, f"Test, {r['n']:,} images")
-    charts = [f"{name}.{form}" for form in ("png", *plots) for name in ("curves", "confusion")]
+    charts = [f"{name}.{form}" for form in ("png", *plots) for name in CHARTS]
     for name in (*charts, "report.json", "card.md"):
         echo(f"{run.path / name}")
     if numbers := key(r["classes"]):

@@ -40,14 +40,20 @@ def judge(
     With `shared` only the rows of the split that the table has are judged. Raises BadOption as `answers` does.
     """
     found = answers(path, rows, rows.where(split), dataset, shared)
-    result = report.figures(rows, found.where, found.p, split, 1.0, draws)
-    result["protocol"] |= {
-        **{"fold": None, "selection": NOT_KNOWN, "chosen": {}, "tta": NOT_KNOWN, "precision": NOT_KNOWN},
-        "leak_check": {"by": "nothing: what it was trained on is not known", "shared_with_train": None},
-        **{"predictions": str(path), "table": found.facts},
-    }
+    result = report_on(found, rows, split, draws)
+    result["protocol"] |= {"tta": NOT_KNOWN, "precision": NOT_KNOWN, "predictions": str(path)}
     result["backbone"] = None
     return result, as_predictions(path, rows, split, found)
+
+
+def report_on(found: Answers, rows: Rows, split: str, draws: int) -> dict[str, Any]:
+    """Return the report on answers to rows of a split, of a model whose training is not known."""
+    result = report.figures(rows, found.where, found.p, split, 1.0, draws)
+    result["protocol"] |= {
+        **{"fold": None, "selection": NOT_KNOWN, "chosen": {}, "table": found.facts},
+        "leak_check": {"by": "nothing: what it was trained on is not known", "shared_with_train": None},
+    }
+    return result
 
 
 def as_predictions(path: Path, rows: Rows, split: str, found: Answers) -> Predictions:

@@ -11,7 +11,7 @@ from ferdata.manifest import Manifest
 from ferdata.running.whole_file import write_whole
 from ferdata.schema import SPLITS
 from zoo.data.rows import Images, Rows, load, read_rows, shared
-from zoo.evaluation import calibration, elsewhere, inference, report
+from zoo.evaluation import adopted, calibration, elsewhere, inference, report
 from zoo.evaluation import predictions as stored
 from zoo.evaluation.predictions import Predictions
 from zoo.models.load import load_model
@@ -105,10 +105,12 @@ def _of_run(
     folder.must_exist()
     device, _ = resolve(device, "32-true")
     net, meta = load_model(folder.model, device=device)
-    trained_on = folder.absolute(meta.manifest)
-    source = Manifest(Path(manifest or trained_on))
+    source = Manifest(Path(manifest) if manifest else adopted.trained_on(folder, meta))
     if save_predictions is not None:
         _check_table(Path(save_predictions), (source.path, folder.predictions), force)
+    if meta.foreign is not None:
+        rows = _labelled(read_rows(source, (dataset,) if dataset else None), split)
+        return adopted.judge(run, net, meta, rows, split, roots, tta or meta.tta, draws)
     model_file.check_classes(meta, source.taxonomy, str(source.path))
     rows = _labelled(_rows(meta, source, dataset, own=manifest is None), split)
     images = load(rows, {split: rows.where(split)}, meta.size, meta.channels, roots)[split]
@@ -117,7 +119,7 @@ def _of_run(
     result = report.build(meta, rows, images, raw, split=split, tta=tta, draws=draws)
     result["protocol"]["run_finished"] = folder.report.exists()
     result["protocol"]["same_manifest_as_training"] = source.fingerprint == meta.fingerprint
-    result["protocol"]["leak_check"] = leak_against_training(meta, trained_on, rows, images)
+    result["protocol"]["leak_check"] = leak_against_training(meta, folder.absolute(meta.manifest), rows, images)
     scored = {split: (images.where, calibration.apply(raw, meta.temperature))}
     return result, meta.taxonomy, stored.gather(meta, rows, scored)
 

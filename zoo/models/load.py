@@ -11,9 +11,12 @@ from torch import nn
 from ferdata.errors import BrokenRun, FerdataError
 from zoo.models import xgboost_head
 from zoo.models.build import backbone, build
+from zoo.models.foreign import opened
 from zoo.models.heads import Head
 from zoo.run.memory import elsewhere, enough, is_out_of_memory
 from zoo.run.model_file import Meta, read_meta
+
+FILE = "file"  # the tensor, uint8 (bytes,), that a foreign model's file is kept as
 
 
 def load_model(path: Path, with_trees: bool = True, device: str = "cpu") -> tuple[nn.Module, Meta]:
@@ -32,6 +35,8 @@ def load_model(path: Path, with_trees: bool = True, device: str = "cpu") -> tupl
 
 def _with_weights(path: Path, meta: Meta) -> nn.Module:
     """Build the net that `meta` describes, with the weights of `path`. Raises BrokenRun."""
+    if meta.foreign is not None:
+        return _foreign(path, meta, meta.foreign)
     try:
         net = blank_model(meta)
         with safe_open(path, "pt") as file:
@@ -43,6 +48,24 @@ def _with_weights(path: Path, meta: Meta) -> nn.Module:
         reason = str(error).splitlines()[0]
         raise BrokenRun(f"The weights of {path} do not fit {meta.backbone}: {reason}", "Train again.") from None
     return net.eval().to(memory_format=torch.channels_last)
+
+
+def _foreign(path: Path, meta: Meta, how: dict[str, Any]) -> nn.Module:
+    """Open the model that others trained, whose file lies in `path` as bytes. Raises BrokenRun, MissingExtra."""
+    try:
+        return opened.net(how, meta.classes, opened.runner(str(how["kind"]), kept(path), str(how["name"]))).eval()
+    except KeyError as error:
+        raise BrokenRun(f"{path} holds no model that was adopted: {error}.", "Adopt it again.") from None
+
+
+def kept(path: Path) -> bytes:
+    """Return the file of a model that others trained, as it lies in the model file of its run. Raises BrokenRun."""
+    try:
+        with safe_open(path, "pt") as file:
+            data: bytes = file.get_tensor(FILE).numpy().tobytes()
+    except SafetensorError as error:
+        raise BrokenRun(f"{path} holds no model that was adopted: {error}.", "Adopt it again.") from None
+    return data
 
 
 def blank_model(meta: Meta) -> nn.Module:

@@ -7,7 +7,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
-from torch import nn
+from torch import Tensor, nn
 
 from ferdata.errors import BrokenRun
 from ferdata.labels import Taxonomy
@@ -30,7 +30,8 @@ class Meta:
     cut (`zoo.deploy.preprocess.recorded`); None for pictures as published. `caution` is a sentence on why its answers
     mean nothing (`zoo.evaluation.caution`), "" where nothing says so. `arguments` are the backbone's own, where
     they differ from those of its name; `origin` are the fields of `zoo.models.weights.terms.Origin`, None for weights
-    that were drawn.
+    that were drawn. `foreign` is how a model that others trained is fed and read (`zoo.deploy.adopt`), None for one of
+    ours.
     """
 
     backbone: str
@@ -55,6 +56,7 @@ class Meta:
     alignment: dict[str, Any] | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
     origin: dict[str, str] | None = None
+    foreign: dict[str, Any] | None = None
     crop: str = CROP
     interpolation: str = INTERPOLATION
     format: int = FORMAT
@@ -63,8 +65,12 @@ class Meta:
 def save(path: Path, net: nn.Module, meta: Meta) -> None:
     """Write weights and metadata, whole or not at all: on a full disk the earlier one survives. Raises CannotWrite."""
     # Cloned, since safetensors writes no tensor that shares its memory with another.
-    weights = {name: t.detach().to("cpu").contiguous().clone() for name, t in net.state_dict().items()}
-    write_whole(path, to_bytes(weights, {KEY: as_text(meta), "format": "pt"}))
+    write_tensors(path, {name: t.detach().to("cpu").contiguous().clone() for name, t in net.state_dict().items()}, meta)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], meta: Meta) -> None:
+    """Write tensors, none of which shares its memory with another, as `save` does."""
+    write_whole(path, to_bytes(tensors, {KEY: as_text(meta), "format": "pt"}))
 
 
 def as_text(meta: Meta) -> str:

@@ -59,15 +59,29 @@ class Folder:
         return self.path / "trees.ubj"
 
     @property
+    def adopted(self) -> Path:
+        """How a model that others trained is fed and read: `adopted.toml`."""
+        return self.path / "adopted.toml"
+
+    @property
     def tensorboard(self) -> Path:
         """What TensorBoard reads."""
         return self.path / "tensorboard"
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Every file that training writes, TensorBoard's aside."""
+        """Every file that training or adopting writes, TensorBoard's aside."""
         return (
-            *(self.config, self.history, self.model, self.last, self.trees, self.report, self.predictions),
+            *(
+                self.adopted,
+                self.config,
+                self.history,
+                self.model,
+                self.last,
+                self.trees,
+                self.report,
+                self.predictions,
+            ),
             *(self.card, *(self.path / f"{name}.{form}" for name in CHARTS for form in FORMATS)),
         )
 

@@ -1,0 +1,87 @@
+"""`ferdata adopt MODEL -o RUN`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ferdata.cli.layout import echo, prose
+from ferdata.cli.options import json_option, option
+from ferdata.cli.output import facts, print_json
+from zoo.deploy.adopt import Adopted, adopt
+from zoo.models.foreign.card import CROPS, LAYOUTS, ORDERS, OUTPUTS, SIZES, range_of
+
+
+def numbers(text: str) -> tuple[float, ...]:
+    """Return numbers that have commas between them. Raises ValueError for anything else."""
+    return tuple(float(part) for part in text.split(","))
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Return words that have commas between them."""
+    return tuple(word.strip() for word in text.split(","))
+
+
+@click.command("adopt")
+@click.argument("model", type=click.Path(path_type=Path))
+@option(adopt, "-o", "--out", type=click.Path(path_type=Path), help="The run's folder, such as runs/face-api.")
+@option(adopt, "--card", metavar="NAME|FILE", help="All of what follows: a shipped card, or a TOML file.")
+@option(adopt, "--name", help="What the model is called [default: the file's name].")
+@option(adopt, "--classes", type=words, metavar="A,B,...", help="Its classes, in the order of its outputs.")
+@option(adopt, "--size", type=click.IntRange(*SIZES), help="The side of its pictures in pixels.")
+@option(adopt, "--channels", type=click.Choice(("1", "3")), help="1 for grey pictures, 3 for colour.")
+@option(adopt, "--pixels", type=numbers, metavar="LOW,HIGH", help="What the values 0 and 255 become.")
+@option(adopt, "--mean", type=numbers, metavar="M[,M,M]", help="In place of --pixels: subtracted from pixels in 0..1,")
+@option(adopt, "--std", type=numbers, metavar="S[,S,S]", help="and what they are divided by then.")
+@option(adopt, "--order", type=click.Choice(ORDERS), help="Of three channels [default: RGB].")
+@option(adopt, "--layout", type=click.Choice(LAYOUTS), help="Of the axes [default: by the file's own shape].")
+@option(adopt, "--output", type=click.Choice(OUTPUTS), help="What comes out [default: by asking it].")
+@option(
+    adopt, "--crop", type=click.Choice(CROPS),
+    help="How its faces are cut: as datasets publish them, or by a template of align [default: published].",
+)  # fmt: skip
+@option(adopt, "--margin", type=float, help="With a template: the share about a face on every side.")
+@option(adopt, "--force", help="Replace an earlier run.")
+@json_option
+def command(model: Path, as_json: bool, **given: Any) -> None:
+    """Adopt a model that others trained: as a run that evaluate, compare, predict and export take.
+
+    MODEL is an ONNX file. Classes and the scale of pixels are said by you, by a card, or by the file itself.
+
+    \b
+    ferdata adopt face_api_expression.onnx --card face-api -o runs/face-api
+    ferdata adopt mine.onnx -o runs/mine --size 48 --channels 1 --pixels 0,1 \\
+        --classes angry,disgust,fear,happy,sad,surprise,neutral
+    ferdata evaluate runs/face-api --manifest manifests/merged.parquet
+    """  # fmt: skip
+    given["channels"] = int(given["channels"]) if given["channels"] else None
+    result = adopt(model, **given)
+    if as_json:
+        print_json(result)
+    else:
+        report(result)
+
+
+def report(done: Adopted) -> None:
+    """Print how the model is fed and read, and what was concluded."""
+    card = done.card
+    ends = range_of(card)
+    scale = f"{ends[0]:g}..{ends[1]:g}" if ends else f"mean {_few(card.mean)}, standard deviation {_few(card.std)}"
+    grey = "grey" if card.channels == 1 else card.order
+    facts(
+        {
+            "run": done.out,
+            "model": f"{card.name} ({card.file})",
+            "input": f"{card.size} x {card.size} px, {grey}, {scale}, {card.layout}",
+            "faces": "as published" if card.crop == "published" else f"cut by {card.crop}, margin {card.margin or 0:g}",
+            "output": f"{card.output} of {', '.join(done.classes)}",
+            "terms": card.terms,
+        }
+    )
+    for note in done.notes:
+        prose(note)
+    echo(f"\nNext: ferdata evaluate {done.out} --manifest M", dim=True)
+
+
+def _few(numbers: tuple[float, ...] | None) -> str:
+    return ", ".join(f"{n:.4g}" for n in dict.fromkeys(numbers or ()))

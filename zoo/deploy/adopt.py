@@ -1,0 +1,207 @@
+"""A model that others trained as a run of ours: judged, compared, used and exported like any other.
+
+Its file lies in the run as it is, and nothing of it is changed; how it is fed and read stands beside it, as a card.
+"""
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ferdata.errors import BadOption, FerdataWarning, listed
+from ferdata.labels import Taxonomy, spelled
+from ferdata.running.whole_file import write_whole
+from zoo.models.foreign import card, opened, signature
+from zoo.models.foreign.card import Card
+from zoo.models.foreign.net import output_of
+from zoo.models.foreign.signature import Runner
+from zoo.models.load import FILE
+from zoo.run.model_file import Meta, write_tensors
+from zoo.run.run_folder import Folder
+
+UNLESS_SAID = Card(layout="NCHW", order="RGB", crop="published")
+NOT_TOLD = "not told: ask whoever made the file"
+_DRAWN = "pictures of noise"
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """The run `out` that was written; `card` is all that is known of the model, `notes` what was concluded."""
+
+    out: Path
+    card: Card
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def adopt(
+    model: str | Path,
+    out: str | Path,
+    card: str | Path | None = None,
+    name: str | None = None,
+    classes: Sequence[str] | None = None,
+    size: int | None = None,
+    channels: int | None = None,
+    pixels: Sequence[float] | None = None,
+    mean: Sequence[float] | None = None,
+    std: Sequence[float] | None = None,
+    order: str | None = None,
+    layout: str | None = None,
+    output: str | None = None,
+    crop: str | None = None,
+    margin: float | None = None,
+    force: bool = False,
+) -> Adopted:
+    """Write a model that others trained as the run `out`; return what is known of it.
+
+    `model` is an ONNX file. How it is fed and read is said by the options, then by `card`, the name of a shipped card
+    or a TOML file, then by what the file itself says of its input; the options are the fields of
+    `zoo.models.foreign.card.Card`, `pixels` what the values 0 and 255 become. Classes must be said by one of them,
+    and how pixels are scaled. Without `output` the model is asked: what sums to 1 for drawn pictures is probabilities.
+
+    Nothing in the file is ever run but its graph. Raises BadOption, MissingModel, MissingExtra, AlreadyExists,
+    CannotWrite, and BrokenRun for a model that gives no numbers.
+    """
+    given = {
+        **{
+            "name": name,
+            "size": size,
+            "channels": channels,
+            "pixels": None if pixels is None else tuple(pixels),
+            "order": order,
+            "layout": layout,
+        },
+        **{"classes": None if classes is None else tuple(classes), "output": output, "crop": crop, "margin": margin},
+        **{"mean": None if mean is None else tuple(mean), "std": None if std is None else tuple(std)},
+    }
+    folder = Folder(Path(out))
+    folder.check(force)
+    path = Path(model)
+    kind, data = opened.read(path)
+    runner = opened.runner(kind, data, str(path))
+    whole, notes = _settled(_said(given, card, path), runner, path)
+    whole, concluded = _with_output(whole, runner)
+    meta = _meta(whole, {"kind": kind, "sha256": hashlib.sha256(data).hexdigest()})
+    folder.clear()
+    write_tensors(folder.model, {FILE: torch.from_numpy(np.frombuffer(data, np.uint8).copy())}, meta)
+    write_whole(folder.adopted, as_text(whole))
+    return Adopted(folder.path, whole, meta.classes, (*notes, *concluded, *_words(whole, meta)))
+
+
+def as_text(whole: Card) -> str:
+    """Return the text of a run's card."""
+    return f"# How this model is fed and read. `ferdata adopt FILE --card THIS` reads it.\n{card.as_toml(whole)}"
+
+
+def _said(given: dict[str, Any], chosen: str | Path | None, path: Path) -> Card:
+    """Return what the options say, and where they say nothing the card. Raises BadOption."""
+    options = card.of({name: value for name, value in given.items() if value is not None}, "The options")
+    if chosen is not None:
+        return options.over(card.read(chosen))
+    for known, other in card.shipped().items():
+        if other.file == path.name:
+            words = f"A card of a model with the file name {path.name} is shipped: --card {known} reads it so."
+            warnings.warn(FerdataWarning(words), stacklevel=3)
+    return options
+
+
+def _settled(said: Card, runner: Runner, path: Path) -> tuple[Card, list[str]]:
+    """Return all that is known before the model is asked, and what was concluded. Raises BadOption for what lacks."""
+    told = signature.described(runner.signature, str(path))
+    whole = said.over(runner.signature.card).over(told).over(replace(UNLESS_SAID, name=path.stem, file=path.name))
+    signature.check(whole, told, str(path))
+    notes = []
+    if whole.mean is None and runner.signature.dtype == np.uint8:
+        whole = card.of({"pixels": [0, 255]}, str(path)).over(whole)
+        notes.append("It takes whole numbers, so that pixels are given to it as they are, 0..255.")
+    lacking = {
+        "classes": "its classes, in the order of its outputs: --classes neutral,happiness,...",
+        "size": "the side of its pictures: --size 112",
+        "channels": "whether it takes grey pictures or colour: --channels 1 or 3",
+        "mean": "how its pixels are scaled: --pixels 0,1 or -1,1 or 0,255, or --mean and --std",
+    }
+    missing = [words for name, words in lacking.items() if getattr(whole, name) is None]
+    if missing:
+        raise BadOption(
+            f"{path} does not say {'; '.join(missing)}.",
+            "Say it as its publisher does; what is wrong there is not noticed by itself: --check M looks on labelled "
+            "faces whether another reading would fit better.",
+        )
+    return replace(whole, mean=_by_channel(whole, whole.mean), std=_by_channel(whole, whole.std)), notes
+
+
+def _by_channel(whole: Card, numbers: tuple[float, ...] | None) -> tuple[float, ...]:
+    """Return a number for each channel. Raises BadOption for three where there is one."""
+    found, channels = numbers or (), whole.channels or 1
+    if len(found) not in (1, channels):
+        raise BadOption(f"There are {len(found)} means for {channels} channel.", "Give one, as its publisher does.")
+    return found * channels if len(found) == 1 else found
+
+
+def _with_output(whole: Card, runner: Runner) -> tuple[Card, list[str]]:
+    """Ask the model what comes out of it, which is also the proof that it computes. Raises BadOption, BrokenRun."""
+    said: dict[str, Any] = asdict(whole)
+    asked = opened.net({**said, "output": "logits"}, said["classes"], runner)
+    found = output_of(asked, said["size"], said["channels"], said["mean"], said["std"])
+    if whole.output is None:
+        how = "0 or more and 1 in sum" if found == "probabilities" else "not 1 in sum"
+        return replace(whole, output=found), [f"Taken for {found}: for {_DRAWN} its outputs are {how}."]
+    if whole.output == "probabilities" != found:
+        raise BadOption(
+            f"{whole.name} was said to give probabilities, and its outputs for {_DRAWN} do not sum to 1.",
+            "Leave out --output, or say --output logits.",
+        )
+    return whole, []
+
+
+def _meta(whole: Card, file: dict[str, Any]) -> Meta:
+    """Return the metadata of the run."""
+    said: dict[str, Any] = asdict(whole)
+    classes = _in_our_words(said["classes"])
+    cut = None
+    if said["crop"] != "published":
+        aim = {"size": said["cut"] or said["size"], "margin": said["margin"] or 0.0, "template": said["crop"]}
+        cut = {**aim, "detector": "yunet"}
+    mapping = {emotion: word for word in classes if (emotion := spelled(word))}
+    words = {name: said[name] for name in ("name", "file", "layout", "order", "output")}
+    terms = {name: said[name] or NOT_TOLD for name in ("source", "terms")}
+    return Meta(
+        backbone=said["name"],
+        classes=classes,
+        taxonomy=Taxonomy("adopted", classes, mapping).as_dict(),
+        mean=said["mean"],
+        std=said["std"],
+        size=said["size"],
+        channels=said["channels"],
+        tta="none",
+        manifest="",
+        fingerprint="",
+        chosen={},
+        config={"targets": "hard"},
+        alignment=cut,
+        foreign={**words, **terms, **file},
+    )
+
+
+def _in_our_words(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the classes, each that is an everyday word for an emotion by the name that it has here."""
+    ours = tuple(spelled(word) or word for word in classes)
+    return ours if len({*ours}) == len(ours) else classes
+
+
+def _words(whole: Card, meta: Meta) -> list[str]:
+    """Return what is to be known of the classes' words."""
+    assert whole.classes
+    renamed = [
+        f"{theirs} as {ours}" for theirs, ours in zip(whole.classes, meta.classes, strict=True) if theirs != ours
+    ]
+    strange = [word for word in meta.classes if not spelled(word)]
+    return [
+        *([f"Classes read: {listed(renamed, 12)}."] if renamed else []),
+        *([f"No emotion that is known here: {listed(strange)}."] if strange else []),
+    ]
