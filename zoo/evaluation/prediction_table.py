@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from ferdata.errors import BadOption, listed
 from ferdata.labels import REASONS, Taxonomy, spelled
 from ferdata.manifest.safe_paths import must_be_file
+from ferdata.running.documents import parse_json
 from ferdata.running.spreadsheet import from_cell
 from ferdata.running.text_file import open_text
 from zoo.evaluation.predictions import KEY
@@ -153,9 +153,12 @@ def _parquet(path: Path) -> tuple[dict[str, Sequence[Any]], list[str]]:
     lines = [f"row {i}" for i in range(1, len(table) + 1)]
     _check_header(path, table.column_names)
     if KEY in (table.schema.metadata or {}) and {"sample_id", "probabilities"} <= {*table.column_names}:
-        classes = json.loads(table.schema.metadata[KEY])["classes"]
-        shares = zip(*table["probabilities"].to_pylist(), strict=True) if len(table) else ((),) * len(classes)
-        return {"sample_id": table["sample_id"].to_pylist(), **dict(zip(classes, shares, strict=True))}, lines
+        try:
+            classes = [str(name) for name in parse_json(table.schema.metadata[KEY])["classes"]]
+            shares = zip(*table["probabilities"].to_pylist(), strict=True) if len(table) else ((),) * len(classes)
+            return {"sample_id": table["sample_id"].to_pylist(), **dict(zip(classes, shares, strict=True))}, lines
+        except (ValueError, TypeError, KeyError) as error:
+            raise BadOption(f"{path} does not say what its probabilities are of: {error}.", FORM) from None
     return {name: table[name].to_pylist() for name in table.column_names}, lines
 
 
