@@ -6,7 +6,7 @@ another one, an argument make it open a file. Errors are ValueErrors, which say 
 
 import math
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ferdata.labels import Taxonomy
@@ -78,6 +78,19 @@ def check(data: Mapping[str, Any]) -> None:
         Taxonomy.from_dict(data.get("taxonomy", {}))
     except (KeyError, TypeError) as error:
         raise ValueError(f"taxonomy: {error}") from None
+
+
+def check_sizes(words: Any, shapes: Sequence[Sequence[int]]) -> None:
+    """Raise ValueError for a whole number, anywhere in these, that no net with tensors of such shapes has.
+
+    It would be built before its weights are seen not to fit: a thousand million layers take for ever.
+    """
+    most = max(LARGEST_SIDE, len(shapes), *(side for shape in shapes for side in shape))
+    for name, value in words.items() if isinstance(words, dict) else enumerate(words):
+        if isinstance(value, dict | list):
+            check_sizes(value, shapes)
+        elif isinstance(value, int) and abs(value) > most:
+            raise ValueError(f"{name} is {value}, which is more than its weights have")
 
 
 def check_arguments(arguments: Mapping[str, Any]) -> None:

@@ -102,7 +102,7 @@ def test_a_head_that_cannot_be_built_is_an_error_of_ours(tmp_path, meta, head):
 
 
 @pytest.mark.parametrize(
-    "arguments", [{"no_such_argument": 1}, {"layers": "x"}, {"layers": [10**9]}, {"in_chans": "x"}]
+    "arguments", [{"no_such_argument": 1}, {"layers": "x"}, {"layers": [10**9]}, {"layers": [1.5]}]
 )
 def test_arguments_that_the_net_does_not_take_are_an_error_of_ours(tmp_path, meta, arguments):
     with pytest.raises(BrokenRun):
