@@ -89,7 +89,7 @@ def load(name: str | os.PathLike[str]) -> Recipe:
             f"{did_you_mean(wanted, names())}Choose one of {', '.join(names())}; or give a file.",
         )
     found = replace(_recipe(path.stem, str(path), _read(path, "recipe")), file=str(path))
-    policy = found.options.get("augment", "")
+    policy = str(found.options.get("augment") or "")
     if not policy.endswith(".toml") and "/" not in policy and "\\" not in policy:
         return found
     if escapes(policy):
