@@ -4,6 +4,7 @@ import contextlib
 import errno
 import importlib
 import importlib.metadata
+import io
 import os
 import platform
 import signal
@@ -19,7 +20,6 @@ from ferdata.cli.layout import echo, prose
 from ferdata.cli.pipes import as_far_as_read, send_nowhere
 from ferdata.errors import FerdataError, FerdataWarning, did_you_mean, shortened
 from ferdata.running import progress, settings
-from ferdata.running.terminal import printable_lines
 
 DONE, FAILED, USAGE, FINDINGS, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -171,8 +171,9 @@ def run(arguments: list[str]) -> int:
         prose(error.hint, err=True)
         return FAILED
     except click.ClickException as error:
-        error.message = printable_lines(shortened(error.message))
-        error.show()
+        text = io.StringIO()
+        error.show(text)
+        echo(shortened(text.getvalue()).rstrip(), err=True)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort) as interruption:
         # Click turns a KeyboardInterrupt into an Abort without its words.

@@ -1,6 +1,5 @@
 """The runs that are compared: their stored predictions, brought to the same rows in the same order."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from ferdata.manifest import Manifest
 from zoo.data.rows import read_rows
 from zoo.evaluation import elsewhere, prediction_table, predictions
 from zoo.evaluation.predictions import Predictions
+from zoo.evaluation.report import read as report_of
 from zoo.run import model_file
 from zoo.run.run_folder import Folder
 
@@ -67,7 +67,7 @@ def _read(run: Path, split: str) -> Scored:
         there = ", ".join(np.unique(rows.split).tolist())
         raise BadOption(f"{run} has no predictions of {split}; it has {there}.", f"Name another --split: {there}.")
     file = run / "report.json"
-    report = json.loads(file.read_text(encoding="utf-8")) if folder and file.is_file() else {}
+    report = report_of(Folder(run)) if folder and file.is_file() else {}
     return Scored(str(run), keep, report, ())
 
 

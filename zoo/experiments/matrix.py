@@ -14,7 +14,6 @@ the net may not answer with them (`zoo.experiments.matrix_cells`).
 """
 
 import itertools
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -25,6 +24,7 @@ from ferdata.charts import style
 from ferdata.charts.style import check_formats
 from ferdata.errors import AlreadyExists, BadOption, listed
 from ferdata.manifest import Manifest
+from ferdata.running.documents import read_json
 from ferdata.running.whole_file import write_whole
 from zoo.evaluation import report
 from zoo.evaluation.predictions import Predictions
@@ -251,7 +251,7 @@ def _length(job: _Job, plan: Plan, seed: int, budget: float | None, images: int 
 def _known(file: Path) -> dict[str, Any]:
     """Return what an earlier call has kept; nothing where there was none, or its file is damaged."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = read_json(file)
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -8,11 +8,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from ferdata.errors import BrokenRun, FerdataError
+from ferdata.errors import BrokenRun
 from zoo.models import xgboost_head
 from zoo.models.build import backbone, build
 from zoo.models.foreign import opened
 from zoo.models.heads import Head
+from zoo.run import model_form
 from zoo.run.memory import elsewhere, enough, is_out_of_memory
 from zoo.run.model_file import Meta, read_meta
 
@@ -38,14 +39,17 @@ def _with_weights(path: Path, meta: Meta) -> nn.Module:
     if meta.foreign is not None:
         return _foreign(path, meta, meta.foreign)
     try:
-        net = blank_model(meta)
         with safe_open(path, "pt") as file:
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
+        shapes = [tuple(t.shape) for t in weights.values()]
+        model_form.check_sizes({"arguments": meta.arguments, "head": meta.head}, shapes)
+        net = blank_model(meta)
         net.load_state_dict(weights)
-    except (RuntimeError, SafetensorError, FerdataError) as error:
+    except Exception as error:
         if is_out_of_memory(error):
             raise
-        reason = str(error).splitlines()[0]
+        # What builds a net believes its arguments, and stumbles over wrong ones with errors of any kind.
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise BrokenRun(f"The weights of {path} do not fit {meta.backbone}: {reason}", "Train again.") from None
     return net.eval().to(memory_format=torch.channels_last)
 
