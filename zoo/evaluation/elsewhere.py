@@ -101,7 +101,7 @@ def by_class(table: Table, p: Floats, taxonomy: Taxonomy) -> tuple[NDArray[np.fl
     rest divided by its sum, as if the model could not have given that answer: no row here has it. A class without a
     column has the probability 0. Raises BadOption where two columns are of the same, or nothing is left of a row.
     """
-    own = [_column_class(means, taxonomy) for means in table.meanings]
+    own = [column_class(means, taxonomy) for means in table.meanings]
     _check_columns(table, own, taxonomy)
     kept = np.array([name is not None for name in own])
     left = np.flatnonzero(~kept)
@@ -124,7 +124,7 @@ def by_class(table: Table, p: Floats, taxonomy: Taxonomy) -> tuple[NDArray[np.fl
     }
 
 
-def _column_class(means: str, taxonomy: Taxonomy) -> str | None:
+def column_class(means: str, taxonomy: Taxonomy) -> str | None:
     """Return the class that a column's meaning stands for; None for an emotion or a reason that has none."""
     return means if means in taxonomy.classes else taxonomy.mapping.get(means)
 
