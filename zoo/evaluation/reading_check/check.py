@@ -42,7 +42,7 @@ class ReadingCheck:
     accuracy: float
     interval: list[float] | None
     findings: tuple[Trial, ...]
-    open: tuple[tuple[str, str], ...]
+    open: tuple[tuple[str, ...], ...]
     channels: str
     trials: tuple[Trial, ...]
 

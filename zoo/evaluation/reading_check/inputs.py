@@ -64,9 +64,7 @@ def _scales(channels: int) -> Iterator[tuple[str, tuple[float, ...], tuple[float
     for name, ends in RANGES.items():
         found = of_range(ends, name)
         yield name, found["mean"] * channels, found["std"] * channels
-    centre, spread = IMAGENET
-    if channels == 1:
-        centre, spread = (sum(centre) / 3,), (sum(spread) / 3,)
+    centre, spread = (((sum(each) / 3,) if channels == 1 else each) for each in IMAGENET)
     yield "ImageNet", centre, spread
 
 

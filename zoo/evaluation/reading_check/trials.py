@@ -34,8 +34,9 @@ class Tried:
 class Trial:
     """What came of a reading: by how much it would be better, with a 95 % interval, p, and a verdict.
 
-    `p` is Holm's, for all readings tried. The verdict is `better` (beyond chance, and by what is worth naming), `worse`
-    (the interval is below 0), or `not told`. Figures are None for one that a part of the faces ruled out.
+    `p` is Holm's, for all readings tried, and 1 for a gain that is not worth naming. The verdict is `better` (beyond
+    chance, and by what is worth naming), `worse` (the interval is below 0), or `not told`. Figures are None for one
+    that a part of the faces ruled out.
     """
 
     kind: str
@@ -57,7 +58,10 @@ def judge(
     """
     gains = [None if one.right is None else one.right.astype(np.int64) - now for one in tried]
     drawn = iter(_drawn([gain for gain in gains if gain is not None], clusters, draws).T)
-    corrected = confidence.holm([1.0 if gain is None else _p(gain, clusters) for gain in gains])
+    # What is not worth naming is no finding, whatever its p: it counts as tried, and nothing is computed for it.
+    asked = [gain is not None and bool(gain.mean() >= WORTH[one.kind]) for one, gain in zip(tried, gains, strict=True)]
+    p_values = [_p(gain, clusters) if ask and gain is not None else 1.0 for ask, gain in zip(asked, gains, strict=True)]
+    corrected = confidence.holm(p_values)
     found = []
     for one, gain, p in zip(tried, gains, corrected, strict=True):
         if gain is None:
@@ -97,9 +101,7 @@ def _drawn(columns: Sequence[NDArray[np.int64]], clusters: NDArray[np.int64], dr
 
 
 def _p(gain: NDArray[np.int64], clusters: NDArray[np.int64]) -> float:
-    """Return the two-sided p of no difference; 1 for what is worse, which is no finding whatever its p."""
-    if gain.sum() <= 0:
-        return 1.0
+    """Return the two-sided p of no difference."""
     if len(np.unique(clusters)) == len(clusters):
         return exact_mcnemar(int((gain < 0).sum()), int((gain > 0).sum()))
     return sign_flips(gain, clusters)

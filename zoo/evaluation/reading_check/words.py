@@ -1,6 +1,8 @@
 """A check of a reading in sentences: what would fit better, what cannot be told, and on which faces that was seen."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
 
 from ferdata.errors import listed
 from zoo.evaluation.reading_check.check import BEST, ReadingCheck
@@ -14,6 +16,11 @@ SCALES = {
     "0,255": "as they are, 0..255",
     "ImageNet": "by ImageNet's mean and deviation",
 }
+
+
+def as_dict(done: ReadingCheck) -> dict[str, Any]:
+    """Return a check as `report.json` has it: its fields, and what they come to in words."""
+    return {**asdict(done), "findings_in_words": findings(done), "in_words": sentences(done)}
 
 
 def sentences(done: ReadingCheck) -> list[str]:

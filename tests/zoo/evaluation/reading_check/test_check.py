@@ -1,0 +1,86 @@
+"""A wrong reading is found, or it is said that these faces do not tell; a right one is never accused."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from ferdata.labels import EMOTIONS
+from tests.zoo.conftest import SHAPES, shape, shape_rows
+from zoo.evaluation.reading_check.check import BEST
+from zoo.evaluation.reading_check.orders import moved
+from zoo.evaluation.reading_check.words import findings, sentences
+
+PAIRS = list(itertools.combinations(range(len(EMOTIONS)), 2))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_right_card_is_not_accused_whatever_faces_are_drawn(checked, seed):
+    assert checked(seed=seed).findings == ()
+
+
+def test_every_exchange_of_two_classes_is_found_or_said_to_have_too_few_faces(checked):
+    """Four of the eight classes have faces: of two that have none nobody can tell."""
+    for i, j in PAIRS:
+        wrong = list(EMOTIONS)
+        wrong[i], wrong[j] = wrong[j], wrong[i]
+        pair = {EMOTIONS[i], EMOTIONS[j]}
+        done = checked(classes=wrong)
+        if pair & {*SHAPES}:
+            (found,) = done.findings
+            assert {*moved(found.order, done.classes)} == pair
+            assert f"--classes {','.join(EMOTIONS)}." in findings(done)[0]
+            assert found.interval[0] > 0
+            assert found.accuracy == pytest.approx(done.accuracy + found.gain)
+        else:
+            assert done.findings == ()
+            assert pair in map(set, done.open)
+
+
+def test_a_known_order_is_named_and_an_unknown_one_is_found_too(checked):
+    alphabetical = tuple(sorted(EMOTIONS))
+    turned = [EMOTIONS[i] for i in (1, 2, 4, 3, 0, 5, 6, 7)]  # a ring of four, which no exchange undoes
+    done = checked(classes=[alphabetical[EMOTIONS.index(name)] for name in EMOTIONS])
+    assert done.findings[0].kind == "order"
+    assert "it would be" in findings(done)[0]
+    found = checked(classes=turned).findings[0]
+    assert found.name == BEST
+    assert [turned[place] for place in found.order][:5] == [*EMOTIONS[:3], "sadness", "anger"]
+
+
+@pytest.mark.parametrize("ends", [(0, 1), (-1, 1)])
+def test_another_scale_of_pixels_is_found(checked, ends):
+    done = checked(pixels=ends)
+    assert (done.findings[0].kind, done.findings[0].name) == ("pixels", "0,255")
+    assert "With pixels scaled as they are, 0..255, it would be" in findings(done)[0]
+    assert "--pixels 0,255." in findings(done)[0]
+
+
+def test_a_crop_that_is_too_wide_for_the_model_is_found(checked, shapes):
+    """The same shapes with a margin of noise about them."""
+    rows = []
+    for row in shape_rows():
+        emotion, seed = row.pop("shape")
+        wide = np.random.default_rng(seed).normal(60, 12, (48, 48)).clip(0, 255).astype(np.uint8)
+        wide[8:40, 8:40] = shape(emotion, seed)
+        rows.append({**row, "pixels": wide})
+    done = checked(shapes(rows, name="wide"))
+    assert done.findings[0].kind == "crop"
+    assert done.findings[0].name == "0.8"
+    assert "With faces cut tighter, to 0.8 of the side, it would be" in findings(done)[0]
+
+
+def test_of_grey_pictures_it_is_said_that_channels_cannot_be_told(checked):
+    done = checked()
+    assert "grey" in done.channels
+    assert sentences(done)[-1] == f"The order of channels cannot be told: {done.channels}."
+    assert [one for one in done.trials if one.kind == "channels"] == []
+
+
+def test_a_class_of_few_faces_is_said_and_not_passed_over(checked, shapes):
+    """Two faces of each: nothing can be told, and nothing is found."""
+    few = [row for row in shape_rows() if row["group"] < 8]
+    done = checked(shapes(few, name="few"), classes=["anger", *EMOTIONS[1:4], "neutral", *EMOTIONS[5:]])
+    assert done.findings == ()
+    assert {"neutral", "anger"} in map(set, done.open)
+    assert "Too few faces of these classes to tell whether they are exchanged" in " ".join(sentences(done))
