@@ -66,11 +66,12 @@ def check(
     p = inference.score(net, pixels, meta.mean, meta.std, what="Reading check")
     now = orders.right(p, reads, faces.true)
     coloured = int(with_colours(pixels).sum())
+    other = "RGB" if (meta.foreign or {}).get("order") == "BGR" else "BGR"
     tried = [
         *_orders(p, reads, faces, meta.classes, seed),
         *(
             Tried(one.kind, one.name, _right(net, one, pixels, larger, reads, faces.true, now))
-            for one in readings(meta.mean, meta.std, coloured >= FEW)
+            for one in readings(meta.mean, meta.std, other if coloured >= FEW else None)
         ),
     ]
     trials = judge(tried, now, faces.clusters, draws)

@@ -41,13 +41,16 @@ class Reading:
         return np.stack([_cut(one, self.crop, pixels.shape[1]) for one in (larger if self.crop < 1 else pixels)])
 
 
-def readings(mean: tuple[float, ...], std: tuple[float, ...], coloured: bool) -> Iterator[Reading]:
-    """Yield every other reading of an input that `mean` is subtracted from now, and that `std` divides."""
+def readings(mean: tuple[float, ...], std: tuple[float, ...], other: str | None) -> Iterator[Reading]:
+    """Yield every other reading of an input that `mean` is subtracted from now, and that `std` divides.
+
+    `other` is the other order of channels, BGR or RGB; None where it is not to be tried.
+    """
     for name, centre, spread in _scales(len(mean)):
         if not _alike((centre, spread), (mean, std)):
             yield Reading("pixels", name, centre, spread)
-    if coloured:
-        yield Reading("channels", "BGR", mean[::-1], std[::-1], turned=True)
+    if other:
+        yield Reading("channels", other, mean[::-1], std[::-1], turned=True)
     for share in (*TIGHTER, *WIDER):
         yield Reading("crop", f"{share:g}", mean, std, crop=share)
 

@@ -11,11 +11,12 @@ from zoo.evaluation.reading_check.trials import Trial
 
 SHOWN = 6  # pairs of classes named
 SCALES = {
-    "0,1": "to 0..1",
-    "-1,1": "to -1..1",
-    "0,255": "as they are, 0..255",
-    "ImageNet": "by ImageNet's mean and deviation",
+    "0,1": "scaled to 0..1",
+    "-1,1": "scaled to -1..1",
+    "0,255": "as they are, 0..255,",
+    "ImageNet": "scaled by ImageNet's mean and deviation",
 }
+CALLED = {"order": "order of the classes", "pixels": "scale of pixels", "channels": "order of channels", "crop": "crop"}
 
 
 def as_dict(done: ReadingCheck) -> dict[str, Any]:
@@ -29,11 +30,20 @@ def sentences(done: ReadingCheck) -> list[str]:
 
 
 def findings(done: ReadingCheck) -> list[str]:
-    """Return a sentence or two for each reading that fits much better; none where none does."""
-    found = [f"{_would(done, one)} {_remedy(done, one)}" for one in done.findings]
-    if len(found) > 1:
-        found.append("Correct the first of these, and check again: the others may be gone with it.")
-    return found
+    """Return, in a sentence or two, which reading fits much better, the best of them; nothing where none does.
+
+    Against a wrong reading many things look better, so that the others are named and no more.
+    """
+    if not done.findings:
+        return []
+    first, *others = done.findings
+    found = f"{_would(done, first)} {_remedy(done, first)}"
+    if others:
+        more = listed(CALLED[one.kind] for one in others)
+        found += (
+            f" Another {more} would fit better too, which may be gone with this: correct it first, and check again."
+        )
+    return [found]
 
 
 def _faces(done: ReadingCheck) -> str:
@@ -64,9 +74,9 @@ def _with(done: ReadingCheck, one: Trial) -> str:
             return f"With {changed[0]} and {changed[1]} exchanged"
         return f"With its outputs read in {'another order' if one.name == BEST else one.name}"
     if one.kind == "pixels":
-        return f"With pixels scaled {SCALES[one.name]}"
+        return f"With pixels {SCALES[one.name]}"
     if one.kind == "channels":
-        return "With the channels in the other order"
+        return f"With channels in the order {one.name}"
     share = float(one.name)
     if share < 1:
         return f"With faces cut tighter, to {share:g} of the side,"
@@ -82,7 +92,7 @@ def _remedy(done: ReadingCheck, one: Trial) -> str:
         how = "--mean 0.485,0.456,0.406 --std 0.229,0.224,0.225" if one.name == "ImageNet" else f"--pixels {one.name}"
         return f"If its publisher does not say otherwise, adopt it with {how}."
     if one.kind == "channels":
-        return "If its publisher does not say otherwise, adopt it with the other --order."
+        return f"If its publisher does not say otherwise, adopt it with --order {one.name}."
     return "It may have learnt from faces that were cut otherwise: ferdata align cuts them anew."
 
 

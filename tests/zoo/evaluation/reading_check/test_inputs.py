@@ -8,8 +8,8 @@ from zoo.evaluation.reading_check.inputs import Reading, readings, with_colours
 GREY = ((0.5,), (0.5,))  # -1..1
 
 
-def names(mean, std, coloured=False):
-    return [(one.kind, one.name) for one in readings(mean, std, coloured)]
+def names(mean, std):
+    return [(one.kind, one.name) for one in readings(mean, std, None)]
 
 
 def test_the_present_scale_is_not_another_one():
@@ -20,7 +20,7 @@ def test_the_present_scale_is_not_another_one():
 
 def test_channels_are_turned_only_where_there_are_colours_and_their_scale_with_them():
     assert "channels" not in [kind for kind, _ in names(*GREY)]
-    (bgr,) = [one for one in readings((0.1, 0.2, 0.3), (1.0, 2.0, 3.0), True) if one.kind == "channels"]
+    (bgr,) = [one for one in readings((0.1, 0.2, 0.3), (1.0, 2.0, 3.0), "BGR") if one.kind == "channels"]
     assert (bgr.mean, bgr.std) == ((0.3, 0.2, 0.1), (3.0, 2.0, 1.0))
     pixels = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)
     assert bgr.of(pixels, pixels)[0, 0, 0].tolist() == [2, 1, 0]
