@@ -41,6 +41,8 @@ def words(text: str) -> tuple[str, ...]:
     help="How its faces are cut: as datasets publish them, or by a template of align [default: published].",
 )  # fmt: skip
 @option(adopt, "--margin", type=float, help="With a template: the share about a face on every side.")
+@option(adopt, "--source", metavar="TEXT", help="Where the model is to be had, for the card.")
+@option(adopt, "--terms", metavar="TEXT", help="What may be done with it, for the card.")
 @option(adopt, "--force", help="Replace an earlier run.")
 @json_option
 def command(model: Path, as_json: bool, **given: Any) -> None:
