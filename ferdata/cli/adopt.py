@@ -42,6 +42,8 @@ def words(text: str) -> tuple[str, ...]:
     help="How its faces are cut: as datasets publish them, or by a template of align [default: published].",
 )  # fmt: skip
 @option(adopt, "--margin", type=float, help="With a template: the share about a face on every side.")
+@option(adopt, "--source", metavar="TEXT", help="Where the model is to be had, for the card.")
+@option(adopt, "--terms", metavar="TEXT", help="What may be done with it, for the card.")
 @option(
     adopt, "--check", type=click.Path(path_type=Path), metavar="M",
     help="Try other readings on labelled faces of a manifest, and say which fit much better.",

@@ -29,7 +29,14 @@ from zoo.run.model_file import Meta, write_tensors
 from zoo.run.run_folder import Folder
 
 UNLESS_SAID = Card(layout="NCHW", order="RGB", crop="published")
+AS_THEY_ARE = (0.0, 255.0)
 NOT_TOLD = "not told: ask whoever made the file"
+HOW = {
+    "probabilities": "are 0 or more and 1 in sum",
+    "logits": "are not 1 in sum",
+    "sigmoid": "lie in 0..1 and are not 1 in sum, as those of a sigmoid, one for each class; which class is the most "
+    "probable is right so, and how probable it is may not be",
+}
 _DRAWN = "pictures of noise"
 
 
@@ -63,6 +70,8 @@ def adopt(
     output: str | None = None,
     crop: str | None = None,
     margin: float | None = None,
+    source: str | None = None,
+    terms: str | None = None,
     check: str | Path | None = None,
     force: bool = False,
 ) -> Adopted:
@@ -89,7 +98,8 @@ def adopt(
             "order": order,
             "layout": layout,
         },
-        **{"classes": None if classes is None else tuple(classes), "output": output, "crop": crop, "margin": margin},
+        **{"classes": None if classes is None else tuple(classes), "output": output, "crop": crop},
+        **{"source": source, "terms": terms, "margin": margin},
         **{"mean": None if mean is None else tuple(mean), "std": None if std is None else tuple(std)},
     }
     rows = None if check is None else read_rows(Manifest(Path(check)))
@@ -150,9 +160,18 @@ def _settled(said: Card, runner: Runner, path: Path) -> tuple[Card, list[str]]:
     whole = said.over(runner.signature.card).over(told).over(replace(UNLESS_SAID, name=path.stem, file=path.name))
     signature.check(whole, told, str(path))
     notes = []
-    if whole.mean is None and runner.signature.dtype == np.uint8:
-        whole = card.of({"pixels": [0, 255]}, str(path)).over(whole)
+    if runner.signature.dtype == np.uint8:
+        if whole.mean is not None and card.range_of(whole) != AS_THEY_ARE:
+            raise BadOption(
+                f"{path} takes whole numbers, 0 to 255, and another scale of pixels was said.",
+                "Leave out --pixels, --mean and --std, or say --pixels 0,255: what follows is in the file.",
+            )
+        whole = card.of({"pixels": AS_THEY_ARE}, str(path)).over(whole)
         notes.append("It takes whole numbers, so that pixels are given to it as they are, 0..255.")
+    if whole.margin is not None and whole.crop == "published":
+        raise BadOption(
+            f"{path} has a margin, and faces are taken as published.", "Leave it out, or say --crop box as well."
+        )
     lacking = {
         "classes": "its classes, in the order of its outputs: --classes neutral,happiness,...",
         "size": "the side of its pictures: --size 112",
@@ -183,12 +202,17 @@ def _with_output(whole: Card, runner: Runner) -> tuple[Card, list[str]]:
     asked = opened.net({**said, "output": "logits"}, said["classes"], runner)
     found = output_of(asked, said["size"], said["channels"], said["mean"], said["std"])
     if whole.output is None:
-        how = "0 or more and 1 in sum" if found == "probabilities" else "not 1 in sum"
-        return replace(whole, output=found), [f"Taken for {found}: for {_DRAWN} its outputs are {how}."]
+        word = "logits" if found == "sigmoid" else found
+        return replace(whole, output=word), [f"Taken for {word}: for {_DRAWN} its outputs {HOW[found]}."]
     if whole.output == "probabilities" != found:
         raise BadOption(
             f"{whole.name} was said to give probabilities, and its outputs for {_DRAWN} do not sum to 1.",
             "Leave out --output, or say --output logits.",
+        )
+    if whole.output == "logits" and found == "probabilities":
+        raise BadOption(
+            f"{whole.name} was said to give logits, and its outputs for {_DRAWN} are probabilities.",
+            "Leave out --output: a softmax on top of a softmax makes every class about as likely as the next.",
         )
     return whole, []
 

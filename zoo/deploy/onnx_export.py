@@ -13,16 +13,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ferdata.errors import BadOption, FerdataError, MissingExtra
 from ferdata.manifest import Manifest, check_output
 from ferdata.running.extras import install
 from ferdata.running.whole_file import write_whole
-from zoo.data.rows import Images, load, read_rows
+from zoo.data.rows import Images, Rows, load, read_rows
+from zoo.deploy.onnx_adopted import adopted_to_onnx
 from zoo.deploy.onnx_check import as_input, check_parity, compare_opencv, run_onnx, versions
 from zoo.deploy.onnx_graph import to_onnx
+from zoo.evaluation import adopted
 from zoo.evaluation.inference import check_tta, score
-from zoo.models.load import load_model
+from zoo.models.foreign.net import ForeignNet
+from zoo.models.load import kept, load_model
 from zoo.run import model_file
 from zoo.run.model_file import Meta
 from zoo.run.run_folder import Folder
@@ -94,9 +98,13 @@ def export(
         )
     tta = meta.tta if tta is None else tta
     net, meta = load_model(folder.model)
-    shown = _faces(meta, folder, manifest, faces, roots)
+    rows, shown = _faces(meta, folder, manifest, faces, roots)
     val = as_input(shown["val"].pixels)
-    model = to_onnx(net, meta, tta, batch).SerializeToString()
+    if isinstance(net, ForeignNet):
+        graph, batch = adopted_to_onnx(_file(folder, meta), meta, tta, batch)
+    else:
+        graph = to_onnx(net, meta, tta, batch)
+    model = graph.SerializeToString()
     began = time.perf_counter()
     told = score(net, shown["val"].pixels, meta.mean, meta.std, tta, meta.temperature, what="torch")
     speed = {"torch": len(told) / (time.perf_counter() - began)}
@@ -108,7 +116,8 @@ def export(
 
         small = quantise(model, as_input(shown["train"].pixels), batch)
         told, speed["int8"] = run_onnx(small, val, batch)
-        lost = compare(got, told, shown["val"].hard.numpy(), len(model), len(small))
+        full, eight = (_by_class(folder, meta, rows, shown["val"], p) for p in (got, told))
+        lost = compare(full, eight, shown["val"].hard.numpy(), len(model), len(small))
         model = small
     opencv = compare_opencv(model, val[:FOR_OPENCV], told[:FOR_OPENCV], tolerance, batch)
     metadata = describe(meta, tta, batch)
@@ -149,28 +158,45 @@ def describe(meta: Meta, tta: str, batch: int | None) -> dict[str, str]:
         "caution": meta.caution,
         "manifest": Path(meta.manifest).name,
         "fingerprint": meta.fingerprint,
+        **({"adopted": meta.foreign} if meta.foreign else {}),
     }
     return {name: v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for name, v in facts.items()}
 
 
 def _faces(
     meta: Meta, folder: Folder, manifest: str | Path | None, most: int, roots: Mapping[str, Path] | None
-) -> dict[str, Images]:
-    """Return up to `most` faces of val and of train, evenly taken. Raises BadOption where there are none."""
-    path = Path(manifest) if manifest else folder.absolute(meta.manifest)
+) -> tuple[Rows, dict[str, Images]]:
+    """Return up to `most` faces of val and of train, evenly taken, and the rows they are of.
+
+    Raises BadOption where there are none.
+    """
+    path = Path(manifest) if manifest else adopted.trained_on(folder, meta)
     try:
         source = Manifest(path)
-        model_file.check_classes(meta, source.taxonomy, str(path))
+        if meta.foreign is None:
+            model_file.check_classes(meta, source.taxonomy, str(path))
         rows = read_rows(source, meta.config.get("datasets") if manifest is None else None, meta.config.get("fold"))
         where = {side: rows.where(side) for side in ("train", "val")}
         if not all(len(at) for at in where.values()):
             raise BadOption(f"{path} has no train or no val rows.", "Name a manifest with both: --manifest M")
         taken = {side: at[np.linspace(0, len(at) - 1, min(most, len(at))).astype(int)] for side, at in where.items()}
-        return load(rows, taken, meta.size, meta.channels, roots)
+        return rows, load(rows, taken, meta.size, meta.channels, roots)
     except FerdataError as error:
         if manifest is None:
             error.hint += " The exported graph is compared with the run on faces of val: --manifest names another."
         raise
+
+
+def _file(folder: Folder, meta: Meta) -> bytes:
+    """Return the ONNX file that a run was adopted from. Raises BadOption where it was another kind of file."""
+    if (meta.foreign or {}).get("kind") != "onnx":
+        raise BadOption(f"{folder.path} was not adopted from an ONNX file.", "Use it with `ferdata predict`.")
+    return kept(folder.model)
+
+
+def _by_class(folder: Folder, meta: Meta, rows: Rows, images: Images, p: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return probabilities (n, the run's classes) by the classes of the manifest."""
+    return p if meta.foreign is None else adopted.answers(folder.path, meta, rows, images.where, p).p
 
 
 def _stamped(onnx: Any, data: bytes, metadata: Mapping[str, str]) -> bytes:

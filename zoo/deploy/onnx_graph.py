@@ -30,16 +30,25 @@ class Whole(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Map uint8 (N, channels, size, size) to probabilities, float32 (N, classes)."""
-        x = self.preprocess.normalised(pixels.float() / 255)
-        seen = list(views(x, self.tta))
-        if len(seen) > 1:
-            # All views in one batch: the net stands in the graph once, where `score` spares memory and takes it twice.
-            # Put together as channels, since OpenCV reads no graph that joins batches of an open length.
-            x = torch.cat(seen, 1).reshape(-1, *x.shape[1:])
-        p = self.net(x).float().softmax(1)
-        if len(seen) > 1:
-            p = p.reshape(-1, len(seen), p.shape[1]).mean(1)
-        return tempered(p, self.temperature)
+        x, count = in_one_batch(self.preprocess.normalised(pixels.float() / 255), self.tta)
+        return averaged(self.net(x).float().softmax(1), count, self.temperature)
+
+
+def in_one_batch(x: Tensor, tta: str) -> tuple[Tensor, int]:
+    """Return all views of a normalised batch (n, C, H, W), those of a picture together, and how many each has.
+
+    So the net stands in the graph once, where `score` spares memory and takes it for each view.
+    """
+    seen = list(views(x, tta))
+    if len(seen) == 1:
+        return x, 1
+    # Put together as channels, since OpenCV reads no graph that joins batches of an open length.
+    return torch.cat(seen, 1).reshape(-1, *x.shape[1:]), len(seen)
+
+
+def averaged(p: Tensor, count: int, temperature: float) -> Tensor:
+    """Return the mean of the probabilities (n * count, classes) over the views of each picture, tempered."""
+    return tempered(p.reshape(-1, count, p.shape[1]).mean(1) if count > 1 else p, temperature)
 
 
 def views(x: Tensor, tta: str) -> Iterator[Tensor]:
@@ -81,9 +90,16 @@ def to_onnx(net: nn.Module, meta: Meta, tta: str, batch: int | None = None) -> A
     # Pooling of channels-last tensors is written as gathering by computed addresses, which is slow, and which OpenCV
     # does not read.
     plain = deepcopy(net).cpu().eval().to(memory_format=torch.contiguous_format)
-    whole = Whole(plain, meta, tta).eval()
     some = torch.randint(0, 256, (batch or 2, meta.channels, meta.size, meta.size), dtype=torch.uint8)
-    sizes = None if batch else ({0: torch.export.Dim("n", min=1)},)
+    return written(Whole(plain, meta, tta), some, not batch, (INPUT, OUTPUT), meta.backbone)
+
+
+def written(part: nn.Module, some: Tensor, open_batch: bool, names: tuple[str, str], what: str) -> Any:
+    """Return a module as an ONNX `ModelProto` of opset OPSET, after an example of its input, with those two names.
+
+    With `open_batch` it takes any number. Raises BrokenRun, about `what`, if torch cannot.
+    """
+    sizes = ({0: torch.export.Dim("n", min=1)},) if open_batch else None
     log = logging.getLogger("torch.onnx")
     level = log.level
     log.setLevel(logging.ERROR)
@@ -91,19 +107,19 @@ def to_onnx(net: nn.Module, meta: Meta, tta: str, batch: int | None = None) -> A
         with warnings.catch_warnings(), torch.inference_mode(), progress.bar("Exporting", None, ""):
             warnings.simplefilter("ignore")  # of torch's own insides; what counts is the comparison afterwards
             program = torch.onnx.export(
-                whole, (some,), dynamo=True, opset_version=OPSET, input_names=[INPUT], output_names=[OUTPUT],
+                part.eval(), (some,), dynamo=True, opset_version=OPSET, input_names=[names[0]], output_names=[names[1]],
                 dynamic_shapes=sizes, verbose=False,
                 custom_translation_table={torch.ops.aten.hardsigmoid.default: _hard_sigmoid},
             )  # fmt: skip
     except Exception as error:  # whatever the exporter meets in a net: there is one remedy
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise BrokenRun(
-            f"torch cannot write {meta.backbone} as ONNX: {reason}", "Use the run with `ferdata predict` instead."
+            f"torch cannot write {what} as ONNX: {reason}", "Use the run with `ferdata predict` instead."
         ) from error
     finally:
         log.setLevel(level)
     if program is None:
-        raise BrokenRun(f"torch wrote no graph of {meta.backbone}.", "Use the run with `ferdata predict` instead.")
+        raise BrokenRun(f"torch wrote no graph of {what}.", "Use the run with `ferdata predict` instead.")
     model = program.model_proto
     _forget_origin(model)
     return model

@@ -55,8 +55,10 @@ def judge(
 def answers(run: Path, meta: Meta, rows: Rows, where: Any, raw: Any) -> Answers:
     """Return an adopted model's probabilities (n, its classes) for the rows at `where` by the manifest's classes."""
     meanings = tuple(meaning(name, rows.taxonomy) or name for name in meta.classes)
-    table = Table(run, "", [], np.asarray(raw, np.float64), meta.classes, meanings, ())
-    p, facts = by_class(table, table.p, rows.taxonomy)
+    # A net's probabilities are no rounded ones of a file: also the smallest say what it holds of the other classes.
+    p = np.maximum(np.asarray(raw, np.float64), np.finfo(np.float32).tiny)
+    table = Table(run, "", [], p, meta.classes, meanings, ())
+    p, facts = by_class(table, table.p, rows.taxonomy, least=0)
     return Answers(where, p, facts)
 
 

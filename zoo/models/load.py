@@ -53,12 +53,19 @@ def _with_weights(path: Path, meta: Meta) -> nn.Module:
 def _foreign(path: Path, meta: Meta, how: dict[str, Any]) -> nn.Module:
     """Open the model that others trained, whose file lies in `path` as bytes. Raises BrokenRun, MissingExtra."""
     try:
-        with safe_open(path, "pt") as file:
-            data = file.get_tensor(FILE).numpy().tobytes()
-        net = opened.net(how, meta.classes, opened.runner(str(how["kind"]), data, str(how["name"])))
-    except (SafetensorError, KeyError) as error:
+        return opened.net(how, meta.classes, opened.runner(str(how["kind"]), kept(path), str(how["name"]))).eval()
+    except KeyError as error:
         raise BrokenRun(f"{path} holds no model that was adopted: {error}.", "Adopt it again.") from None
-    return net.eval()
+
+
+def kept(path: Path) -> bytes:
+    """Return the file of a model that others trained, as it lies in the model file of its run. Raises BrokenRun."""
+    try:
+        with safe_open(path, "pt") as file:
+            data: bytes = file.get_tensor(FILE).numpy().tobytes()
+    except SafetensorError as error:
+        raise BrokenRun(f"{path} holds no model that was adopted: {error}.", "Adopt it again.") from None
+    return data
 
 
 def blank_model(meta: Meta) -> nn.Module:
