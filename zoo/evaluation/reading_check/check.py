@@ -16,6 +16,7 @@ from zoo.evaluation.reading_check import orders
 from zoo.evaluation.reading_check.faces import Faces
 from zoo.evaluation.reading_check.inputs import LARGER, Pixels, Reading, readings, with_colours
 from zoo.evaluation.reading_check.trials import BETTER, OPEN, Trial, Tried, interval_of, judge, surely_better
+from zoo.models.foreign.net import ForeignNet
 from zoo.run.model_file import Meta
 
 LOOKS = (0.12, 0.36, 1.0)  # shares of the faces, after each of which a reading that is far behind is ruled out
@@ -72,6 +73,7 @@ def check(
         *(
             Tried(one.kind, one.name, _right(net, one, pixels, larger, reads, faces.true, now))
             for one in readings(meta.mean, meta.std, other if coloured >= FEW else None)
+            if one.kind != "pixels" or not (isinstance(net, ForeignNet) and net.whole_numbers)
         ),
     ]
     trials = judge(tried, now, faces.clusters, draws)

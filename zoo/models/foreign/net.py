@@ -30,6 +30,11 @@ class ForeignNet(nn.Module):
         self._layout, self._order, self._output = layout, order, output
         self.place = nn.Parameter(torch.empty(0), requires_grad=False)  # so that it can be asked where it is
 
+    @property
+    def whole_numbers(self) -> bool:
+        """Whether it takes pixels as they are, uint8, so that there is no other scale of them."""
+        return bool(self._runner.signature.dtype == np.uint8)
+
     def forward(self, x: Tensor) -> Tensor:
         """Return logits. Raises BadOption, BrokenRun for what is no answer."""
         out = torch.from_numpy(self.raw(x)).to(x.device)

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from onnx import TensorProto
 
 from ferdata.manifest import Manifest
+from tests.zoo.strangers import changed
 from zoo.data.rows import read_rows
 from zoo.deploy.adopt import adopt
 from zoo.deploy.onnx_export import export
@@ -18,8 +20,9 @@ Checked = Callable[..., ReadingCheck]
 
 @pytest.fixture(scope="session")
 def shapes_file(trained: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an ONNX file that tells the four shapes apart; it takes grey pixels, 0..255."""
-    return Path(export(trained.path, tmp_path_factory.mktemp("file") / "shapes.onnx", tta="none").out)
+    """Return an ONNX file that tells the four shapes apart; it takes grey pixels as numbers of any kind, 0..255."""
+    file = Path(export(trained.path, tmp_path_factory.mktemp("file") / "shapes.onnx", tta="none").out)
+    return changed(file, lambda m: setattr(m.graph.input[0].type.tensor_type, "elem_type", TensorProto.FLOAT))
 
 
 @pytest.fixture

@@ -1,15 +1,19 @@
 """A wrong reading is found, or it is said that these faces do not tell; a right one is never accused."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ferdata.drawing.face import somebody
 from ferdata.labels import EMOTIONS
-from tests.zoo.conftest import SHAPES, shape, shape_rows
+from tests.zoo.conftest import QUICK, SHAPES, shape, shape_rows, write_shapes
+from zoo.deploy.onnx_export import export
 from zoo.evaluation.reading_check.check import BEST
 from zoo.evaluation.reading_check.orders import moved
 from zoo.evaluation.reading_check.words import findings, sentences
+from zoo.training.train import train
 
 # All of the four that have faces, two of one that has and one that has not, and one of two that have none.
 SEEN = [EMOTIONS.index(name) for name in SHAPES]
@@ -92,3 +96,28 @@ def test_a_class_of_few_faces_is_said_and_not_passed_over(checked, shapes):
     assert done.findings == ()
     assert {"neutral", "anger"} in map(set, done.open)
     assert "Too few faces of these classes to tell whether they are exchanged" in " ".join(sentences(done))
+
+
+def test_a_file_that_takes_whole_numbers_is_not_asked_for_another_scale(checked, trained, tmp_path):
+    whole = Path(export(trained.path, tmp_path / "whole.onnx", tta="none").out)
+    kinds = {one.kind for one in checked(file=whole).trials}
+    assert kinds == {"order", "crop"}
+
+
+@pytest.mark.slow
+def test_bgr_for_rgb_is_found_in_a_net_that_learnt_coloured_faces(checked, tmp_path):
+    """And the right order is not accused."""
+    random, rows = np.random.default_rng(5), []
+    for i in range(700):
+        picture = somebody(EMOTIONS[i % 7], 1.0, random).picture(48, 48)
+        split = "train" if i < 490 else "val" if i < 595 else "test"
+        rows.append({"native_label": EMOTIONS[i % 7], "split": split, "group": i, "pixels": picture})
+    faces = write_shapes(tmp_path / "faces.parquet", rows, "basic7")
+    learnt = {**QUICK, "size": 48, "channels": 3, "batch": 32, "epochs": 8, "backbone": "mini_xception"}
+    file = Path(export(train(faces, tmp_path / "ours", **learnt).path, tmp_path / "ours.onnx", tta="none").out)
+    assert checked(faces, file=file).findings == ()
+    wrong = checked(faces, file=file, order="BGR")
+    assert [(one.kind, one.name) for one in wrong.findings] == [("channels", "RGB")]
+    assert wrong.channels == ""
+    assert "With channels in the order RGB it would be" in findings(wrong)[0]
+    assert "--order RGB." in findings(wrong)[0]
