@@ -9,6 +9,7 @@ from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json
 from zoo.deploy.adopt import Adopted, adopt
+from zoo.evaluation.reading_check.words import sentences
 from zoo.models.foreign.card import CROPS, LAYOUTS, ORDERS, OUTPUTS, SIZES, range_of
 
 
@@ -41,6 +42,12 @@ def words(text: str) -> tuple[str, ...]:
     help="How its faces are cut: as datasets publish them, or by a template of align [default: published].",
 )  # fmt: skip
 @option(adopt, "--margin", type=float, help="With a template: the share about a face on every side.")
+@option(adopt, "--source", metavar="TEXT", help="Where the model is to be had, for the card.")
+@option(adopt, "--terms", metavar="TEXT", help="What may be done with it, for the card.")
+@option(
+    adopt, "--check", type=click.Path(path_type=Path), metavar="M",
+    help="Try other readings on labelled faces of a manifest, and say which fit much better.",
+)  # fmt: skip
 @option(adopt, "--force", help="Replace an earlier run.")
 @json_option
 def command(model: Path, as_json: bool, **given: Any) -> None:
@@ -52,6 +59,7 @@ def command(model: Path, as_json: bool, **given: Any) -> None:
     ferdata adopt face_api_expression.onnx --card face-api -o runs/face-api
     ferdata adopt mine.onnx -o runs/mine --size 48 --channels 1 --pixels 0,1 \\
         --classes angry,disgust,fear,happy,sad,surprise,neutral
+    ferdata adopt runs/mine --check manifests/merged.parquet
     ferdata evaluate runs/face-api --manifest manifests/merged.parquet
     """  # fmt: skip
     given["channels"] = int(given["channels"]) if given["channels"] else None
@@ -80,6 +88,9 @@ def report(done: Adopted) -> None:
     )
     for note in done.notes:
         prose(note)
+    if done.check is not None:
+        for sentence in sentences(done.check):
+            prose(sentence)
     echo(f"\nNext: ferdata evaluate {done.out} --manifest M", dim=True)
 
 

@@ -15,33 +15,48 @@ import torch
 
 from ferdata.errors import BadOption, FerdataWarning, listed
 from ferdata.labels import Taxonomy, spelled
+from ferdata.manifest import Manifest
 from ferdata.running.whole_file import write_whole
+from zoo.data.rows import Rows, read_rows
+from zoo.evaluation.reading_check import check as reading_check
+from zoo.evaluation.reading_check.check import ReadingCheck
 from zoo.models.foreign import card, opened, signature
 from zoo.models.foreign.card import Card
 from zoo.models.foreign.net import output_of
 from zoo.models.foreign.signature import Runner
-from zoo.models.load import FILE
+from zoo.models.load import FILE, load_model
 from zoo.run.model_file import Meta, write_tensors
 from zoo.run.run_folder import Folder
 
 UNLESS_SAID = Card(layout="NCHW", order="RGB", crop="published")
+AS_THEY_ARE = (0.0, 255.0)
 NOT_TOLD = "not told: ask whoever made the file"
+HOW = {
+    "probabilities": "are 0 or more and 1 in sum",
+    "logits": "are not 1 in sum",
+    "sigmoid": "lie in 0..1 and are not 1 in sum, as those of a sigmoid, one for each class; which class is the most "
+    "probable is right so, and how probable it is may not be",
+}
 _DRAWN = "pictures of noise"
 
 
 @dataclass(frozen=True)
 class Adopted:
-    """The run `out` that was written; `card` is all that is known of the model, `notes` what was concluded."""
+    """The run `out` that was written; `card` is all that is known of the model, `notes` what was concluded.
+
+    `check` is what came of trying other readings on labelled faces, None where none were given.
+    """
 
     out: Path
     card: Card
     classes: tuple[str, ...]
     notes: tuple[str, ...]
+    check: ReadingCheck | None = None
 
 
 def adopt(
     model: str | Path,
-    out: str | Path,
+    out: str | Path | None = None,
     card: str | Path | None = None,
     name: str | None = None,
     classes: Sequence[str] | None = None,
@@ -55,6 +70,9 @@ def adopt(
     output: str | None = None,
     crop: str | None = None,
     margin: float | None = None,
+    source: str | None = None,
+    terms: str | None = None,
+    check: str | Path | None = None,
     force: bool = False,
 ) -> Adopted:
     """Write a model that others trained as the run `out`; return what is known of it.
@@ -63,6 +81,10 @@ def adopt(
     or a TOML file, then by what the file itself says of its input; the options are the fields of
     `zoo.models.foreign.card.Card`, `pixels` what the values 0 and 255 become. Classes must be said by one of them,
     and how pixels are scaled. Without `output` the model is asked: what sums to 1 for drawn pictures is probabilities.
+
+    `check` is a manifest, on up to 1,000 labelled faces of which other readings are tried
+    (`zoo.evaluation.reading_check`): nothing is changed by what comes of it. Of a run that was adopted already, in
+    place of `model` and without `out`, only that is done.
 
     Nothing in the file is ever run but its graph. Raises BadOption, MissingModel, MissingExtra, AlreadyExists,
     CannotWrite, and BrokenRun for a model that gives no numbers.
@@ -76,9 +98,14 @@ def adopt(
             "order": order,
             "layout": layout,
         },
-        **{"classes": None if classes is None else tuple(classes), "output": output, "crop": crop, "margin": margin},
+        **{"classes": None if classes is None else tuple(classes), "output": output, "crop": crop},
+        **{"source": source, "terms": terms, "margin": margin},
         **{"mean": None if mean is None else tuple(mean), "std": None if std is None else tuple(std)},
     }
+    rows = None if check is None else read_rows(Manifest(Path(check)))
+    if out is None:
+        idle = [name for name, value in {**given, "card": card, "force": force or None}.items() if value is not None]
+        return _checked(Path(model), rows, idle)
     folder = Folder(Path(out))
     folder.check(force)
     path = Path(model)
@@ -90,7 +117,24 @@ def adopt(
     folder.clear()
     write_tensors(folder.model, {FILE: torch.from_numpy(np.frombuffer(data, np.uint8).copy())}, meta)
     write_whole(folder.adopted, as_text(whole))
-    return Adopted(folder.path, whole, meta.classes, (*notes, *concluded, *_words(whole, meta)))
+    tried = None if rows is None else reading_check.check(*load_model(folder.model), rows)
+    return Adopted(folder.path, whole, meta.classes, (*notes, *concluded, *_words(whole, meta)), tried)
+
+
+def _checked(run: Path, rows: Rows | None, idle: Sequence[str]) -> Adopted:
+    """Check the reading of a run that was adopted. Raises BadOption where it is none, or more was said."""
+    folder = Folder(run)
+    if rows is None or not folder.adopted.is_file():
+        raise BadOption(
+            f"Where to write {run} as a run was not said.", "Name its folder: -o runs/NAME. Or --check M, for a run."
+        )
+    if idle:
+        raise BadOption(
+            f"{run} is adopted, and only checked here; {listed(idle)} would do nothing.",
+            "To read it otherwise, adopt its file again.",
+        )
+    net, meta = load_model(folder.model)
+    return Adopted(run, card.read(folder.adopted), meta.classes, (), reading_check.check(net, meta, rows))
 
 
 def as_text(whole: Card) -> str:
@@ -116,9 +160,18 @@ def _settled(said: Card, runner: Runner, path: Path) -> tuple[Card, list[str]]:
     whole = said.over(runner.signature.card).over(told).over(replace(UNLESS_SAID, name=path.stem, file=path.name))
     signature.check(whole, told, str(path))
     notes = []
-    if whole.mean is None and runner.signature.dtype == np.uint8:
-        whole = card.of({"pixels": [0, 255]}, str(path)).over(whole)
+    if runner.signature.dtype == np.uint8:
+        if whole.mean is not None and card.range_of(whole) != AS_THEY_ARE:
+            raise BadOption(
+                f"{path} takes whole numbers, 0 to 255, and another scale of pixels was said.",
+                "Leave out --pixels, --mean and --std, or say --pixels 0,255: what follows is in the file.",
+            )
+        whole = card.of({"pixels": AS_THEY_ARE}, str(path)).over(whole)
         notes.append("It takes whole numbers, so that pixels are given to it as they are, 0..255.")
+    if whole.margin is not None and whole.crop == "published":
+        raise BadOption(
+            f"{path} has a margin, and faces are taken as published.", "Leave it out, or say --crop box as well."
+        )
     lacking = {
         "classes": "its classes, in the order of its outputs: --classes neutral,happiness,...",
         "size": "the side of its pictures: --size 112",
@@ -149,12 +202,17 @@ def _with_output(whole: Card, runner: Runner) -> tuple[Card, list[str]]:
     asked = opened.net({**said, "output": "logits"}, said["classes"], runner)
     found = output_of(asked, said["size"], said["channels"], said["mean"], said["std"])
     if whole.output is None:
-        how = "0 or more and 1 in sum" if found == "probabilities" else "not 1 in sum"
-        return replace(whole, output=found), [f"Taken for {found}: for {_DRAWN} its outputs are {how}."]
+        word = "logits" if found == "sigmoid" else found
+        return replace(whole, output=word), [f"Taken for {word}: for {_DRAWN} its outputs {HOW[found]}."]
     if whole.output == "probabilities" != found:
         raise BadOption(
             f"{whole.name} was said to give probabilities, and its outputs for {_DRAWN} do not sum to 1.",
             "Leave out --output, or say --output logits.",
+        )
+    if whole.output == "logits" and found == "probabilities":
+        raise BadOption(
+            f"{whole.name} was said to give logits, and its outputs for {_DRAWN} are probabilities.",
+            "Leave out --output: a softmax on top of a softmax makes every class about as likely as the next.",
         )
     return whole, []
 

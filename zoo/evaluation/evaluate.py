@@ -1,12 +1,15 @@
 """Score a run on a split of a manifest: the one path that training's test figure and every later one take."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from ferdata.charts import style
 from ferdata.charts.style import check_formats
-from ferdata.errors import AlreadyExists, BadOption, FerdataError, choose_one
+from ferdata.errors import AlreadyExists, BadOption, FerdataError, FerdataWarning, choose_one
 from ferdata.manifest import Manifest
 from ferdata.running.whole_file import write_whole
 from ferdata.schema import SPLITS
@@ -14,6 +17,8 @@ from zoo.data.rows import Images, Rows, load, read_rows, shared
 from zoo.evaluation import adopted, calibration, elsewhere, inference, report
 from zoo.evaluation import predictions as stored
 from zoo.evaluation.predictions import Predictions
+from zoo.evaluation.reading_check.check import check
+from zoo.evaluation.reading_check.words import as_dict
 from zoo.models.load import load_model
 from zoo.run import model_file
 from zoo.run.device import resolve
@@ -110,7 +115,9 @@ def _of_run(
         _check_table(Path(save_predictions), (source.path, folder.predictions), force)
     if meta.foreign is not None:
         rows = labelled(read_rows(source, (dataset,) if dataset else None), split)
-        return adopted.judge(run, net, meta, rows, split, roots, tta or meta.tta, draws)
+        result, taxonomy, kept = adopted.judge(run, net, meta, rows, split, roots, tta or meta.tta, draws)
+        result["reading_check"] = _reading(run, net, meta, rows, roots, draws)
+        return result, taxonomy, kept
     model_file.check_classes(meta, source.taxonomy, str(source.path))
     rows = labelled(_rows(meta, source, dataset, own=manifest is None), split)
     images = load(rows, {split: rows.where(split)}, meta.size, meta.channels, roots)[split]
@@ -122,6 +129,21 @@ def _of_run(
     result["protocol"]["leak_check"] = leak_against_training(meta, folder.absolute(meta.manifest), rows, images)
     scored = {split: (images.where, calibration.apply(raw, meta.temperature))}
     return result, meta.taxonomy, stored.gather(meta, rows, scored)
+
+
+def _reading(
+    run: Path, net: nn.Module, meta: Meta, rows: Rows, roots: Mapping[str, Path] | None, draws: int
+) -> dict[str, Any] | None:
+    """Return whether another reading of an adopted model fits much better, and warn of it.
+
+    None where the manifest has no labelled face of its classes.
+    """
+    if not any((rows.hard == i).any() for i in adopted.read_as(meta, rows.taxonomy) if i >= 0):
+        return None
+    done = as_dict(check(net, meta, rows, roots, draws=draws))
+    for words in done["findings_in_words"]:
+        warnings.warn(FerdataWarning(f"{run} may be read wrongly. {words}"), stacklevel=4)
+    return done
 
 
 def _of_table(
