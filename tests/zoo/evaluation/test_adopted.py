@@ -17,6 +17,7 @@ from zoo.evaluation.evaluate import evaluate
 SEVEN = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
+@pytest.mark.filterwarnings("ignore:.* may be read wrongly")  # a net that nobody taught is as well read otherwise
 def test_our_own_export_adopted_has_the_figures_of_its_run_to_the_digit(manifest_path, tmp_path):
     run = untaught(tmp_path / "run", manifest_path, config={"targets": "crossentropy", "select": "accuracy"})
     export(run)
