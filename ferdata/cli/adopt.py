@@ -25,6 +25,10 @@ def words(text: str) -> tuple[str, ...]:
 @click.command("adopt")
 @click.argument("model", type=click.Path(path_type=Path))
 @option(adopt, "-o", "--out", type=click.Path(path_type=Path), help="The run's folder, such as runs/face-api.")
+@option(
+    adopt, "--weights", type=click.Path(path_type=Path), metavar="FILE",
+    help="With the name of a net: its weights, last layer included (.safetensors, .pth).",
+)  # fmt: skip
 @option(adopt, "--card", metavar="NAME|FILE", help="All of what follows: a shipped card, or a TOML file.")
 @option(adopt, "--name", help="What the model is called [default: the file's name].")
 @option(adopt, "--classes", type=words, metavar="A,B,...", help="Its classes, in the order of its outputs.")
@@ -48,12 +52,14 @@ def words(text: str) -> tuple[str, ...]:
 def command(model: Path, as_json: bool, **given: Any) -> None:
     """Adopt a model that others trained: as a run that evaluate, compare, predict and export take.
 
-    MODEL is an ONNX file. Classes and the scale of pixels are said by you, by a card, or by the file itself.
+    MODEL is an ONNX file, a Keras or TFLite file where their libraries are installed, or a net as timm names it:
+    hf-hub:OWNER/NAME and local-dir:FOLDER with their own weights, an architecture with --weights FILE. Classes and the scale of pixels are said by you, by a card, or by the file itself.
 
     \b
     ferdata adopt face_api_expression.onnx --card face-api -o runs/face-api
     ferdata adopt mine.onnx -o runs/mine --size 48 --channels 1 --pixels 0,1 \\
         --classes angry,disgust,fear,happy,sad,surprise,neutral
+    ferdata adopt resnet18 --weights mine.safetensors -o runs/mine --classes angry,disgust,happy
     ferdata evaluate runs/face-api --manifest manifests/merged.parquet
     """  # fmt: skip
     given["channels"] = int(given["channels"]) if given["channels"] else None

@@ -47,6 +47,6 @@ def test_numbers_that_are_none_and_classes_that_lack_are_refused_in_a_sentence(f
     assert (ran.code, "--pixels" in ran.err) == (2, True), ran
     ran = ferdata("adopt", "net.onnx", "-o", "runs/a", "--pixels", "0,1")
     assert ran.code == 1, ran
-    assert "its classes, in the order of its outputs" in ran.err
+    assert "its classes: --classes A,B,C in the order of its outputs" in ran.err
     assert "Traceback" not in ran.err
     assert not (tmp_path / "runs").exists()

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ferdata.errors import BadOption, FerdataWarning, listed
 from ferdata.labels import Taxonomy, spelled
 from ferdata.running.whole_file import write_whole
-from zoo.models.foreign import card, opened, signature
+from zoo.models.foreign import card, opened, signature, timm_net
 from zoo.models.foreign.card import Card
 from zoo.models.foreign.net import output_of
 from zoo.models.foreign.signature import Runner
@@ -49,6 +50,7 @@ class Adopted:
 def adopt(
     model: str | Path,
     out: str | Path,
+    weights: str | Path | None = None,
     card: str | Path | None = None,
     name: str | None = None,
     classes: Sequence[str] | None = None,
@@ -68,7 +70,9 @@ def adopt(
 ) -> Adopted:
     """Write a model that others trained as the run `out`; return what is known of it.
 
-    `model` is an ONNX file. How it is fed and read is said by the options, then by `card`, the name of a shipped card
+    `model` is a file (ONNX, and Keras or TFLite where their libraries are installed), or a net of timm's: a source
+    (`hf-hub:owner/name`, `local-dir:folder`) with its weights, or an architecture with those of a file, `weights`. How
+    it is fed and read is said by the options, then by `card`, the name of a shipped card
     or a TOML file, then by what the file itself says of its input; the options are the fields of
     `zoo.models.foreign.card.Card`, `pixels` what the values 0 and 255 become. Classes must be said by one of them,
     and how pixels are scaled. Without `output` the model is asked: what sums to 1 for drawn pictures is probabilities.
@@ -77,30 +81,48 @@ def adopt(
     CannotWrite, and BrokenRun for a model that gives no numbers.
     """
     given = {
-        **{
-            "name": name,
-            "size": size,
-            "channels": channels,
-            "pixels": None if pixels is None else tuple(pixels),
-            "order": order,
-            "layout": layout,
-        },
-        **{"classes": None if classes is None else tuple(classes), "output": output, "crop": crop},
-        **{"source": source, "terms": terms, "margin": margin},
-        **{"mean": None if mean is None else tuple(mean), "std": None if std is None else tuple(std)},
+        **{"name": name, "classes": classes, "size": size, "channels": channels, "pixels": pixels, "mean": mean},
+        **{"std": std, "order": order, "layout": layout, "output": output, "crop": crop, "margin": margin},
+        **{"source": source, "terms": terms},
     }
     folder = Folder(Path(out))
     folder.check(force)
-    path = Path(model)
-    kind, data = opened.read(path)
-    runner = opened.runner(kind, data, str(path))
-    whole, notes = _settled(_said(given, card, path), runner, path)
-    whole, concluded = _with_output(whole, runner)
-    meta = _meta(whole, {"kind": kind, "sha256": hashlib.sha256(data).hexdigest()})
+    said = _said(given, card, Path(model))
+    found = _open(str(model), None if weights is None else Path(weights), said)
+    whole, notes = _settled(said, found.runner, Path(model))
+    whole, concluded = _with_output(whole, found.runner)
+    meta = _meta(whole, found.facts)
     folder.clear()
-    write_tensors(folder.model, {FILE: torch.from_numpy(np.frombuffer(data, np.uint8).copy())}, meta)
+    write_tensors(folder.model, found.tensors, meta)
     write_whole(folder.adopted, as_text(whole))
     return Adopted(folder.path, whole, meta.classes, (*notes, *concluded, *_words(whole, meta)))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An opened model, what the run keeps of it, and the facts by which it is opened again."""
+
+    runner: Runner
+    tensors: dict[str, Tensor]
+    facts: dict[str, Any]
+
+
+def _open(model: str, weights: Path | None, said: Card) -> _Found:
+    """Open a file, or a net of timm's by its name. Raises BadOption, MissingModel, MissingExtra."""
+    if timm_net.is_name(model, weights):
+        net = timm_net.find(model, weights, said)
+        how = {"kind": timm_net.KIND, "architecture": net.architecture, "arguments": net.arguments}
+        return _Found(net.runner, net.tensors, {**how, "sha256": net.sha256})
+    if weights is not None:
+        raise BadOption(
+            f"{model} is a file, and --weights goes with the name of a net.",
+            "Leave out --weights, or name the net as timm calls it: ferdata zoo list.",
+        )
+    kind, data = opened.read(Path(model))
+    kept = {FILE: torch.from_numpy(np.frombuffer(data, np.uint8).copy())}
+    return _Found(
+        opened.runner(kind, data, model), kept, {"kind": kind, "sha256": hashlib.sha256(data).hexdigest()}
+    )
 
 
 def as_text(whole: Card) -> str:
@@ -110,7 +132,9 @@ def as_text(whole: Card) -> str:
 
 def _said(given: dict[str, Any], chosen: str | Path | None, path: Path) -> Card:
     """Return what the options say, and where they say nothing the card. Raises BadOption."""
-    options = card.of({name: value for name, value in given.items() if value is not None}, "The options")
+    lists = ("classes", "pixels", "mean", "std")
+    stated = {name: list(v) if name in lists else v for name, v in given.items() if v is not None}
+    options = card.of(stated, "The options")
     if chosen is not None:
         return options.over(card.read(chosen))
     for known, other in card.shipped().items():
@@ -139,7 +163,7 @@ def _settled(said: Card, runner: Runner, path: Path) -> tuple[Card, list[str]]:
             f"{path} has a margin, and faces are taken as published.", "Leave it out, or say --crop box as well."
         )
     lacking = {
-        "classes": "its classes, in the order of its outputs: --classes neutral,happiness,...",
+        "classes": "its classes: --classes A,B,C in the order of its outputs",
         "size": "the side of its pictures: --size 112",
         "channels": "whether it takes grey pictures or colour: --channels 1 or 3",
         "mean": "how its pixels are scaled: --pixels 0,1 or -1,1 or 0,255, or --mean and --std",

@@ -60,7 +60,8 @@ def saved(name: str) -> Saved:
         config = json.loads(path.read_text(encoding="utf-8"))
         known = dict(config.get("pretrained_cfg", config))
         architecture = str(config["architecture"])
-        known["num_classes"] = config.get("num_classes", known.get("num_classes"))
+        for key in ("num_classes", "label_names"):  # beside the rest, as timm.models.save_for_hf writes them
+            known[key] = config.get(key, known.get(key))
         fields = {key: known[key] for key in PretrainedCfg.__dataclass_fields__ if known.get(key) is not None}
         for key in ("mean", "std", "input_size"):
             if key in fields:
