@@ -120,9 +120,7 @@ def _open(model: str, weights: Path | None, said: Card) -> _Found:
         )
     kind, data = opened.read(Path(model))
     kept = {FILE: torch.from_numpy(np.frombuffer(data, np.uint8).copy())}
-    return _Found(
-        opened.runner(kind, data, model), kept, {"kind": kind, "sha256": hashlib.sha256(data).hexdigest()}
-    )
+    return _Found(opened.runner(kind, data, model), kept, {"kind": kind, "sha256": hashlib.sha256(data).hexdigest()})
 
 
 def as_text(whole: Card) -> str:

@@ -24,7 +24,11 @@ TFLITE = b"TFL3"  # from the fifth byte on
 FEW = 64  # instructions of a pickle, among which it names what it calls
 LONGEST_TABLE = 1 << 20  # bytes of a safetensors file's table that are looked at
 LARGEST = 2 << 30  # bytes of a file: what protobuf, and so ONNX, allows
-RUNNERS: Mapping[str, Callable[[bytes, str], Runner]] = {"onnx": OnnxRunner, "keras": KerasRunner, "tflite": TfliteRunner}
+RUNNERS: Mapping[str, Callable[[bytes, str], Runner]] = {
+    "onnx": OnnxRunner,
+    "keras": KerasRunner,
+    "tflite": TfliteRunner,
+}
 AS_ONNX = (
     "Where you trust it, turn it into ONNX in the environment that it was made in: "
     "torch.onnx.export(net, torch.zeros(1, CHANNELS, SIZE, SIZE), 'net.onnx', dynamo=True)"

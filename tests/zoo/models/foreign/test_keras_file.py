@@ -48,7 +48,9 @@ EVIL = {
     "a reader of files": layer("StringLookup", vocabulary="/etc/hostname"),
     "a switch of Keras": layer("enable_unsafe_deserialization", "keras.config"),
     "a fetcher of files": layer("get_file", "keras.utils"),
-    "a function in a layer": layer("Dense", activation={"module": "builtins", "class_name": "function", "config": "eval"}),
+    "a function in a layer": layer(
+        "Dense", activation={"module": "builtins", "class_name": "function", "config": "eval"}
+    ),
     "a list where a name is": {**layer("Dense"), "class_name": ["Dense"]},
     "one that looks like Keras": layer("Dense", "keras_of_mine.layers"),
 }
@@ -69,14 +71,19 @@ def test_a_damaged_archive_and_one_of_weights_alone_are_refused(tmp_path):
     assert "damaged Keras file" in refused(archive(tmp_path / "net.keras", "{")).message
     assert "weights of Keras, and not the net" in refused(archive(tmp_path / "net.keras", {"layers": []})).message
     deep = "[" * 5000 + "]" * 5000
-    assert "damaged" in refused(archive(tmp_path / "net.keras", f'{{"class_name": "Sequential", "config": {deep}}}')).message
+    assert (
+        "damaged"
+        in refused(archive(tmp_path / "net.keras", f'{{"class_name": "Sequential", "config": {deep}}}')).message
+    )
 
 
 def test_known_layers_of_old_and_new_files_pass():
     old = {"class_name": "Conv2D", "config": {"kernel_initializer": {"class_name": "VarianceScaling", "config": {}}}}
     keras_config.check({"class_name": "Model", "config": {"layers": [old]}}, "old.h5")
     policy = {"module": "keras", "class_name": "DTypePolicy", "config": {"name": "float32"}, "registered_name": None}
-    keras_config.check(net(layer("Conv2D", dtype=policy), compile_config={"loss": layer("Mine", "theirs")}), "new.keras")
+    keras_config.check(
+        net(layer("Conv2D", dtype=policy), compile_config={"loss": layer("Mine", "theirs")}), "new.keras"
+    )
 
 
 def test_without_keras_the_extra_is_named(tmp_path, monkeypatch):
