@@ -53,7 +53,8 @@ def command(model: Path, as_json: bool, **given: Any) -> None:
     """Adopt a model that others trained: as a run that evaluate, compare, predict and export take.
 
     MODEL is an ONNX file, a Keras or TFLite file where their libraries are installed, or a net as timm names it:
-    hf-hub:OWNER/NAME and local-dir:FOLDER with their own weights, an architecture with --weights FILE. Classes and the scale of pixels are said by you, by a card, or by the file itself.
+    hf-hub:OWNER/NAME and local-dir:FOLDER with their own weights, an architecture with --weights FILE. Classes and the
+    scale of pixels are said by you, by a card, or by the file itself.
 
     \b
     ferdata adopt face_api_expression.onnx --card face-api -o runs/face-api

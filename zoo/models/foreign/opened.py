@@ -103,7 +103,7 @@ def _kind(path: Path, data: bytes) -> str:
 
 
 def _is_old_pickle(data: bytes) -> bool:
-    """Say whether bytes are a pickle of the first two forms, which no sign begins; they are read, and nothing is run."""
+    """Say whether bytes are a pickle of the first two forms; they are read as a list of words."""
     try:
         for operation, words, _ in islice(pickletools.genops(data[:HEAD]), FEW):
             if operation.name == "GLOBAL":

@@ -81,7 +81,7 @@ def check(card: Card, told: Card, where: str) -> None:
         if there is not None and said != there:
             raise BadOption(
                 f"{where} has {name} {there}, and {said} was said.",
-                f"The shape of the file's input decides: say --{name} {there}, which goes before a card, or leave it out.",
+                f"The file's own shape decides: say --{name} {there}, which goes before a card, or leave it out.",
             )
 
 
