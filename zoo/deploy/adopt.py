@@ -34,7 +34,7 @@ HOW = {
     "sigmoid": "lie in 0..1 and are not 1 in sum, as those of a sigmoid, one for each class; which class is the most "
     "probable is right so, and how probable it is may not be",
 }
-_DRAWN = "pictures of noise"
+_DRAWN = "images of noise"
 
 
 @dataclass(frozen=True)
@@ -151,27 +151,25 @@ def _settled(said: Card, runner: Runner, path: Path) -> tuple[Card, list[str]]:
     if runner.signature.dtype == np.uint8:
         if whole.mean is not None and card.range_of(whole) != AS_THEY_ARE:
             raise BadOption(
-                f"{path} takes whole numbers, 0 to 255, and another scale of pixels was said.",
-                "Leave out --pixels, --mean and --std, or say --pixels 0,255: what follows is in the file.",
+                f"{path} takes whole numbers, 0 to 255, and another range of pixels was requested.",
+                "Leave out --pixels, --mean and --std: the file scales them itself.",
             )
         whole = card.of({"pixels": AS_THEY_ARE}, str(path)).over(whole)
-        notes.append("It takes whole numbers, so that pixels are given to it as they are, 0..255.")
+        notes.append("Its input is whole numbers (uint8): pixels are not scaled, 0..255.")
     if whole.margin is not None and whole.crop == "published":
-        raise BadOption(
-            f"{path} has a margin, and faces are taken as published.", "Leave it out, or say --crop box as well."
-        )
+        raise BadOption(f"{path} has a margin, and faces are taken as published.", "Leave it out, or add --crop box.")
     lacking = {
         "classes": "its classes: --classes A,B,C in the order of its outputs",
-        "size": "the side of its pictures: --size 112",
-        "channels": "whether it takes grey pictures or colour: --channels 1 or 3",
-        "mean": "how its pixels are scaled: --pixels 0,1 or -1,1 or 0,255, or --mean and --std",
+        "size": "its input size: --size 112",
+        "channels": "whether its input is grey or colour: --channels 1 or 3",
+        "mean": "its range of pixels: --pixels 0,1 or -1,1 or 0,255, or --mean and --std",
     }
     missing = [words for name, words in lacking.items() if getattr(whole, name) is None]
     if missing:
         raise BadOption(
-            f"{path} does not say {'; '.join(missing)}.",
-            "Say it as its publisher does; what is wrong there is not noticed by itself: --check M looks on labelled "
-            "faces whether another reading would fit better.",
+            f"Not known of {path}: {'; '.join(missing)}.",
+            "Take it from its publisher. A wrong value raises no error by itself: --check M tests on labelled faces "
+            "whether another reading fits better.",
         )
     return replace(whole, mean=_by_channel(whole, whole.mean), std=_by_channel(whole, whole.std)), notes
 
@@ -191,15 +189,15 @@ def _with_output(whole: Card, runner: Runner) -> tuple[Card, list[str]]:
     found = output_of(asked, said["size"], said["channels"], said["mean"], said["std"])
     if whole.output is None:
         word = "logits" if found == "sigmoid" else found
-        return replace(whole, output=word), [f"Taken for {word}: for {_DRAWN} its outputs {HOW[found]}."]
+        return replace(whole, output=word), [f"Output detected: {word}. For {_DRAWN} its values {HOW[found]}."]
     if whole.output == "probabilities" != found:
         raise BadOption(
-            f"{whole.name} was said to give probabilities, and its outputs for {_DRAWN} do not sum to 1.",
-            "Leave out --output, or say --output logits.",
+            f"The output of {whole.name} is no probabilities: for {_DRAWN} its values do not sum to 1.",
+            "Leave out --output, or add --output logits.",
         )
     if whole.output == "logits" and found == "probabilities":
         raise BadOption(
-            f"{whole.name} was said to give logits, and its outputs for {_DRAWN} are probabilities.",
+            f"The output of {whole.name} is no logits: for {_DRAWN} its values are probabilities.",
             "Leave out --output: a softmax on top of a softmax makes every class about as likely as the next.",
         )
     return whole, []
@@ -249,5 +247,5 @@ def _words(whole: Card, meta: Meta) -> list[str]:
     strange = [word for word in meta.classes if not spelled(word)]
     return [
         *([f"Classes read: {listed(renamed, 12)}."] if renamed else []),
-        *([f"No emotion that is known here: {listed(strange)}."] if strange else []),
+        *([f"Not known as emotions: {listed(strange)}."] if strange else []),
     ]
