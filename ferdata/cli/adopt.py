@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json
 from zoo.deploy.adopt import Adopted, adopt
@@ -91,7 +91,7 @@ def report(done: Adopted) -> None:
     )
     for note in done.notes:
         prose(note)
-    click.echo(f"Next: ferdata evaluate {done.out} --manifest M")
+    echo(f"\nNext: ferdata evaluate {done.out} --manifest M", dim=True)
 
 
 def _few(numbers: tuple[float, ...] | None) -> str:
