@@ -107,13 +107,22 @@ def test_a_graph_that_folds_its_batch_is_named_as_such(tmp_path):
     assert "one picture at a time" in refused.value.hint
 
 
-def _fold(model):
+def _fold(model, shape=(1, -1)):
     from onnx import helper, numpy_helper
 
-    model.graph.initializer.append(numpy_helper.from_array(np.array([1, -1]), "one"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(shape), "one"))
     last = model.graph.output[0]
     model.graph.node.append(helper.make_node("Reshape", [last.name, "one"], ["folded"]))
     last.name = "folded"
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_an_answer_without_its_batch_is_read_where_the_batch_is_fixed(batch, tmp_path):
+    """(7,) for one picture, or (1, 28) for four."""
+    file = stranger(tmp_path / "net.onnx", batch=batch)
+    adopt(file, tmp_path / "plain", **SAID)
+    adopt(changed(file, lambda model: _fold(model, [-1] if batch == 1 else [1, -1])), tmp_path / "folded", **SAID)
+    assert np.array_equal(probabilities(tmp_path / "plain", seen()), probabilities(tmp_path / "folded", seen()))
 
 
 def test_a_model_of_no_numbers_is_refused(tmp_path):

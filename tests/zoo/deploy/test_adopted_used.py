@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ferdata.errors import BadOption, BrokenRun
+from ferdata.manifest import Manifest
 from tests.zoo.conftest import QUICK
 from tests.zoo.strangers import stranger
 from zoo.deploy.adopt import adopt
@@ -89,3 +90,15 @@ def test_charts_of_a_training_that_nobody_saw_are_not_drawn(theirs):
     with pytest.raises(BrokenRun, match="no report of its training") as refused:
         report.draw(theirs, ("png",))
     assert "--save --plots png" in refused.value.hint
+
+
+def test_an_audit_takes_what_it_predicted(theirs, manifest_path, tmp_path):
+    from ferdata.steps.audit import audit
+
+    evaluate(theirs, manifest_path, split="all", bootstrap=10, save_predictions=tmp_path / "theirs.parquet")
+    quality = {}
+    for name, found in (("with", tmp_path / "theirs.parquet"), ("without", None)):
+        audit(manifest_path, out=tmp_path / f"{name}.parquet", predictions=found)
+        quality[name] = Manifest(tmp_path / f"{name}.parquet").table("label_quality")["label_quality"].to_pylist()
+    assert len(set(quality["with"])) > 100
+    assert len(set(quality["without"])) == 1

@@ -8,6 +8,8 @@ import torch
 from safetensors.torch import save_file
 
 from ferdata.errors import BadOption, MissingModel
+from ferdata.images import encode_png
+from tests.zoo.conftest import shape
 from zoo.deploy.adopt import adopt
 from zoo.models.load import load_model
 from zoo.run.model_file import read_meta
@@ -117,3 +119,30 @@ def test_weights_beside_a_file_are_refused(tmp_path):
 
     file = stranger(tmp_path / "net.onnx")
     assert "--weights goes with the name of a net" in refused(tmp_path, file, weights=file, size=16).message
+
+
+def test_arguments_of_the_builder_in_a_sources_configuration_open_no_file(tmp_path):
+    """A configuration is somebody else's: it sets up the net, and names no file that is read for it."""
+    timm.models.save_for_hf(
+        theirs(), tmp_path / "net", model_config={"label_names": list(THREE)}, safe_serialization=True
+    )
+    config = tmp_path / "net" / "config.json"
+    known = json.loads(config.read_text())
+    known["model_args"] = {"checkpoint_path": str(tmp_path / "secret.pth"), "pretrained": True, "drop_rate": 0.3}
+    config.write_text(json.dumps(known))
+    done = adopt(f"local-dir:{tmp_path / 'net'}", tmp_path / "run", size=64)
+    assert done.classes == ("anger", "happiness", "neutral")
+    assert "checkpoint_path" not in read_meta(tmp_path / "run" / "model.safetensors").foreign["arguments"]
+
+
+def test_it_is_judged_and_used_as_any_run(manifest_path, tmp_path):
+    from zoo.deploy.predict import predict
+    from zoo.evaluation.evaluate import evaluate
+
+    save_file(theirs().state_dict(), tmp_path / "net.safetensors")
+    adopt(NET, tmp_path / "run", weights=tmp_path / "net.safetensors", classes=THREE, size=32)
+    told = evaluate(tmp_path / "run", manifest_path, bootstrap=10)
+    assert told["protocol"]["table"]["classes_lacking"][:2] == ["surprise", "sadness"]
+    (tmp_path / "face.png").write_bytes(encode_png(shape("anger", 1)))
+    (face,) = predict(tmp_path / "run", [tmp_path / "face.png"], device="cpu")
+    assert set(face.probabilities) == {"anger", "happiness", "neutral"}
