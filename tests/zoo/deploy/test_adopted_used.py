@@ -5,7 +5,9 @@ import pytest
 
 from ferdata.errors import BadOption, BrokenRun
 from ferdata.manifest import Manifest
+from tests.browser import browser
 from tests.zoo.conftest import QUICK
+from tests.zoo.deploy.test_webcam_server import DESK, camera, serving, text, visit
 from tests.zoo.strangers import stranger
 from zoo.deploy.adopt import adopt
 from zoo.deploy.features import features
@@ -102,3 +104,14 @@ def test_an_audit_takes_what_it_predicted(theirs, manifest_path, tmp_path):
         quality[name] = Manifest(tmp_path / f"{name}.parquet").table("label_quality")["label_quality"].to_pylist()
     assert len(set(quality["with"])) > 100
     assert len(set(quality["without"])) == 1
+
+
+@pytest.mark.slow
+def test_a_browser_with_a_camera_sees_the_answers_of_an_adopted_net(theirs, tmp_path):
+    with serving(theirs) as page, browser(tmp_path / "browser", *camera(tmp_path)) as chromium:
+        visit(chromium, page, DESK)
+        assert text(chromium, "#record").startswith("Adopted from theirs.onnx; what it was trained on is not known")
+        chromium.click("document.getElementById('camera')")
+        chromium.until("document.querySelectorAll('article').length === 1")
+        assert chromium.run("document.querySelectorAll('dl dt').length") == 7
+        assert chromium.complaints == []
