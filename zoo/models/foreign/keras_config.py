@@ -26,7 +26,7 @@ LAYERS = frozenset(
         *("Dropout", "SpatialDropout2D", "AlphaDropout", "GaussianNoise", "GaussianDropout", "ActivityRegularization"),
         *("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum", "Concatenate", "Dot"),
         *("ZeroPadding2D", "Cropping2D", "UpSampling2D", "Resizing", "Rescaling", "CenterCrop"),
-        *("MultiHeadAttention", "Attention", "AdditiveAttention", "Embedding"),
+        *("MultiHeadAttention", "Attention", "AdditiveAttention", "Embedding", "LayerScale"),
         *("RandomFlip", "RandomRotation", "RandomZoom", "RandomTranslation", "RandomContrast", "RandomBrightness"),
         *("RandomCrop", "RandomHeight", "RandomWidth"),
         *("Sequential", "Functional", "Model"),
@@ -68,7 +68,10 @@ def of_archive(data: bytes, where: str) -> Any:
 def check(config: Any, where: str) -> None:
     """Raise BadOption unless a model's configuration builds known layers of Keras' own, and nothing else."""
     if not isinstance(config, dict) or "class_name" not in config:
-        raise BadOption(f"{where} holds weights of Keras, and not the net that they belong to.", AS_ONNX)
+        raise BadOption(
+            f"{where} holds weights of Keras, and not the net that they belong to.",
+            "Build it as its publisher does, model.load_weights(FILE), then model.export('net.onnx', format='onnx').",
+        )
     strange = list(dict.fromkeys(_strange({k: v for k, v in config.items() if k != "compile_config"}, 0)))
     if strange:
         raise BadOption(
