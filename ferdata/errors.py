@@ -29,6 +29,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+LONGEST_LINE = 1_000  # characters; no sentence of ours has half as many, and a line of some file may have millions
+LONGEST = 20_000  # characters of a whole message
+
+
+def shortened(text: str) -> str:
+    """Return `text`; of one that nobody could read to its end, the beginning, how much is left out, and the end."""
+    if len(text) <= LONGEST_LINE:
+        return text
+    return _cut("\n".join(_cut(line, LONGEST_LINE) for line in text.split("\n")), LONGEST)
+
+
+def _cut(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    end = most // 5
+    return f"{text[: most - end]} [... {len(text) - most:,} more characters ...] {text[-end:]}"
+
+
 def listed(names: "Iterable[object]", most: int = 8) -> str:
     """Return `a, b, c` for a message; of more than `most`, the first and the number of the others."""
     words = [str(name) for name in names]
@@ -76,12 +94,14 @@ def choose_one(word: object, names: "Iterable[object]") -> str:
 
 
 class FerdataError(Exception):
-    """An error with a remedy: `message` says what and where, `hint` says what to do."""
+    """An error with a remedy: `message` says what and where, `hint` says what to do.
+
+    What they quote may be as long as a file: each is cut to what a person reads.
+    """
 
     def __init__(self, message: str, hint: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message, self.hint = shortened(message), shortened(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\n{self.hint}"

@@ -4,6 +4,7 @@ What a publisher wrote (`native_label`, `votes`) is kept for good; what training
 so that a map, a policy or a taxonomy is changed without reading an image again.
 """
 
+import reprlib
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ferdata.errors import BadOption, UnknownLabel, choose_one, did_you_mean
-from ferdata.running.text_file import parse_toml
+from ferdata.running.documents import read_toml
 
 if TYPE_CHECKING:
     import numpy as np
@@ -104,8 +105,13 @@ class Taxonomy:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "Taxonomy":
-        """Rebuild a taxonomy from `as_dict`'s form."""
-        return cls(data["name"], tuple(data["classes"]), dict(data["mapping"]))
+        """Rebuild a taxonomy from `as_dict`'s form. Raises KeyError, TypeError where it has another."""
+        name, classes, mapping = data["name"], data["classes"], data["mapping"]
+        if not isinstance(classes, list | tuple) or not isinstance(mapping, dict):
+            raise TypeError("its classes are not a list, or its mapping is not a table of emotion = class")
+        if strange := [word for word in (name, *classes, *mapping.values()) if not isinstance(word, str)]:
+            raise TypeError(f"it has {reprlib.repr(strange[0])}, where a name belongs")
+        return cls(name, tuple(classes), dict(mapping))
 
     def colour(self, name: str) -> str:
         """Return the colour of a class: its own if it is an emotion, else that of the first emotion mapped to it."""
@@ -163,8 +169,8 @@ def taxonomy(spec: str) -> Taxonomy:
 
 def _taxonomy_file(path: Path) -> Taxonomy:
     try:
-        data = parse_toml(path.read_bytes())
-        chosen = Taxonomy(str(data.get("name", path.stem)), tuple(data["classes"]), dict(data["mapping"]))
+        data = read_toml(path)
+        chosen = Taxonomy.from_dict({"name": path.stem, **data})
     except OSError as error:
         raise BadOption(f"Cannot read the taxonomy {path}: {error.strerror}.", "Check the path.") from None
     except (KeyError, TypeError, ValueError) as error:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ferdata.charts.style import VECTOR
+from ferdata.cli.layout import echo
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import print_json, table
 from ferdata.cli.pipes import say
@@ -50,11 +51,11 @@ def command(as_json: bool, **given: Any) -> None:
 def report(result: Ablation, plots: Sequence[str] = ()) -> None:
     """Print the table, where the files are, and the answer."""
     r = result.report
-    click.echo()
+    echo()
     title = f"{r['seeds']} seeds each, {r['n_test']:,} test images"
     table(title, answers.columns(r), answers.table(r), f"* best on val. {answers.plus_minus(r)}")
     for name in ("ablation.md", "ablation.json", *(f"ablation.{form}" for form in ("png", *plots))):
-        click.echo(result.path / name)
+        echo(result.path / name)
     if r["warning"]:
-        click.echo(f"\n{r['warning']}")
-    click.echo(f"\n{r['answer']}")
+        echo(f"\n{r['warning']}")
+    echo(f"\n{r['answer']}")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from ferdata.cli.layout import echo
 from ferdata.cli.options import json_option, option
-from ferdata.cli.output import by_reason, console, facts, print_json
+from ferdata.cli.output import by_reason, facts, print_json
 from ferdata.images.alignment import NO_FACE, SEVERAL, TEMPLATES
 from ferdata.running.engine import ENGINES
 from ferdata.steps.align import FIRST, SIZES, Aligned, align
@@ -73,4 +74,4 @@ def report(result: Aligned) -> None:
             "fingerprint": result.fingerprint,
         }
     )
-    console().print(f"\nNext: ferdata merge {result.out} -o manifests/merged.parquet", style="dim", soft_wrap=True)
+    echo(f"\nNext: ferdata merge {result.out} -o manifests/merged.parquet", dim=True)

@@ -11,9 +11,9 @@ import click
 from ferdata.auditing.catalogue import CATALOGUE
 from ferdata.cli import DONE, FINDINGS
 from ferdata.cli.groups import GroupedCommand, under
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import json_option, option, refuse_idle
-from ferdata.cli.output import by_reason, console, facts, print_json, table
+from ferdata.cli.output import by_reason, facts, print_json, table
 from ferdata.cli.pipes import say
 from ferdata.errors import listed
 from ferdata.steps.audit import DETECT, Audited, Outcome, audit, check
@@ -153,17 +153,14 @@ def report(result: Audited, predicted: bool) -> None:
             "fingerprint": result.fingerprint,
         }
     )
-    screen = console()
     if not predicted:
         prose("\nSuspect labels need predictions: add --fit (it trains models), or --predictions FILE.")
     if result.report:
         # An address, since macOS opens no plain path that way.
         address = result.report.resolve().as_uri()
-        screen.print(
+        echo(
             f"\nNext: look at {result.report}\n  python -m webbrowser {address}",
-            style="dim",
-            soft_wrap=True,
-            markup=False,
+            dim=True,
         )
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from ferdata.cli.layout import echo
 from ferdata.cli.options import json_option, option
-from ferdata.cli.output import console, facts, print_json
+from ferdata.cli.output import facts, print_json
 from zoo.augment.contact_sheet import ENGINES, Sheet, sheet
 from zoo.augment.policies import POLICIES
 
@@ -61,4 +62,4 @@ def report(made: Sheet, manifest: Path, options: Sequence[str]) -> None:
     )
     changed = "".join(f" --set {item}" for item in options)
     train = f"ferdata train --manifest {manifest} --augment {made.policy}{changed}"
-    console().print(f"\nNext: {train}", style="dim", soft_wrap=True)
+    echo(f"\nNext: {train}", dim=True)

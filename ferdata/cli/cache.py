@@ -2,6 +2,7 @@
 
 import click
 
+from ferdata.cli.layout import echo
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json, table
 from ferdata.running.cache import gigabytes
@@ -62,4 +63,4 @@ def clear(as_json: bool, keys: tuple[str, ...], older_than: str | None) -> None:
 def limit(as_json: bool, size: str | None) -> None:
     """Show the cache's limit, or set it to SIZE, such as 50GB."""
     most = steps.limit(size)
-    print_json({"limit": most}) if as_json else click.echo(f"The cache may hold {gigabytes(most)}.")
+    print_json({"limit": most}) if as_json else echo(f"The cache may hold {gigabytes(most)}.")

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ferdata.cli.evaluate import between, share
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import print_json, table
 from ferdata.schema import SPLITS
@@ -39,7 +39,7 @@ def command(runs: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     else:
         report(result)
         if given["plot"]:
-            click.echo(f"Plot: {given['plot']}")
+            echo(f"Plot: {given['plot']}")
 
 
 def report(r: dict[str, Any]) -> None:
@@ -58,9 +58,9 @@ def report(r: dict[str, Any]) -> None:
     table(f"{r['split'].capitalize()}, {r['n']:,} images{units}", names, rows, text=2)
     for run in r["runs"]:
         for mark in run["marks"]:
-            click.echo(f"{run['run']}: {mark}.")
+            echo(f"{run['run']}: {mark}.")
     if any(run["marks"] for run in r["runs"]):
-        click.echo()
+        echo()
     tests = [
         (
             f"{pair['b']} - {pair['a']}",

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import json_option, option, refuse_idle
-from ferdata.cli.output import console, print_json, table
+from ferdata.cli.output import print_json, table
 from ferdata.comparing.tables import tables
 from ferdata.steps.compare_datasets import Compared, compare_datasets
 
@@ -69,6 +69,4 @@ def report(result: Compared) -> None:
         prose(f"Beware: {note}")
     if result.out:
         address = result.out.resolve().as_uri()
-        console().print(
-            f"\nNext: look at {result.out}\n  python -m webbrowser {address}", style="dim", soft_wrap=True, markup=False
-        )
+        echo(f"\nNext: look at {result.out}\n  python -m webbrowser {address}", dim=True)

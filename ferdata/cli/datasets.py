@@ -6,7 +6,7 @@ import click
 
 from ferdata.adapters import catalogue, load
 from ferdata.cli import compare_datasets
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json, table
 from ferdata.sources.location import how_to_obtain
@@ -35,7 +35,7 @@ def command(context: click.Context, as_json: bool) -> None:
         return
     rows = [(s.name, s.content, s.access, s.licence.name) for s in sources]
     table("Datasets", ("name", "content", "who may have it", "licence"), rows, text=4)
-    click.echo("More of one: ferdata datasets show NAME")
+    echo("More of one: ferdata datasets show NAME")
 
 
 @command.command("get")
@@ -57,7 +57,7 @@ def fetch(name: str, out: Path | None, force: bool, as_json: bool) -> None:
         print_json({"dataset": name, "folder": folder})
         return
     adapter = "hf" if name.startswith(HUB) else name
-    click.echo(f"{name} is in {folder}\n\nNext: ferdata ingest {adapter} --root {folder}")
+    echo(f"{name} is in {folder}\n\nNext: ferdata ingest {adapter} --root {folder}")
 
 
 @command.command("show")
@@ -75,9 +75,9 @@ def show(name: str, as_json: bool) -> None:
         marks = layout.marks_in_words() or "any"
         prose(f"  {layout.name}: {marks}" + (f"\n    {layout.note}" if layout.note else ""))
     if source.kaggle:
-        click.echo(f"\nFree on Kaggle, with an account: ferdata datasets get {source.name}")
+        echo(f"\nFree on Kaggle, with an account: ferdata datasets get {source.name}")
     if source.options:
-        click.echo("\nOptions of `ferdata ingest`:")
+        echo("\nOptions of `ferdata ingest`:")
         for own in source.options:
             prose(f"  --{own.name.replace('_', '-')}: {own.help}")
     if source.citation:

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import json_option, option
-from ferdata.cli.output import console, print_json, table
+from ferdata.cli.output import print_json, table
 from ferdata.steps.draw import draw
 from ferdata.steps.ingest import ingest
 from ferdata.steps.merge import Merged, merge
@@ -110,7 +110,8 @@ class Demo:
     @contextmanager
     def _step(self, name: str, what: str) -> Iterator[None]:
         if not self.quiet:
-            console().print(f"[bold cyan]$[/] [bold]{what}[/]", soft_wrap=True)
+            echo("$ ", nl=False, fg="cyan", bold=True)
+            echo(what, bold=True)
         start = time.monotonic()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
@@ -128,12 +129,12 @@ class Demo:
 
     def _say(self, line: str) -> None:
         if not self.quiet:
-            console().print(line, markup=False, soft_wrap=True)
+            echo(line)
 
     def summary(self, merged: Merged, run: Any) -> None:
         """Print the closing table, where the pictures are, and what to type next."""
         report = run.report
-        click.echo()
+        echo()
         low, high = report["confidence_intervals"]["accuracy"]
         rows: list[tuple[str, str]] = [
             ("test images", f"{report['n']:,}"),
@@ -153,7 +154,7 @@ class Demo:
             ("confusion matrix", run.path / "confusion.png"),
             ("model card", run.path / "card.md"),
         ):
-            click.echo(f"{what:<18}{path}")
+            echo(f"{what:<18}{path}")
         prose(
             "\nThe faces are synthetic: these figures show that the pipeline works, not how well it reads people. Next:"
         )
@@ -164,4 +165,4 @@ class Demo:
             "ferdata datasets",
             "ferdata ingest ferplus --root path/to/FERPlus",
         ):
-            click.echo(f"  {line}")
+            echo(f"  {line}")

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from ferdata.cli.layout import room, wrapped
+from ferdata.cli.layout import echo, room, wrapped
 from ferdata.cli.options import json_option
 from ferdata.cli.output import print_json
 from ferdata.steps.doctor import Finding, doctor
@@ -38,6 +38,7 @@ def report(findings: list[Finding]) -> None:
     for finding in findings:
         colour, mark = MARKS[finding.state]
         first, *rest = wrapped(finding.what, width, f"{mark:<5}{finding.name:<{longest}}  ", below)
-        click.echo(click.style(first[:5], fg=colour) + "\n".join((first[5:], *rest)))
+        echo(first[:5], nl=False, fg=colour)
+        echo("\n".join((first[5:], *rest)))
         if finding.remedy and finding.state != "ok":
-            click.secho("\n".join(wrapped(finding.remedy, width, below)), dim=True)
+            echo("\n".join(wrapped(finding.remedy, width, below)), dim=True)

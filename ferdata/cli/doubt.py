@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json, table
 from ferdata.steps.doubt import Doubted, doubt
@@ -43,7 +43,7 @@ def report(r: Doubted) -> None:
     for one in r.same:
         told = getattr(one, "why", None) or f"{one.source}; epoch chosen on: {CHOSEN[one.chosen]}"  # type: ignore[union-attr]  # as it is a Figure
         prose(f"It was reported for {one.system}: {told}.")
-    click.echo()
+    echo()
     tests = [(test.n, answer, test.rule, test.who) for tests, answer in ((r.possible, "yes"), (r.impossible, "no"))
              for test in tests]  # fmt: skip
     table(

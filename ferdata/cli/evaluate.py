@@ -8,7 +8,7 @@ import click
 
 from ferdata.charts.lettering import key
 from ferdata.charts.style import FORMATS
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import facts, print_json, table
 from ferdata.errors import listed
@@ -83,9 +83,9 @@ def command(run: Path | None, as_json: bool, **given: Any) -> None:
     drawn = chart_files(judged, given["split"], given["plots"])
     curves = [path for form in given["plots"] if (path := judged / f"curves.{form}").is_file()]
     for path in filter(None, (*saved, *drawn, *curves)):
-        click.echo(path)
+        echo(path)
     if drawn and (numbers := key(result["classes"])):
-        click.echo(numbers)
+        echo(numbers)
 
 
 def report(judged: Path, r: dict[str, Any]) -> None:
@@ -96,7 +96,7 @@ def report(judged: Path, r: dict[str, Any]) -> None:
     where = f"{protocol['manifest']} ({protocol['fingerprint'][:8]}), split {protocol['split']}"
     first, *rest = what.items()
     facts(dict((first, ("manifest", f"{where} by {protocol['split_source']}"), *rest)))
-    click.echo()
+    echo()
     by_class(r)
     if len(r["by_dataset"]) > 1:
         by_part("dataset", r["by_dataset"])
@@ -176,7 +176,7 @@ def _classes_read(r: dict[str, Any], why: str) -> dict[str, Any]:
 
 def folds_report(path: Path, r: dict[str, Any], plots: Sequence[str] = ()) -> None:
     """Print what cross-validation came to: each fold, the mean over them, and all rows pooled."""
-    click.echo()
+    echo()
     rows = [(f["fold"], f["n"], *(share(f[name]) for name in HEADLINES)) for f in r["folds"]]
     table("By fold", ("fold", "images", *(CALLED[name] for name in HEADLINES)), rows)
     means = [(CALLED[name], share(m["mean"], 2), between(m["interval"], 2)) for name, m in r["mean"].items()]
@@ -184,9 +184,9 @@ def folds_report(path: Path, r: dict[str, Any], plots: Sequence[str] = ()) -> No
     headlines(r, f"All folds pooled, {r['n']:,} images")
     charts = [f"{name}.{form}" for form in ("png", *plots) for name in ("folds", "confusion", "classes")]
     for name in ("report.json", *charts):
-        click.echo(path / name)
+        echo(path / name)
     if numbers := key(r["classes"]):
-        click.echo(numbers)
+        echo(numbers)
 
 
 def share(value: float | None, digits: int = 1) -> str | None:

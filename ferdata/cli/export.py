@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ferdata.cli.layout import echo
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import facts, print_json
 from zoo.deploy.onnx_export import Exported, export
@@ -81,7 +82,7 @@ def report(done: Exported) -> None:
     )
     if done.int8 is not None:
         lost, size = done.int8, done.int8["bytes"]
-        click.echo()
+        echo()
         facts(
             {
                 "int8": f"accuracy on {lost['faces']:,} val faces {lost['accuracy']['int8']:.2%}, "

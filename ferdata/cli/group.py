@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from ferdata.cli import DONE, FINDINGS
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.merge import about_pictures, words
 from ferdata.cli.options import json_option, option, refuse_idle
-from ferdata.cli.output import console, facts, print_json, table
+from ferdata.cli.output import facts, print_json, table
 from ferdata.duplicates import Trial
 from ferdata.steps.group import Grouped, group, self_test
 
@@ -99,7 +99,7 @@ def report(result: Grouped) -> None:
     if result.sides:
         prose("\nThese groups leak. Merge again: the rows that are excluded are counted.")
     elif result.out:
-        console().print(f"\nNext: ferdata split {result.out}", style="dim", soft_wrap=True)
+        echo(f"\nNext: ferdata split {result.out}", dim=True)
 
 
 def _sides(across: Mapping[str, int]) -> str:

@@ -8,10 +8,11 @@ import click
 
 from ferdata import labels
 from ferdata.adapters import catalogue, load
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import Choice, json_option, option
-from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
+from ferdata.cli.output import by_reason, facts, print_json, table
 from ferdata.running.engine import ENGINES
+from ferdata.running.terminal import printable
 from ferdata.sources.declaration import Option
 from ferdata.steps.ingest import IMAGES, KNOWN, UNKNOWN, Ingested, ingest
 
@@ -139,16 +140,15 @@ def report(result: Ingested) -> None:
             "fingerprint": result.fingerprint,
         }
     )
-    click.echo()
+    echo()
     splits = result.counts[result.dataset]
     table("Rows", ("split", "rows", "labelled"), [(s, c["rows"], c["labelled"]) for s, c in splits.items()])
     release(result.differences, result.strange_count, result.strange)
     if result.lacking:
         prose(f"{result.lacking}\n")
-    console().print(
+    echo(
         f"Next: ferdata stats {result.out}, then ferdata merge {result.out} -o manifests/merged.parquet",
-        style="dim",
-        soft_wrap=True,
+        dim=True,
     )
 
 
@@ -178,13 +178,13 @@ def _others(counts: Mapping[str, int], first: Sequence[str]) -> str | None:
 def release(differences: Sequence[str], strange_count: int, strange: Sequence[str] = ()) -> None:
     """Print how a dataset differs from what its publishers describe; nothing where it does not."""
     if differences:
-        click.echo("Counts that differ from the published ones:")
+        echo("Counts that differ from the published ones:")
         for difference in differences[:MOST]:
             prose(f"  {difference}")
         if len(differences) > MOST:
-            click.echo(f"  and {len(differences) - MOST} more: ferdata show --json")
+            echo(f"  and {len(differences) - MOST} more: ferdata show --json")
     if strange_count:
         named = f", such as {', '.join(strange)}" if strange else ""
         prose(f"{strange_count:,} file names do not follow the publisher's naming{named}: are they added copies?")
     if differences or strange_count:
-        click.echo()
+        echo()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import print_json, table
 from ferdata.schema import SPLITS
@@ -47,7 +47,7 @@ def added(manifest: Path, as_json: bool, **given: object) -> None:
 def removed(name: str, as_json: bool) -> None:
     """Remove an index that you have added."""
     path = remove(name)
-    print_json({"removed": name, "path": path}) if as_json else click.echo(f"Removed: {path}")
+    print_json({"removed": name, "path": path}) if as_json else echo(f"Removed: {path}")
 
 
 def report(found: list[Listed]) -> None:

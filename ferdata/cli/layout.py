@@ -2,6 +2,9 @@
 
 A pipe has no width: each row of a table and each paragraph is one line there. Numbers and words are never cut, and
 nothing is left out. A command to copy stays on one line, whatever its length.
+
+Everything that a command prints goes through here or through `ferdata.cli.output`: what a terminal would obey is spelt
+out, whoever wrote it.
 """
 
 import os
@@ -13,6 +16,9 @@ from itertools import zip_longest
 from typing import Any, TextIO
 
 import click
+
+from ferdata.running import progress
+from ferdata.running.terminal import printable, printable_lines
 
 LEAST = 18  # characters that a column of running text needs to be read
 GAP = "  "
@@ -35,15 +41,30 @@ def room(stream: TextIO) -> int | None:
     return int(os.environ.get("COLUMNS", "0") or 0) or shown or 80
 
 
+def echo(text: object = "", err: bool = False, nl: bool = True, **style: Any) -> None:
+    """Print text as it is, in no lines but its own: a path, or a command to copy.
+
+    What is dim says where one could go from here, which --quiet leaves out.
+    """
+    if style.get("dim") and progress.quiet():
+        return
+    click.secho(printable_lines(str(text)), err=err, nl=nl, color=coloured(), **style)
+
+
 def prose(text: str, err: bool = False, **style: Any) -> None:
     """Print text for people; a terminal breaks it between words, and no command that stands after a colon."""
     lines = paragraphs(text, room(sys.stderr if err else sys.stdout))
-    click.secho("\n".join(lines), err=err, **style)
+    click.secho("\n".join(lines), err=err, color=coloured(), **style)
+
+
+def coloured() -> bool | None:
+    """Return False where nobody wants colours (https://no-color.org), None where a terminal gets them."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def wrapped(text: str, width: int | None, first: str = "", rest: str | None = None) -> list[str]:
     """Return the lines of `text`, the first begun with `first` and the others with `rest` (default: as many blanks)."""
-    rest = " " * len(first) if rest is None else rest
+    rest, text = " " * len(first) if rest is None else rest, printable(text)
     if width is None:
         return [first + text]
     whole = WHOLE.sub(lambda found: found[0].replace(" ", "\xa0"), text)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ferdata.charts.style import VECTOR
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import json_option, option
 from ferdata.cli.output import print_json, table
 from ferdata.cli.pipes import say
@@ -79,10 +79,10 @@ def command(as_json: bool, **given: Any) -> None:
 def report(result: Matrix, plots: Sequence[str] = ()) -> None:
     """Print the table, where the files are, and the answer."""
     r = result.report
-    click.echo()
+    echo()
     about = "* on what was trained on; in brackets 95 % by picture or person."
     table(f"Test accuracy, {r['seeds']} seeds each", matrix_answer.columns(r), matrix_answer.table(r), about)
     for name in ("matrix.md", "matrix.json", *(f"matrix.{form}" for form in dict.fromkeys(("png", "svg", *plots)))):
-        click.echo(result.path / name)
-    click.echo()
+        echo(result.path / name)
+    echo()
     prose(r["answer"])

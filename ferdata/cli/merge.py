@@ -8,9 +8,9 @@ import click
 from ferdata import labels
 from ferdata.auditing.proposals import Proposals
 from ferdata.cli import conflicts, split_report
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import json_option, option, refuse_idle
-from ferdata.cli.output import by_reason, console, facts, print_json, table
+from ferdata.cli.output import by_reason, facts, print_json, table
 from ferdata.duplicates.groups import BY
 from ferdata.duplicates.label_conflicts import MANY
 from ferdata.errors import choose_one
@@ -112,22 +112,21 @@ def report(result: Merged) -> None:
             "fingerprint": result.fingerprint,
         }
     )
-    click.echo()
+    echo()
     if result.proposed is not None:
         proposed(result.proposed)
     split_report.report(result.decided)
     conflicts.report(result.conflicts, cells=False)
     if result.scenes:
-        console().print(
+        echo(
             f"\nNext: {result.scenes:,} rows show whole scenes. Crop the faces first, then merge the new manifests:",
-            style="dim",
-            soft_wrap=True,
+            dim=True,
         )
         for path in result.to_align:
             aligned = path.with_name(f"{path.stem}-aligned.parquet")
-            console().print(f"  ferdata align {path} -o {aligned}", style="dim", soft_wrap=True)
+            echo(f"  ferdata align {path} -o {aligned}", dim=True)
     else:
-        console().print(split_report.next_step(result.out, result.decided), style="dim", soft_wrap=True)
+        echo(split_report.next_step(result.out, result.decided), dim=True)
 
 
 def proposed(found: Proposals) -> None:

@@ -8,21 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
-from ferdata.cli.layout import room, tabulated, wrapped
-
-
-def console() -> Console:
-    """Return the console for stdout; piped output is never cut to a terminal's width."""
-    screen = Console(highlight=False)
-    return screen if screen.is_terminal else Console(highlight=False, width=160)
+from ferdata.cli.layout import coloured, echo, room, tabulated, wrapped
+from ferdata.errors import shortened
+from ferdata.running.terminal import printable, printable_json
 
 
 def print_json(value: Any) -> None:
     """Print a result (dataclass, mapping, list) as one JSON document."""
     plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else value
-    click.echo(json.dumps(plain, default=_plain, ensure_ascii=False, indent=1))
+    click.echo(printable_json(json.dumps(plain, default=_plain, ensure_ascii=False, indent=1)))
 
 
 def _plain(value: Any) -> Any:
@@ -39,12 +34,12 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], cap
     """Print a table whose first `text` columns are words and whose others are numbers, as it fits the terminal."""
     width = room(sys.stdout)
     if title:
-        click.secho("\n".join(wrapped(title, width)), bold=True)
-    for line in tabulated(columns, [[cell(value) for value in row] for row in rows], text, width):
-        click.echo(line)
+        click.secho("\n".join(wrapped(title, width)), color=coloured(), bold=True)
+    for line in tabulated([*map(printable, columns)], [[cell(value) for value in row] for row in rows], text, width):
+        click.echo(line)  # of cells, which `cell` has made fit
     if caption:
-        click.secho("\n".join(wrapped(caption, width)), italic=True)
-    click.echo()
+        click.secho("\n".join(wrapped(caption, width)), color=coloured(), italic=True)
+    echo()
 
 
 def cell(value: Any) -> str:
@@ -57,12 +52,7 @@ def cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.3f}"
-    return printable(str(value))
-
-
-def printable(text: str) -> str:
-    """Return `text` with what a terminal would obey (escapes, newlines in a name) written out."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return printable(shortened(str(value)))
 
 
 def facts(pairs: Mapping[str, Any]) -> None:
@@ -74,7 +64,7 @@ def facts(pairs: Mapping[str, Any]) -> None:
             text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
             for number, line in enumerate(text.splitlines() or [""]):
                 head = f"{'' if number else name:<{longest}}  "
-                click.echo("\n".join(wrapped(line, width, head)))
+                click.echo("\n".join(wrapped(shortened(line), width, head)))
 
 
 Branch = tuple[str, "Sequence[Branch]"]  # what a line of a tree says, and what hangs below it
@@ -85,7 +75,7 @@ def tree(branches: Sequence[Branch], guide: str = "") -> None:
     for number, (words, below) in enumerate(branches):
         fork, on = ("└── ", "    ") if number == len(branches) - 1 else ("├── ", "│   ")
         trunk = guide + on + ("│   " if below else "")
-        click.echo("\n".join(wrapped(printable(words), room(sys.stdout), guide + fork, trunk)))
+        click.echo("\n".join(wrapped(words, room(sys.stdout), guide + fork, trunk)))
         tree(below, guide + on)
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import click
 
+from ferdata.cli.layout import echo
 from ferdata.cli.options import json_option, option
-from ferdata.cli.output import console, facts, print_json, table
+from ferdata.cli.output import facts, print_json, table
 from ferdata.running.cache import gigabytes
 from ferdata.running.engine import ENGINES
 from ferdata.schema import SPLITS
@@ -65,4 +66,4 @@ def report(result: Packing) -> None:
             "changed": f"{changed:,} images are not as ingested" if changed else None,
         }
     )
-    console().print("\nWhat is in the cache: ferdata cache", style="dim", soft_wrap=True)
+    echo("\nWhat is in the cache: ferdata cache", dim=True)

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ferdata.cli import DONE, FAILED
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, facts, print_json, table
 from ferdata.images.alignment import NO_FACE
@@ -70,7 +70,7 @@ def command(run: Path, paths: tuple[Path, ...], as_json: bool, page: bool, port:
             raise click.UsageError("--serve takes its pictures from the page: leave out PATHS, --out and --json.")
         refuse_idle(("every", "track", "force"), "the page takes no video file and writes no file")
         options = {name: given[name] for name in ("device", "tta", "detect", "model", "margin")}
-        serve(run, port=port, say=click.echo, **options)
+        serve(run, port=port, say=echo, **options)
         return DONE
     if not paths:
         raise click.UsageError("Name pictures, videos or folders, or add --serve for a page with the camera.")
@@ -104,9 +104,9 @@ def report(result: list[Prediction], meta: Meta, detect: str | None, out: Path |
         prose(f"... and {len(labelled) - len(shown):,} more; --out faces.csv writes all of them.\n")
     for p in result:
         if p.error is not None and p.error != NO_FACE:
-            click.echo(f"not read: {p.path}: {p.error}", err=True)
+            echo(f"not read: {p.path}: {p.error}", err=True)
         elif p.error is not None and p.frame is None:
-            click.echo(f"no face: {p.path}", err=True)
+            echo(f"no face: {p.path}", err=True)
     n = tally(result, meta.size)
     facts(summary(n, meta, detect, out))
     if n["large"]:

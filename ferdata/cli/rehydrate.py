@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import json_option, option
-from ferdata.cli.output import console, facts, print_json, table
+from ferdata.cli.output import facts, print_json, table
 from ferdata.steps.rehydrate import Rehydrated, rehydrate
 
 
@@ -33,15 +33,15 @@ def command(shared: Path, out: Path, root: tuple[str, ...], workers: int | None,
 def report(result: Rehydrated) -> None:
     """Print what matched, and whether the manifest equals the shared one, row for row."""
     facts({"manifest": result.out, "rows": result.rows, "fingerprint": result.fingerprint})
-    click.echo()
+    echo()
     columns = ("dataset", "same pixels", "same name only", "missing here", "only here", "different label")
     rows = [(name, m.pixels, m.names, m.missing, m.extra, m.relabelled) for name, m in result.datasets.items()]
     table("Rows", columns, rows)
     for name, m in result.datasets.items():
         if m.missing:
-            click.echo(f"{name}: missing here, first {', '.join(m.first_missing)}")
+            echo(f"{name}: missing here, first {', '.join(m.first_missing)}")
     if not result.same:
         prose("The manifest differs from the shared one; see above. Results on it do not compare.")
         return
-    click.echo("The manifest equals the shared one, row for row.")
-    console().print(f"\nNext: ferdata train --manifest {result.out}", style="dim", soft_wrap=True)
+    echo("The manifest equals the shared one, row for row.")
+    echo(f"\nNext: ferdata train --manifest {result.out}", dim=True)

@@ -7,15 +7,16 @@ import click
 
 from ferdata.cli import DONE, FINDINGS
 from ferdata.cli.groups import UsualGroup
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import json_option, option, refuse_idle
-from ferdata.cli.output import by_reason, console, facts, print_json, printable, table
+from ferdata.cli.output import by_reason, facts, print_json, table
 from ferdata.errors import UnknownLabel
 from ferdata.reviewing.agreement import Agreement
 from ferdata.reviewing.apply_decisions import Ask
 from ferdata.reviewing.csv_sheet import ONLY, UNDO
 from ferdata.reviewing.fiftyone.dataset import Pushed
 from ferdata.reviewing.ledger import RULES, WORDS, Decision, Dispute, canonical, end_dispute
+from ferdata.running.terminal import printable
 from ferdata.steps.apply import Applied, apply
 from ferdata.steps.pull import Pulled, pull
 from ferdata.steps.review import datasets, delete, review, reviewer
@@ -76,7 +77,7 @@ def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as
             print_json({"deleted": gone.name, "samples": gone.samples, "lost": gone.lost})
         else:
             lost = f"; decisions that were not pulled, on {gone.lost:,} of its pictures, are lost" if gone.lost else ""
-            click.echo(f"{gone.name}: {gone.samples:,} samples{lost}")
+            echo(f"{gone.name}: {gone.samples:,} samples{lost}")
         return DONE
     if manifest is None:
         raise click.UsageError("Name a manifest: ferdata review manifests/merged.parquet")
@@ -89,7 +90,7 @@ def show(manifest: Path | None, listing: bool, name: str | None, force: bool, as
             if waiting
             else "Nothing to pull."
         )
-        click.echo(f"\nClosed. {decided}")
+        echo(f"\nClosed. {decided}")
     return DONE
 
 
@@ -117,7 +118,7 @@ def report_loaded(pushed: Pushed, url: str | None, manifest: Path, as_json: bool
             "App": f"{url} (Ctrl-C ends it)" if url else None,
         }
     )
-    console().print(f"\nNext: ferdata review pull {manifest}", style="dim", soft_wrap=True)
+    echo(f"\nNext: ferdata review pull {manifest}", dim=True)
 
 
 def listed(as_json: bool) -> int:
@@ -202,7 +203,7 @@ def write(manifest: Path, out: Path, only: str, force: bool, as_json: bool) -> N
         f"{result.rows:,} rows in {result.out}: fill in `new` ({', '.join(WORDS.values())}; "
         f"or {UNDO[0]}, which takes back what you decided), and `note`."
     )
-    console().print(f"\nNext: ferdata review import {manifest} {result.out}", style="dim", soft_wrap=True)
+    echo(f"\nNext: ferdata review import {manifest} {result.out}", dim=True)
 
 
 @command.command("import")
@@ -253,16 +254,16 @@ def asking(resolve: str, as_json: bool) -> Ask | None:
 def ask(dispute: Dispute) -> Decision | None:
     """Ask who is right; an empty answer leaves it open."""
     first = dispute.decisions[0]
-    click.echo(f"\n{printable(first.sample_id)}, picture {first.pixel_hash}")
+    echo(f"\n{printable(first.sample_id)}, picture {first.pixel_hash}")
     for decision in dispute.decisions:
         note = f": {printable(decision.note)}" if decision.note else ""
-        click.echo(f"  {printable(decision.by)} ({decision.at[:10]}) says {word(decision.new)}{note}")
+        echo(f"  {printable(decision.by)} ({decision.at[:10]}) says {word(decision.new)}{note}")
     while True:
         answer = click.prompt("What is it? (nothing: leave it open)", default="", show_default=False)
         try:
             new = canonical(answer)
         except UnknownLabel as error:
-            click.echo(error, err=True)
+            echo(error, err=True)
             continue
         return end_dispute(dispute, new, reviewer()) if new else None
 
@@ -291,7 +292,7 @@ def report_pull(result: Pulled, manifest: Path) -> None:
     if result.applied:
         report(result.applied)
     if result.stale:
-        click.echo(f"\nFiftyOne shows an older version of this manifest: ferdata review {manifest}")
+        echo(f"\nFiftyOne shows an older version of this manifest: ferdata review {manifest}")
 
 
 def report(result: Applied) -> None:
@@ -323,6 +324,6 @@ def agreed(agreement: Agreement) -> str | None:
     if not agreement.pictures or agreement.share is None:
         return None
     kappa = "not defined" if agreement.kappa is None else f"{agreement.kappa:.3f}"
-    who = ", ".join(printable(name) for name in agreement.reviewers)
+    who = ", ".join(map(printable, agreement.reviewers))
     share = f"{100 * agreement.share:.1f} % agreement on {agreement.pictures:,} pictures"
     return f"{who}: {share}, {agreement.measure} {kappa}"

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from ferdata.cli.layout import echo
 from ferdata.cli.options import json_option, option
-from ferdata.cli.output import console, facts, print_json
+from ferdata.cli.output import facts, print_json
 from ferdata.steps.share import share
 
 
@@ -32,4 +33,4 @@ def command(manifest: Path, out: Path, force: bool, as_json: bool) -> None:
             "fingerprint": result.fingerprint,
         }
     )
-    console().print(f"\nOn another copy: ferdata rehydrate {result.out} -o again.parquet", style="dim", soft_wrap=True)
+    echo(f"\nOn another copy: ferdata rehydrate {result.out} -o again.parquet", dim=True)

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from ferdata.cli.ingest import release
+from ferdata.cli.layout import echo
 from ferdata.cli.options import json_option
-from ferdata.cli.output import Branch, by_reason, console, facts, print_json, table, tree
+from ferdata.cli.output import Branch, by_reason, facts, print_json, table, tree
 from ferdata.running.cache import gigabytes
 from ferdata.schema import COLUMNS
 from ferdata.steps.show import Shown, show
@@ -43,7 +44,7 @@ def report(result: Shown, columns: bool) -> None:
         }
     )
     for name, source in result.sources.items():
-        click.echo()
+        echo()
         root = result.roots[name]
         where = f"{root}{'' if root and Path(root).is_dir() else '  (not there now)'}"
         facts(
@@ -57,24 +58,24 @@ def report(result: Shown, columns: bool) -> None:
             }
         )
         release(source.get("differences", ()), source.get("strange_names", 0))
-    click.echo()
+    echo()
     table(
         "Rows",
         ("dataset", "split", "rows", "labelled"),
         [(d, s, c["rows"], c["labelled"]) for d, splits in result.counts.items() for s, c in splits.items()],
         text=2,
     )
-    click.echo("How it was made")
+    echo("How it was made")
     tree(list(_lineage(result.lineage)))
     if columns:
-        click.echo()
+        echo()
         table(
             "Columns",
             ("name", "type", "owner", "meaning"),
             [(c.name, c.type, c.owner, c.meaning) for c in COLUMNS],
             text=4,
         )
-    console().print(f"\nNext: ferdata stats {result.manifest}", style="dim", soft_wrap=True)
+    echo(f"\nNext: ferdata stats {result.manifest}", dim=True)
 
 
 def _allowed(yes: bool | None) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 import click
 
 from ferdata.cli import split_report
+from ferdata.cli.layout import echo
 from ferdata.cli.options import json_option, option
-from ferdata.cli.output import console, facts, print_json
+from ferdata.cli.output import facts, print_json
 from ferdata.steps.split import Parted, split
 
 
@@ -43,6 +44,6 @@ def report(result: Parted) -> None:
             "fingerprint": result.fingerprint,
         }
     )
-    click.echo()
+    echo()
     split_report.report(result.decided)
-    console().print(split_report.next_step(result.out, result.decided), style="dim", soft_wrap=True)
+    echo(split_report.next_step(result.out, result.decided), dim=True)

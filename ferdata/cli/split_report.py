@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import option, refuse_idle, was_given
 from ferdata.cli.output import table
+from ferdata.schema import SPLITS
 from ferdata.splitting.rules import PartBalance
 from ferdata.steps.split import Decided, Part
 
@@ -99,7 +100,7 @@ def report(decided: Decided) -> None:
     table("Rows", ("dataset", "rows", "labelled", "train", "val", "test", "no split"), rows)
     for name, part in decided.parts.items():
         _reasons(name, part)
-    click.echo()
+    echo()
     _balance("Class balance", "split", decided.balance)
     if len(decided.folds) > SHOWN:
         sizes = sorted(fold.rows for fold in decided.folds)
@@ -116,7 +117,15 @@ def report(decided: Decided) -> None:
 
 def next_step(out: Path, decided: Decided) -> str:
     """Return what to do with a manifest that has its splits; where folds were made, a run on each of them."""
-    return f"\nNext: ferdata train --manifest {out}" + (" --folds all" if decided.folds else "")
+    if decided.folds:
+        return f"\nNext: ferdata train --manifest {out} --folds all"
+    rows = {split: sum(getattr(part, split) for part in decided.parts.values()) for split in SPLITS}
+    if empty := [split for split, n in rows.items() if not n]:
+        return (
+            f"\nThere are no {' and no '.join(empty)} rows, which training needs. New random splits:\n"
+            f"  ferdata split {out} --split 0.8,0.1,0.1 -o {out.with_name(f'{out.stem}-split.parquet')}"
+        )
+    return f"\nNext: ferdata train --manifest {out}"
 
 
 def _reasons(name: str, part: Part) -> None:
@@ -150,6 +159,6 @@ def _listed(decided: Decided) -> None:
             (fit.missing, fit.missing_first, "ids of the list are not in the manifest"),
             (fit.new, fit.new_first, "rows are not in the list and have no split"),
         ):
-            click.echo(f"Frozen list: {n:,} {what}" + (f", first {', '.join(first)}" if first else ""))
+            echo(f"Frozen list: {n:,} {what}" + (f", first {', '.join(first)}" if first else ""))
     if decided.freeze:
-        click.echo(f"Frozen list written: {decided.freeze}")
+        echo(f"Frozen list written: {decided.freeze}")

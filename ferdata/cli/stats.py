@@ -9,9 +9,9 @@ import click
 from ferdata import labels
 from ferdata.class_balance import Balance, Drift
 from ferdata.cli import conflicts as disputes
-from ferdata.cli.layout import prose
+from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import Choice, json_option, option, refuse_idle
-from ferdata.cli.output import by_reason, console, print_json, table
+from ferdata.cli.output import by_reason, print_json, table
 from ferdata.cli.typeset import FORMATS, latex, markdown
 from ferdata.known.contamination import told
 from ferdata.steps.stats import Stats, stats
@@ -79,16 +79,16 @@ def report(result: Stats, show: str = FORMATS[0]) -> None:
         ("commercial use not allowed", result.terms.no_commercial_use),
     ):
         if names:
-            click.echo(f"Terms: {forbidden} ({', '.join(names)})")
+            echo(f"Terms: {forbidden} ({', '.join(names)})")
     if result.plot:
-        console().print(f"Plot: {result.plot}", soft_wrap=True)
+        echo(f"Plot: {result.plot}")
     if result.plot_key:
-        click.echo(result.plot_key)
+        echo(result.plot_key)
 
 
 def _printed(typeset: Callable[..., str]) -> Show:
     def show(*parts: Any, **more: Any) -> None:
-        click.echo(typeset(*parts, **more))
+        echo(typeset(*parts, **more))
 
     return show
 

@@ -14,8 +14,9 @@ from ferdata.charts.lettering import key
 from ferdata.charts.style import VECTOR
 from ferdata.cli import merge_first
 from ferdata.cli.groups import Decorator, GroupedCommand, under
+from ferdata.cli.layout import echo
 from ferdata.cli.options import Choice, json_option, option, refuse_idle
-from ferdata.cli.output import console, facts, print_json
+from ferdata.cli.output import facts, print_json
 from ferdata.cli.pipes import say
 
 _before = time.monotonic()
@@ -27,7 +28,7 @@ from zoo.experiments.cross_validation import cross_validate  # noqa: E402
 from zoo.options.options import AT_LEAST, CHOICES, NAMED, TrainConfig  # noqa: E402
 from zoo.options.recipes import DEFAULT, load, names  # noqa: E402
 from zoo.run.device import DEVICES, PRECISIONS  # noqa: E402
-from zoo.run.run_folder import Folder  # noqa: E402
+from zoo.run.run_folder import CHARTS, Folder  # noqa: E402
 from zoo.training import resolve  # noqa: E402
 from zoo.training.train import Run, default_out, train  # noqa: E402
 
@@ -238,6 +239,9 @@ def rehearsed(run: Run) -> None:
         {
             "backbone": f"{r['backbone']}, {r['parameters']:,} parameters, {config['size']} px, "
             f"{config['channels']} channel(s)",
+            "trained": None
+            if r["open_parameters"] == r["parameters"]
+            else f"{r['open_parameters']:,} of the parameters at first; the others are frozen",
             "images": ", ".join(f"{n:,} {split}" for split, n in r["images"].items()),
             "classes": ", ".join(r["classes"]),
             "augmentation": in_a_line(r["augmentation"]),
@@ -250,7 +254,7 @@ def rehearsed(run: Run) -> None:
             "note": "\n".join(r["notes"]) or None,
         }
     )
-    click.echo("\nEverything checks out. Nothing was written; leave out --dry-run to train.")
+    echo("\nEverything checks out. Nothing was written; leave out --dry-run to train.")
 
 
 def span(seconds: float) -> str:
@@ -265,7 +269,7 @@ def report(run: Run, plots: Sequence[str] = ()) -> None:
     r = run.report
     training, chosen = r["training"], r["protocol"]["chosen"]
     leak = r["protocol"]["leak_check"]
-    click.echo()
+    echo()
     facts(
         {
             "run": run.path,
@@ -278,15 +282,14 @@ def report(run: Run, plots: Sequence[str] = ()) -> None:
             else "none",
         }
     )
-    click.echo()
+    echo()
     headlines(r, f"Test, {r['n']:,} images")
-    screen = console()
-    charts = [f"{name}.{form}" for form in ("png", *plots) for name in ("curves", "confusion")]
+    charts = [f"{name}.{form}" for form in ("png", *plots) for name in CHARTS]
     for name in (*charts, "report.json", "card.md"):
-        click.echo(f"{run.path / name}")
+        echo(f"{run.path / name}")
     if numbers := key(r["classes"]):
-        click.echo(numbers)
+        echo(numbers)
     if any(Folder(run.path).tensorboard.glob("events.out.*")):
-        click.echo(f"Epoch by epoch, beside other runs: tensorboard --logdir {run.path.parent}")
-    screen.print(f"\nNext: ferdata evaluate {run.path}", style="dim", soft_wrap=True)
-    screen.print(f"      ferdata predict {run.path} PICTURES...", style="dim", soft_wrap=True)
+        echo(f"Epoch by epoch, beside other runs: tensorboard --logdir {run.path.parent}")
+    echo(f"\nNext: ferdata evaluate {run.path}", dim=True)
+    echo(f"      ferdata predict {run.path} PICTURES...", dim=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from ferdata.cli.layout import echo
 from ferdata.cli.options import json_option
 from ferdata.cli.output import facts, print_json, table
 from zoo.models.describe import Description, coarse, describe, layer_by_layer, listing
@@ -39,8 +40,8 @@ def list_command(as_json: bool, pattern: str | None) -> None:
     rows = [(e.name, e.library, e.title, e.pretrained, e.size, e.counted and e.counted.parameters) for e in found]
     table("Backbones", ("name", "of", "what it is", "weights", "pixels", "parameters"), rows, text=4)
     if pattern is None:
-        click.echo("Any of timm's classifiers too, by name: ferdata zoo list PATTERN")
-    click.echo("All about one: ferdata zoo show NAME")
+        echo("Any of timm's classifiers too, by name: ferdata zoo list PATTERN")
+    echo("All about one: ferdata zoo show NAME")
 
 
 @command.command("show")
@@ -118,12 +119,12 @@ def report(d: Description) -> None:
         }
     )
     if d.published:
-        click.echo()
+        echo()
         rows = [(p.data, p.protocol, f"{p.accuracy:g} %") for p in d.published]
         table("Published", ("data", "how", "accuracy"), rows, text=2)
     else:
-        click.echo()
-    click.echo(f"Next: ferdata train --manifest M --backbone {d.name}{' --pretrained' if d.tags else ''}")
+        echo()
+    echo(f"Next: ferdata train --manifest M --backbone {d.name}{' --pretrained' if d.tags else ''}")
 
 
 def _list(values: tuple[float, ...]) -> str:
@@ -152,9 +153,9 @@ def recipes_command(as_json: bool, name: str | None) -> None:
         return
     rows = [(r.name, r.title, r.options.get("backbone", "")) for r in all_of_them]
     table("Recipes", ("name", "what it is", "backbone"), rows, text=3)
-    click.echo("All about one: ferdata zoo recipes NAME")
-    click.echo("Train by one: ferdata train --manifest M --recipe NAME --set KEY=VALUE")
-    click.echo("Why one and not another: docs/questions.md")
+    echo("All about one: ferdata zoo recipes NAME")
+    echo("Train by one: ferdata train --manifest M --recipe NAME --set KEY=VALUE")
+    echo("Why one and not another: docs/questions.md")
 
 
 def about_recipe(recipe: dict[str, Any]) -> None:
@@ -172,4 +173,4 @@ def about_recipe(recipe: dict[str, Any]) -> None:
             "options": "\n".join(f"{key} = {json.dumps(value)}" for key, value in recipe["options"].items()),
         }
     )
-    click.echo(f"\nNext: ferdata train --manifest M --recipe {recipe['name']}")
+    echo(f"\nNext: ferdata train --manifest M --recipe {recipe['name']}")

@@ -18,12 +18,15 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ferdata.errors import BrokenSource
+from ferdata.manifest.safe_paths import must_be_file
 from ferdata.running.whole_file import whole_file
 from ferdata.schema import SPLITS
 
 VARIABLE = "FERDATA_KNOWN"
 SCHEMA = pa.schema([("pixels", pa.uint64()), ("phash", pa.uint64()), ("split", pa.int8()), ("key", pa.string())])
 TITLE = b"title"
+NO_SPLIT = -1
+LARGEST = 50_000_000  # rows
 
 
 @dataclass(frozen=True)
@@ -71,17 +74,31 @@ def indexes(without: Sequence[str] = ()) -> list[Index]:
 
 
 def read(name: str, path: Path) -> Index:
-    """Read an index. Raises BrokenSource."""
+    """Read an index, which somebody else may have made. Raises BrokenSource."""
     try:
-        table = pq.read_table(path, schema=SCHEMA)
-        title = (pq.read_schema(path).metadata or {}).get(TITLE, name.encode()).decode()
-    except (OSError, pa.ArrowException) as error:
+        must_be_file(path)
+        file = pq.ParquetFile(path)
+        if file.metadata.num_rows > LARGEST:
+            raise ValueError(f"it has {file.metadata.num_rows:,} rows, and no dataset of faces has {LARGEST:,}")
+        table = file.read().select(SCHEMA.names).cast(SCHEMA)
+        title = (file.schema_arrow.metadata or {}).get(TITLE, name.encode()).decode()
+        _check(table)
+    except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise BrokenSource(
             f"{path} is not an index of known faces: {str(error).splitlines()[0]}.",
             f"Remove it (ferdata known remove {name}), and add the manifest again.",
         ) from None
     pixels, phash, split = (table[column].to_numpy() for column in ("pixels", "phash", "split"))
     return Index(name, title, pixels, phash, split, table["key"].combine_chunks())
+
+
+def _check(table: pa.Table) -> None:
+    """Raise ValueError where a row lacks a value, or is of a split that there is not."""
+    if gaps := [name for name in table.column_names if table[name].null_count]:
+        raise ValueError(f"its column {gaps[0]} lacks {table[gaps[0]].null_count:,} values")
+    ends = pc.min_max(table["split"]).as_py()
+    if table.num_rows and not NO_SPLIT <= ends["min"] <= ends["max"] < len(SPLITS):
+        raise ValueError(f"its splits are numbered {ends['min']} to {ends['max']}, where there are {', '.join(SPLITS)}")
 
 
 def write(path: Path, index: Index) -> None:

@@ -21,6 +21,8 @@ from ferdata.labels import Taxonomy
 from ferdata.manifest import roots
 from ferdata.manifest.counts import Counts
 from ferdata.manifest.fingerprint import Fingerprint
+from ferdata.manifest.metadata import check as check_metadata
+from ferdata.manifest.metadata import parse as parse_metadata
 from ferdata.manifest.parts import Parts, find
 from ferdata.manifest.resume import Partial
 from ferdata.manifest.roots import read_image as read_image
@@ -56,10 +58,11 @@ class Manifest:
                 f"{again} A manifest saved by another program, such as pandas, loses the metadata that ferdata needs.",
             )
         try:
-            self.metadata: dict[str, Any] = json.loads(raw)
-        except ValueError:
-            raise NotAManifest(f"The ferdata metadata of {path} is not valid JSON.", again) from None
-        version = self.metadata.get("schema_version")
+            self.metadata = parse_metadata(raw)
+            if (version := self.metadata.get("schema_version")) == SCHEMA_VERSION:
+                check_metadata(self.metadata)
+        except ValueError as error:
+            raise NotAManifest(f"What {path} says of itself is damaged: {error}.", again) from None
         if version != SCHEMA_VERSION:
             raise NotAManifest(
                 f"{path} has schema version {version}; this ferdata {__version__} reads version {SCHEMA_VERSION}.",

@@ -1,12 +1,11 @@
-"""Text files as people's programs save them: in which encoding, and TOML.
+"""Text files as people's programs save them: in which encoding.
 
 Windows' programs write a byte-order mark, UTF-16, or their own code page where UTF-8 is meant; all of it is read.
 """
 
 import codecs
-import tomllib
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from ferdata.running.file_kind import HEAD, kind_of
 
@@ -56,15 +55,3 @@ def is_windows(path: Path) -> bool:
     except UnicodeDecodeError:
         return True
     return False
-
-
-def parse_toml(data: bytes) -> dict[str, Any]:
-    """Return what a TOML file of these bytes holds. Raises ValueError, which says what is wrong with it."""
-    try:
-        return tomllib.loads(data.decode(encoding_of(data[:HEAD]), WINDOWS))
-    except UnicodeDecodeError:
-        raise ValueError("it is not text in UTF-8, UTF-16 or Windows-1252") from None
-    except UnicodeError as error:
-        raise ValueError(f"it is {error}") from None
-    except RecursionError:
-        raise ValueError("its brackets are nested too deeply") from None

@@ -53,7 +53,7 @@ def add(manifest: Path | str, name: str | None = None, force: bool = False) -> L
 def remove(name: str) -> Path:
     """Remove an index of the user's; return where it was. Raises BadOption for one that is not there, or not theirs."""
     path = index.folder() / f"{name}.parquet"
-    if not path.is_file():
+    if not is_dataset_name(name) or not path.is_file():
         own = [listed for listed, place in index.files().items() if place.parent == index.folder()]
         raise BadOption(
             f"There is no index {name!r} of yours.", choose_one(name, own) if own else "You have added none."

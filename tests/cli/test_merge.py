@@ -27,7 +27,19 @@ def test_where_rows_are_scenes_it_leads_to_align_and_then_the_net_sees_faces(
     assert ferdata("align", "e.parquet", "-o", "e-aligned.parquet").code == 0
     faces = ferdata("merge", "e-aligned.parquet", "-o", "m2.parquet")
     assert "scenes" not in faces.out
-    assert "Next: ferdata train --manifest m2.parquet" in faces.out
+    assert "ferdata split m2.parquet" in faces.out  # seven rows, of which a split has none
+
+
+def test_where_a_split_is_empty_it_leads_to_new_splits(
+    ferdata: Callable[..., Ran], make_manifest: MakeManifest
+) -> None:
+    """A dataset whose publisher names train rows alone."""
+    rows = ({"native_label": "fear", "official_split": "test"} for _ in range(3))
+    ran = ferdata("merge", make_manifest(*rows, name="faces"), "-o", "m.parquet")
+    assert "There are no train and no val rows, which training needs." in ran.out, ran
+    assert "ferdata split m.parquet --split 0.8,0.1,0.1 -o m-split.parquet" in ran.out
+    assert "ferdata train" not in ran.out
+    assert ferdata("split", "m.parquet", "--split", "0.8,0.1,0.1", "-o", "m-split.parquet").code == 0
 
 
 def test_all_inputs_are_to_be_cut_alike(ferdata: Callable[..., Ran], make_manifest: MakeManifest) -> None:

@@ -23,7 +23,7 @@ def test_train_evaluate_and_predict_one_after_the_other(ferdata, drawn, tmp_path
         "accuracy",
         "macro-F1",
         "95 % interval",
-        "curves.png",
+        *(f"/{name}.png" for name in ("curves", "confusion", "classes", "reliability", "roc")),
         "tensorboard --logdir runs\n",
         "ferdata evaluate runs/s",
     ):

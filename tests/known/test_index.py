@@ -1,6 +1,9 @@
 """The index that comes with the package, those of the user, and files that are none."""
 
+import os
+
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -61,3 +64,47 @@ def test_a_file_that_is_no_index_is_named_with_what_to_do(tmp_path):
     with pytest.raises(BrokenSource, match=r"bad.parquet is not an index of known faces") as caught:
         index.indexes()
     assert "ferdata known remove bad" in caught.value.hint
+
+
+def shared(tmp_path, title=b"Theirs", **columns):
+    """The index that somebody else has sent, its columns as given."""
+    rows = {
+        "pixels": pa.array([1, 2], pa.uint64()), "phash": pa.array([1, 2], pa.uint64()),
+        "split": pa.array([0, -1], pa.int8()), "key": pa.array(["1", "2"]), **columns,
+    }  # fmt: skip
+    path = tmp_path / "theirs.parquet"
+    pq.write_table(
+        pa.table({k: v for k, v in rows.items() if v is not None}).replace_schema_metadata({b"title": title}), path
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"split": pa.array([0, 3], pa.int8())}, "numbered 0 to 3"),
+        ({"split": pa.array([-2, 0], pa.int8())}, "numbered -2 to 0"),
+        ({"split": pa.array([0, None], pa.int8())}, "column split lacks 1 values"),
+        ({"pixels": pa.array([None, None], pa.uint64())}, "column pixels lacks 2"),
+        ({"key": pa.array(["1", None])}, "column key lacks 1"),
+        ({"key": None}, "key"),
+        ({"phash": pa.array(["a", "b"])}, "a"),
+        ({"title": b"\xff"}, "utf-8"),
+    ],
+)
+def test_an_index_of_somebody_elses_that_is_none_is_refused_by_what_is_wrong(tmp_path, change, why):
+    assert len(index.read("theirs", shared(tmp_path))) == 2
+    with pytest.raises(BrokenSource, match=f"is not an index of known faces: .*{why}"):
+        index.read("theirs", shared(tmp_path, **change))
+
+
+def test_a_pipe_that_is_called_an_index_is_not_waited_on(tmp_path):
+    os.mkfifo(tmp_path / "theirs.parquet")
+    with pytest.raises(BrokenSource, match="not a regular file"):
+        index.read("theirs", tmp_path / "theirs.parquet")
+
+
+def test_an_index_of_more_rows_than_there_are_faces_is_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(index, "LARGEST", 1)
+    with pytest.raises(BrokenSource, match="it has 2 rows"):
+        index.read("theirs", shared(tmp_path))

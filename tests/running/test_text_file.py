@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ferdata.running.file_kind import HEAD, kind_of
-from ferdata.running.text_file import encoding_of, is_windows, open_text, parse_toml
+from ferdata.running.text_file import encoding_of, is_windows, open_text
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252")
 
@@ -44,15 +44,3 @@ def test_any_text_in_utf_8_comes_back_as_it_was(text):
 def test_numbers_in_binary_are_no_text(zeros):
     with pytest.raises(UnicodeError, match="not text"):
         encoding_of(zeros)
-
-
-@pytest.mark.parametrize("encoding", ENCODINGS)
-def test_toml_is_read_as_windows_saves_it(encoding):
-    assert parse_toml('[labels]\r\n"böse" = "anger"\r\n'.encode(encoding)) == {"labels": {"böse": "anger"}}
-
-
-@pytest.mark.parametrize("data", [b"PAR1", b"a = \x81", b"\xff\xfe\x00", b"a = " + b"[" * 40_000, b"= 3"])
-def test_what_is_no_toml_is_a_value_error_in_words(data):
-    with pytest.raises(ValueError, match=r"\w") as caught:
-        parse_toml(data)
-    assert type(caught.value) is not UnicodeDecodeError

@@ -101,6 +101,9 @@ def test_the_command_adds_lists_and_removes(ferdata, tmp_path, published):
     wrong = ferdata("known", "remove", "frist")
     assert wrong.code == 1
     assert "Did you mean first" in wrong.err
+    assert ferdata("known", "remove", "../first").code == 1
+    assert ferdata("known", "remove", tmp_path / "first").code == 1
+    assert (tmp_path / "first.parquet").is_file()  # a manifest beside the folder of indexes is not one of them
 
 
 def test_a_published_dataset_read_as_class_folders_is_called_by_its_name(tmp_path):

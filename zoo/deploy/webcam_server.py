@@ -2,7 +2,7 @@
 
 Bound to 127.0.0.1, and still every request is mistrusted: another web page may be made to send some here. So the Host
 must be ours (else a foreign name that resolves to 127.0.0.1 would do), a foreign Origin is refused, pictures have a
-limit, and there are no files but the page's own.
+limit, requests a time and connections a number, and there are no files but the page's own.
 """
 
 import json
@@ -19,6 +19,7 @@ from typing import Any
 from ferdata.errors import BadOption
 from ferdata.images import UnreadableImage, decode
 from ferdata.labels import COLOURS
+from zoo.deploy.connections import Connections
 from zoo.deploy.predict import Prediction, Predictor, followed
 from zoo.deploy.record import record
 from zoo.deploy.tracks import Tracker
@@ -26,7 +27,8 @@ from zoo.run.run_folder import Folder
 
 ADDRESS = "127.0.0.1"
 LARGEST = 16 << 20  # bytes of a picture
-PATIENCE = 10  # seconds that a connection may say nothing
+PATIENCE = 10  # seconds for a whole request, and for the pause before it
+CONNECTIONS = 64  # at once; a browser opens six to one server
 SESSIONS = 8  # cameras whose faces are followed at once: a page's tab is one, and each time its camera is started
 SPARE = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")  # for classes that are no basic emotion
 FILES = {
@@ -86,6 +88,7 @@ class Page(ThreadingHTTPServer):
             reason = error.strerror or error
             raise BadOption(f"Port {port} cannot be used: {reason}.", "Add --port 0 for any free port.") from None
         self.predictor, self.turn = predictor, threading.Lock()
+        self.connections = Connections(CONNECTIONS, PATIENCE)
         self.followed: OrderedDict[str, Tracker] = OrderedDict()
         self.url = f"http://{ADDRESS}:{self.server_port}"
         hosts = (ADDRESS, "localhost")
@@ -125,6 +128,20 @@ class Page(ThreadingHTTPServer):
         while len(self.followed) > SESSIONS:
             self.followed.popitem(last=False)
         return tracker
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Count a connection in, and answer it in a thread of its own."""
+        self.connections.opened(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection."""
+        self.connections.closed(request)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """End what has kept the server waiting; called several times a second."""
+        self.connections.end_overdue()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of a browser that has gone; anything else is a bug, and shown."""
@@ -183,9 +200,14 @@ class Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()):
             return self._refuse(HTTPStatus.LENGTH_REQUIRED, "Send a Content-Length.")
-        if int(length) > LARGEST:
+        # Python reads no number of thousands of digits.
+        if len(length) > len(str(LARGEST)) or int(length) > LARGEST:
             return self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Pictures have {LARGEST >> 20} MB at most.")
         data = self.rfile.read(int(length))
+        if len(data) < int(length):  # it has gone, or was ended
+            self.close_connection = True
+            return None
+        self.server.connections.answers(self.connection)
         try:
             self._send(HTTPStatus.OK, self.server.faces(data, self.headers.get("Ferdata-Session", "")))
         except UnreadableImage as error:
@@ -221,6 +243,7 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(data)
+        self.server.connections.waits(self.connection)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its name there
         """Keep no log: a line per frame is of no use to anyone."""

@@ -14,7 +14,7 @@ from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from ferdata.errors import BadOption, did_you_mean, paths_like
-from ferdata.running.text_file import parse_toml
+from ferdata.running.documents import parse_toml
 from zoo.options.options import KEYS, TrainConfig
 
 DEFAULT = "default"

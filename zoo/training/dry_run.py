@@ -106,6 +106,7 @@ def _report(ready: Resolved, context: RunContext, state: TrainState, cost: Cost)
         "dry_run": True,
         "backbone": config.backbone,
         "parameters": sum(p.numel() for p in state.bare.parameters()),
+        "open_parameters": sum(p.numel() for p in state.bare.parameters() if p.requires_grad),
         "images": n,
         "classes": list(context.meta.classes),
         "augmentation": own_ranges.in_words(config),

@@ -1,4 +1,4 @@
-"""An adopted model is judged as a run is: by its own answers, brought to the manifest's classes, and no more is known."""
+"""An adopted model is judged as a run is: by its own answers, brought to the manifest's classes."""
 
 import numpy as np
 import pytest

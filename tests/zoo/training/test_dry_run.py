@@ -14,6 +14,7 @@ def test_a_dry_run_writes_nothing_and_says_what_a_run_would_take(manifest_path, 
     assert told["epochs"] == 7
     assert 0 < told["seconds_per_step"] < told["seconds_per_epoch"] < told["seconds"]
     assert told["memory_bytes"] > 1e8
+    assert told["open_parameters"] == told["parameters"]
     assert told["config"]["lr"] == pytest.approx(0.003 * (16 / 128) ** 0.5)
     assert any("never say it" in note for note in told["notes"])
 
@@ -26,6 +27,12 @@ def test_it_warns_of_images_so_small_that_nothing_is_left_of_the_last_map(manife
     )
     told = train(manifest_path, tmp_path / "run", **small, stem="small", dry_run=True).report["notes"]
     assert not any("last map" in note for note in told)
+
+
+def test_it_counts_the_parameters_that_are_open_at_first(manifest_path, tmp_path):
+    told = train(manifest_path, tmp_path / "run", **QUICK, backbone="lenet5", unfreeze="head", dry_run=True).report
+    assert told["open_parameters"] == 84 * 8 + 8  # the last layer of LeNet-5 (LeCun et al. 1998), for eight classes
+    assert told["open_parameters"] < told["parameters"]
 
 
 @pytest.fixture

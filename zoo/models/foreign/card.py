@@ -10,7 +10,7 @@ from typing import Any
 
 from ferdata.errors import BadOption, choose_one, did_you_mean, paths_like
 from ferdata.images.alignment import TEMPLATES
-from ferdata.running.text_file import parse_toml
+from ferdata.running.documents import parse_toml, read_toml
 
 LAYOUTS = ("NCHW", "NHWC")
 ORDERS = ("RGB", "BGR")
@@ -67,7 +67,7 @@ def read(spec: str | Path) -> Card:
     if path.suffix != ".toml":
         raise BadOption(f"There is no card {spec}.", choose_one(spec, known)[:-1] + ", or name a .toml file.")
     try:
-        return of(parse_toml(path.read_bytes()), str(path))
+        return of(read_toml(path), str(path))
     except OSError as error:
         raise BadOption(
             f"Cannot read the card {path}: {error.strerror}.", f"{paths_like(path)}Check the path."
@@ -109,7 +109,7 @@ def of_range(ends: tuple[float, ...], where: str) -> dict[str, tuple[float, ...]
     if len(ends) != 2 or ends[0] == ends[1]:
         raise BadOption(f"{where}: pixels is {list(ends)}.", "Give two numbers, what 0 and 255 become: 0, 1 or -1, 1.")
     low, high = ends
-    return {"mean": (low / (low - high),), "std": (1 / (high - low),)}
+    return {"mean": (low / (low - high) + 0.0,), "std": (1 / (high - low),)}
 
 
 def range_of(card: Card) -> tuple[float, float] | None:
