@@ -1,7 +1,13 @@
 """`ferdata adopt`: what is said on the command line reaches the run, and what was concluded is printed."""
 
 import json
+import re
+import shlex
 
+import click
+
+from ferdata.cli import cli
+from tests.conftest import REPOSITORY
 from tests.zoo.strangers import stranger
 
 SEVEN = "angry,disgust,fear,happy,sad,surprise,neutral"
@@ -13,7 +19,7 @@ def test_a_model_is_adopted_and_judged_in_two_commands(ferdata, make_manifest, t
     ran = ferdata("adopt", "net.onnx", "-o", "runs/theirs", "--classes", SEVEN, "--pixels", "-1,1", "--terms", "MIT")
     assert ran.code == 0, ran
     assert "input   32 x 32 px, RGB, -1..1, NCHW" in ran.out
-    assert "Taken for logits" in ran.out
+    assert "Output detected: logits" in ran.out
     assert "Classes read: angry as anger" in ran.out
     assert "terms   MIT" in ran.out
     assert ran.out.strip().endswith("Next: ferdata evaluate runs/theirs --manifest M")
@@ -47,6 +53,18 @@ def test_numbers_that_are_none_and_classes_that_lack_are_refused_in_a_sentence(f
     assert (ran.code, "--pixels" in ran.err) == (2, True), ran
     ran = ferdata("adopt", "net.onnx", "-o", "runs/a", "--pixels", "0,1")
     assert ran.code == 1, ran
-    assert "its classes, in the order of its outputs" in ran.err
+    assert "Not known of net.onnx: its classes: --classes A,B,C in the order of its outputs" in ran.err
     assert "Traceback" not in ran.err
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_commands_of_the_page_are_the_programs_own():
+    page = (REPOSITORY / "docs" / "adopting.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^    ferdata (.+)$", page, re.MULTILINE)
+    assert sum(line.startswith("adopt ") for line in lines) >= 4
+    for line in lines:
+        name, *words = shlex.split(line)
+        command = cli.get_command(click.Context(cli), name)
+        if isinstance(command, click.Group):
+            command, words = command.get_command(click.Context(command), words[0]), words[1:]
+        command.make_parser(click.Context(command)).parse_args(words)

@@ -171,7 +171,12 @@ def of_report(run: Path, taxonomy: dict[str, Any], report: dict[str, Any], befor
 
 
 def read(folder: Folder) -> dict[str, Any]:
-    """Return a run's `report.json`. Raises BrokenRun if it is damaged, or not there."""
+    """Return a run's `report.json`. Raises BrokenRun if it is damaged, or not there, as in an adopted run."""
+    if folder.adopted.is_file() and not folder.report.exists():
+        raise BrokenRun(
+            f"{folder.path} was adopted, so that there is no report of its training.",
+            f"Judge it, with charts: ferdata evaluate {folder.path} --manifest M --save --plots png",
+        )
     try:
         report: dict[str, Any] = read_json(folder.report)
         if not isinstance(report, dict):

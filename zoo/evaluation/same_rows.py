@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, BrokenRun
 from ferdata.manifest import Manifest
 from zoo.data.rows import read_rows
 from zoo.evaluation import elsewhere, prediction_table, predictions
@@ -61,6 +61,12 @@ def _foreign(path: Path, beside: Path | None, ours: Mapping[Path, Scored], split
 def _read(run: Path, split: str) -> Scored:
     """Read a run's predictions of a split, and its report if there is one."""
     folder = run.is_dir() or not run.suffix
+    if Folder(run).adopted.is_file() and not Folder(run).predictions.is_file():
+        raise BrokenRun(
+            f"{run} was adopted, and has predicted nothing yet.",
+            f"Judge all of them on one manifest with --on M; or compare files: ferdata evaluate {run} --manifest M "
+            f"--save-predictions {run.name}.parquet.",
+        )
     rows = predictions.read(run / predictions.NAME if folder else run)
     keep = rows.at(np.flatnonzero((rows.split == split) | (split == "all")))
     if not len(keep):

@@ -12,7 +12,7 @@ from tests.zoo.strangers import changed, stranger, with_last, with_metadata
 from zoo.deploy.adopt import adopt
 from zoo.models.foreign import card
 from zoo.models.foreign.onnx_file import OnnxRunner
-from zoo.models.load import load_model
+from zoo.models.load import kept, load_model
 from zoo.run.model_file import read_meta
 
 SEVEN = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -79,9 +79,9 @@ def test_what_comes_out_is_asked_and_a_wrong_word_for_it_refused(tmp_path):
     assert adopt(shares, tmp_path / "b", **SAID).card.output == "probabilities"
     x = seen()
     assert np.abs(probabilities(tmp_path / "a", x) - probabilities(tmp_path / "b", x)).max() < 1e-6
-    with pytest.raises(BadOption, match="do not sum to 1"):
+    with pytest.raises(BadOption, match="is no probabilities"):
         adopt(logits, tmp_path / "c", output="probabilities", **SAID)
-    with pytest.raises(BadOption, match="are probabilities"):
+    with pytest.raises(BadOption, match="is no logits"):
         adopt(shares, tmp_path / "c", output="logits", **SAID)
     assert not (tmp_path / "c").exists()
 
@@ -107,13 +107,22 @@ def test_a_graph_that_folds_its_batch_is_named_as_such(tmp_path):
     assert "one picture at a time" in refused.value.hint
 
 
-def _fold(model):
+def _fold(model, shape=(1, -1)):
     from onnx import helper, numpy_helper
 
-    model.graph.initializer.append(numpy_helper.from_array(np.array([1, -1]), "one"))
+    model.graph.initializer.append(numpy_helper.from_array(np.array(shape), "one"))
     last = model.graph.output[0]
     model.graph.node.append(helper.make_node("Reshape", [last.name, "one"], ["folded"]))
     last.name = "folded"
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_an_answer_without_its_batch_is_read_where_the_batch_is_fixed(batch, tmp_path):
+    """(7,) for one picture, or (1, 28) for four."""
+    file = stranger(tmp_path / "net.onnx", batch=batch)
+    adopt(file, tmp_path / "plain", **SAID)
+    adopt(changed(file, lambda model: _fold(model, [-1] if batch == 1 else [1, -1])), tmp_path / "folded", **SAID)
+    assert np.array_equal(probabilities(tmp_path / "plain", seen()), probabilities(tmp_path / "folded", seen()))
 
 
 def test_a_model_of_no_numbers_is_refused(tmp_path):
@@ -137,7 +146,7 @@ def test_what_nobody_said_is_asked_for_all_at_once(tmp_path):
     ("said", "there"), [({"size": 48}, "size 16"), ({"channels": 1}, "channels 3"), ({"layout": "NHWC"}, "layout NCHW")]
 )
 def test_what_the_files_shape_contradicts_is_refused(said, there, tmp_path):
-    with pytest.raises(BadOption, match=f"has {there}, and .* was said"):
+    with pytest.raises(BadOption, match=f"has {there}, and .* was requested"):
         adopt(stranger(tmp_path / "net.onnx"), tmp_path / "run", **SAID, **said)
 
 
@@ -150,16 +159,16 @@ def test_options_go_before_a_card_and_a_card_before_the_file(tmp_path):
     assert card.range_of(with_scale) == (-1, 1)
     own = adopt(file, tmp_path / "own", pixels=(0, 1))
     assert own.classes == tuple(f"class {i}" for i in range(7))
-    assert any("No emotion that is known here: class 0" in note for note in own.notes)
+    assert any("Not known as emotions: class 0" in note for note in own.notes)
 
 
 def test_a_runs_own_card_adopts_the_file_again_as_the_same_run(tmp_path):
     file = stranger(tmp_path / "net.onnx")
     adopt(file, tmp_path / "run", order="BGR", crop="box", margin=0.2, terms="MIT", source="a friend", **SAID)
     adopt(file, tmp_path / "again", card=tmp_path / "run" / "adopted.toml")
-    assert (tmp_path / "run" / "model.safetensors").read_bytes() == (
-        tmp_path / "again" / "model.safetensors"
-    ).read_bytes()
+    first, again = (tmp_path / name / "model.safetensors" for name in ("run", "again"))
+    assert read_meta(first) == read_meta(again)
+    assert kept(first) == kept(again) == file.read_bytes()
     meta = read_meta(tmp_path / "run" / "model.safetensors")
     assert meta.classes == ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
     assert meta.alignment == {"size": 16, "margin": 0.2, "template": "box", "detector": "yunet"}

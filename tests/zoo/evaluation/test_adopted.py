@@ -1,4 +1,4 @@
-"""An adopted model is judged as a run is: by its own answers, brought to the manifest's classes, and no more is known."""
+"""An adopted model is judged as a run is: by its own answers, brought to the manifest's classes."""
 
 import numpy as np
 import pytest
@@ -17,6 +17,7 @@ from zoo.evaluation.evaluate import evaluate
 SEVEN = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
+@pytest.mark.filterwarnings("ignore:.* may be read wrongly")  # a net that nobody taught is as well read otherwise
 def test_our_own_export_adopted_has_the_figures_of_its_run_to_the_digit(manifest_path, tmp_path):
     run = untaught(tmp_path / "run", manifest_path, config={"targets": "crossentropy", "select": "accuracy"})
     export(run)

@@ -109,7 +109,7 @@ def of_range(ends: tuple[float, ...], where: str) -> dict[str, tuple[float, ...]
     if len(ends) != 2 or ends[0] == ends[1]:
         raise BadOption(f"{where}: pixels is {list(ends)}.", "Give two numbers, what 0 and 255 become: 0, 1 or -1, 1.")
     low, high = ends
-    return {"mean": (low / (low - high),), "std": (1 / (high - low),)}
+    return {"mean": (low / (low - high) + 0.0,), "std": (1 / (high - low),)}
 
 
 def range_of(card: Card) -> tuple[float, float] | None:

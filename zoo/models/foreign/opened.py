@@ -11,16 +11,24 @@ from typing import Any
 
 from ferdata.errors import BadOption, MissingModel, paths_like
 from ferdata.running.file_kind import HEAD, kind_of
+from zoo.models.foreign import keras_config
+from zoo.models.foreign.keras_file import HDF5, KerasRunner
 from zoo.models.foreign.net import ForeignNet
 from zoo.models.foreign.onnx_file import OnnxRunner
 from zoo.models.foreign.signature import Runner
+from zoo.models.foreign.tflite_file import TfliteRunner
 from zoo.run.model_file import KEY
 
 PICKLES = tuple(bytes((0x80, protocol)) for protocol in range(2, 6))
+TFLITE = b"TFL3"  # from the fifth byte on
 FEW = 64  # instructions of a pickle, among which it names what it calls
 LONGEST_TABLE = 1 << 20  # bytes of a safetensors file's table that are looked at
 LARGEST = 2 << 30  # bytes of a file: what protobuf, and so ONNX, allows
-RUNNERS: Mapping[str, Callable[[bytes, str], Runner]] = {"onnx": OnnxRunner}
+RUNNERS: Mapping[str, Callable[[bytes, str], Runner]] = {
+    "onnx": OnnxRunner,
+    "keras": KerasRunner,
+    "tflite": TfliteRunner,
+}
 AS_ONNX = (
     "Where you trust it, turn it into ONNX in the environment that it was made in: "
     "torch.onnx.export(net, torch.zeros(1, CHANNELS, SIZE, SIZE), 'net.onnx', dynamo=True)"
@@ -73,10 +81,14 @@ def _kind(path: Path, data: bytes) -> str:
     """Return what bytes are. Raises BadOption for what is no model, or would run code."""
     if data.startswith(PICKLES) or _is_old_pickle(data):
         raise BadOption(f"{path} is a pickle, and opening one runs what is inside.", AS_ONNX + AS_WEIGHTS)
-    if data.startswith(b"PK\3\4"):
-        _refuse_zip(path, data)
+    if data.startswith(HDF5):
+        return "keras"
+    if data[4:8] == TFLITE:
+        return "tflite"
+    if data.startswith(b"PK\3\4") and _is_keras(path, data):
+        return "keras"
     if known := kind_of(data[:HEAD]):
-        raise BadOption(f"{path} is {known}, and no model.", "Name an .onnx file.")
+        raise BadOption(f"{path} is {known}, and no model.", "Name an .onnx, .keras, .h5 or .tflite file.")
     if data[8:9] == b"{":
         if f'"{KEY}":'.encode() in data[: 8 + int.from_bytes(data[:8], "little")][:LONGEST_TABLE]:
             raise BadOption(
@@ -91,7 +103,7 @@ def _kind(path: Path, data: bytes) -> str:
 
 
 def _is_old_pickle(data: bytes) -> bool:
-    """Say whether bytes are a pickle of the first two forms, which no sign begins; they are read, and nothing is run."""
+    """Say whether bytes are a pickle of the first two forms; they are read as a list of words."""
     try:
         for operation, words, _ in islice(pickletools.genops(data[:HEAD]), FEW):
             if operation.name == "GLOBAL":
@@ -101,16 +113,19 @@ def _is_old_pickle(data: bytes) -> bool:
     return False
 
 
-def _refuse_zip(path: Path, data: bytes) -> None:
-    """Raise BadOption for a zip archive of torch's."""
+def _is_keras(path: Path, data: bytes) -> bool:
+    """Say whether a zip archive is of Keras. Raises BadOption for one of torch's."""
     try:
         names = zipfile.ZipFile(BytesIO(data)).namelist()
     except (zipfile.BadZipFile, ValueError) as error:
         raise BadOption(f"{path} is a damaged archive: {error}.", "Fetch it again.") from None
+    if {keras_config.CONFIG, keras_config.WEIGHTS} <= set(names):
+        return True
     inside = {name.split("/", 1)[-1] for name in names}
-    if any(name.startswith("code/") or name == "constants.pkl" for name in inside):
+    if any(name.startswith("code/") or name in ("constants.pkl", "bytecode.pkl") for name in inside):
         raise BadOption(f"{path} is TorchScript, and opening it runs what is inside.", f"{AS_ONNX}.")
     if "data.pkl" in inside:
         raise BadOption(
             f"{path} is a pickle (what torch.save writes), and opening one runs what is inside.", AS_ONNX + AS_WEIGHTS
         )
+    return False

@@ -80,8 +80,8 @@ def check(card: Card, told: Card, where: str) -> None:
         said, there = getattr(card, name), getattr(told, name)
         if there is not None and said != there:
             raise BadOption(
-                f"{where} has {name} {there}, and {said} was said.",
-                f"The shape of the file's input decides: say --{name} {there}, which goes before a card, or leave it out.",
+                f"{where} has {name} {there}, and {said} was requested.",
+                f"The file's input shape decides: leave it out, or, with a card of another form, add --{name} {there}.",
             )
 
 

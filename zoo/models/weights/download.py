@@ -25,6 +25,11 @@ HUB, LOCAL = "hf-hub:", "local-dir:"
 FORMS = ("model.safetensors", "pytorch_model.bin")  # as timm saves them; the first that there is
 CONFIG = "config.json"
 # What a run sets itself, so that a saved net's own choice does not count.
+# And what says to timm's builder where weights lie: a source's own are read here, and no file that it names.
+BUILDERS = {
+    *("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_strict", "checkpoint_path", "cache_dir"),
+    *("scriptable", "exportable", "no_jit"),
+}
 OURS = {"num_classes", "in_chans", "img_size", "drop_rate", "drop_path_rate", "proj_drop_rate", "attn_drop_rate"}
 Build = Callable[..., nn.Module]
 
@@ -61,13 +66,14 @@ def saved(name: str) -> Saved:
         config = read_json(path)
         known = dict(config.get("pretrained_cfg", config))
         architecture = str(config["architecture"])
-        known["num_classes"] = config.get("num_classes", known.get("num_classes"))
+        for key in ("num_classes", "label_names"):  # beside the rest, as timm.models.save_for_hf writes them
+            known[key] = config.get(key, known.get(key))
         fields = {key: known[key] for key in PretrainedCfg.__dataclass_fields__ if known.get(key) is not None}
         for key in ("mean", "std", "input_size"):
             if key in fields:
                 fields[key] = tuple(fields[key])
         fields |= {"architecture": architecture, "hf_hub_id": name}
-        arguments = {key: value for key, value in config.get("model_args", {}).items() if key not in OURS}
+        arguments = {key: value for key, value in config.get("model_args", {}).items() if key not in OURS | BUILDERS}
         check_arguments(arguments)
         return Saved(architecture, arguments, PretrainedCfg(**fields))
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
@@ -105,8 +111,8 @@ def _part(name: str, file: str) -> Path:
     except Exception as error:  # the hub's client has errors of its own for a network that is not there
         raise MissingModel(
             f"{file} of {name} could not be fetched: {reason(error)}.",
-            f"Without a network: fetch {CONFIG} and {FORMS[0]} of it elsewhere into one folder, and name that as "
-            f"--backbone {LOCAL}FOLDER --pretrained.",
+            f"Without a network: fetch {CONFIG} and {FORMS[0]} of it elsewhere into one folder, and name that in "
+            f"its place, as {LOCAL}FOLDER (in train: --backbone {LOCAL}FOLDER --pretrained).",
         ) from None
 
 

@@ -9,7 +9,7 @@ from zoo.models.foreign.card import Card
 
 WHOLE = {
     "name": "Theirs", "classes": ["angry", "happy"], "size": 64, "channels": 3, "pixels": [-1, 1], "order": "BGR",
-    "layout": "NHWC", "output": "logits", "crop": "box", "margin": 0.2, "cut": 96, "source": "somewhere", "terms": "MIT",
+    "layout": "NHWC", "output": "logits", "crop": "box", "margin": 0.2, "cut": 96, "source": "there", "terms": "MIT",
 }  # fmt: skip
 
 

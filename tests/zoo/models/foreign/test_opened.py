@@ -22,8 +22,7 @@ class Evil:
 def refused(path, kind=BadOption):
     """Open a file as adopt does; return the error."""
     with pytest.raises(kind) as found:
-        what, data = opened.read(path)
-        opened.runner(what, data, str(path))
+        opened.runner(*opened.read(path), str(path))
     assert found.value.hint
     return found.value
 
