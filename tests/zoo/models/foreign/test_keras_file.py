@@ -164,3 +164,11 @@ def test_an_open_input_says_what_it_knows(keras, tmp_path):
     model.save(tmp_path / "net.keras")
     told = described(opened.runner(*opened.read(tmp_path / "net.keras"), "net").signature, "net")
     assert (told.layout, told.channels, told.size) == ("NHWC", 3, None)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_weights_alone_in_hdf5_are_no_net(keras, tmp_path):
+    made(keras).save_weights(tmp_path / "net.weights.h5")
+    error = refused(tmp_path / "net.weights.h5")
+    assert "weights of Keras, and not the net" in error.message
+    assert "load_weights" in error.hint
