@@ -15,9 +15,9 @@ from ferdata.labels import Taxonomy
 from ferdata.manifest import Manifest
 from zoo.data.rows import Rows, load, read_rows
 from zoo.evaluation import adopted, calibration, elsewhere, inference, predictions
-from zoo.evaluation.evaluate import labelled, leak_against_training
 from zoo.evaluation.prediction_table import Table
 from zoo.evaluation.predictions import Predictions
+from zoo.evaluation.rows_to_score import labelled, leak_against_training
 from zoo.models.load import load_model
 from zoo.run.device import resolve
 from zoo.run.model_file import Meta
