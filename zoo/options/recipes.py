@@ -103,8 +103,8 @@ def load(name: str | os.PathLike[str]) -> Recipe:
 def refuse_places(recipe: Recipe, wanted: Mapping[str, Any]) -> None:
     """Raise BadOption where a run would take what a recipe's file names from a place that only the file has named."""
     for key, kind in PLACES.items():
-        place = recipe.options.get(key)
-        named = bool(place) and (key != "backbone" or ":" in str(place))
+        place = str(recipe.options.get(key) or "")
+        named = bool(place) and (key != "backbone" or ":" in place)
         if recipe.file and named and wanted.get(key) == place:
             raise BadOption(
                 f"{recipe.file}: {key} names {kind}, {place!r}, which a file may not.",
