@@ -70,7 +70,7 @@ def _foreign(path: Path, meta: Meta, how: dict[str, Any]) -> nn.Module:
         else:
             runner = opened.runner(str(how["kind"]), kept(path), str(how["name"]))
         return opened.net(how, meta.classes, runner).eval()
-    except KeyError as error:
+    except (KeyError, TypeError, ValueError, SafetensorError) as error:
         raise BrokenRun(f"{path} holds no model that was adopted: {error}.", "Adopt it again.") from None
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from zoo.evaluation import confidence
-from zoo.evaluation.compare import exact_mcnemar, sign_flips
+from zoo.evaluation.paired_tests import exact_mcnemar, sign_flips
 
 Right = NDArray[np.bool_]
 ALPHA = 0.01  # of a p-value that is corrected for the number of readings tried

@@ -20,6 +20,7 @@ from zoo.models.names import check, known_to_timm
 from zoo.models.weights import download, files, terms
 from zoo.models.weights.fit import put_whole
 from zoo.models.weights.terms import Origin
+from zoo.run.model_form import check_arguments, check_sizes
 
 KIND = "timm"
 
@@ -94,7 +95,12 @@ def find(model: str, weights: Path | None, said: Card) -> Found:
 
 
 def rebuilt(how: Mapping[str, Any], classes: int, known: Card, tensors: Mapping[str, Tensor]) -> TimmRunner:
-    """Build a run's net again, without a network: `how` has `architecture` and `arguments`. Raises BadOption."""
+    """Build a run's net again, without a network: `how` has `architecture` and `arguments`.
+
+    Raises BadOption, and ValueError for arguments that are not the net's own, or larger than its weights.
+    """
+    check_arguments(how["arguments"])
+    check_sizes(how["arguments"], [tuple(t.shape) for t in tensors.values()])
     net = _built(str(how["architecture"]), {**how["arguments"], "num_classes": classes})
     try:
         net.load_state_dict(dict(tensors))

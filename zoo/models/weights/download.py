@@ -25,11 +25,6 @@ HUB, LOCAL = "hf-hub:", "local-dir:"
 FORMS = ("model.safetensors", "pytorch_model.bin")  # as timm saves them; the first that there is
 CONFIG = "config.json"
 # What a run sets itself, so that a saved net's own choice does not count.
-# And what says to timm's builder where weights lie: a source's own are read here, and no file that it names.
-BUILDERS = {
-    *("pretrained", "pretrained_cfg", "pretrained_cfg_overlay", "pretrained_strict", "checkpoint_path", "cache_dir"),
-    *("scriptable", "exportable", "no_jit"),
-}
 OURS = {"num_classes", "in_chans", "img_size", "drop_rate", "drop_path_rate", "proj_drop_rate", "attn_drop_rate"}
 Build = Callable[..., nn.Module]
 
@@ -73,7 +68,7 @@ def saved(name: str) -> Saved:
             if key in fields:
                 fields[key] = tuple(fields[key])
         fields |= {"architecture": architecture, "hf_hub_id": name}
-        arguments = {key: value for key, value in config.get("model_args", {}).items() if key not in OURS | BUILDERS}
+        arguments = {key: value for key, value in config.get("model_args", {}).items() if key not in OURS}
         check_arguments(arguments)
         return Saved(architecture, arguments, PretrainedCfg(**fields))
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:

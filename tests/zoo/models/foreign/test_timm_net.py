@@ -1,18 +1,19 @@
 """A net that timm builds is adopted with all of its own weights, and a run builds it again without a network."""
 
 import json
+from dataclasses import replace
 
 import pytest
 import timm
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
-from ferdata.errors import BadOption, MissingModel
+from ferdata.errors import BadOption, BrokenRun, MissingModel
 from ferdata.images import encode_png
 from tests.zoo.conftest import shape
 from zoo.deploy.adopt import adopt
 from zoo.models.load import load_model
-from zoo.run.model_file import read_meta
+from zoo.run.model_file import read_meta, write_tensors
 
 NET = "mobilenetv3_small_050"
 THREE = ("angry", "happy", "neutral")
@@ -121,18 +122,22 @@ def test_weights_beside_a_file_are_refused(tmp_path):
     assert "--weights goes with the name of a net" in refused(tmp_path, file, weights=file, size=16).message
 
 
-def test_arguments_of_the_builder_in_a_sources_configuration_open_no_file(tmp_path):
-    """A configuration is somebody else's: it sets up the net, and names no file that is read for it."""
-    timm.models.save_for_hf(
-        theirs(), tmp_path / "net", model_config={"label_names": list(THREE)}, safe_serialization=True
-    )
-    config = tmp_path / "net" / "config.json"
-    known = json.loads(config.read_text())
-    known["model_args"] = {"checkpoint_path": str(tmp_path / "secret.pth"), "pretrained": True, "drop_rate": 0.3}
-    config.write_text(json.dumps(known))
-    done = adopt(f"local-dir:{tmp_path / 'net'}", tmp_path / "run", size=64)
-    assert done.classes == ("anger", "happiness", "neutral")
-    assert "checkpoint_path" not in read_meta(tmp_path / "run" / "model.safetensors").foreign["arguments"]
+def test_arguments_of_the_builder_in_a_configuration_or_a_run_are_refused(tmp_path):
+    """They are somebody else's: they set up the net, and name no file that is read for it."""
+    folder = tmp_path / "net"
+    timm.models.save_for_hf(theirs(), folder, model_config={"label_names": list(THREE)}, safe_serialization=True)
+    adopt(f"local-dir:{folder}", tmp_path / "good", size=64)
+    known = json.loads((folder / "config.json").read_text())
+    known["model_args"] = {"checkpoint_path": str(tmp_path / "secret.pth")}
+    (folder / "config.json").write_text(json.dumps(known))
+    assert "checkpoint_path" in refused(tmp_path, f"local-dir:{folder}").message
+    path = tmp_path / "good" / "model.safetensors"
+    meta = read_meta(path)
+    for arguments in ({"checkpoint_path": "secret.pth"}, {"in_chans": 10**9}):
+        evil = replace(meta, foreign={**meta.foreign, "arguments": arguments})
+        write_tensors(tmp_path / "evil.safetensors", load_file(path), evil)
+        with pytest.raises(BrokenRun, match=next(iter(arguments))):
+            load_model(tmp_path / "evil.safetensors")
 
 
 def test_it_is_judged_and_used_as_any_run(manifest_path, tmp_path):
