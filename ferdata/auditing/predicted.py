@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ferdata.errors import BadOption
-from ferdata.manifest.safe_paths import must_be_file
+from ferdata.manifest import checksums
 
 KEY = b"ferdata"
 FORM = (
@@ -46,8 +46,9 @@ def facts(path: Path) -> dict[str, Any]:
 
 def _open(path: Path, classes: tuple[str, ...]) -> tuple[pa.Table, NDArray[np.float32]]:
     try:
-        must_be_file(path)
-        table = pq.read_table(path)
+        table = checksums.read_table(path)
+    except checksums.Damaged as error:
+        raise BadOption(f"{path} is damaged: {error}.", "Restore it from a copy, or write it anew.") from None
     except (OSError, pa.ArrowException) as error:
         raise BadOption(f"{path} holds no predictions: {str(error).splitlines()[0]}.", FORM) from None
     names = table.column_names

@@ -58,6 +58,7 @@ class Checks:
     def __init__(self, path: Path) -> None:
         """Check the footer. Raises Damaged, and OSError where there is no file."""
         self._groups: list[tuple[int, str]] = []
+        self._block = BLOCK
         self._done: set[tuple[int, int]] = set()
         with path.open("rb") as file:
             empty = file.seek(0, io.SEEK_END) == 0
@@ -81,6 +82,7 @@ class Checks:
         if _hash(self._data[end:]).hex() != seal["footer"]:
             raise Damaged("its footer, which has the metadata, is not what was written")
         self._groups = [(int(end), str(sums)) for end, sums in seal["groups"]]
+        self._block = int(seal["block"])
 
     @property
     def groups(self) -> int:
@@ -97,14 +99,14 @@ class Checks:
         if group >= len(self._groups):
             raise Damaged(f"row group {group + 1} is missing")
         start = self._groups[group - 1][0] if group else 0
-        end, sums = self._groups[group]
+        (end, sums), size = self._groups[group], self._block
         for name, (first, last) in (ranges or {"": (start, end)}).items():
-            for block in range((first - start) // BLOCK, -(-(last - start) // BLOCK)):
+            for block in range((first - start) // size, -(-(last - start) // size)):
                 if (group, block) in self._done:
                     continue
-                at = start + block * BLOCK
+                at = start + block * size
                 said = sums[8 * block : 8 * block + 8]
-                with memoryview(self._data) as data, data[at : min(at + BLOCK, end)] as held:
+                with memoryview(self._data) as data, data[at : min(at + size, end)] as held:
                     now = zlib.crc32(held)
                 if f"{now:08x}" != said:
                     where = f"row group {group + 1} of {len(self._groups)}"
@@ -117,8 +119,8 @@ class Checks:
             self.check(group)
 
 
-def write_table(table: pa.Table, path: Path) -> None:
-    """Write a small table, sealed. Raises OSError."""
+def as_bytes(table: pa.Table) -> bytes:
+    """Return a small table as a Parquet file, sealed, for `read_table`."""
     sums, sink = Sums(), io.BytesIO()
     writer = pq.ParquetWriter(sink, table.schema, compression="zstd", write_page_checksum=True)
     writer.write_table(table)
@@ -126,7 +128,7 @@ def write_table(table: pa.Table, path: Path) -> None:
     sums.add(end, [sink.getvalue()])
     writer.close()
     whole = sink.getvalue()
-    path.write_bytes(whole[:end] + sums.sealed(whole[end:]))
+    return whole[:end] + sums.sealed(whole[end:])
 
 
 def read_table(path: Path) -> pa.Table:

@@ -26,9 +26,14 @@ from ferdata.manifest.resume import Partial
 from ferdata.manifest.roots import read_image as read_image
 from ferdata.manifest.writer import Sink, remove_stale
 from ferdata.manifest.writer import check_output as check_output
+from ferdata.running.whole_file import recover
 from ferdata.schema import COLUMNS, SCHEMA_VERSION, arrow_schema, huggingface_features
 
 KEY = b"ferdata"
+METADATA = {
+    **{"rows": int, "fingerprint": str, "vote_policy": str},
+    **{"sources": dict, "taxonomy": dict, "counts": dict, "lineage": list},
+}
 GOES_ON = "The finished part is kept: run the same command with --resume to continue."
 
 
@@ -36,11 +41,13 @@ class Manifest:
     """An open manifest: its metadata now, its rows when asked for."""
 
     def __init__(self, path: Path | str) -> None:
-        """Open `path`. Raises NotAManifest if it is none, or of another schema version."""
+        """Open `path`. Raises NotAManifest if it is none, or of another schema version, and DamagedManifest."""
         path = Path(path)
         # What is called `.` or `..` has no name that a neighbour's could be made of: a ledger's, a lock's.
         self.path = path.resolve() if path.name in ("", "..") else path
         again = "Make it with `ferdata ingest` or `ferdata merge`."
+        if not path.exists():
+            recover(path)
         try:
             self.file = Parts(find(path))
         except FileNotFoundError:
@@ -56,15 +63,17 @@ class Manifest:
                 f"{again} A manifest saved by another program, such as pandas, loses the metadata that ferdata needs.",
             )
         try:
-            self.metadata: dict[str, Any] = json.loads(raw)
-        except ValueError:
-            raise NotAManifest(f"The ferdata metadata of {path} is not valid JSON.", again) from None
+            self.metadata: dict[str, Any] = dict(json.loads(raw))
+        except (ValueError, TypeError, RecursionError):
+            raise NotAManifest(f"The ferdata metadata of {path} is not a JSON object.", again) from None
         version = self.metadata.get("schema_version")
         if version != SCHEMA_VERSION:
             raise NotAManifest(
                 f"{path} has schema version {version}; this ferdata {__version__} reads version {SCHEMA_VERSION}.",
                 "Ingest the dataset again, or install the ferdata that wrote it.",
             )
+        if wrong := [key for key, kind in METADATA.items() if not isinstance(self.metadata.get(key), kind)]:
+            raise NotAManifest(f"The ferdata metadata of {path} has no {', '.join(wrong)} that can be read.", again)
 
     @property
     def rows(self) -> int:
