@@ -27,7 +27,8 @@ def test_an_empty_cache_has_a_folder_a_limit_and_nothing_in_it(tmp_path: Path) -
 def test_what_a_killed_process_left_is_counted_until_it_is_cleared(ferdata: Callable[..., Ran]) -> None:
     code = (
         "import os\nfrom ferdata.running import cache\n"
-        "with cache.fresh('pack', 'one') as part:\n    (part / 'pixels.npy').write_bytes(bytes(3000))\n    os._exit(9)\n"
+        "with cache.fresh('pack', 'one') as part:\n"
+        "    (part / 'pixels.npy').write_bytes(bytes(3000))\n    os._exit(9)\n"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
     found = cache.contents()

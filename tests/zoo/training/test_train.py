@@ -216,7 +216,7 @@ def test_an_earlier_run_is_whole_until_the_new_one_has_weights(manifest_path, tm
     with pytest.raises(SystemExit):
         train(manifest_path, run.path, resume=True)
     monkeypatch.undo()
-    assert {p.name for p in run.path.iterdir()} == {"model.safetensors", "config.toml", "last.ckpt"}
+    assert {p.name for p in run.path.iterdir() if p.is_file()} == {"model.safetensors", "config.toml", "last.ckpt"}
     assert "seed = 2" in (run.path / "config.toml").read_text()
 
     done = train(manifest_path, run.path, resume=True)
