@@ -98,9 +98,13 @@ class Sink:
         self._written: list[_Writer] = []  # all but the first and the last are closed
         self._pending: list[pa.RecordBatch] = []
         self._bytes = self._count = 0
-        if self.folder:
-            self._temporary.mkdir()
-        self._next()
+        try:
+            if self.folder:
+                self._temporary.mkdir()
+            self._next()
+        except BaseException:
+            self.abandon()
+            raise
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take a batch in, and write out what is full."""

@@ -42,14 +42,6 @@ def validate(manifest: Path | str, *, images: bool = False) -> int:
     """
     opened = Manifest(Path(manifest))
     opened.file.check()
-    if not opened.file.protected:
-        warnings.warn(
-            FerdataWarning(
-                f"{manifest} is not protected by checksums: an earlier ferdata, or another program, wrote it. If its "
-                "bytes change, some of that will be read as other rows. Whatever step writes it again adds them."
-            ),
-            stacklevel=2,
-        )
     failures = list(_columns(opened))
     if not failures:
         table = opened.table()
@@ -61,6 +53,14 @@ def validate(manifest: Path | str, *, images: bool = False) -> int:
         raise InvalidManifest(
             f"{manifest} breaks {len(failures)} rule(s):\n" + "\n".join(f"  - {f}" for f in failures),
             "Make it again from its sources (`ferdata show` says how it was made), or fix the program that wrote it.",
+        )
+    if not opened.file.protected:
+        warnings.warn(
+            FerdataWarning(
+                f"{manifest} is not protected by checksums: an earlier ferdata, or another program, wrote it. If its "
+                "bytes change, some of that will be read as other rows. Whatever step writes it again adds them."
+            ),
+            stacklevel=2,
         )
     return opened.rows
 
