@@ -39,9 +39,11 @@ def command(context: click.Context, as_json: bool) -> None:
             for i in found.items
         ]
         table("Cache", ("key", "kind", "what", "manifest", "last used", "px", "size"), rows, text=5)
-    half = f"{gigabytes(found.unfinished)}, being written, or left by a killed process (clear removes that)"
-    size, most = gigabytes(found.bytes), gigabytes(found.limit)
-    facts({"folder": found.folder, "size": size, "unfinished": half if found.unfinished else None, "limit": most})
+    told = {"folder": found.folder, "size": gigabytes(found.bytes), "limit": gigabytes(found.limit)}
+    if found.unfinished:
+        half = f"{gigabytes(found.unfinished)}, being written, or left by a killed process (clear removes that)"
+        told["unfinished"] = half
+    facts(told)
 
 
 @command.command("clear")
