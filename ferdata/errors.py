@@ -6,6 +6,7 @@ FerdataError
 ├── BrokenSource        a file of the dataset is damaged: mend or download it again
 ├── UnknownLabel        a label that the declaration does not know: check the release, or keep it as null
 ├── NotAManifest        not a Parquet manifest of this schema version: make it again
+│   └── DamagedManifest its bytes are not those that were written: restore it from a copy, or make it again
 ├── InvalidManifest     a manifest that breaks its own rules: all failures at once
 ├── ImagesMissing       the images a manifest points at have moved: name their root
 ├── AlreadyExists       the output is there: --force, or another name
@@ -129,6 +130,10 @@ class UnknownLabel(FerdataError):
 
 class NotAManifest(FerdataError):
     """The file is no manifest of this schema version."""
+
+
+class DamagedManifest(NotAManifest):
+    """The bytes of a manifest are not those that were written."""
 
 
 class InvalidManifest(FerdataError):

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ferdata.errors import BadOption
-from ferdata.manifest.safe_paths import must_be_file
+from ferdata.manifest import checksums
 from ferdata.running.documents import parse_json
 
 KEY = b"ferdata"
@@ -50,8 +50,9 @@ def facts(path: Path) -> dict[str, Any]:
 
 def _open(path: Path, classes: tuple[str, ...]) -> tuple[pa.Table, NDArray[np.float32]]:
     try:
-        must_be_file(path)
-        table = pq.read_table(path)
+        table = checksums.read_table(path)
+    except checksums.Damaged as error:
+        raise BadOption(f"{path} is damaged: {error}.", "Restore it from a copy, or write it anew.") from None
     except (OSError, pa.ArrowException) as error:
         raise BadOption(f"{path} holds no predictions: {str(error).splitlines()[0]}.", FORM) from None
     names = table.column_names

@@ -40,7 +40,11 @@ def command(context: click.Context, as_json: bool) -> None:
             for i in found.items
         ]
         table("Cache", ("key", "kind", "what", "manifest", "last used", "px", "size"), rows, text=5)
-    facts({"folder": found.folder, "size": gigabytes(found.bytes), "limit": gigabytes(found.limit)})
+    told = {"folder": found.folder, "size": gigabytes(found.bytes), "limit": gigabytes(found.limit)}
+    if found.unfinished:
+        half = f"{gigabytes(found.unfinished)}, being written, or left by a killed process (clear removes that)"
+        told["unfinished"] = half
+    facts(told)
 
 
 @command.command("clear")

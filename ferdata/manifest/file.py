@@ -28,6 +28,7 @@ from ferdata.manifest.resume import Partial
 from ferdata.manifest.roots import read_image as read_image
 from ferdata.manifest.writer import Sink, remove_stale
 from ferdata.manifest.writer import check_output as check_output
+from ferdata.running.whole_file import recover
 from ferdata.schema import COLUMNS, SCHEMA_VERSION, arrow_schema, huggingface_features
 
 KEY = b"ferdata"
@@ -38,11 +39,13 @@ class Manifest:
     """An open manifest: its metadata now, its rows when asked for."""
 
     def __init__(self, path: Path | str) -> None:
-        """Open `path`. Raises NotAManifest if it is none, or of another schema version."""
+        """Open `path`. Raises NotAManifest if it is none, or of another schema version, and DamagedManifest."""
         path = Path(path)
         # What is called `.` or `..` has no name that a neighbour's could be made of: a ledger's, a lock's.
         self.path = path.resolve() if path.name in ("", "..") else path
         again = "Make it with `ferdata ingest` or `ferdata merge`."
+        if not path.exists():
+            recover(path)
         try:
             self.file = Parts(find(path))
         except FileNotFoundError:

@@ -5,6 +5,7 @@ the manifest's metadata; each carries PART: the run that wrote it, and its numbe
 """
 
 import bisect
+import contextlib
 import itertools
 import json
 import re
@@ -15,13 +16,15 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ferdata.errors import NotAManifest, listed
+from ferdata.errors import DamagedManifest, NotAManifest, listed
+from ferdata.manifest.checksums import Checks, Damaged
 from ferdata.manifest.safe_paths import must_be_file
 
 PART = b"ferdata.part"
 NAME = re.compile(r"part-(\d{5})-of-(\d{5})\.parquet")
 GROUPS_KEPT = 2  # in memory, since neighbours are read side by side
 WHOLE = "Copy the whole folder again, or make the manifest again."
+RESTORE = "Restore it from a copy, or make it again; other files on that disk may be damaged too."
 
 
 def name_of(part: int, parts: int) -> str:
@@ -57,21 +60,26 @@ class Parts:
     """Parquet files with the same columns, read one after the other as if they were one file."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
-        """Look at every footer; no row is read. Raises OSError, ArrowException, and NotAManifest if they disagree."""
+        """Look at every footer; no row is read.
+
+        Raises OSError, ArrowException, DamagedManifest, and NotAManifest if they disagree.
+        """
         self.paths = tuple(paths)
         self.row_groups: list[int] = []  # rows of each, across the parts
         self._places: list[tuple[int, int]] = []  # (part, number in it) of each
-        self._latest: tuple[int, pq.ParquetFile] | None = None
+        self.protected = True  # whether all have checksums
+        self._latest: tuple[int, pq.ParquetFile, Checks] | None = None
         self._kept: dict[tuple[int, tuple[str, ...] | None], pa.RecordBatch] = {}
         self._lock = threading.Lock()
         run = None
         for i, path in enumerate(self.paths):
             try:
-                file = self._open(i)
+                file, checks = self._open(i)
             except pa.ArrowException:
                 if len(self.paths) == 1:
                     raise
                 raise NotAManifest(f"{path} is incomplete, or not a Parquet file.", WHOLE) from None
+            self.protected &= checks.protected
             if i == 0:
                 self.schema_arrow: pa.Schema = file.schema_arrow
                 self.key_values: dict[bytes, bytes] = dict(file.metadata.metadata or {})
@@ -96,7 +104,13 @@ class Parts:
         whole = []
         for number, rows in enumerate(self.row_groups):
             part, group = self._places[number]
-            file = self._open(part).metadata
+            opened, checks = self._open(part)
+            if checks.protected:
+                if group >= checks.groups:
+                    break
+                whole.append(rows)
+                continue
+            file = opened.metadata
             columns = [file.row_group(group).column(c) for c in range(file.num_columns)]
             end = max((c.dictionary_page_offset or c.data_page_offset) + c.total_compressed_size for c in columns)
             if end > self.paths[part].stat().st_size - file.serialized_size:
@@ -115,24 +129,53 @@ class Parts:
         return PART in self.key_values and NAME.fullmatch(self.paths[0].name) is not None
 
     def read(self, columns: Sequence[str]) -> pa.Table:
-        """Read the named columns into memory; those that the files lack are passed over."""
-        return pa.concat_tables([self._open(i).read(columns=list(columns)) for i in range(len(self.paths))])
+        """Read the named columns into memory; those that the files lack are passed over. Raises DamagedManifest."""
+        wanted, tables = list(columns), []
+        for i in range(len(self.paths)):
+            file, _ = self._open(i)
+            for group in range(file.num_row_groups):
+                self._check(i, group, columns)
+            with self._reading(i):
+                tables.append(file.read(columns=wanted))
+        return pa.concat_tables(tables)
 
     def iter_batches(self, batch_size: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Stream the named columns, all by default, in batches of at most `batch_size` rows."""
+        """Stream the named columns, all by default, in batches of at most `batch_size` rows. Raises DamagedManifest."""
         wanted = list(columns) if columns else None
         for i in range(len(self.paths)):
-            yield from self._open(i).iter_batches(batch_size=batch_size, columns=wanted)
+            file, _ = self._open(i)
+            batches = file.iter_batches(batch_size=batch_size, columns=wanted)
+            read = checked = group = 0  # rows, and row groups
+            while True:
+                while checked < read + batch_size and group < file.num_row_groups:  # what the next batch is made of
+                    self._check(i, group, columns)
+                    checked, group = checked + file.metadata.row_group(group).num_rows, group + 1
+                with self._reading(i):
+                    batch = next(batches, None)
+                if batch is None:
+                    break
+                read += batch.num_rows
+                yield batch
 
     def read_row_group(self, number: int, columns: Sequence[str] | None = None) -> pa.Table:
-        """Read a row group, numbered across the parts."""
+        """Read a row group, numbered across the parts. Raises DamagedManifest."""
         part, group = self._places[number]
-        return self._open(part).read_row_group(group, columns=list(columns) if columns else None)
+        file, _ = self._open(part)
+        self._check(part, group, columns)
+        with self._reading(part, group):
+            return file.read_row_group(group, columns=list(columns) if columns else None)
+
+    def check(self) -> None:
+        """Compare every byte with its checksum, where there are any. Raises DamagedManifest."""
+        for i in range(len(self.paths)):
+            _, checks = self._open(i)
+            with self._reading(i):
+                checks.check_all()
 
     def nulls(self, number: int, column: str) -> int:
         """Return how many rows of a row group, numbered across the parts, lack a column, named as Parquet does."""
         part, group = self._places[number]
-        found = self._open(part).metadata.row_group(group)
+        found = self._open(part)[0].metadata.row_group(group)
         named = next(c for c in map(found.column, range(found.num_columns)) if c.path_in_schema == column)
         return int(named.statistics.null_count)
 
@@ -163,12 +206,41 @@ class Parts:
         # Copied: a view would take its whole row group along to another process.
         return group.take(pa.array(range(first - start, first - start + rows)))
 
-    def _open(self, part: int) -> pq.ParquetFile:
+    def _open(self, part: int) -> tuple[pq.ParquetFile, Checks]:
         # Thousands of parts must not be open at once; the latest stays, since reads come in order.
-        if self._latest is None or self._latest[0] != part:
-            must_be_file(self.paths[part])
-            self._latest = (part, pq.ParquetFile(self.paths[part], memory_map=True))
-        return self._latest[1]
+        latest = self._latest
+        if latest is None or latest[0] != part:
+            path = self.paths[part]
+            must_be_file(path)
+            try:
+                checks = Checks(path)
+            except Damaged as error:
+                raise DamagedManifest(f"{path} is damaged: {error}.", RESTORE) from None
+            latest = self._latest = (part, pq.ParquetFile(path, memory_map=True), checks)
+        return latest[1:]
+
+    def _check(self, part: int, group: int, columns: Sequence[str] | None) -> None:
+        """Compare what is to be read of a part's row group, all columns or the named ones, with its checksums."""
+        file, checks = self._open(part)
+        if not checks.protected:
+            return
+        ranges = _ranges(file.metadata.row_group(group), file.metadata.num_columns, columns) if columns else None
+        with self._reading(part, group):
+            checks.check(group, ranges)
+
+    @contextlib.contextmanager
+    def _reading(self, part: int, group: int | None = None) -> Iterator[None]:
+        """Turn what a damaged part raises into DamagedManifest."""
+        try:
+            yield
+        except Damaged as error:
+            raise DamagedManifest(f"{self.paths[part]} is damaged: {error}.", RESTORE) from None
+        except (OSError, pa.ArrowException) as error:
+            if isinstance(error, MemoryError) and self.protected:
+                raise  # there is too little of it: what is read is as it was written
+            where = "" if group is None else f"row group {group + 1}: "
+            why = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise DamagedManifest(f"{self.paths[part]} is damaged: {where}{why}.", RESTORE) from None
 
     @staticmethod
     def _part(file: pq.ParquetFile) -> dict[str, object]:
@@ -176,3 +248,16 @@ class Parts:
             return dict(json.loads((file.metadata.metadata or {}).get(PART, b"{}")))
         except (ValueError, TypeError):
             return {}
+
+
+def _ranges(group: pq.RowGroupMetaData, leaves: int, columns: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return where in the file the bytes of the named columns are, as Parquet or the schema names them."""
+    found = {}
+    for column in map(group.column, range(leaves)):
+        path = column.path_in_schema
+        if any(path == name or path.startswith(f"{name}.") for name in columns):
+            starts = [column.data_page_offset]
+            if column.dictionary_page_offset:  # 0 and None are none
+                starts.append(column.dictionary_page_offset)
+            found[path] = (min(starts), min(starts) + column.total_compressed_size)
+    return found

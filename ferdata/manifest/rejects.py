@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from ferdata.errors import DamagedManifest
+from ferdata.manifest import checksums
 from ferdata.running.whole_file import whole_file
 
 # What a row was to be called, its file (null where a dataset's own rules leave the row out), and why it is not there.
@@ -19,11 +20,18 @@ def beside(manifest: Path) -> Path:
 
 
 def read(manifest: Path) -> pa.Table:
-    """Return the rejects of a manifest; none where there is no such file beside it."""
+    """Return the rejects of a manifest; none where there is no such file beside it. Raises DamagedManifest."""
+    path = beside(manifest)
     try:
-        found = pq.read_table(beside(manifest))
-    except (OSError, pa.ArrowException):
+        found = checksums.read_table(path)
+    except FileNotFoundError:
         return COLUMNS.empty_table()
+    except (OSError, pa.ArrowException) as error:
+        raise DamagedManifest(
+            f"{path} is damaged: {str(error).splitlines()[0]}.",
+            f"Restore it from a copy, or remove it: {manifest} is whole without it, but tells no more what was left "
+            "out of it, and why.",
+        ) from None
     there = [found[n] if n in found.column_names else pa.nulls(len(found), pa.string()) for n in COLUMNS.names]
     return pa.table(there, names=COLUMNS.names).cast(COLUMNS)
 
@@ -44,5 +52,5 @@ def carried(inputs: Sequence[Path], out: Path) -> Iterator[None]:
         beside(out).unlink(missing_ok=True)  # of a manifest that was replaced
         return
     with whole_file(beside(out)) as temporary:
-        pq.write_table(rows, temporary)
+        temporary.write_bytes(checksums.as_bytes(rows))
         yield

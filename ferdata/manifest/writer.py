@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ferdata.errors import AlreadyExists, CannotWrite
+from ferdata.manifest.checksums import Sums
 from ferdata.manifest.parts import NAME, PART, name_of
 from ferdata.running.whole_file import is_leftover, put_in_place, recover, sync_folder, temporaries, temporary_beside
 from ferdata.schema import OF_ITS_OWN
@@ -97,9 +98,13 @@ class Sink:
         self._written: list[_Writer] = []  # all but the first and the last are closed
         self._pending: list[pa.RecordBatch] = []
         self._bytes = self._count = 0
-        if self.folder:
-            self._temporary.mkdir()
-        self._next()
+        try:
+            if self.folder:
+                self._temporary.mkdir()
+            self._next()
+        except BaseException:
+            self.abandon()
+            raise
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Take a batch in, and write out what is full."""
@@ -183,9 +188,12 @@ class _Writer:
         self.path, self.metadata = path, dict(metadata)
         self._file = _RowGroups(path)
         self._groups: list[tuple[int, int]] = []  # where each ends, and its rows
+        self._sums = Sums()
         repeating = [leaf for field in schema if field.name not in OF_ITS_OWN for leaf in _leaves(field)]
         sink = pa.PythonFile(self._file, mode="w")
-        self._parquet = pq.ParquetWriter(sink, schema, compression="zstd", use_dictionary=repeating)
+        self._parquet = pq.ParquetWriter(
+            sink, schema, compression="zstd", use_dictionary=repeating, write_page_checksum=True
+        )
 
     @property
     def size(self) -> int:
@@ -195,10 +203,12 @@ class _Writer:
     def write(self, table: pa.Table) -> None:
         """Write a row group, whole or not at all. Raises OSError."""
         self._parquet.write_table(table)
+        self._sums.add(self._file.tell(), self._file.held)
         try:
             self._file.store()
         except OSError:
             self._file.drop()
+            self._sums.drop()
             raise
         self._groups.append((self._file.stored, table.num_rows))
 
@@ -213,7 +223,9 @@ class _Writer:
         try:
             self._parquet.add_key_value_metadata({**self.metadata, **metadata})
             self._parquet.close()
+            footer = b"".join(self._file.held)
             while True:
+                self._file.held[:] = [self._sums.sealed(footer)]
                 try:
                     self._file.store()
                     break
@@ -221,6 +233,7 @@ class _Writer:
                     if not short or not self._groups:
                         raise
                     lost += self._groups.pop()[1]
+                    self._sums.drop()
                     self._file.cut(self._groups[-1][0] if self._groups else 0)
             os.fsync(self._file.fileno())
         finally:
@@ -229,11 +242,11 @@ class _Writer:
 
 
 class _RowGroups(io.RawIOBase):
-    """A file whose writes are held until `store`, so that a disk that fills takes a row group whole or not at all."""
+    """A file whose writes are `held` until `store`, so that a disk that fills takes a row group whole or not at all."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("wb", buffering=0)
-        self._held: list[bytes] = []
+        self.held: list[bytes] = []
         self._end = self.stored = 0  # bytes
 
     def writable(self) -> bool:
@@ -242,9 +255,9 @@ class _RowGroups(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         """Take bytes in."""
-        self._held.append(bytes(data))
-        self._end += len(self._held[-1])
-        return len(self._held[-1])
+        self.held.append(bytes(data))
+        self._end += len(self.held[-1])
+        return len(self.held[-1])
 
     def tell(self) -> int:
         """Return how many bytes were taken in."""
@@ -253,19 +266,19 @@ class _RowGroups(io.RawIOBase):
     def store(self) -> None:
         """Write what is held. Raises OSError; then the file ends where it did before, and all is still held."""
         try:
-            for data in self._held:
+            for data in self.held:
                 rest = memoryview(data)
                 while rest:
                     rest = rest[self._file.write(rest) :]
         except OSError:
             self.cut(self.stored)
             raise
-        self.stored += sum(map(len, self._held))
-        self._held.clear()
+        self.stored += sum(map(len, self.held))
+        self.held.clear()
 
     def drop(self) -> None:
         """Forget what is held."""
-        self._held.clear()
+        self.held.clear()
 
     def cut(self, end: int) -> None:
         """Have the file end at so many bytes."""

@@ -241,6 +241,16 @@ def sweep() -> None:
                 _unlink_unless_held(_lock_of(kind.name, part.name[1:].partition(".")[0]))
 
 
+def unfinished() -> int:
+    """Return the bytes of what is being made, or was by processes that are gone."""
+    found = 0
+    for kind in folder().glob("*/"):
+        for part in temporaries(kind):
+            with contextlib.suppress(OSError):  # finished, or gone meanwhile
+                found += sum(file.stat().st_size for file in part.rglob("*") if file.is_file())
+    return found
+
+
 def clear(keys: Sequence[str] = (), older_than: float | None = None) -> tuple[list[Entry], list[Entry]]:
     """Take out the entries whose keys begin so (all by default), if unused for `older_than` seconds.
 

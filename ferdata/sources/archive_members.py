@@ -1,6 +1,5 @@
 """The files in a .zip or a .tar, read piece by piece; what is wrong with one is a BrokenSource that says what it is."""
 
-import bz2
 import gzip
 import lzma
 import struct
@@ -66,6 +65,8 @@ def pieces(archive: Path, member: Member) -> Iterator[bytes]:
             while left > 0 and (data := source.read(min(CHUNK, left))):
                 yield data
                 left -= len(data)
+            if left:
+                raise EOFError(f"{member.listed} ends {left:,} bytes early")
             source.read(1)  # at its end, a zip's member is compared with its check sum
 
 
@@ -73,6 +74,8 @@ def _of_zip(whole: zipfile.ZipFile) -> Iterator[Member]:
     for info in whole.infolist():
         name = info.filename.replace("\\", "/")  # as some programs of Windows write them
         if name.endswith("/"):
+            if info.file_size:
+                raise zipfile.BadZipFile(f"the folder {name} has the size of a file")
             continue
         why = "a link" if (info.external_attr >> 28) == 0xA else ""
         if not why and _swollen(info.compress_size, info.file_size):
@@ -82,7 +85,7 @@ def _of_zip(whole: zipfile.ZipFile) -> Iterator[Member]:
 
 def _of_tar(archive: Path, tape: tarfile.TarFile) -> Iterator[Member]:
     members = [m for m in tape if not m.isdir()]
-    _check_sum(tape)
+    _check_end(tape)
     packed, total = archive.stat().st_size, sum(m.size for m in members)
     if _swollen(packed, total):
         raise BrokenSource(
@@ -94,11 +97,23 @@ def _of_tar(archive: Path, tape: tarfile.TarFile) -> Iterator[Member]:
         yield Member(member.name, name, member.size, why, lambda member=member: tape.extractfile(member))  # type: ignore[misc]
 
 
-def _check_sum(tape: tarfile.TarFile) -> None:
-    """Read on to the end of the file, where a compressed one has its check sum; rubbish behind it does no harm."""
+def _check_end(tape: tarfile.TarFile) -> None:
+    """Read from behind the last member to the end of the file, where a compressed one has its check sum.
+
+    tarfile takes a header that it cannot read for the end. Raises ReadError unless there is nothing but zeros, one
+    block of them at least. Rubbish behind a compressed tar does no harm.
+    """
+    file: IO[bytes] = tape.fileobj  # type: ignore[assignment]
+    file.seek(tape.offset)
+    head = file.read(tarfile.BLOCKSIZE)
+    if len(head) < tarfile.BLOCKSIZE:
+        raise tarfile.ReadError("it ends without the mark of its end, so that members may be missing")
+    if any(head):
+        raise tarfile.ReadError(f"what follows {len(tape.getmembers()):,} members is no header")
     try:
-        while isinstance(tape.fileobj, gzip.GzipFile | bz2.BZ2File | lzma.LZMAFile) and tape.fileobj.read(CHUNK):
-            pass
+        while data := file.read(CHUNK):
+            if any(data):
+                raise tarfile.ReadError("it goes on behind its end, with members that would be missing")
     except gzip.BadGzipFile as error:
         if "Not a gzipped file" not in str(error):
             raise
@@ -149,4 +164,5 @@ def _broken(archive: Path, error: Exception) -> BrokenSource:
             if "empty" in what
             else "Unpack it by hand and give the folder as --root, or remove it.",
         )
-    return BrokenSource(f"{archive} is damaged or not an archive: {error}.", "Download it again.")
+    known = "damaged" if what in READ else "damaged or not an archive"
+    return BrokenSource(f"{archive} is {known}: {error}.", "Download it again.")

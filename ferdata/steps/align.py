@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ferdata import images
@@ -18,13 +17,13 @@ from ferdata.errors import BadOption, ImagesMissing, InvalidManifest, choose_one
 from ferdata.images import alignment, detectors
 from ferdata.images.alignment import NO_FACE, SEVERAL, TEMPLATES, Aim, Crop, Published
 from ferdata.images.detectors import DETECTORS, Points
-from ferdata.manifest import Manifest, opened_here, read_image
+from ferdata.manifest import Manifest, checksums, opened_here, read_image
 from ferdata.manifest import rejects as manifest_rejects
 from ferdata.manifest.resume import Partial
 from ferdata.manifest.rewrite import rewritten_metadata
 from ferdata.running import progress
 from ferdata.running.engine import ENGINES, Engine, choose, run
-from ferdata.running.whole_file import whole_file
+from ferdata.running.whole_file import write_whole
 from ferdata.schema import arrow_schema
 from ferdata.sources.measure import BROKEN, MISSING, UNSUPPORTED, Reject
 
@@ -267,8 +266,7 @@ def _keep_rejects(opened: Manifest, target: Path, new: Sequence[Reject]) -> Path
     if not whole.num_rows:
         beside.unlink(missing_ok=True)  # of a manifest that was replaced
         return None
-    with whole_file(beside) as temporary:
-        pq.write_table(whole, temporary)
+    write_whole(beside, checksums.as_bytes(whole))
     return beside
 
 

@@ -29,12 +29,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Contents:
-    """The cache: its folder, its entries (the least recently used first), their bytes, and its limit in bytes."""
+    """The cache: its folder, its entries (the least recently used first), their bytes, and its limit in bytes.
+
+    `unfinished` are the bytes of entries that are being made, or that a killed process has left.
+    """
 
     folder: Path
     items: tuple[Item, ...]
     bytes: int
     limit: int
+    unfinished: int
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Cleared:
 def contents() -> Contents:
     """Return what the cache holds. Raises BadOption for a limit that is no size."""
     items = tuple(_item(entry) for entry in cache.entries())
-    return Contents(cache.folder(), items, sum(item.bytes for item in items), cache.limit())
+    return Contents(cache.folder(), items, sum(item.bytes for item in items), cache.limit(), cache.unfinished())
 
 
 def clear(keys: Sequence[str] = (), older_than: str | None = None) -> Cleared:

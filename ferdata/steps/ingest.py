@@ -6,18 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ferdata import labels, manifest
 from ferdata.adapters import Adapter, load, looks_like
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, choose_one, did_you_mean
 from ferdata.images import VERSION
 from ferdata.known import Known, Lookup, Recognised, indexes
-from ferdata.manifest import rejects
+from ferdata.manifest import checksums, rejects
 from ferdata.manifest.resume import Partial
 from ferdata.manifest.safe_paths import seen_from
 from ferdata.running.engine import ENGINES, Engine, choose
-from ferdata.running.whole_file import whole_file
+from ferdata.running.whole_file import write_whole
 from ferdata.schema import NAME_RULE, is_dataset_name
 from ferdata.sources import archives
 from ferdata.sources.declaration import UNKNOWN_LABELS, Layout
@@ -345,5 +344,5 @@ def _write_rejects(path: Path, rejected: list[Reject]) -> None:
     if not rejected:
         path.unlink(missing_ok=True)
         return
-    with whole_file(path) as temporary:
-        pq.write_table(pa.Table.from_pylist([asdict(r) for r in rejected], rejects.COLUMNS), temporary)
+    table = pa.Table.from_pylist([asdict(r) for r in rejected], rejects.COLUMNS)
+    write_whole(path, checksums.as_bytes(table))

@@ -1,5 +1,6 @@
 """Validate: every rule of the schema against a manifest, all failures at once."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ferdata import labels
-from ferdata.errors import FerdataError, InvalidManifest, UnknownLabel
+from ferdata.errors import FerdataError, FerdataWarning, InvalidManifest, UnknownLabel
 from ferdata.manifest import Manifest, conform, stored_hash
 from ferdata.manifest.fingerprint import Fingerprint
 from ferdata.running import progress
@@ -33,12 +34,14 @@ class Failure:
 
 
 def validate(manifest: Path | str, *, images: bool = False) -> int:
-    """Check every rule and return the number of rows. Raises InvalidManifest, listing all failures.
+    """Check every rule, and every byte, and return the number of rows. Raises InvalidManifest, listing all failures.
 
     `images` also reads every image and compares its pixels with `pixel_hash`,
-    or with `alignment.pixel_hash` where it was aligned. Raises NotAManifest.
+    or with `alignment.pixel_hash` where it was aligned. Warns of a manifest without checksums. Raises NotAManifest,
+    DamagedManifest.
     """
     opened = Manifest(Path(manifest))
+    opened.file.check()
     failures = list(_columns(opened))
     if not failures:
         table = opened.table()
@@ -50,6 +53,14 @@ def validate(manifest: Path | str, *, images: bool = False) -> int:
         raise InvalidManifest(
             f"{manifest} breaks {len(failures)} rule(s):\n" + "\n".join(f"  - {f}" for f in failures),
             "Make it again from its sources (`ferdata show` says how it was made), or fix the program that wrote it.",
+        )
+    if not opened.file.protected:
+        warnings.warn(
+            FerdataWarning(
+                f"{manifest} is not protected by checksums: an earlier ferdata, or another program, wrote it. If its "
+                "bytes change, some of that will be read as other rows. Whatever step writes it again adds them."
+            ),
+            stacklevel=2,
         )
     return opened.rows
 
@@ -66,9 +77,6 @@ def _columns(opened: Manifest) -> Iterator[Failure]:
     for name in found.names:
         if name not in {c.name for c in COLUMNS}:
             yield Failure(f"column {name!r} is not in the schema", opened.rows, ())
-    for key in ("sources", "vote_policy", "taxonomy", "lineage", "fingerprint", "rows"):
-        if key not in opened.metadata:
-            yield Failure(f"the metadata lacks {key!r}", 0, ())
 
 
 def _rule(table: pa.Table, rule: str, bad: pa.ChunkedArray | pa.Array) -> Iterator[Failure]:

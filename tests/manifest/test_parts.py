@@ -1,5 +1,6 @@
 """Parts: a folder of Parquet parts is a manifest wherever a file is, whole or refused with what is missing."""
 
+import errno
 import json
 import os
 import shutil
@@ -81,6 +82,32 @@ def test_a_missing_part_is_named(tmp_path: Path) -> None:
     (path / "part-00001-of-00003.parquet").unlink()
     with pytest.raises(NotAManifest, match=r"part-00001-of-00003\.parquet missing"):
         Manifest(path)
+
+
+def test_a_folder_that_a_killed_writer_moved_aside_is_found_by_who_reads_it(tmp_path: Path) -> None:
+    """Where the disk cannot exchange two names there is a moment without the folder."""
+    _, path = both(tmp_path)
+    before = Manifest(path).fingerprint
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom ferdata.running import whole_file\n"
+        "path = Path(sys.argv[1])\n"
+        "path.rename(whole_file.temporary_beside(path).with_suffix(whole_file.ASIDE))\nos._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, path], check=False).returncode == 9
+    assert not path.exists()
+    assert Manifest(path).fingerprint == before
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file.parquet", "parts"]
+
+
+@pytest.mark.parametrize("name", ["m.parquet", "parts"])
+def test_a_write_that_cannot_begin_leaves_nothing(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(writer, "_Writer", full)
+    with pytest.raises(CannotWrite, match="No space left"):
+        manifest.write(tmp_path / name, batches(), metadata_of(batches()[0]))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_part_that_is_cut_short_is_named(tmp_path: Path) -> None:

@@ -1,6 +1,9 @@
 """Archives: read as folders, gone afterwards; members that do harm are left out by name."""
 
+import bz2
+import gzip
 import io
+import lzma
 import os
 import tarfile
 import zipfile
@@ -208,6 +211,49 @@ def test_damage_anywhere_is_told_or_does_no_harm(tmp_path: Path, kind: str, wher
         told = error.message
     # A bare tar has no check sum of what it holds.
     assert kind == "tar" or found == members or f"{path} is damaged" in told
+
+
+def tape(path: Path, data: bytes) -> Path:
+    """Write the bytes of a tar, compressed as the ending says."""
+    pack = {"tar": bytes, "tar.gz": gzip.compress, "tar.bz2": bz2.compress, "tar.xz": lzma.compress}
+    path.write_bytes(pack[path.name.partition(".")[2]](data))
+    return path
+
+
+KINDS = ["tar", "tar.gz", "tar.bz2", "tar.xz"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tar_that_ends_at_a_member_is_refused_and_not_taken_for_a_small_one(tmp_path: Path, kind: str) -> None:
+    whole = tarred(tmp_path / "whole.tar", MEMBERS).read_bytes()
+    with tarfile.open(tmp_path / "whole.tar") as file:
+        starts = [member.offset for member in file][1:]
+    for cut in starts:
+        path = tape(tmp_path / f"x.{kind}", whole[:cut])
+        with pytest.raises(BrokenSource, match=rf"x\.{kind} is damaged"), archives.opened(path):
+            pass
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("at", [3, 130, 150])  # in the name, in the size, in the header's own sum
+def test_a_flipped_bit_in_a_header_does_not_end_a_tar_early(tmp_path: Path, kind: str, at: int) -> None:
+    whole = bytearray(tarred(tmp_path / "whole.tar", MEMBERS).read_bytes())
+    with tarfile.open(tmp_path / "whole.tar") as file:
+        whole[file.getmembers()[1].offset + at] ^= 1
+    path = tape(tmp_path / f"x.{kind}", whole)
+    with pytest.raises(BrokenSource, match=rf"x\.{kind} is damaged"), archives.opened(path):
+        pass
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tar_with_a_hole_where_a_download_left_off_is_refused(tmp_path: Path, kind: str) -> None:
+    whole = bytearray(tarred(tmp_path / "whole.tar", MEMBERS).read_bytes())
+    with tarfile.open(tmp_path / "whole.tar") as file:
+        at = file.getmembers()[1].offset
+    whole[at : at + 512] = bytes(512)
+    path = tape(tmp_path / f"x.{kind}", whole)
+    with pytest.raises(BrokenSource, match="goes on behind its end"), archives.opened(path):
+        pass
 
 
 def test_a_wrong_check_sum_at_a_gzips_end_is_damage_and_rubbish_behind_it_is_not(tmp_path: Path) -> None:

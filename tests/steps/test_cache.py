@@ -1,5 +1,8 @@
 """Cache: ages and sizes as people say them."""
 
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from ferdata.errors import BadOption
 from ferdata.running import cache as room
 from ferdata.steps import cache
+from tests.conftest import Ran
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +22,21 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_empty_cache_has_a_folder_a_limit_and_nothing_in_it(tmp_path: Path) -> None:
     found = cache.contents()
     assert (found.folder, found.items, found.bytes, found.limit) == (tmp_path / "cache", (), 0, room.LIMIT)
+
+
+def test_what_a_killed_process_left_is_counted_until_it_is_cleared(ferdata: Callable[..., Ran]) -> None:
+    code = (
+        "import os\nfrom ferdata.running import cache\n"
+        "with cache.fresh('pack', 'one') as part:\n"
+        "    (part / 'pixels.npy').write_bytes(bytes(3000))\n    os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
+    found = cache.contents()
+    assert (found.items, found.bytes, found.unfinished) == ((), 0, 3000)
+    assert "3 KB, being written, or left by a killed process" in ferdata("cache").out
+    cache.clear()
+    assert cache.contents().unfinished == 0
+    assert "unfinished" not in ferdata("cache").out
 
 
 def test_the_limit_is_set_and_told() -> None:

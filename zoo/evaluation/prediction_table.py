@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from ferdata.errors import BadOption, listed
 from ferdata.labels import REASONS, Taxonomy, spelled
+from ferdata.manifest import checksums
 from ferdata.manifest.safe_paths import must_be_file
 from ferdata.running.documents import parse_json
 from ferdata.running.spreadsheet import from_cell
@@ -144,10 +145,11 @@ def _check_header(path: Path, header: Sequence[str]) -> None:
 def _parquet(path: Path) -> tuple[dict[str, Sequence[Any]], list[str]]:
     """Return the cells of each column, and where each row is; ferdata's own files have the classes in one column."""
     try:
-        must_be_file(path)
-        table = pq.read_table(path)
+        table = checksums.read_table(path)
     except FileNotFoundError:
         raise BadOption(f"There is no file {path}.", "Name a table of predictions, CSV or Parquet.") from None
+    except checksums.Damaged as error:
+        raise BadOption(f"{path} is damaged: {error}.", "Restore it from a copy, or write it anew.") from None
     except (OSError, pa.ArrowException) as error:
         raise BadOption(f"{path} is no Parquet file: {str(error).splitlines()[0]}.", FORM) from None
     lines = [f"row {i}" for i in range(1, len(table) + 1)]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ferdata.errors import BrokenRun, paths_like
+from ferdata.manifest import checksums
 from ferdata.running.documents import parse_json
 from ferdata.running.whole_file import write_whole
 from zoo.evaluation.subgroups import clusters
@@ -108,15 +108,13 @@ def save(path: Path, predictions: Predictions) -> None:
         }
     )
     text = json.dumps({**predictions.facts, "classes": list(predictions.classes)}, ensure_ascii=False)
-    sink = pa.BufferOutputStream()
-    pq.write_table(table.replace_schema_metadata({KEY: text.encode()}), sink, compression="zstd")
-    write_whole(path, sink.getvalue().to_pybytes())
+    write_whole(path, checksums.as_bytes(table.replace_schema_metadata({KEY: text.encode()})))
 
 
 def read(path: Path) -> Predictions:
     """Read the file. Raises BrokenRun if it is not there, damaged or not ours."""
     try:
-        table = pq.read_table(path)
+        table = checksums.read_table(path)
         facts = parse_json((table.schema.metadata or {})[KEY])
         classes = tuple(facts["classes"])
         true = pc.index_in(table["target"], pa.array(classes)).to_numpy().astype(np.int64)
@@ -140,6 +138,8 @@ def read(path: Path) -> Predictions:
                 f"There is no run {path.parent}.", f"{paths_like(path.parent)}Name a run's folder."
             ) from None
         raise BrokenRun(f"There is no {path}: the run was not finished, or by an earlier ferdata.", AGAIN) from None
+    except checksums.Damaged as error:
+        raise BrokenRun(f"{path} is damaged: {error}.", AGAIN) from None
     except KeyError:
         raise BrokenRun(f"{path} is a table of something else, and holds no predictions.", AGAIN) from None
     except (OSError, pa.ArrowException, ValueError, TypeError) as error:

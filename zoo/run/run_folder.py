@@ -1,6 +1,7 @@
 """The run folder: what lies in it, and whether a run may be written there."""
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,11 +128,15 @@ class Folder:
             raise BrokenRun(f"The run in {self.path} is finished.", "Leave out --resume, and choose another --out.")
         raise BrokenRun(f"There is no run in {self.path} to resume.", "Leave out --resume, or correct --out.")
 
-    def clear(self) -> None:
-        """Make the folder, and remove an earlier run's files, so that none of them is taken for the new one's."""
+    def clear(self, *, but: Collection[Path] = ()) -> None:
+        """Make the folder, and remove an earlier run's files, so that none of them is taken for the new one's.
+
+        Those of `but` are the new one's already.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         for file in (*self.files, *self.tensorboard.glob("events.out.*")):
-            file.unlink(missing_ok=True)
+            if file not in but:
+                file.unlink(missing_ok=True)
         self.tidy()
 
     def tidy(self) -> None:

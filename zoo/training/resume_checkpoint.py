@@ -27,14 +27,26 @@ AGAIN = "Begin the run anew with --force, or choose another --out."
 
 
 def begin_folder(context: RunContext, state: TrainState, resume: bool) -> None:
-    """Clear the folder of an earlier run, unless it is gone on with, and write down what is to be done."""
+    """Write down what is to be done, for who goes on after a kill; that costs no more than an epoch from here on.
+
+    An earlier run, which this one replaces, stays whole until there are weights to replace it with: `take_over`.
+    """
     if not context.leads:
         return
-    if resume:
+    earlier = not state.best_epoch and context.folder.model.is_file()
+    if resume or earlier:
         context.folder.tidy()
     else:
         context.folder.clear()
-        save(context, state)  # first of all: from here on a kill costs no more than an epoch
+    if not resume:
+        save(context, state)
+    if not earlier:
+        write_whole(context.folder.config, context.config.toml())
+
+
+def take_over(context: RunContext) -> None:
+    """Remove what an earlier run has left beside the first weights of this one, which have just been written."""
+    context.folder.clear(but=(context.folder.model, context.folder.last))
     write_whole(context.folder.config, context.config.toml())
 
 

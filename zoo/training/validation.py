@@ -20,7 +20,7 @@ from zoo.evaluation.caution import one_answer_for_all, only_answer
 from zoo.evaluation.inference import score
 from zoo.options.options import TrainConfig
 from zoo.run import model_file
-from zoo.training import sanity_checks
+from zoo.training import resume_checkpoint, sanity_checks
 from zoo.training.distributed import of_the_leader
 from zoo.training.schedule import WARM_UP
 from zoo.training.state import RunContext, TrainState
@@ -155,13 +155,15 @@ def keep_if_best(context: RunContext, state: TrainState, row: dict[str, float]) 
 
 
 def keep(context: RunContext, state: TrainState, row: dict[str, float]) -> None:
-    """Write `model.safetensors`: the average of the weights, where there is one."""
+    """Write `model.safetensors`: the average of the weights, where there is one; an earlier run makes way now."""
     if context.leads:
         chosen = {name: row[name] for name in ("epoch", *CHOSEN) if name in row}
         answer, n = state.only_answer, len(context.parts["val"])
         words = one_answer_for_all(answer, n, "val") if answer else ""
         with averaged(state):
             model_file.save(context.folder.model, state.bare, replace(context.meta, chosen=chosen, caution=words))
+        if not state.best_epoch:
+            resume_checkpoint.take_over(context)
 
 
 def write_history(context: RunContext, state: TrainState) -> None:

@@ -197,6 +197,34 @@ def test_a_refused_run_leaves_the_earlier_one_alone(shapes, manifest_path, tmp_p
     assert (run.path / "model.safetensors").read_bytes() == before
 
 
+def test_an_earlier_run_is_whole_until_the_new_one_has_weights(manifest_path, tmp_path, monkeypatch):
+    """Killed before its first epoch is validated, `train --force` has taken nothing away; then it takes over."""
+    run = train(manifest_path, tmp_path / "run", **{**QUICK, "epochs": 1}, seed=1)
+    before = {p.name: p.read_bytes() for p in run.path.iterdir() if p.is_file()}
+
+    def killed(*_):
+        raise SystemExit(9)
+
+    monkeypatch.setattr(loop, "validate", killed)
+    with pytest.raises(SystemExit):
+        train(manifest_path, run.path, **{**QUICK, "epochs": 2}, seed=2, force=True)
+    assert {p.name: p.read_bytes() for p in run.path.iterdir() if p.is_file() and p.name != "last.ckpt"} == before
+
+    monkeypatch.undo()
+
+    monkeypatch.setattr(loop, "write_history", killed)  # after the first weights
+    with pytest.raises(SystemExit):
+        train(manifest_path, run.path, resume=True)
+    monkeypatch.undo()
+    assert {p.name for p in run.path.iterdir() if p.is_file()} == {"model.safetensors", "config.toml", "last.ckpt"}
+    assert "seed = 2" in (run.path / "config.toml").read_text()
+
+    done = train(manifest_path, run.path, resume=True)
+    ours, theirs = weights(done), weights(train(manifest_path, tmp_path / "other", **{**QUICK, "epochs": 2}, seed=2))
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    assert not (run.path / "last.ckpt").exists()
+
+
 def test_ctrl_c_leaves_the_best_checkpoint_and_scores_nothing(manifest_path, tmp_path):
     def stop(line):
         if line.startswith("epoch   2"):
