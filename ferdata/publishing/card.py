@@ -1,4 +1,4 @@
-"""`README.md` of a published manifest: the Hub's dataset card, its first lines YAML that the Hub and `datasets` read."""
+"""`README.md` of a published manifest: the Hub's dataset card; the Hub and `datasets` read the YAML at its head."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from ferdata.publishing import rai
-from ferdata.publishing.columns import IMAGE, LABEL, features, meaning
+from ferdata.publishing.columns import IMAGE, LABEL, features, flat, meaning
 from ferdata.publishing.facts import Facts
 from ferdata.publishing.files import DATA, File
 from ferdata.publishing.made import made
@@ -15,6 +15,7 @@ from ferdata.publishing.summary import citation, summary
 
 NAME = "README.md"
 ALLOWED = {True: "allowed", False: "not allowed", None: "not known"}
+LINK = re.compile(r"https?://[^\s()|<>]+")
 SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 
 
@@ -37,9 +38,11 @@ def front_matter(facts: Facts, files: Sequence[File], memory: Mapping[str, int])
         "tags": ["facial-expression-recognition", "emotion", "face", "ferdata", "croissant"],
         "configs": [{"config_name": "default", "data_files": configs}],
     }
-    if facts.form == "parquet":
+    if facts.form != "imagefolder":
+        opened = features(facts.names, facts.classes, facts.pixels)
+        opened = opened if facts.form == "parquet" else flat(opened, facts.pixels)
         document["dataset_info"] = {
-            "features": [_feature(n, f) for n, f in features(facts.names, facts.classes, facts.pixels).items()],
+            "features": [_feature(n, f) for n, f in opened.items()],
             "splits": [
                 {"name": s.name, "num_bytes": memory.get(s.name, 0), "num_examples": s.rows} for s in facts.splits
             ],
@@ -55,9 +58,7 @@ def _is_there(facts: Facts, labelled: int) -> bool:
 
 
 def _path(facts: Facts, split: str) -> str:
-    return {"parquet": f"{DATA}/{split}-*", "csv": f"{DATA}/{split}.csv", "imagefolder": f"{DATA}/{split}/**"}[
-        facts.form
-    ]
+    return f"{DATA}/{split}" + {"parquet": "-*", "csv": ".csv", "imagefolder": "/**"}[facts.form]
 
 
 def _feature(name: str, feature: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,9 +80,7 @@ def _what(facts: Facts) -> Iterator[str]:
     yield from (f"# {_plain(facts.name)}", "", _plain(summary(facts)), "")
     place = facts.repo or "path/to/this/folder"
     yield from ("```python", "from datasets import load_dataset", "", f'data = load_dataset("{place}")')
-    yield from (
-        (f"print(data[{facts.splits[0].name!r}][0])".replace("'", '"'), "```", "") if facts.splits else ("```", "")
-    )
+    yield from (*(f'print(data["{split.name}"][0])' for split in facts.splits[:1]), "```", "")
     if not facts.pixels:
         yield from ("The rest is rebuilt from one's own copy of the sources, row for row by hash:", "", "```bash")
         roots = " ".join(f"--root {t.dataset}=path/to/{t.dataset}" for t in facts.terms)
@@ -102,7 +101,10 @@ def _counts(facts: Facts) -> Iterator[str]:
         yield _line(f"of {terms.title}", [split.datasets.get(terms.dataset, 0) for split in facts.splits])
     yield ""
     if "no_split" in names:
-        yield from ("`no_split` holds the rows that are in no split: most have a duplicate in val or test.", "")
+        yield from (
+            "`no_split` holds the rows that are in none of the splits; `split_reason`, where it is, says why.",
+            "",
+        )
     if facts.form == "imagefolder":
         yield from (
             "Only rows with a label have a file: a folder is a class. Loaders number the classes by the alphabet; "
@@ -120,12 +122,9 @@ def _terms(facts: Facts) -> Iterator[str]:
     yield "| source | licence | redistribution of the images | commercial use | in their words |"
     yield "|---|---|---|---|---|"
     for t in facts.terms:
-        title = (
-            f"[{_cell(t.title)}]({t.homepage})" if re.fullmatch(r"https?://[^\s()|<>]+", t.homepage) else _cell(t.title)
-        )
-        yield (
-            f"| {title} | {_cell(t.licence)} | {ALLOWED[t.redistribution]} | {ALLOWED[t.commercial]} | {_cell(t.words)} |"
-        )
+        title = f"[{_cell(t.title)}]({t.homepage})" if LINK.fullmatch(t.homepage) else _cell(t.title)
+        allowed = f"{ALLOWED[t.redistribution]} | {ALLOWED[t.commercial]}"
+        yield f"| {title} | {_cell(t.licence)} | {allowed} | {_cell(t.words)} |"
     yield ""
 
 

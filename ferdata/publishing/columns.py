@@ -24,7 +24,9 @@ THEIRS = (
     *("subject", "sequence", "frame", "age", "gender", "ethnicity", "face_box", "landmarks", "official_split"),
 )
 IMAGE, LABEL = "image", "label"
+FILE_NAME, CHECKSUM = "file_name", "sha256"  # where images are files
 MEANING: Mapping[str, str] = {
+    "dataset": "the source",
     IMAGE: "the image file's bytes, as they were ingested or aligned",
     LABEL: "the class, from the labels or votes of the dataset's publishers",
 }
@@ -57,10 +59,8 @@ def present(opened: Manifest, terms: Sequence[Terms]) -> tuple[str, ...]:
     allowed = pa.array(sorted(open_datasets(terms)), pa.string())
     kept = [name for name in OURS if BY_NAME[name].required or _holds(opened.table(name)[name])]
     mine = pc.is_in(opened.table("dataset")["dataset"], allowed) if len(allowed) else None
-    for name in THEIRS if mine is not None else ():
-        if _holds(opened.table(name)[name].filter(mine)):
-            kept.append(name)
-    return tuple(kept)
+    theirs = THEIRS if mine is not None else ()
+    return tuple(kept + [name for name in theirs if _holds(opened.table(name)[name].filter(mine))])
 
 
 def _holds(column: pa.ChunkedArray) -> bool:
@@ -72,6 +72,13 @@ def features(names: Sequence[str], classes: Sequence[str], pixels: bool) -> dict
     known = huggingface_features()
     first = {IMAGE: {"_type": "Image"}} if pixels else {}
     return {**first, LABEL: {"names": list(classes), "_type": "ClassLabel"}, **{name: known[name] for name in names}}
+
+
+def flat(features: Mapping[str, Any], pixels: bool) -> dict[str, Any]:
+    """Return the features of a table of text: lists as JSON, and in place of an image its path and checksum."""
+    text = {"dtype": "string", "_type": "Value"}
+    plain = {n: f if f.get("_type") in ("Value", "ClassLabel") else text for n, f in features.items() if n != IMAGE}
+    return {FILE_NAME: text, **plain, CHECKSUM: text} if pixels else plain
 
 
 def schema(names: Sequence[str], pixels: bool) -> pa.Schema:

@@ -10,7 +10,7 @@ from ferdata.publishing.columns import IMAGE, LABEL, meaning
 from ferdata.publishing.facts import Facts
 from ferdata.publishing.files import TABLE, File
 from ferdata.publishing.made import made
-from ferdata.publishing.summary import citation, summary
+from ferdata.publishing.summary import citation, own_entry, summary
 from ferdata.schema import BY_NAME
 
 NAME = "croissant.json"
@@ -83,7 +83,6 @@ def document(facts: Facts, files: Sequence[File], today: datetime.date) -> Json:
     """Return the whole description."""
     url = f"{HUB}/datasets/{facts.repo}" if facts.repo else f"urn:ferdata:{facts.fingerprint}"
     owner = facts.repo.partition("/")[0] if facts.repo else "not known"
-    cited = citation(facts)
     return {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
@@ -97,7 +96,7 @@ def document(facts: Facts, files: Sequence[File], today: datetime.date) -> Json:
         "version": VERSION,
         "keywords": ["facial expression recognition", "emotion", "face", *facts.classes],
         "isLiveDataset": False,
-        **({"citeAs": cited} if cited else {}),
+        "citeAs": citation(facts) or own_entry(facts),
         **_provenance(facts),
         **{f"rai:{name}": words for name, words in rai.fields(facts).items()},
         "distribution": [*map(_file, files), _file_set(facts)],
@@ -229,7 +228,8 @@ def _split_field(facts: Facts) -> Json:
     source = {
         "fileSet": {"@id": "files"},
         "extract": {"fileProperty": "fullpath"},
-        "transform": {"regex": rf"data/({names})[-.].*"},
+        # Of the path, and of its own result: mlcroissant applies it again where it joins the splits.
+        "transform": {"regex": rf"(?:data/)?({names})(?:[-.].*)?"},
     }
     return _field(ROWS, "split", "sc:Text", words, source=source, **refers)
 

@@ -38,7 +38,7 @@ class Facts:
     """A manifest, as it is published; `pixels` says whether the images are, and `names` are the columns beside them.
 
     `people` counts the rows whose publishers name a subject, age, gender or ethnicity, `reviewed` those that a person
-    has decided on; `voters` are the fewest and the most votes of a row with votes.
+    has decided on, `proposed` those whose label a net has proposed; `voters` are the fewest and the most votes of a row with votes.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Facts:
     people: Mapping[str, int]
     synthetic: int
     reviewed: int
+    proposed: int
     voted: int
     voters: tuple[int, int] | None
     rated: int
@@ -96,7 +97,7 @@ def gather(
     """Count what is said of a manifest; nothing of its images is read."""
     table = opened.table(
         *("dataset", "target", "split", "official_split", "votes", "ratings", "synthetic", "width", "height"),
-        *("alignment", "reviewed_label", *PEOPLE),
+        *("alignment", "reviewed_label", "proposed_label", *PEOPLE),
     )
     side, classes = split_names(table), opened.taxonomy.classes
     datasets = np.array(table["dataset"].to_pylist(), dtype=object)
@@ -129,6 +130,7 @@ def gather(
         people={name: _known(table[name]) for name in PEOPLE},
         synthetic=int(pc.sum(table["synthetic"]).as_py() or 0),
         reviewed=_known(table["reviewed_label"]),
+        proposed=_known(table["proposed_label"]),
         voted=_known(table["votes"]),
         voters=_voters(table["votes"]),
         rated=_known(table["ratings"]),

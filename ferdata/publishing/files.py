@@ -12,7 +12,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from ferdata.errors import BadOption
-from ferdata.publishing.columns import IMAGE, LABEL, Rows
+from ferdata.publishing.columns import CHECKSUM, FILE_NAME, IMAGE, LABEL, Rows
 from ferdata.schema import OF_ITS_OWN, is_dataset_name
 
 FORMS = ("parquet", "csv", "imagefolder")
@@ -135,7 +135,7 @@ class _Tables:
             target.write_bytes(image["bytes"])
             sums.append(hashlib.sha256(image["bytes"]).hexdigest())
         bare = table.drop_columns([IMAGE])
-        return bare.add_column(0, "file_name", pa.array(paths, pa.string())).append_column("sha256", pa.array(sums))
+        return bare.add_column(0, FILE_NAME, pa.array(paths, pa.string())).append_column(CHECKSUM, pa.array(sums))
 
     def close(self) -> list[File]:
         """Finish the tables."""

@@ -8,9 +8,9 @@ from ferdata.publishing.terms import NOT_KNOWN
 
 USE = "Research on facial expression recognition, and teaching: classification of the expression that a face shows."
 NOT_FOR = (
-    "Not for decisions about people (hiring, schooling, policing, insurance, diagnosis, proctoring), nor for identifying "
-    "anybody. Inferring emotions at work or in education is forbidden in the EU (Regulation 2024/1689, article "
-    "5(1)(f)), medical and safety reasons aside."
+    "Not for decisions about people (hiring, schooling, policing, insurance, diagnosis, proctoring), nor for "
+    "identifying anybody. Inferring emotions at work or in education is forbidden in the EU (Regulation "
+    "2024/1689, article 5(1)(f)), medical and safety reasons aside."
 )
 
 
@@ -49,7 +49,8 @@ def _annotation(facts: Facts) -> Mapping[str, str]:
     if facts.voters:
         low, high = facts.voters
         votes = f"{low}" if low == high else f"{low} to {high}"
-        per_item = f"{votes} votes on each of {facts.voted:,} images; of the others: {NOT_KNOWN}"
+        per_item = f"{votes} votes on each of {facts.voted:,} images"
+        per_item += f"; of the others: {NOT_KNOWN}" if facts.voted < facts.rows else ""
     return {
         "dataAnnotationProtocol": f"The labels are the sources' own, mapped to the taxonomy {facts.taxonomy} "
         f"({', '.join(facts.classes)}); votes are settled by the policy {facts.vote_policy}. How the annotators were "
@@ -59,14 +60,15 @@ def _annotation(facts: Facts) -> Mapping[str, str]:
         f"(reviewed_label); {facts.voted:,} rows have votes, {facts.rated:,} have ratings.",
         "annotationsPerItem": per_item,
         "annotatorDemographics": NOT_KNOWN,
-        "machineAnnotationTools": f"ferdata {facts.ferdata}" + (f" ({', '.join(tools)})" if tools else ""),
+        "machineAnnotationTools": f"ferdata {facts.ferdata} {tools}; {facts.proposed:,} of {facts.rows:,} labels were "
+        "proposed by a net.",
     }
 
 
 def _use(facts: Facts) -> Mapping[str, str]:
     counts = {c: sum(split.classes[c] for split in facts.splits) for c in facts.classes}
     shares = ", ".join(f"{c} {n / max(facts.labelled, 1):.1%}" for c, n in counts.items())
-    people = ", ".join(f"{name} ({n:,} rows)" for name, n in facts.people.items() if n) or "none"
+    people = ", ".join(f"{name} ({n:,} rows)" for name, n in facts.people.items() if n)
     pixels = "Faces are in it." if facts.pixels else "No pixels are in it; the rows name images by hash."
     by_whom = "shared.json names who reviewed rows. " if facts.reviewed and not facts.pixels else ""
     terms = "; ".join(f"{t.title}: {t.licence}" for t in facts.terms)
@@ -79,8 +81,9 @@ def _use(facts: Facts) -> Mapping[str, str]:
         f"{NOT_KNOWN}, so biases in them cannot be measured here."
         if not all(facts.people[name] == facts.rows for name in ("age", "gender", "ethnicity"))
         else f"Class shares of the labelled rows: {shares}.",
-        "personalSensitiveInformation": f"{pixels} {by_whom}Known of persons, per source: {people}. Whether the people "
-        f"shown consented to this use: {NOT_KNOWN} here; see the sources.",
+        "personalSensitiveInformation": f"{pixels} {by_whom}What is known of the people shown: "
+        f"{people or 'nothing'}. Whether they "
+        f"consented to this use: {NOT_KNOWN} here; see the sources.",
         "dataSocialImpact": "Models of facial expression are used to judge people, for which they are not fit. "
         + NOT_FOR,
         "dataReleaseMaintenancePlan": f"{NOT_KNOWN}. It is made from a ferdata manifest with the fingerprint "

@@ -1,5 +1,7 @@
 """A published manifest in a few sentences, and how to cite its sources."""
 
+import re
+
 from ferdata.publishing.facts import Facts
 
 
@@ -18,6 +20,13 @@ def summary(facts: Facts) -> str:
         f"{what} {facts.rows:,} rows, {facts.labelled:,} with a label. Splits: {splits}. {held} Made by ferdata "
         f"{facts.ferdata} from the manifest {facts.fingerprint}."
     )
+
+
+def own_entry(facts: Facts) -> str:
+    """Return a BibTeX entry of the folder itself."""
+    key = re.sub(r"\W+", "-", facts.name)
+    title = facts.name.replace("{", "").replace("}", "")
+    return f"@misc{{{key}, title = {{{title}}}, note = {{ferdata manifest {facts.fingerprint}}}}}"
 
 
 def citation(facts: Facts) -> str:
