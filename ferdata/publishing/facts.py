@@ -38,7 +38,8 @@ class Facts:
     """A manifest, as it is published; `pixels` says whether the images are, and `names` are the columns beside them.
 
     `people` counts the rows whose publishers name a subject, age, gender or ethnicity, `reviewed` those that a person
-    has decided on, `proposed` those whose label a net has proposed; `voters` are the fewest and the most votes of a row with votes.
+    has decided on, `proposed` those whose label a net has proposed; `voters` are the fewest and the most votes of a row
+    with votes.
     """
 
     name: str

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from ferdata.errors import BadOption, choose_one
 from ferdata.manifest import Manifest
-from ferdata.publishing import card, columns, croissant, files, folder, terms
+from ferdata.publishing import card, columns, croissant, files, terms
 from ferdata.publishing.facts import Facts, gather
+from ferdata.running import whole_folder
 from ferdata.running.progress import bar
 from ferdata.running.whole_file import write_whole
 from ferdata.steps.share import share
@@ -67,11 +68,11 @@ def publish(
     with_pixels = _with_pixels(found, form, pixels)
     places = opened.roots(roots)
     read = [opened.path, *(place for place in places.values() if place is not None)]
-    folder.check(target, force, read, OWN)
+    whole_folder.check(target, force, read, OWN)
     places = opened.roots_there(roots) if with_pixels else places
     names = columns.present(opened, found)
     facts = gather(opened, found, names, out=target, form=form, pixels=with_pixels, repo=repo)
-    with folder.whole_folder(target, force) as temporary:
+    with whole_folder.whole_folder(target, force) as temporary:
         if not with_pixels:
             share(opened.path, out=temporary / SHARED)
         written, memory = _write(opened, facts, temporary, places if with_pixels else None)

@@ -1,14 +1,29 @@
-"""The folder that is published: checked before the work, hidden beside its name until it is all there."""
+"""The one way to write a folder of results: checked before the work, hidden beside its name until it is all there."""
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from ferdata.errors import AlreadyExists, CannotWrite
-from ferdata.manifest.writer import remove, remove_stale
-from ferdata.running.whole_file import put_in_place, recover, sync_folder, temporary_beside
+from ferdata.running.whole_file import is_leftover, put_in_place, recover, sync_folder, temporaries, temporary_beside
 
 HINT = "Choose another --out."
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with all that is in it; nothing where there is none."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def remove_stale(out: Path) -> None:
+    """Remove what killed writers of `out` left."""
+    for temporary in temporaries(out.parent, out.name):
+        if is_leftover(temporary):
+            remove(temporary)
 
 
 def check(out: Path, force: bool, inputs: Sequence[Path], own: Sequence[str]) -> None:
