@@ -8,16 +8,18 @@ from ferdata.errors import AlreadyExists, CannotWrite
 from ferdata.running.whole_folder import check, whole_folder
 
 
-def write(out: Path, text: str, force: bool = False) -> None:
+def write(out: Path, text: str, force: bool = False, then: BaseException | None = None) -> None:
+    """Write a folder with one file; `then` stops its writer after that."""
     with whole_folder(out, force) as temporary:
         (temporary / "a.txt").write_text(text)
+        if then:
+            raise then
 
 
 def test_a_folder_is_there_with_all_its_files_or_not_at_all(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    with pytest.raises(KeyboardInterrupt), whole_folder(out, force=False) as temporary:
-        (temporary / "a.txt").touch()
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        write(out, "half", then=KeyboardInterrupt())
     assert list(tmp_path.iterdir()) == []
     write(out, "one")
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
@@ -25,9 +27,8 @@ def test_a_folder_is_there_with_all_its_files_or_not_at_all(tmp_path: Path) -> N
 
 def test_an_earlier_one_stays_when_its_successor_fails(tmp_path: Path) -> None:
     write(tmp_path / "out", "one")
-    with pytest.raises(CannotWrite, match="No space"), whole_folder(tmp_path / "out", force=True) as temporary:
-        (temporary / "a.txt").write_text("two")
-        raise OSError(28, "No space left on device")
+    with pytest.raises(CannotWrite, match="No space"):
+        write(tmp_path / "out", "two", force=True, then=OSError(28, "No space left on device"))
     assert (tmp_path / "out" / "a.txt").read_text() == "one"
     write(tmp_path / "out", "three", force=True)
     assert (tmp_path / "out" / "a.txt").read_text() == "three"
