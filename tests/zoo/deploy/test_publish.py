@@ -96,10 +96,10 @@ def test_no_file_of_it_names_a_folder_of_this_machine(run: Path, manifest_path: 
 @pytest.mark.parametrize(
     ("text", "left"),
     [
-        ("/home/me/weights/a.pt", "a.pt"),
+        ("/scratch/me/weights/a.pt", "a.pt"),
         ("../../m/x.parquet", "x.parquet"),
-        ("C:\\Users\\me\\a.pt, as timm", "a.pt, as timm"),
-        ("local-dir:/home/me/net", "net"),
+        ("C:\\nets\\me\\a.pt, as timm", "a.pt, as timm"),
+        ("local-dir:/scratch/me/net", "net"),
         ("~/nets/a.pt", "a.pt"),
         ("see https://github.com/a/b/c", "see https://github.com/a/b/c"),
         ("hf-hub:owner/name", "hf-hub:owner/name"),
