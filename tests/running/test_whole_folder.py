@@ -1,10 +1,14 @@
 """A folder is written whole or not at all, and never over what others put there."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from ferdata.errors import AlreadyExists, CannotWrite
+from ferdata.running.whole_file import temporary_beside
 from ferdata.running.whole_folder import check, whole_folder
 
 
@@ -61,3 +65,14 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
     with pytest.raises(CannotWrite, match="is a file"):
         check(tmp_path / "out", True, [], [])
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as dead:
+        pass
+    ours = temporary_beside(tmp_path / "out").name
+    left = tmp_path / ours.replace(f"-{os.getpid()}-", f"-{dead.pid}-")
+    left.mkdir()
+    (left / "a.txt").touch()
+    write(tmp_path / "out", "one")
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
