@@ -41,7 +41,8 @@ epochs = 40
 ```
 
 A recipe sets options and can do nothing else. It cannot set `allow_leak` and `trust_files`: these must be given on the
-command line each time. `--set KEY=none` gives an option the backbone's default again.
+command line each time; and what a file names to fetch or to open (`weights`, `init`, a backbone `hf-hub:` or
+`local-dir:`) must be named there too. `--set KEY=none` gives an option the backbone's default again.
 
 Options with a fixed list of values:
 

@@ -61,7 +61,7 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
             raise broken(path, line, f"{name!r}, expected the name of a picture")
         label = known(cells["emotion"].strip(), layout, path, line)
         if name in first:
-            same = layout.labels[first[name]] == layout.labels[label]
+            same = layout.labels.get(first[name], first[name]) == layout.labels.get(label, label)
             yield Skipped(f"{name} (line {line})", "listed again" if same else "listed again with another label")
             continue
         first[name] = label

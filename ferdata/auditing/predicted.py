@@ -1,6 +1,5 @@
 """The predictions that an audit is given: a Parquet file, matched to the rows by `sample_id`, its classes by name."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from ferdata.errors import BadOption
 from ferdata.manifest.safe_paths import must_be_file
+from ferdata.running.documents import parse_json
 
 KEY = b"ferdata"
 FORM = (
@@ -41,7 +41,11 @@ def read(path: Path, ids: pa.ChunkedArray, classes: tuple[str, ...]) -> NDArray[
 
 def facts(path: Path) -> dict[str, Any]:
     """Return what a file of predictions that ferdata wrote says of itself; nothing of anybody else's."""
-    return dict(json.loads((pq.read_schema(path).metadata or {}).get(KEY, b"{}")))
+    try:
+        found = parse_json((pq.read_schema(path).metadata or {}).get(KEY, b"{}"))
+    except ValueError:  # somebody has changed it
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _open(path: Path, classes: tuple[str, ...]) -> tuple[pa.Table, NDArray[np.float32]]:
@@ -77,7 +81,7 @@ def _open(path: Path, classes: tuple[str, ...]) -> tuple[pa.Table, NDArray[np.fl
 
 def _ours(table: pa.Table, path: Path) -> tuple[tuple[str, ...], NDArray[np.float32]]:
     try:
-        there = tuple(str(c) for c in json.loads((table.schema.metadata or {})[KEY])["classes"])
+        there = tuple(str(c) for c in parse_json((table.schema.metadata or {})[KEY])["classes"])
         flat = table["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
         return there, np.asarray(flat, np.float32).reshape(-1, len(there))[: table.num_rows]
     except (KeyError, ValueError, TypeError) as error:

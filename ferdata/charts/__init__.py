@@ -1,1 +1,1 @@
-"""Charts: the class balance, and names in the letters that an installed font has, for every chart there is."""
+"""Charts, and tables for a text: one look, and names in the letters that an installed font has."""

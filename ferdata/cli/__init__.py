@@ -1,8 +1,12 @@
 """The command line: parse, call one step, print. Each command is a file; it is imported when it is asked for."""
 
+import contextlib
 import errno
 import importlib
+import importlib.metadata
+import io
 import os
+import platform
 import signal
 import sys
 import warnings
@@ -15,7 +19,7 @@ from ferdata import __version__
 from ferdata.cli.layout import echo, prose
 from ferdata.cli.pipes import as_far_as_read, send_nowhere
 from ferdata.errors import FerdataError, FerdataWarning, did_you_mean, shortened
-from ferdata.running.terminal import printable_lines
+from ferdata.running import progress, settings
 
 DONE, FAILED, USAGE, FINDINGS, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -62,6 +66,10 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
     },
 }
 COMMANDS: Mapping[str, tuple[str, str]] = {name: told for group in GROUPS.values() for name, told in group.items()}
+VERSIONS = (
+    *("numpy", "opencv-python-headless", "pandas", "pyarrow", "torch", "torchvision", "timm", "albumentations"),
+    *("fiftyone", "cleanlab", "onnx", "onnxruntime", "xgboost", "ray"),
+)
 COMPLETE = "_FERDATA_COMPLETE"  # set by a shell that asks what the Tab key completes
 
 EPILOG = """\b
@@ -83,6 +91,8 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
+        chosen = settings.apply()
+        ctx.default_map = dict.fromkeys(COMMANDS, chosen)
         with as_far_as_read():
             return super().invoke(ctx)
 
@@ -117,10 +127,25 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
 
+def _versions(context: click.Context, option: click.Parameter, wanted: bool) -> None:  # noqa: ARG001  # of a callback
+    """Print the versions that a result hangs on, and exit."""
+    if not wanted or context.resilient_parsing:
+        return
+    here = [f"ferdata {__version__}", f"Python {platform.python_version()}"]
+    for name in VERSIONS:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            here.append(f"{name} {importlib.metadata.version(name)}")
+    echo("\n".join(here))
+    context.exit()
+
+
 @click.group(cls=LazyGroup, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="ferdata")
-def cli() -> None:
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_versions, help="Show versions.")
+@click.option("-q", "--quiet", is_flag=True, help="Results and errors alone: no bars, no epochs, no next steps.")
+def cli(quiet: bool) -> None:
     """From the facial-expression datasets you downloaded to a manifest you can trust and a model you can defend."""
+    if quiet:
+        os.environ[progress.QUIET] = "1"
 
 
 def main() -> None:
@@ -147,8 +172,9 @@ def run(arguments: list[str]) -> int:
         prose(error.hint, err=True)
         return FAILED
     except click.ClickException as error:
-        error.message = printable_lines(shortened(error.message))
-        error.show()
+        text = io.StringIO()
+        error.show(text)
+        echo(shortened(text.getvalue()).rstrip(), err=True)
         return error.exit_code
     except (KeyboardInterrupt, click.Abort) as interruption:
         # Click turns a KeyboardInterrupt into an Abort without its words.

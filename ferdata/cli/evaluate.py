@@ -147,6 +147,7 @@ def _of_adopted(run: Path, r: dict[str, Any]) -> dict[str, Any]:
         **_classes_read(r, "no output of the model"),
         "trained on": "not known, so that a leak cannot be excluded",
         "terms": model["terms"],
+        "reading": "\n".join(r["reading_check"]["in_words"]) if r["reading_check"] else None,
     }
 
 

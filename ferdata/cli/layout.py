@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 import click
 
+from ferdata.running import progress
 from ferdata.running.terminal import printable, printable_lines
 
 LEAST = 18  # characters that a column of running text needs to be read
@@ -41,14 +42,24 @@ def room(stream: TextIO) -> int | None:
 
 
 def echo(text: object = "", err: bool = False, nl: bool = True, **style: Any) -> None:
-    """Print text as it is, in no lines but its own: a path, or a command to copy."""
-    click.secho(printable_lines(str(text)), err=err, nl=nl, **style)
+    """Print text as it is, in no lines but its own: a path, or a command to copy.
+
+    What is dim says where one could go from here, which --quiet leaves out.
+    """
+    if style.get("dim") and progress.quiet():
+        return
+    click.secho(printable_lines(str(text)), err=err, nl=nl, color=coloured(), **style)
 
 
 def prose(text: str, err: bool = False, **style: Any) -> None:
     """Print text for people; a terminal breaks it between words, and no command that stands after a colon."""
     lines = paragraphs(text, room(sys.stderr if err else sys.stdout))
-    click.secho("\n".join(lines), err=err, **style)
+    click.secho("\n".join(lines), err=err, color=coloured(), **style)
+
+
+def coloured() -> bool | None:
+    """Return False where nobody wants colours (https://no-color.org), None where a terminal gets them."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def wrapped(text: str, width: int | None, first: str = "", rest: str | None = None) -> list[str]:

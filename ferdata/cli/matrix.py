@@ -43,6 +43,14 @@ FILE = click.Path(path_type=Path)
     metavar="A+B",
     help="Also train on these together; pairs, all, all-but-one: on two each, all, all but each. May be repeated.",
 )
+@option(
+    matrix,
+    "--also",
+    type=FILE,
+    multiple=True,
+    metavar="RUN",
+    help="A further row: a run that is there, adopted or ours, tested and not trained. May be repeated.",
+)
 @option(matrix, "--seeds", type=click.IntRange(1), help="Trainings of each.")
 @option(matrix, "--budget", type=Duration(), metavar="TIME", help="For a run on the largest set; sets --images.")
 @option(matrix, "--images", type=click.IntRange(1), help="Images that each run sees [default: by the recipe's epochs].")
@@ -66,6 +74,7 @@ def command(as_json: bool, **given: Any) -> None:
     ferdata matrix --manifest merged.parquet --budget 5m -o matrix
     ferdata matrix --manifest merged.parquet --budget 5m --add pairs --add all-but-one -o matrix
     ferdata matrix --manifest merged.parquet --train ferplus --test ckplus,mine --channels 1
+    ferdata matrix --manifest merged.parquet --budget 5m --also runs/face-api -o matrix
 
     The same command goes on where it was stopped.
     """  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from ferdata.cli.layout import echo, room, tabulated, wrapped
+from ferdata.cli.layout import coloured, echo, room, tabulated, wrapped
 from ferdata.errors import shortened
 from ferdata.running.terminal import printable, printable_json
 
@@ -34,11 +34,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], cap
     """Print a table whose first `text` columns are words and whose others are numbers, as it fits the terminal."""
     width = room(sys.stdout)
     if title:
-        click.secho("\n".join(wrapped(title, width)), bold=True)
+        click.secho("\n".join(wrapped(title, width)), color=coloured(), bold=True)
     for line in tabulated([*map(printable, columns)], [[cell(value) for value in row] for row in rows], text, width):
         click.echo(line)  # of cells, which `cell` has made fit
     if caption:
-        click.secho("\n".join(wrapped(caption, width)), italic=True)
+        click.secho("\n".join(wrapped(caption, width)), color=coloured(), italic=True)
     echo()
 
 

@@ -10,6 +10,7 @@ from typing import TextIO
 import click
 
 from ferdata.cli.layout import prose
+from ferdata.running import progress
 
 
 @contextlib.contextmanager
@@ -51,6 +52,8 @@ def send_nowhere(stream: TextIO) -> None:
 
 def say(line: str, err: bool = False) -> None:
     """Print a line of work under way, which goes on where nobody reads it any more: it is not for what is printed."""
+    if progress.quiet():
+        return
     try:
         prose(line, err=err)
     except BrokenPipeError:

@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from ferdata import labels
+from ferdata.charts.typeset import FORMATS, latex, markdown
 from ferdata.class_balance import Balance, Drift
 from ferdata.cli import conflicts as disputes
 from ferdata.cli.layout import echo, prose
 from ferdata.cli.options import Choice, json_option, option, refuse_idle
 from ferdata.cli.output import by_reason, print_json, table
-from ferdata.cli.typeset import FORMATS, latex, markdown
 from ferdata.known.contamination import told
 from ferdata.steps.stats import Stats, stats
 

@@ -14,12 +14,14 @@ from ferdata.reviewing import ledger as ledgers
 from ferdata.reviewing.fiftyone.fields import truth
 from ferdata.reviewing.fiftyone.findings import FINDING_COLUMNS, findings
 from ferdata.reviewing.ledger import WORDS, Decision, canonical, identity
+from ferdata.running.spreadsheet import as_cell, from_cell
 from ferdata.running.whole_file import write_whole
 
 Line = Mapping[str, str]  # of a sheet: column -> cell
 
 COLUMNS = ("new", "note", "label", "native_label", "votes", "findings", "label_quality", "file", "dataset", "sample_id",
            "pixel_hash", "face", "decided", "by", "at")  # fmt: skip
+NAMES = ("sample_id", "face")  # columns that are compared with the manifest's
 ONLY = ("all", "suspect", "conflict", "leak", "low-quality", "copy", "low-agreement", "unreviewed")
 FINDING = {"suspect": "suspect label", "low-quality": "low quality", "low-agreement": "low-agreement votes"}
 SHOWN = 10  # lines named in an error
@@ -34,14 +36,9 @@ def write(opened: Manifest, out: Path, only: str) -> int:
     writer.writeheader()
     rows = 0
     for rows, line in enumerate(_lines(opened, only), 1):  # noqa: B007  # how many there were
-        writer.writerow({k: _safe(v) if k not in ("sample_id", "pixel_hash", "face") else v for k, v in line.items()})
+        writer.writerow({name: as_cell(value) for name, value in line.items()})
     write_whole(out, "\ufeff" + text.getvalue())
     return rows
-
-
-def _safe(value: Any) -> Any:
-    """Return a cell that no spreadsheet takes for a formula."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
 
 
 def _lines(opened: Manifest, only: str) -> Iterator[dict[str, Any]]:
@@ -91,7 +88,8 @@ def read(source: Path) -> list[Line]:
             f"{source} has no column {', '.join(sorted(lacking))}.", "Fill in what `ferdata review export` wrote."
         )
     try:
-        return [{k: (v or "").strip() for k, v in line.items() if k} for line in reader]
+        lines = [{k: (v or "").strip() for k, v in line.items() if k} for line in reader]
+        return [line | {name: from_cell(line[name]) for name in NAMES if name in line} for line in lines]
     except csv.Error as error:
         raise BrokenSource(f"{source} is no CSV: {error}.", "Save it as CSV in UTF-8.") from None
 

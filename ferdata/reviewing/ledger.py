@@ -19,6 +19,7 @@ from typing import Any
 from ferdata.errors import BadOption, BrokenSource, CannotWrite, UnknownLabel, choose_one, close_names
 from ferdata.labels import ALIASES, EMOTIONS
 from ferdata.running import locks
+from ferdata.running.documents import LARGEST_LINE, parse_json
 from ferdata.running.whole_file import sync_folder
 
 NAME = "decisions.jsonl"
@@ -140,20 +141,20 @@ def read(path: Path) -> list[Decision]:
 def _is_torn(last: bytes) -> bool:
     """Return whether what follows the last line's end is the beginning of a line of ours, and no more than that."""
     try:
-        json.loads(last)
-    except (ValueError, RecursionError):
+        parse_json(last)
+    except ValueError:
         return last.startswith(b"{")
     return False
 
 
 def _parse(line: bytes, where: str) -> Decision:
     try:
-        record = json.loads(line)
+        record = parse_json(line, LARGEST_LINE)
         # A null is what another program writes for nothing; of labels it has a meaning.
         known, labels = Decision.__dataclass_fields__, ("old", "new")
         decision = Decision(**{k: v for k, v in record.items() if k in known and (v is not None or k in labels)})
         _check(decision)
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise BrokenSource(
             f"{where} is no decision: {error}.",
             "Correct the line, restore the ledger from your version control, or take the line out and keep it aside.",

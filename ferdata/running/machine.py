@@ -1,4 +1,4 @@
-"""How much of the machine this process may use: its cores and its memory, what a container allows included.
+"""How much of the machine this process may use: its cores and its memory, what a container allows included; its name.
 
 Control groups bound both (Linux's `cgroups(7)`): version 2 in one tree, version 1 in a tree for each resource. A limit
 of any group above the process's own holds too.
@@ -7,11 +7,14 @@ of any group above the process's own holds too.
 import contextlib
 import math
 import os
+import platform
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 GROUPS, OWN = Path("/sys/fs/cgroup"), Path("/proc/self/cgroup")
 MEMORY = Path("/proc/meminfo")
+PROCESSORS = Path("/proc/cpuinfo")
 
 
 def cores() -> int:
@@ -26,6 +29,14 @@ def cores() -> int:
             if int(quota) > 0:  # -1: none
                 usable = min(usable, math.ceil(int(quota) / int(period)))
     return max(usable, 1)
+
+
+def processor() -> str:
+    """Return what the processor is called; its kind, such as x86_64, where the system does not say."""
+    with contextlib.suppress(OSError, UnicodeError):
+        if found := re.search(r"^model name\s*: (.+)$", PROCESSORS.read_text(encoding="utf-8"), re.MULTILINE):
+            return found[1].strip()
+    return platform.processor() or platform.machine()
 
 
 def memory() -> int | None:

@@ -1,5 +1,6 @@
 """Progress on stderr: a bar with rate and remaining time where a person looks, nothing where none does."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ class Advance(Protocol):
         """Add `n` to what is done, and show `note` beside it; `total` is how many there are, once that is known."""
 
 
+QUIET = "FERDATA_QUIET"  # set by --quiet, and heard by every process that a command starts
 _drawn: list[str] = []  # the bar that is on the screen
 
 
@@ -22,13 +24,19 @@ def _silent(n: int = 1, note: str = "", total: int | None = None) -> None:
     del n, note, total
 
 
+def quiet() -> bool:
+    """Say whether a person wants results and errors alone."""
+    return bool(os.environ.get(QUIET))
+
+
 @contextmanager
 def bar(what: str, total: int | None = None, unit: str = "rows") -> Iterator[Advance]:
     """Show a bar labelled `what` while the block runs; `total` None means that the end is not known.
 
-    Nothing is drawn when stderr is not a terminal, and rich is not imported then; nor within another bar's block.
+    Nothing is drawn when stderr is not a terminal or nobody wants it, and rich is not imported then; nor within another
+    bar's block.
     """
-    if not sys.stderr.isatty() or _drawn:
+    if not sys.stderr.isatty() or _drawn or quiet():
         yield _silent
         return
     from rich.console import Console

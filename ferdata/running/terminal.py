@@ -6,14 +6,16 @@ letters round, so that it shows what is not there.
 
 import json
 import re
+import unicodedata
 
 _LOOKED_AT = re.compile(r"[^ -~]")  # all but plain ASCII
-# Blanks that no terminal obeys; Python counts them among what is not to be printed.
-_BLANKS = frozenset("\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000")
+# Unicode's kinds of characters that do something: controls, marks of direction, halves of characters, ends of lines.
+_DOING = ("Cc", "Cf", "Cs", "Zl", "Zp")
+_JOINERS = "\u200c\u200d"  # which some scripts' words need
 
 
 def _is_shown(character: str) -> bool:
-    return character.isprintable() or character in _BLANKS
+    return unicodedata.category(character) not in _DOING or character in _JOINERS
 
 
 def printable(text: str) -> str:

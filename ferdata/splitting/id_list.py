@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pyarrow import csv
 
 from ferdata.errors import AlreadyExists, BadOption, CannotWrite, did_you_mean
+from ferdata.running.spreadsheet import as_cells, from_cells
 from ferdata.running.whole_file import whole_file
 from ferdata.schema import SPLITS
 
@@ -81,7 +82,8 @@ def _table(path: Path) -> pa.Table:
         raise BadOption(f"{path} has the columns {', '.join(table.column_names)}.", hint)
     if "fold" not in table.column_names:
         table = table.append_column("fold", pa.nulls(len(table), pa.int16()))
-    return table.select(list(COLUMNS))
+    ids = from_cells(table["sample_id"])
+    return table.set_column(table.column_names.index("sample_id"), "sample_id", ids).select(list(COLUMNS))
 
 
 def check(path: Path, force: bool) -> None:
@@ -98,7 +100,7 @@ def check(path: Path, force: bool) -> None:
 
 def write(path: Path, ids: pa.ChunkedArray, split: pa.Array, fold: pa.Array) -> None:
     """Write the list, whole or not at all; rows without a split are in it, with none. Raises CannotWrite."""
-    columns: dict[str, pa.Array | pa.ChunkedArray] = {"sample_id": ids, "split": split}
+    columns: dict[str, pa.Array | pa.ChunkedArray] = {"sample_id": as_cells(ids), "split": split}
     if fold.null_count < len(fold):
         columns["fold"] = fold
     with whole_file(path, "Choose another --freeze.") as temporary:

@@ -10,7 +10,7 @@ Keys = NDArray[np.uint64]
 CHUNK = 1 << 20  # rows hashed at once: what bounds the memory
 
 
-SIDES, SUBSAMPLE, FOLDS = 0, 1, 2  # what the keys are for
+SIDES, SUBSAMPLE, FOLDS, CHECK = 0, 1, 2, 3  # what the keys are for
 
 
 def shuffle_keys(ids: pa.ChunkedArray | pa.Array, seed: int, use: int = SIDES) -> Keys:

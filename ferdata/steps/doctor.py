@@ -17,7 +17,7 @@ from typing import Any, Literal
 from ferdata import __version__
 from ferdata.errors import FerdataError
 from ferdata.reviewing.fiftyone import start
-from ferdata.running import cache, machine
+from ferdata.running import cache, machine, settings
 from ferdata.running.extras import install
 from ferdata.schema import root_variable
 from ferdata.sources.location import data_root, find_root
@@ -62,8 +62,9 @@ class Finding:
 
 def doctor() -> list[Finding]:
     """Return what was found, in the order of the work: the installation, the machine, the data."""
-    findings = [_python(), _core(), _opencv(_installed()), *_training(), *_review(_installed())]
-    return [*findings, *_machine(), *_datasets()]
+    here = _installed()
+    findings = [_python(), _core(), _opencv(here), *_training(), *_review(here), *_others(here), _detector()]
+    return [*findings, _settings(), *_machine(), *_datasets()]
 
 
 def _installed() -> dict[str, str]:
@@ -194,6 +195,41 @@ def _database() -> Finding:
     if told:
         return Finding("mongod", "bad", f"{binary} cannot run here: {told}", start.REMEDY)
     return Finding("mongod", "ok", str(binary))
+
+
+def _others(here: dict[str, str]) -> Iterator[Finding]:
+    """Look for the libraries of the extras that few need."""
+    for name, extra, without in (
+        ("onnxruntime", "export", "export and adopt"),
+        ("cleanlab", "audit", "audit --fit"),
+        ("ray", "ray", "--engine ray"),
+    ):
+        if name in here:
+            yield Finding(name, "ok", f"{name} {here[name]}")
+        else:
+            yield Finding(name, "absent", f"not installed: everything except {without} works", install(extra))
+
+
+def _detector() -> Finding:
+    """Look for YuNet's file, which is downloaded when it is first asked for."""
+    from ferdata.images import detectors
+
+    file = detectors.find_model()
+    if file is None:
+        remedy = f"Where there is no network, set {detectors.MODEL_VARIABLE} to the file."
+        return Finding("YuNet", "absent", "not here yet: downloaded once (230 KB) when it is needed", remedy)
+    try:
+        detectors.read_model(file)
+    except FerdataError as error:
+        return Finding("YuNet", "bad", error.message, error.hint)
+    return Finding("YuNet", "ok", str(file))
+
+
+def _settings() -> Finding:
+    """Look for the file of settings. That it can be read is known: else no command runs."""
+    if file := settings.found():
+        return Finding("settings", "ok", str(file))
+    return Finding("settings", "absent", f"no {settings.NAME}", f"One in this folder saves typing. {settings.FORM}")
 
 
 def _machine() -> Iterator[Finding]:

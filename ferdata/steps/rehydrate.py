@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from ferdata import labels, manifest
 from ferdata.errors import BadOption, did_you_mean
 from ferdata.manifest import Manifest
+from ferdata.manifest.metadata import LABELS
 from ferdata.manifest.rewrite import rewritten_sources, with_columns, write_rewritten
-from ferdata.shared_file import LABELS, Part, SharedFile, read
+from ferdata.shared_file import Part, SharedFile, read
 from ferdata.steps.ingest import ingest
 
 DECIDED = ("picture", "group", "split", "fold", "split_reason", "reviewed_label", "review")

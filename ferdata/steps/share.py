@@ -8,8 +8,9 @@ from typing import Any
 
 from ferdata.errors import BadOption
 from ferdata.manifest import Manifest, check_output
+from ferdata.manifest.metadata import LABELS
 from ferdata.running.whole_file import whole_file
-from ferdata.shared_file import FORMAT, LABELS, ROWS, parse
+from ferdata.shared_file import FORMAT, ROWS, parse
 
 
 @dataclass(frozen=True)

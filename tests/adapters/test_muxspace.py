@@ -3,6 +3,7 @@
 import pytest
 
 from ferdata.errors import BrokenSource, UnknownLabel
+from ferdata.steps.ingest import ingest
 from tests.adapters.test_contract import read
 from tests.fakes import muxspace
 
@@ -60,3 +61,15 @@ def test_a_damaged_row_is_refused_with_its_line(tmp_path, line, error, said):
     (tmp_path / LEGEND).write_text(f"user.id,image,emotion\n{line}\n")
     with pytest.raises(error, match=f"legend.csv:2: .*{said}"):
         read("muxspace", tmp_path)
+
+
+def test_an_unknown_label_that_is_listed_twice_is_kept_once_and_counted(tmp_path):
+    muxspace.official(tmp_path)
+    legend = tmp_path / LEGEND
+    lines = legend.read_text().splitlines()
+    own, name = lines[1].split(",")[0], lines[1].split(",")[1]
+    odd = [f"{own},{name},bored", f"{own},odd_1.jpg,bored", f"{own},odd_1.jpg,bored", f"{own},odd_1.jpg,puzzled"]
+    legend.write_text("\n".join((*lines, *odd)) + "\n")
+    done = ingest("muxspace", root=tmp_path, out=tmp_path / "m.parquet", unknown_labels="keep", workers=1)
+    assert done.rejected == {"listed again": 2, "listed again with another label": 3, "missing file": 1}
+    assert done.unknown_labels == {"bored": 1}

@@ -37,6 +37,7 @@ TWINS = {
     "augment": "zoo.augment.contact_sheet:sheet",
     "train": "zoo.training.train:train",
     "evaluate": "zoo.evaluation.evaluate:evaluate",
+    "adopt": "zoo.deploy.adopt:adopt",
     "doubt": "ferdata.steps.doubt:doubt",
     "compare": "zoo.evaluation.compare:compare",
     "ablate": "zoo.experiments.ablation:ablate",

@@ -78,3 +78,11 @@ def test_a_system_that_says_nothing_is_not_guessed_at(group: Path, monkeypatch: 
     (group / "meminfo").unlink()
     monkeypatch.delattr(os, "sysconf")
     assert (machine.memory(), machine.free_memory()) == (None, None)
+
+
+def test_the_processor_is_named_as_the_system_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "PROCESSORS", tmp_path / "cpuinfo")
+    kind = machine.processor()  # where the system does not say
+    assert kind
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: A Processor 9000 \nmodel name\t: Another\n")
+    assert machine.processor() == "A Processor 9000"

@@ -19,7 +19,7 @@ def test_what_a_terminal_obeys_is_spelt_out(code: str) -> None:
 
 
 def test_words_of_any_script_and_blanks_of_any_width_stay_as_they_are() -> None:
-    words = "Zażółć gęślą jaźń, 中性, 12\xa0345, \u3000, 🙂"
+    words = "Zażółć gęślą jaźń, 中性, 12\xa0345, \u3000, 🙂, \U0010fffd, क्\u200dष"
     assert printable(words) == words
 
 

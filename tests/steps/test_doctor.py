@@ -31,12 +31,24 @@ def test_doctor_looks_at_everything_and_names_a_remedy(monkeypatch: pytest.Monke
     findings = doctor()
     names = [f.name for f in findings]
     assert len(names) == len(set(names))
-    assert {"Python", "libraries", "OpenCV", "FiftyOne", "cores", "temporary files", "disk here", "rafdb"} <= set(names)
+    assert {"Python", "libraries", "OpenCV", "FiftyOne", "onnxruntime", "ray", "cleanlab"} <= set(names)
+    assert {"YuNet", "settings", "cores", "temporary files", "cache", "disk here", "rafdb"} <= set(names)
     assert not {"folder", "csv"} & set(names)  # these have no place of their own
     for finding in findings:
         assert finding.what
         assert finding.state in ("ok", "warn", "bad", "absent")
         assert finding.remedy or finding.state == "ok" or finding.name == "CUDA"
+
+
+def test_a_damaged_yunet_stands_in_the_way_and_a_file_of_settings_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "yunet.onnx").write_bytes(b"cut short")
+    monkeypatch.setenv("FERDATA_YUNET", str(tmp_path / "yunet.onnx"))
+    assert (under_test._detector().state, under_test._settings().state) == ("bad", "absent")
+    (tmp_path / "ferdata.toml").write_text('reviewer = "ada"')
+    assert under_test._settings() == under_test.Finding("settings", "ok", "ferdata.toml")
 
 
 def test_one_opencv_wheel_is_right_and_none_or_two_are_mended() -> None:

@@ -156,7 +156,7 @@ def test_a_sheet_of_something_else_is_told(make_manifest: MakeManifest, tmp_path
         import_sheet(made, tmp_path / "latin.csv")
 
 
-def test_a_sheet_can_be_of_a_finding_and_runs_no_formula(make_manifest: MakeManifest, tmp_path: Path) -> None:
+def test_a_sheet_can_be_of_a_finding(make_manifest: MakeManifest, tmp_path: Path) -> None:
     made = make_manifest(
         {"native_label": "anger", "seed": 1}, {"native_label": "fear", "seed": 1},
         {"native_label": "sadness", "issues": ["suspect_label"]},
@@ -165,9 +165,24 @@ def test_a_sheet_can_be_of_a_finding_and_runs_no_formula(make_manifest: MakeMani
         export(made, out=tmp_path / "s.csv", only=only, force=True)
         with (tmp_path / "s.csv").open(encoding="utf-8-sig", newline="") as file:
             assert [row["sample_id"] for row in csv.DictReader(file)] == ids
-    from ferdata.reviewing.csv_sheet import _safe
 
-    assert _safe("=cmd|' /C calc'!A0").startswith("'=")
+
+def test_a_sheet_runs_no_formula_and_comes_back_to_the_rows_it_was_made_of(
+    make_manifest: MakeManifest, tmp_path: Path
+) -> None:
+    ids = ["=cmd|' /C calc'!A0", "'=1", "@SUM(1)", "+1", "-1", "\t=1", "made:plain"]
+    rows = [{"sample_id": each, "native_label": "anger", "face_box": [-5.0, 1, 20, 20]} for each in ids]
+    made = make_manifest(*rows)
+    export(made, out=tmp_path / "s.csv")
+    with (tmp_path / "s.csv").open(encoding="utf-8-sig", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert not [cell for line in lines for cell in line.values() if cell[:1] in "=+-@\t" and cell]
+    with (tmp_path / "s.csv").open("w", encoding="utf-8-sig", newline="") as file:
+        writer = csv.DictWriter(file, lines[0])
+        writer.writeheader()
+        writer.writerows({**line, "new": "fear"} for line in lines)
+    assert import_sheet(made, tmp_path / "s.csv", by="me").new == len(ids)
+    assert sorted(d.sample_id for d in ledger.read(tmp_path / ledger.NAME)) == sorted(ids)
 
 
 def test_everything_but_the_app_works_without_fiftyone(

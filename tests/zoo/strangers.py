@@ -1,5 +1,6 @@
 """Models of nobody here: small nets as real ONNX files, of whatever form others write them in."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -61,3 +62,54 @@ def stranger(
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(model, path)
     return path
+
+
+def changed(path: Path, change: Callable[[onnx.ModelProto], object]) -> Path:
+    """Write a file again after `change` was done to it; return it."""
+    model = onnx.load(path)
+    change(model)
+    onnx.save(model, path)
+    return path
+
+
+def with_metadata(path: Path, **said: str) -> Path:
+    """Write what a file says of itself into it; return it."""
+    return changed(path, lambda model: helper.set_model_props(model, said))
+
+
+def with_two_inputs(path: Path) -> Path:
+    """Write a file that takes an age beside the pictures."""
+
+    def change(model: onnx.ModelProto) -> None:
+        model.graph.input.append(helper.make_tensor_value_info("age", TensorProto.FLOAT, ["n", 1]))
+        last = model.graph.output[0]
+        model.graph.node.append(helper.make_node("Add", [last.name, "age"], ["aged"]))
+        last.name = "aged"
+
+    return changed(path, change)
+
+
+def with_two_outputs(path: Path) -> Path:
+    """Write a file that gives what is before its last layer too."""
+    shape = helper.make_tensor_value_info("pictures_Conv_Relu_GlobalAveragePool_Flatten", TensorProto.FLOAT, ["n", 8])
+    return changed(path, lambda model: model.graph.output.append(shape))
+
+
+def with_last(path: Path, operation: str, *more: str, **attributes: object) -> Path:
+    """Write a file with one more operation at its end."""
+
+    def change(model: onnx.ModelProto) -> None:
+        last = model.graph.output[0]
+        model.graph.node.append(helper.make_node(operation, [last.name, *more], ["end"], **attributes))
+        last.name = "end"
+
+    return changed(path, change)
+
+
+def with_input_shape(path: Path, *shape: int | str) -> Path:
+    """Write a file that says another shape of its input."""
+
+    def change(model: onnx.ModelProto) -> None:
+        model.graph.input[0].CopyFrom(helper.make_tensor_value_info("pictures", TensorProto.FLOAT, shape))
+
+    return changed(path, change)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ferdata.errors import BadOption
 from zoo.deploy.preprocess import Preprocess
 from zoo.evaluation import inference
 from zoo.models.load import load_model
@@ -21,6 +22,11 @@ class Features:
         folder.must_exist()
         where, _ = resolve(device, "32-true")
         self._net, meta = load_model(folder.model, with_trees=False, device=where)
+        if meta.foreign is not None:
+            raise BadOption(
+                f"{run} was adopted, and what its last layer reads is inside of {meta.foreign['file']}.",
+                "Name a run that was trained here, or use the features of its weights: --net with such a run.",
+            )
         self._preprocess = Preprocess.of(meta)
         self.name = f"features of {meta.backbone} at {meta.size} px, run {run.resolve().name}"
 

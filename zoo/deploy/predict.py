@@ -22,6 +22,7 @@ from ferdata.manifest import KEY, check_output
 from ferdata.manifest.safe_paths import must_be_file
 from ferdata.running import progress
 from ferdata.running.machine import cores
+from ferdata.running.spreadsheet import as_cells
 from ferdata.running.whole_file import whole_file
 from zoo.deploy import preprocess, video
 from zoo.deploy.files import find
@@ -313,6 +314,8 @@ def save(path: Path, predictions: Sequence[Prediction], classes: Sequence[str]) 
     )
     with whole_file(path) as temporary:
         if path.suffix.lower() == ".csv":
+            for name in ("path", "label", "error"):
+                table = table.set_column(table.column_names.index(name), name, as_cells(table[name]))
             csv.write_csv(table, temporary)
         else:
             parquet.write_table(table, temporary, compression="zstd")

@@ -1,10 +1,11 @@
 """What a run has to show for itself, in a sentence or two: what it was trained on, and how often it is right."""
 
-import json
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from ferdata.running.documents import read_json
+from zoo.evaluation.evaluate import saved_as
 from zoo.run.model_file import Meta
 from zoo.run.run_folder import Folder
 
@@ -12,9 +13,14 @@ NAMED = 3  # datasets; of more, how many there are
 
 
 def record(folder: Folder, meta: Meta) -> str:
-    """Return the sentences, from the run's `report.json`; where that cannot be read, that test accuracy is unknown."""
+    """Return the sentences, from the run's `report.json`; where that cannot be read, that test accuracy is unknown.
+
+    Of an adopted run they are from what `evaluate --save` wrote.
+    """
+    if meta.foreign is not None:
+        return f"Adopted from {meta.foreign['file']}; what it was trained on is not known here. {_judged(folder)}"
     try:
-        report = json.loads(folder.report.read_text(encoding="utf-8"))
+        report = read_json(folder.report)
         low, high = report["confidence_intervals"]["accuracy"]
         return (
             f"Trained on {report['training']['n_train']:,} images of {_named(report['sources'])}. Test accuracy "
@@ -23,6 +29,20 @@ def record(folder: Folder, meta: Meta) -> str:
     except (OSError, ValueError, KeyError, TypeError):  # training has not ended, or somebody changed the file
         manifest = PurePosixPath(meta.manifest).name
         return f"Trained on {manifest}. Test accuracy unknown: the run has no report.json that can be read."
+
+
+def _judged(folder: Folder) -> str:
+    """Return what an adopted run's evaluation on test says, or how there comes to be one."""
+    try:
+        report = read_json(saved_as(folder.path, "test"))
+        low, high = report["confidence_intervals"]["accuracy"]
+        manifest = PurePosixPath(report["protocol"]["manifest"]).name
+        return (
+            f"Accuracy on the test split of {manifest}: {report['accuracy']:.1%} (95% interval {low:.1%} to "
+            f"{high:.1%}) on {report['n']:,} images."
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return "Accuracy unknown: ferdata evaluate RUN --manifest M --save measures it."
 
 
 def _named(sources: Mapping[str, Mapping[str, Any]]) -> str:

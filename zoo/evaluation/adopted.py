@@ -8,9 +8,10 @@ import numpy as np
 from torch import nn
 
 from ferdata.errors import BadOption
+from ferdata.labels import Taxonomy
 from zoo.data.rows import Rows, load
 from zoo.evaluation import inference
-from zoo.evaluation.elsewhere import Answers, as_predictions, by_class, report_on
+from zoo.evaluation.elsewhere import Answers, as_predictions, by_class, column_class, report_on
 from zoo.evaluation.prediction_table import Table, meaning
 from zoo.evaluation.predictions import Predictions
 from zoo.run.model_file import Meta
@@ -54,6 +55,15 @@ def judge(
 def answers(run: Path, meta: Meta, rows: Rows, where: Any, raw: Any) -> Answers:
     """Return an adopted model's probabilities (n, its classes) for the rows at `where` by the manifest's classes."""
     meanings = tuple(meaning(name, rows.taxonomy) or name for name in meta.classes)
-    table = Table(run, "", [], np.asarray(raw, np.float64), meta.classes, meanings, ())
-    p, facts = by_class(table, table.p, rows.taxonomy)
+    # A net's probabilities are no rounded ones of a file: also the smallest say what it holds of the other classes.
+    p = np.maximum(np.asarray(raw, np.float64), np.finfo(np.float32).tiny)
+    table = Table(run, "", [], p, meta.classes, meanings, ())
+    p, facts = by_class(table, table.p, rows.taxonomy, least=0)
     return Answers(where, p, facts)
+
+
+def read_as(meta: Meta, taxonomy: Taxonomy) -> tuple[int, ...]:
+    """Return the number of the class of a taxonomy that each output of an adopted model is read as, -1 for none."""
+    means = (meaning(name, taxonomy) or name for name in meta.classes)
+    own = (column_class(word, taxonomy) for word in means)
+    return tuple(-1 if name is None else taxonomy.classes.index(name) for name in own)

@@ -1,24 +1,27 @@
 """Runs side by side on the same test rows: is the difference real, or would other faces have turned it round?"""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse, stats
+from scipy import sparse
 
 from ferdata.charts import style
 from ferdata.errors import BadOption, choose_one
+from ferdata.manifest import Manifest
 from ferdata.schema import SPLITS
 from zoo.evaluation import charts, confidence, metrics
+from zoo.evaluation.league import chart, figures, files, speed
+from zoo.evaluation.league.judged import League, judge
+from zoo.evaluation.paired_tests import exact_mcnemar, sign_flips
 from zoo.evaluation.predictions import Predictions
 from zoo.evaluation.same_rows import Scored, aligned, read_all
 
 ALPHA = 1 - confidence.LEVEL
-FLIPS = 10_000  # of signs, where images of one person are not independent
 
 
 def compare(
@@ -28,6 +31,11 @@ def compare(
     bootstrap: int = 2000,
     shared: bool = False,
     plot: str | Path | None = None,
+    on: str | Path | None = None,
+    dataset: str | None = None,
+    out: Sequence[str | Path] = (),
+    device: str = "auto",
+    roots: Mapping[str, Path] | None = None,
 ) -> dict[str, Any]:
     """Compare the runs, each with each, on the rows of a split, and say in a sentence whether they differ.
 
@@ -37,39 +45,108 @@ def compare(
     scored on the same rows, with the same targets and classes in the same order; `shared` keeps to the rows that all
     of them have. Returns `runs`, a row of figures each; `pairs`, the tests; `answer`, the sentence.
 
+    With a manifest `on`, every run is judged anew on the split of that, ours and adopted ones, whatever they were
+    trained on, and their answers brought to its classes: a league. The best by `by` comes first; each row then has the
+    recall by class, what the run weighs, how fast it is here, its terms, and `able`, the accuracy on the classes that
+    it can answer. `people` is what annotators reach on the same rows. `dataset` keeps to one dataset, `device` says
+    where to compute, `out` are files to write: Markdown (.md), LaTeX (.tex) or CSV. One run will do.
+
     A pair is tested by McNemar's exact test (McNemar 1947), and a bootstrap of the paired difference over `bootstrap`
     draws of images, or of what belongs together. With more than two runs the p-values are Holm's. The differences are
-    drawn to `plot`, a PNG, SVG or PDF. Raises BadOption, CannotWrite, and BrokenRun for a run without predictions.
+    drawn to `plot`, a PNG, SVG or PDF; of a league, accuracy against milliseconds an image. Raises BadOption,
+    CannotWrite, and BrokenRun for a run without predictions.
     """
+    _check(runs, split, by, plot, on, out)
+    paths = [Path(run) for run in runs]
+    if on is not None:
+        league = judge(paths, Manifest(Path(on)), split, dataset, shared, device, roots)
+        return _league(league, split, by, bootstrap, plot, out)
+    if dataset is not None:
+        raise BadOption(f"--dataset {dataset}: of stored predictions all are compared.", "Name a manifest with --on.")
+    scored = aligned(read_all(paths, split), shared)
+    scored = [Scored(one.name, one.rows, one.report, _marks(one, scored)) for one in scored]
+    made = _tested(scored, split, by, bootstrap)
+    made["runs"] = [_row(one, bootstrap) for one in scored]
+    if plot is not None:
+        style.write_file(Path(plot), _chart(made["pairs"], f"{split}, n = {made['n']:,}", by))
+    return made
+
+
+def _check(
+    runs: Sequence[str | Path],
+    split: str,
+    by: str,
+    plot: str | Path | None,
+    on: str | Path | None,
+    out: Sequence[str | Path],
+) -> None:
+    """Raise BadOption, before the work, for what cannot be asked for."""
     if plot is not None:
         style.format_of(Path(plot))
+    for path in out:
+        files.format_of(Path(path))
+    if out and on is None:
+        raise BadOption("--out is for a league.", "Name the manifest that all runs are judged on: --on M.")
     if by not in metrics.HEADLINES:
         raise BadOption(f"--by cannot be {by!r}.", choose_one(by, metrics.HEADLINES))
     if split not in (*SPLITS, "all"):
         raise BadOption(f"There is no split {split!r}.", choose_one(split, (*SPLITS, "all")))
-    if len(runs) < 2:
+    if len(runs) < (2 if on is None else 1):
         raise BadOption(f"{len(runs)} run is not enough to compare.", "Name two runs or more.")
-    scored = aligned(read_all([Path(run) for run in runs], split), shared)
-    scored = [Scored(one.name, one.rows, one.report, _marks(one, scored)) for one in scored]
+
+
+def _tested(scored: Sequence[Scored], split: str, by: str, bootstrap: int) -> dict[str, Any]:
+    """Return what is said of runs on the same rows: how many there are, the tests of each pair, and the answer."""
     pairs = [_pair(a, b, by, bootstrap) for a, b in itertools.combinations(scored, 2)]
     for pair, p in zip(pairs, confidence.holm([pair["p"] for pair in pairs]), strict=True):
         pair["p_corrected"] = p
         pair["real"] = p < ALPHA and not _holds_zero(pair["interval"])
     rows = scored[0].rows
     units = len(np.unique(rows.clusters))
-    if plot is not None:
-        style.write_file(Path(plot), _chart(pairs, f"{split}, n = {len(rows):,}", by))
     return {
         "split": split,
         "by": by,
         "n": len(rows),
         "units": units,
         "unit": metrics.unit(units, len(rows)),
-        "runs": [_row(one, bootstrap) for one in scored],
+        "runs": [],
         "pairs": pairs,
         "correction": "holm" if len(pairs) > 1 else None,
-        "answer": _answer(scored, pairs, by),
+        "answer": _answer(scored, pairs, by) if pairs else "",
     }
+
+
+def _league(
+    league: League, split: str, by: str, bootstrap: int, plot: str | Path | None, out: Sequence[str | Path]
+) -> dict[str, Any]:
+    """Return what a league says of its runs, the best first, and write its files."""
+    rows = league.predictions(split)
+    people = figures.people(league, rows[0], bootstrap)
+    told = [
+        figures.of_run(one, answers, league, split, people, bootstrap)
+        for one, answers in zip(league.runs, rows, strict=True)
+    ]
+    speeds, how = speed.of_league(league)
+    for row, found in zip(told, speeds, strict=True):
+        row["speed"] = found
+    order = sorted(range(len(told)), key=lambda i: -told[i][by])
+    scored = [Scored(told[i]["run"], rows[i], {}, tuple(told[i]["marks"])) for i in order]
+    manifest = league.rows.manifest
+    made = _tested(scored, split, by, bootstrap) | {
+        "runs": [told[i] for i in order],
+        "manifest": str(manifest.path),
+        "fingerprint": manifest.fingerprint,
+        "datasets": sorted(set(rows[0].dataset.tolist())),
+        "classes": list(rows[0].classes),
+        "majority_share": float(np.bincount(rows[0].true).max() / len(rows[0])),
+        "people": people,
+        "speed": how,
+    }
+    for path in out:
+        files.write(Path(path), made)
+    if plot is not None:
+        style.write_file(Path(plot), partial(chart.against_time, made))
+    return made
 
 
 def _chart(pairs: Sequence[dict[str, Any]], where: str, by: str) -> style.Chart:
@@ -138,34 +215,10 @@ def _pair(a: Scored, b: Scored, by: str, bootstrap: int) -> dict[str, Any]:
     }
 
 
-def exact_mcnemar(only_a: int, only_b: int) -> float:
-    """Return the two-sided exact p of McNemar's test: a fair coin for each image that only one of the two has right."""
-    both = only_a + only_b
-    return float(stats.binomtest(only_a, both, 0.5).pvalue) if both else 1.0
-
-
 def gained(a: Predictions, b: Predictions) -> NDArray[np.int64]:
     """Return 1 for each row that only `b` has right, -1 for one that only `a` has, else 0, int64 (n,)."""
     first, second = ((one.probabilities.argmax(1) == one.true).astype(np.int64) for one in (a, b))
     return np.asarray(second - first)
-
-
-def sign_flips(gain: NDArray[Any], clusters: NDArray[np.int64], seed: int = 0) -> float:
-    """Return the two-sided p of a paired permutation test over clusters; `gain` (n,) is what each image is better by.
-
-    Under no difference the two runs may be swapped in each cluster as a whole (Fisher's randomisation test). With one
-    image per cluster, and gains of 1, 0 and -1, it is McNemar's test.
-    """
-    sums = np.bincount(np.unique(clusters, return_inverse=True)[1], weights=gain)
-    sums = sums[np.abs(sums) > 1e-9]
-    if not len(sums):
-        return 1.0
-    random = np.random.default_rng(seed)
-    seen, beyond, step = abs(sums.sum()), 0, max(1, confidence.CELLS // len(sums))
-    for start in range(0, FLIPS, step):
-        signs = random.integers(0, 2, (min(step, FLIPS - start), len(sums))) * 2 - 1
-        beyond += int((np.abs(signs @ sums) >= seen - 1e-9).sum())
-    return (beyond + 1) / (FLIPS + 1)
 
 
 def paired(

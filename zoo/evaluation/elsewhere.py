@@ -94,19 +94,22 @@ def answers(path: Path, rows: Rows, where: NDArray[np.intp], dataset: str | None
     return Answers(where[there], p, facts)
 
 
-def by_class(table: Table, p: Floats, taxonomy: Taxonomy) -> tuple[NDArray[np.float32], dict[str, Any]]:
+def by_class(
+    table: Table, p: Floats, taxonomy: Taxonomy, least: float = LEAST
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
     """Return probabilities (n, columns) by the classes of a taxonomy, float32 (n, classes), and how that was done.
 
     Emotions that are one class are added up. What a column says of an emotion that is no class is left out, and the
     rest divided by its sum, as if the model could not have given that answer: no row here has it. A class without a
-    column has the probability 0. Raises BadOption where two columns are of the same, or nothing is left of a row.
+    column has the probability 0. Raises BadOption where two columns are of the same, or less than `least` is left of a
+    row.
     """
-    own = [_column_class(means, taxonomy) for means in table.meanings]
+    own = [column_class(means, taxonomy) for means in table.meanings]
     _check_columns(table, own, taxonomy)
     kept = np.array([name is not None for name in own])
     left = np.flatnonzero(~kept)
     rest = p[:, kept].sum(1)
-    if gone := int((rest < LEAST).sum()):
+    if gone := int((rest < least).sum()):
         raise BadOption(
             f"{table.path}: in {gone:,} lines all probability is on {listed(table.columns[i] for i in left)}, which "
             f"is no class of the taxonomy {taxonomy.name}.",
@@ -124,7 +127,7 @@ def by_class(table: Table, p: Floats, taxonomy: Taxonomy) -> tuple[NDArray[np.fl
     }
 
 
-def _column_class(means: str, taxonomy: Taxonomy) -> str | None:
+def column_class(means: str, taxonomy: Taxonomy) -> str | None:
     """Return the class that a column's meaning stands for; None for an emotion or a reason that has none."""
     return means if means in taxonomy.classes else taxonomy.mapping.get(means)
 

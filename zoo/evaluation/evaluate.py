@@ -1,19 +1,25 @@
 """Score a run on a split of a manifest: the one path that training's test figure and every later one take."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from ferdata.charts import style
 from ferdata.charts.style import check_formats
-from ferdata.errors import AlreadyExists, BadOption, FerdataError, choose_one
+from ferdata.errors import AlreadyExists, BadOption, FerdataWarning, choose_one
 from ferdata.manifest import Manifest
 from ferdata.running.whole_file import write_whole
 from ferdata.schema import SPLITS
-from zoo.data.rows import Images, Rows, load, read_rows, shared
+from zoo.data.rows import Rows, load, read_rows
 from zoo.evaluation import adopted, calibration, elsewhere, inference, report
 from zoo.evaluation import predictions as stored
 from zoo.evaluation.predictions import Predictions
+from zoo.evaluation.reading_check.check import check
+from zoo.evaluation.reading_check.words import as_dict
+from zoo.evaluation.rows_to_score import labelled, leak_against_training, rows_of
 from zoo.models.load import load_model
 from zoo.run import model_file
 from zoo.run.device import resolve
@@ -109,10 +115,12 @@ def _of_run(
     if save_predictions is not None:
         _check_table(Path(save_predictions), (source.path, folder.predictions), force)
     if meta.foreign is not None:
-        rows = _labelled(read_rows(source, (dataset,) if dataset else None), split)
-        return adopted.judge(run, net, meta, rows, split, roots, tta or meta.tta, draws)
+        rows = labelled(read_rows(source, (dataset,) if dataset else None), split)
+        result, taxonomy, kept = adopted.judge(run, net, meta, rows, split, roots, tta or meta.tta, draws)
+        result["reading_check"] = _reading(run, net, meta, rows, roots, draws)
+        return result, taxonomy, kept
     model_file.check_classes(meta, source.taxonomy, str(source.path))
-    rows = _labelled(_rows(meta, source, dataset, own=manifest is None), split)
+    rows = labelled(rows_of(meta, source, dataset, own=manifest is None), split)
     images = load(rows, {split: rows.where(split)}, meta.size, meta.channels, roots)[split]
     tta = meta.tta if tta is None else tta
     raw = inference.score(net, images.pixels, meta.mean, meta.std, tta)
@@ -122,6 +130,21 @@ def _of_run(
     result["protocol"]["leak_check"] = leak_against_training(meta, folder.absolute(meta.manifest), rows, images)
     scored = {split: (images.where, calibration.apply(raw, meta.temperature))}
     return result, meta.taxonomy, stored.gather(meta, rows, scored)
+
+
+def _reading(
+    run: Path, net: nn.Module, meta: Meta, rows: Rows, roots: Mapping[str, Path] | None, draws: int
+) -> dict[str, Any] | None:
+    """Return whether another reading of an adopted model fits much better, and warn of it.
+
+    None where the manifest has no labelled face of its classes.
+    """
+    if not any((rows.hard == i).any() for i in adopted.read_as(meta, rows.taxonomy) if i >= 0):
+        return None
+    done = as_dict(check(net, meta, rows, roots, draws=draws))
+    for words in done["findings_in_words"]:
+        warnings.warn(FerdataWarning(f"{run} may be read wrongly. {words}"), stacklevel=4)
+    return done
 
 
 def _of_table(
@@ -143,19 +166,9 @@ def _of_table(
     source = Manifest(Path(manifest))
     if save_predictions is not None:
         _check_table(Path(save_predictions), (source.path, table), force)
-    rows = _labelled(read_rows(source, (dataset,) if dataset else None), split)
+    rows = labelled(read_rows(source, (dataset,) if dataset else None), split)
     result, kept = elsewhere.judge(table, rows, split, dataset, shared, draws)
     return result, rows.taxonomy.as_dict(), kept
-
-
-def _labelled(rows: Rows, split: str) -> Rows:
-    """Return the rows. Raises BadOption if none of the split has a label."""
-    if not len(rows.where(split)):
-        raise BadOption(
-            f"{rows.manifest.path} has no labelled row in {split} (column {rows.split_source}).",
-            "Try --split all, which takes every labelled row.",
-        )
-    return rows
 
 
 def chart_files(judged: Path, split: str, forms: Sequence[str]) -> list[Path]:
@@ -198,31 +211,3 @@ def _check_table(path: Path, inputs: Sequence[Path], force: bool) -> None:
     if path.resolve() in [source.resolve() for source in inputs]:
         raise AlreadyExists(f"{path} is a part of what is judged, which is never modified.", "Choose another file.")
     report.check_free(path, force)
-
-
-def _rows(meta: Meta, source: Manifest, dataset: str | None, own: bool) -> Rows:
-    """Read the rows to score: in the manifest trained on, the datasets and the fold of training."""
-    chosen = (dataset,) if dataset else meta.config.get("datasets") if own else None
-    return read_rows(source, chosen, meta.config.get("fold") if own else None, meta.config["targets"])
-
-
-def leak_against_training(meta: Meta, trained_on: Path, rows: Rows, images: Images) -> dict[str, Any]:
-    """Count the scored rows that the model saw in training, by group or by pixels, as far as that can be known.
-
-    Groups are numbered per manifest, so across two manifests only pixels are compared.
-    """
-    if rows.manifest.fingerprint == meta.fingerprint:
-        trained = _rows(meta, rows.manifest, None, own=True)
-        ours = trained.where("train", meta.config["targets"])
-        return {"by": "group and pixels", "shared_with_train": shared(rows, ours, images.where)}
-    try:
-        before = Manifest(trained_on)
-        if before.fingerprint != meta.fingerprint:
-            return {"by": "nothing: the manifest trained on has changed", "shared_with_train": None}
-        seen = _rows(meta, before, None, own=True)
-    except FerdataError:
-        return {"by": "nothing: the manifest trained on is gone", "shared_with_train": None}
-    where = seen.where("train", meta.config["targets"])
-    known = set(seen.table["pixel_hash"].take(where).to_pylist())
-    scored = rows.table["pixel_hash"].take(images.where).to_pylist()
-    return {"by": "pixels", "shared_with_train": sum(h in known for h in scored)}

@@ -1,14 +1,18 @@
 """`card.md`: a run in words, for the person who is handed the weights."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ferdata.charts.lettering import key
+from ferdata.running.terminal import printable_lines
 from zoo.augment.own_ranges import in_a_line
 from zoo.evaluation import ceilings, metrics, subgroups
 from zoo.evaluation.calibration import in_brackets
 from zoo.run.model_file import Meta
+
+_ADDRESS = re.compile(r"https?://[^\s()<>]+")
 
 USE = (
     "Made for research on how faces are read, and for teaching. It says which class annotators would most likely "
@@ -23,7 +27,9 @@ def card(meta: Meta, report: dict[str, Any]) -> str:
     """Return the run in words, as Markdown: figures, protocol, what it is for, caveats, licences, citations."""
     parts = (_head(meta, report), _figures(report), _by_class(report), _parts(report), _protocol(meta, report))
     rest = (["## Intended use", "", USE, ""], _caveats(report), _first_weights(meta), _data(report))
-    return "\n".join(line for part in (*parts, *rest) for line in part)
+    # Titles, classes and file names are other people's, and a card is shown as a page: they bring no tags of their own.
+    text = "\n".join(line for part in (*parts, *rest) for line in part).replace("<", "&lt;")
+    return printable_lines("\n".join([text, *_citations(report)]))
 
 
 def _head(meta: Meta, report: dict[str, Any]) -> Iterator[str]:
@@ -191,16 +197,19 @@ def _data(report: dict[str, Any]) -> Iterator[str]:
     words = {True: "allowed", False: "not allowed", None: "not stated"}
     for name, source in report["sources"].items():
         title = source["title"] or name
-        linked = f"[{title}]({source['homepage']})" if source["homepage"] else title
+        linked = f"[{title}]({source['homepage']})" if _ADDRESS.fullmatch(source["homepage"] or "") else title
         yield (
             f"| {linked} | {source['licence'] or 'not stated'} | {words[source['commercial']]} | "
             f"{words[source['redistribution']]} |"
         )
     yield ""
+
+
+def _citations(report: dict[str, Any]) -> Iterator[str]:
     cited = [source["citation"].strip() for source in report["sources"].values() if source["citation"]]
     if cited:
         yield "```bibtex"
-        yield "\n\n".join(cited)
+        yield "\n\n".join(cited).replace("```", "'''")  # which would end the block
         yield "```"
         yield ""
 

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,8 @@ from numpy.typing import NDArray
 from ferdata.errors import BadOption, listed
 from ferdata.labels import REASONS, Taxonomy, spelled
 from ferdata.manifest.safe_paths import must_be_file
+from ferdata.running.documents import parse_json
+from ferdata.running.spreadsheet import from_cell
 from ferdata.running.text_file import open_text
 from zoo.evaluation.predictions import KEY
 
@@ -79,7 +80,7 @@ def read(path: Path, taxonomy: Taxonomy) -> Table:
     others = (name for name in cells if name not in meanings and name != named_by)
     ignored = tuple(name if name.strip() else NAMELESS for name in others)
     _check(path, p, lines, ignored)
-    names = [str(cell if cell is not None else "").strip() for cell in cells[named_by]]
+    names = [from_cell(str(cell if cell is not None else "").strip()) for cell in cells[named_by]]
     return Table(path, named_by, names, p / p.sum(1, keepdims=True), tuple(meanings), tuple(meanings.values()), ignored)
 
 
@@ -152,9 +153,12 @@ def _parquet(path: Path) -> tuple[dict[str, Sequence[Any]], list[str]]:
     lines = [f"row {i}" for i in range(1, len(table) + 1)]
     _check_header(path, table.column_names)
     if KEY in (table.schema.metadata or {}) and {"sample_id", "probabilities"} <= {*table.column_names}:
-        classes = json.loads(table.schema.metadata[KEY])["classes"]
-        shares = zip(*table["probabilities"].to_pylist(), strict=True) if len(table) else ((),) * len(classes)
-        return {"sample_id": table["sample_id"].to_pylist(), **dict(zip(classes, shares, strict=True))}, lines
+        try:
+            classes = [str(name) for name in parse_json(table.schema.metadata[KEY])["classes"]]
+            shares = zip(*table["probabilities"].to_pylist(), strict=True) if len(table) else ((),) * len(classes)
+            return {"sample_id": table["sample_id"].to_pylist(), **dict(zip(classes, shares, strict=True))}, lines
+        except (ValueError, TypeError, KeyError) as error:
+            raise BadOption(f"{path} does not say what its probabilities are of: {error}.", FORM) from None
     return {name: table[name].to_pylist() for name in table.column_names}, lines
 
 

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ferdata.errors import BrokenRun, paths_like
+from ferdata.running.documents import parse_json
 from ferdata.running.whole_file import write_whole
 from zoo.evaluation.subgroups import clusters
 
@@ -116,7 +117,7 @@ def read(path: Path) -> Predictions:
     """Read the file. Raises BrokenRun if it is not there, damaged or not ours."""
     try:
         table = pq.read_table(path)
-        facts = json.loads((table.schema.metadata or {})[KEY])
+        facts = parse_json((table.schema.metadata or {})[KEY])
         classes = tuple(facts["classes"])
         true = pc.index_in(table["target"], pa.array(classes)).to_numpy().astype(np.int64)
         flat = table["probabilities"].combine_chunks().flatten().to_numpy(zero_copy_only=False)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ferdata.charts import style
 from ferdata.charts.style import Chart
 from ferdata.errors import AlreadyExists, BrokenRun
+from ferdata.running.documents import read_json
 from ferdata.running.whole_file import write_whole
 from zoo.data.rows import Images, Rows
 from zoo.evaluation import calibration, ceilings, charts, confidence, metrics, roc, subgroups
@@ -170,9 +171,16 @@ def of_report(run: Path, taxonomy: dict[str, Any], report: dict[str, Any], befor
 
 
 def read(folder: Folder) -> dict[str, Any]:
-    """Return a run's `report.json`. Raises BrokenRun if it is damaged, or not there."""
+    """Return a run's `report.json`. Raises BrokenRun if it is damaged, or not there, as in an adopted run."""
+    if folder.adopted.is_file() and not folder.report.exists():
+        raise BrokenRun(
+            f"{folder.path} was adopted, so that there is no report of its training.",
+            f"Judge it, with charts: ferdata evaluate {folder.path} --manifest M --save --plots png",
+        )
     try:
-        report: dict[str, Any] = json.loads(folder.report.read_text(encoding="utf-8"))
+        report: dict[str, Any] = read_json(folder.report)
+        if not isinstance(report, dict):
+            raise ValueError("it is no table of names and values")
     except (OSError, ValueError) as error:
         raise BrokenRun(f"{folder.report} cannot be read: {error}.", "Train it anew with --force.") from None
     return report

@@ -1,6 +1,5 @@
 """The runs that are compared: their stored predictions, brought to the same rows in the same order."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ferdata.errors import BadOption
+from ferdata.errors import BadOption, BrokenRun
 from ferdata.manifest import Manifest
 from zoo.data.rows import read_rows
 from zoo.evaluation import elsewhere, prediction_table, predictions
 from zoo.evaluation.predictions import Predictions
+from zoo.evaluation.report import read as report_of
 from zoo.run import model_file
 from zoo.run.run_folder import Folder
 
@@ -61,13 +61,19 @@ def _foreign(path: Path, beside: Path | None, ours: Mapping[Path, Scored], split
 def _read(run: Path, split: str) -> Scored:
     """Read a run's predictions of a split, and its report if there is one."""
     folder = run.is_dir() or not run.suffix
+    if Folder(run).adopted.is_file() and not Folder(run).predictions.is_file():
+        raise BrokenRun(
+            f"{run} was adopted, and has predicted nothing yet.",
+            f"Judge all of them on one manifest with --on M; or compare files: ferdata evaluate {run} --manifest M "
+            f"--save-predictions {run.name}.parquet.",
+        )
     rows = predictions.read(run / predictions.NAME if folder else run)
     keep = rows.at(np.flatnonzero((rows.split == split) | (split == "all")))
     if not len(keep):
         there = ", ".join(np.unique(rows.split).tolist())
         raise BadOption(f"{run} has no predictions of {split}; it has {there}.", f"Name another --split: {there}.")
     file = run / "report.json"
-    report = json.loads(file.read_text(encoding="utf-8")) if folder and file.is_file() else {}
+    report = report_of(Folder(run)) if folder and file.is_file() else {}
     return Scored(str(run), keep, report, ())
 
 

@@ -16,7 +16,8 @@ from ferdata.charts.style import check_formats
 from ferdata.errors import BadOption, choose_one
 from ferdata.running.whole_file import write_whole
 from zoo.evaluation import charts, confidence, metrics, predictions
-from zoo.evaluation.compare import gained, paired, sign_flips, two_sided
+from zoo.evaluation.compare import gained, paired, two_sided
+from zoo.evaluation.paired_tests import sign_flips
 from zoo.evaluation.predictions import Predictions
 from zoo.evaluation.report import as_json
 from zoo.experiments import answers, run_or_reuse

@@ -14,7 +14,6 @@ the net may not answer with them (`zoo.experiments.matrix_cells`).
 """
 
 import itertools
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -23,12 +22,21 @@ from typing import Any
 
 from ferdata.charts import style
 from ferdata.charts.style import check_formats
-from ferdata.errors import AlreadyExists, BadOption
+from ferdata.errors import AlreadyExists, BadOption, listed
 from ferdata.manifest import Manifest
+from ferdata.running.documents import read_json
 from ferdata.running.whole_file import write_whole
 from zoo.evaluation import report
 from zoo.evaluation.predictions import Predictions
-from zoo.experiments import matrix_answer, matrix_cells, matrix_chart, matrix_plan, matrix_scores, run_or_reuse
+from zoo.experiments import (
+    matrix_also,
+    matrix_answer,
+    matrix_cells,
+    matrix_chart,
+    matrix_plan,
+    matrix_scores,
+    run_or_reuse,
+)
 from zoo.experiments.matrix_plan import Plan, Row
 from zoo.options.recipes import parse_set
 from zoo.run.run_folder import Folder
@@ -68,6 +76,7 @@ def matrix(
     plots: Sequence[str] = (),
     roots: Mapping[str, Path] | None = None,
     say: Callable[[str], None] | None = None,
+    also: Sequence[str | Path] = (),
 ) -> Matrix:
     """Train on each dataset of `manifest`, test on every one, and say which to train on.
 
@@ -75,8 +84,9 @@ def matrix(
     as "A+B", or "pairs" for two of each, "all" for all together, "all-but-one" for each left out in turn. Each row has
     as many `seeds`. `budget`, in seconds, is what the run on the largest set may take; all others then see as many
     images as that one did, or as `images` says, or as the epochs of `options` or `recipe` make of the largest set.
-    `equal_images` has every row learn from so many images of its train, to compare sets of one size. The same call
-    goes on where it was stopped, and keeps what is finished.
+    `equal_images` has every row learn from so many images of its train, to compare sets of one size. `also` names runs
+    that are there already, ours or adopted: further rows, marked as trained elsewhere, which no set is chosen by. The
+    same call goes on where it was stopped, and keeps what is finished.
 
     Writes `matrix.json`, `matrix.md`, and the heat map `matrix` as PNG, SVG and in the formats `plots`, to `out`, with
     the runs below `runs/`. Raises BadOption for what cannot be compared, Leak where a train has copies of a test unless
@@ -93,10 +103,14 @@ def matrix(
     opened = Manifest(Path(manifest))
     plan = matrix_plan.plan(opened, train, test, add, config, equal_images, allow_leak)
     given |= {"size": plan.size, "train_images": equal_images}
+    others = matrix_also.also(also, opened, list(plan.tests), _names(plan), "auto", roots)
+    plan = plan.joined(others.rows, others.leaks, _of_others(others))
     folder = Path(out or f"runs/{Path(manifest).stem}-matrix")
     numbers = range(config.seed, config.seed + seeds)
     for note in plan.notes:
         tell(note)
+    if also:
+        tell(f"{listed(row.name for row in plan.also)}: trained elsewhere, scored on every test")
     tell(f"{len(plan.rows)} rows x {seeds} seeds: {len(plan.rows) * seeds} trainings, {len(plan.tests)} tests")
     job = _Job(opened, folder, recipe, given, allow_leak, force, roots, tell)
     length = _length(job, plan, numbers[0], budget, images, epochs or config.epochs or resolve.EPOCHS)
@@ -116,7 +130,8 @@ def matrix(
             ) from None
         own = f"{run.report['accuracy']:.2%} at home"
         tell(f"{row.name}, seed {seed} ({done + 1} of {len(work)}){', kept' if kept else ''}: {own}")
-    made = matrix_cells.summary(plan, scored, list(numbers))
+    known = {name: [dict(answers)] for name, answers in others.answers.items()}
+    made = matrix_cells.summary(plan, scored | known, list(numbers))
     made |= {
         **{"manifest": str(manifest), "fingerprint": opened.fingerprint, "recipe": recipe},
         **{"options": {key: value for key, value in given.items() if value is not None}, "budget": budget},
@@ -125,6 +140,21 @@ def matrix(
     made["answer"] = matrix_answer.answer(made)
     write(folder, made, plots)
     return Matrix(folder, made)
+
+
+def _names(plan: Plan) -> list[str]:
+    """Return the names that rows of other runs may not have."""
+    return [*(row.name for row in plan.rows), *plan.tests]
+
+
+def _of_others(others: matrix_also.Also) -> list[str]:
+    """Return what is to be told of the runs that were trained elsewhere."""
+    unknown = listed(others.unknown)
+    notes = [f"{unknown}: not known what it was trained on, so that a leak cannot be excluded"] if unknown else []
+    return notes + [
+        f"{n:,} test images of {test}, or copies of them, are in {row}'s train"
+        for (row, test), n in others.leaks.items()
+    ]
 
 
 def _silent(line: str) -> None:
@@ -221,7 +251,7 @@ def _length(job: _Job, plan: Plan, seed: int, budget: float | None, images: int 
 def _known(file: Path) -> dict[str, Any]:
     """Return what an earlier call has kept; nothing where there was none, or its file is damaged."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = read_json(file)
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -46,7 +46,19 @@ def _of_tests(made: Mapping[str, Any]) -> Lines:
             told += f"; without faces of {test} in train, {abroad[0]['train']}: {_figure(made, column, abroad[0])}"
             others = [row for row in others if row is not abroad[0]]
         rest = [f"{_own_words(row, test)} {row['accuracy']:.1%}" for row in others[:SHOWN]]
-        yield f"{told}{''.join(f'; {one}' for one in rest)}.{_how_sure(made, rows)}"
+        beside = "".join(f" {_of_other(made, column, one)}" for one in column["also"])
+        yield f"{told}{''.join(f'; {one}' for one in rest)}.{_how_sure(made, rows)}{beside}"
+
+
+def _of_other(made: Mapping[str, Any], column: Mapping[str, Any], one: Mapping[str, Any]) -> str:
+    """Return in a sentence what a run that was trained elsewhere reaches on a test, beside the best row."""
+    found, first = one["best_over_it"], column["rows"][0]["train"]
+    less, span = found["difference"], found["over_images"]
+    if span is not None and less < 0:
+        span = [-end for end in reversed(span)]
+    gap = "as much as" if not less else f"{points(abs(less))[1:]} points {'less' if less > 0 else 'more'} than"
+    over = "" if span is None else f" ({between(span)} over images)"
+    return f"{one['train']}, trained elsewhere, reaches {_figure(made, column, one)} there, {gap} {first}{over}."
 
 
 def _own_words(row: Mapping[str, Any], test: str) -> str:
@@ -191,8 +203,8 @@ def table(made: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     cells = {(cell["train"], cell["test"]): cell for cell in made["cells"]}
     for row in made["rows"]:
         yield (
-            row["train"],
-            f"{row['images']:,}",
+            f"{row['train']} (trained elsewhere)" if row["elsewhere"] else row["train"],
+            "-" if row["elsewhere"] else f"{row['images']:,}",
             *(_cell(cells[row["train"], column["test"]]) for column in made["tests"]),
             *(_mean(row[side]) for side in ("home", "abroad")),
             "-" if row["drop"] is None else f"{100 * row['drop']['mean']:.1f}",

@@ -20,6 +20,7 @@ from zoo.evaluation.compare import confusion_cells
 from zoo.evaluation.predictions import Predictions
 from zoo.experiments import answers
 from zoo.experiments.ablation import DRAWS, against, interval_over_seeds
+from zoo.experiments.matrix_also import beside
 from zoo.experiments.matrix_plan import Plan, Row, common
 
 Floats = NDArray[np.float64]
@@ -48,11 +49,20 @@ class Cell:
 def summary(plan: Plan, scored: Scored, seeds: Sequence[int]) -> dict[str, Any]:
     """Return all that `matrix.json` says of the runs, but the answer in words."""
     cells = {
-        (row.name, test): cell(row, test, classes, [one[test] for one in scored[row.name]], seeds, column, plan)
-        for row in plan.rows
+        (row.name, test): cell(
+            row,
+            test,
+            classes,
+            [one[test] for one in scored[row.name]],
+            [None] if row in plan.also else seeds,
+            column,
+            plan,
+        )
+        for row in (*plan.rows, *plan.also)
         for column, (test, classes) in enumerate(plan.tests.items())
     }
     rows = [of_row(row, [cells[row.name, test] for test in plan.tests]) for row in plan.rows]
+    rows += [of_row(row, []) | {"elsewhere": True, "classes": []} for row in plan.also]
     return {
         "cells": [one.told for one in cells.values()],
         "rows": rows,
@@ -81,11 +91,14 @@ def cell(
     test: str,
     test_classes: Sequence[str],
     runs: Sequence[Predictions],
-    seeds: Sequence[int],
+    seeds: Sequence[int | None],
     column: int,
     plan: Plan,
 ) -> Cell:
-    """Return a cell from the predictions of each seed's run on the test; `column` seeds its draws."""
+    """Return a cell from the predictions of each seed's run on the test; `column` seeds its draws.
+
+    A run that was trained elsewhere has no seed that is known: None.
+    """
     classes = common(row, test_classes)
     told: dict[str, Any] = {"train": row.name, "test": test, "classes": classes, "n": 0}
     told |= {"accuracy": None, "interval": None, "macro_f1": None, "seeds": len(seeds)}
@@ -127,6 +140,7 @@ def of_row(row: Row, cells: Sequence[Cell]) -> dict[str, Any]:
     )
     return {
         "train": row.name,
+        "elsewhere": False,
         "datasets": list(row.datasets),
         "images": row.images,
         "home": _told(at_home),
@@ -159,11 +173,15 @@ def _told(values: Floats | None) -> dict[str, Any] | None:
 
 
 def best(plan: Plan, scored: Scored, test: str) -> dict[str, Any]:
-    """Return a test's rows from the best to the worst, over the classes that all of them have, and whether it is."""
+    """Return a test's rows from the best to the worst, over the classes that all of them have, and whether it is.
+
+    Runs that were trained elsewhere are no answer to what to train on, and stand apart, in `also`: those that can
+    answer all of these classes.
+    """
     able = [row for row in plan.rows if len(common(row, plan.tests[test])) > 1]
     classes = [name for name in plan.tests[test] if all(name in row.classes for row in able)]
     if len(classes) < 2 or not able:
-        return {"test": test, "classes": classes, "rows": []}
+        return {"test": test, "classes": classes, "rows": [], "also": []}
     runs = {row.name: [over(one[test], classes) for one in scored[row.name]] for row in able}
     figures = {name: _accuracies(each) for name, each in runs.items()}
     order = sorted(able, key=lambda row: -float(np.mean(figures[row.name])))
@@ -175,7 +193,16 @@ def best(plan: Plan, scored: Scored, test: str) -> dict[str, Any]:
     for line in told[1:]:
         line["best_over_it"] = _against(runs[line["train"]], runs[first])
     holm([line["best_over_it"] for line in told[1:]])
-    return {"test": test, "classes": classes, "n": len(runs[first][0]), "rows": told}
+    others = [row for row in plan.also if set(classes) <= set(row.classes)]
+    return {
+        **{"test": test, "classes": classes, "n": len(runs[first][0]), "rows": told},
+        "also": [_also(row, over(scored[row.name][0][test], classes), runs[first]) for row in others],
+    }
+
+
+def _also(row: Row, answers: Predictions, best: Sequence[Predictions]) -> dict[str, Any]:
+    """Return what a run that was trained elsewhere reaches on a test, and what the best row has over it."""
+    return {"train": row.name, "accuracy": _accuracies([answers])[0], "best_over_it": beside(best, answers)}
 
 
 def gains(plan: Plan, scored: Scored) -> list[dict[str, Any]]:

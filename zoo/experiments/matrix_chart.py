@@ -38,7 +38,10 @@ def heat_map(made: Mapping[str, Any], folder: Path, form: str = "png") -> bytes:
         axes.set_ylim(len(rows), 0)
         labels = [words[test] for test in tests]
         axes.set_xticks([*(np.arange(len(tests)) + 0.5), len(tests) + 0.75], [*labels, ABROAD], rotation=30, ha="right")
-        sizes = [f"{words[row['train']]}  ({row['images']:,})" for row in made["rows"]]
+        sizes = [
+            f"{words[row['train']]}  ({'trained elsewhere' if row.get('elsewhere') else format(row['images'], ',')})"
+            for row in made["rows"]
+        ]
         axes.set_yticks(np.arange(len(rows)) + 0.5, sizes)
         axes.tick_params(length=0, labelcolor=INK)
         axes.spines[:].set_visible(False)

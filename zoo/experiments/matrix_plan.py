@@ -1,7 +1,7 @@
 """What a matrix compares: its rows and columns, checked before anything is trained, and what is not alike in them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
 
@@ -38,7 +38,7 @@ class Plan:
     """The rows; the classes of each test, by its dataset; the size of all images; and what there is to be told.
 
     `leaks` has, for a row and a test, how many images of the test have duplicates in the row's train, where that was
-    allowed. `facts` are each dataset's own.
+    allowed. `facts` are each dataset's own. `also` are rows of runs that were trained elsewhere.
     """
 
     rows: tuple[Row, ...]
@@ -47,6 +47,11 @@ class Plan:
     notes: tuple[str, ...]
     leaks: Mapping[tuple[str, str], int]
     facts: Mapping[str, Facts]
+    also: tuple[Row, ...] = ()
+
+    def joined(self, also: Sequence[Row], leaks: Mapping[tuple[str, str], int], notes: Sequence[str]) -> "Plan":
+        """Return the plan with rows of runs that were trained elsewhere, and what there is to be told of them."""
+        return replace(self, also=tuple(also), leaks={**self.leaks, **leaks}, notes=(*self.notes, *notes))
 
 
 def plan(

@@ -33,6 +33,12 @@ def of_run(config: TrainConfig, taxonomy: Taxonomy) -> Meta | None:
     folder = Folder(Path(config.init))
     folder.must_exist()
     meta = model_file.read_meta(folder.model)
+    if meta.foreign is not None:
+        raise BadOption(
+            f"--init {config.init} was adopted from {meta.foreign['file']}, and a model of others is used as it is.",
+            "Begin with its weights, where they are to be had by themselves: --weights FILE, or --backbone with "
+            "hf-hub:OWNER/NAME and --pretrained.",
+        )
     for name, theirs, ours in (
         ("backbone", meta.backbone, config.backbone),
         ("stem", meta.stem, config.stem),

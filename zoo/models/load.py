@@ -6,13 +6,16 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import nn
+from torch import Tensor, nn
 
-from ferdata.errors import BrokenRun, FerdataError
+from ferdata.errors import BrokenRun
 from zoo.models import xgboost_head
 from zoo.models.build import backbone, build
-from zoo.models.foreign import opened
+from zoo.models.foreign import opened, timm_net
+from zoo.models.foreign.card import Card
+from zoo.models.foreign.signature import Runner
 from zoo.models.heads import Head
+from zoo.run import model_form
 from zoo.run.memory import elsewhere, enough, is_out_of_memory
 from zoo.run.model_file import Meta, read_meta
 
@@ -38,23 +41,36 @@ def _with_weights(path: Path, meta: Meta) -> nn.Module:
     if meta.foreign is not None:
         return _foreign(path, meta, meta.foreign)
     try:
+        weights = _tensors(path)
+        shapes = [tuple(t.shape) for t in weights.values()]
+        model_form.check_sizes({"arguments": meta.arguments, "head": meta.head}, shapes)
         net = blank_model(meta)
-        with safe_open(path, "pt") as file:
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
         net.load_state_dict(weights)
-    except (RuntimeError, SafetensorError, FerdataError) as error:
+    except Exception as error:
         if is_out_of_memory(error):
             raise
-        reason = str(error).splitlines()[0]
+        # What builds a net believes its arguments, and stumbles over wrong ones with errors of any kind.
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise BrokenRun(f"The weights of {path} do not fit {meta.backbone}: {reason}", "Train again.") from None
     return net.eval().to(memory_format=torch.channels_last)
+
+
+def _tensors(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a model file by name."""
+    with safe_open(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no dict
 
 
 def _foreign(path: Path, meta: Meta, how: dict[str, Any]) -> nn.Module:
     """Open the model that others trained, whose file lies in `path` as bytes. Raises BrokenRun, MissingExtra."""
     try:
-        return opened.net(how, meta.classes, opened.runner(str(how["kind"]), kept(path), str(how["name"]))).eval()
-    except KeyError as error:
+        if how["kind"] == timm_net.KIND:
+            known = Card(size=meta.size, channels=meta.channels)
+            runner: Runner = timm_net.rebuilt(how, len(meta.classes), known, _tensors(path))
+        else:
+            runner = opened.runner(str(how["kind"]), kept(path), str(how["name"]))
+        return opened.net(how, meta.classes, runner).eval()
+    except (KeyError, TypeError, ValueError, SafetensorError) as error:
         raise BrokenRun(f"{path} holds no model that was adopted: {error}.", "Adopt it again.") from None
 
 

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from ferdata.errors import BadOption, BrokenRun, MissingExtra
 from ferdata.running import progress
+from ferdata.running.documents import parse_json
 from ferdata.running.extras import install
 from ferdata.running.whole_file import write_whole
 
@@ -146,7 +147,7 @@ def load(path: Path) -> Trees:
     xgboost = _xgboost()
     try:
         booster = xgboost.Booster(model_file=bytearray(path.read_bytes()))
-        header = json.loads(booster.attr(KEY) or "{}")
+        header = parse_json(booster.attr(KEY) or "{}")
         if header.get("format") != FORMAT:
             raise BrokenRun(f"{path} holds trees, but not ferdata's of format {FORMAT}.", AGAIN)
         trees = Trees(booster, tuple(header["classes"]), tuple(header["own"]), int(header["width"]))

@@ -15,6 +15,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from ferdata.errors import BadOption, did_you_mean, paths_like
 from ferdata.running.documents import parse_toml
+from ferdata.schema import escapes
 from zoo.options.options import KEYS, TrainConfig
 
 DEFAULT = "default"
@@ -25,6 +26,8 @@ LARGEST = 100_000  # bytes of a file: no recipe has as many
 PAGES = {"recipe": "docs/recipes.md", "policy": "docs/training.md"}
 # A run's own, which another run is not given by a file.
 MACHINE = ("device", "devices", "precision")
+# What would be fetched or opened: said on the command line too, since a file that is sent may name anything.
+PLACES: Mapping[str, str] = {"weights": "a file", "init": "a run", "backbone": "a source"}
 # What is permitted is said on the command line, each time: a file that someone sends is not asked.
 PERMISSIONS = ("allow_leak", "allow_scale", "trust_files")
 TYPES = {key: hint for key, hint in get_type_hints(TrainConfig).items() if key in KEYS}
@@ -36,11 +39,15 @@ WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "of
 
 @dataclass(frozen=True)
 class Recipe:
-    """A recipe: `about` has the keys of ABOUT that it gives, `options` those of TrainConfig that it sets."""
+    """A recipe: `about` has the keys of ABOUT that it gives, `options` those of TrainConfig that it sets.
+
+    `file` is where it was read, "" for one of the package's.
+    """
 
     name: str
     about: Mapping[str, Any]
     options: Mapping[str, Any]
+    file: str = ""
 
     @property
     def title(self) -> str:
@@ -81,11 +88,28 @@ def load(name: str | os.PathLike[str]) -> Recipe:
             f"There is no recipe {wanted!r}.",
             f"{did_you_mean(wanted, names())}Choose one of {', '.join(names())}; or give a file.",
         )
-    found = _recipe(path.stem, str(path), _read(path, "recipe"))
-    policy = Path(found.options.get("augment", ""))
-    if policy.suffix != ".toml":
+    found = replace(_recipe(path.stem, str(path), _read(path, "recipe")), file=str(path))
+    policy = str(found.options.get("augment") or "")
+    if not policy.endswith(".toml") and "/" not in policy and "\\" not in policy:
         return found
+    if escapes(policy):
+        raise BadOption(
+            f"{path}: augment is {policy!r}, which leads out of the recipe's folder.",
+            f"Remove the line, and add --augment {policy} to the command.",
+        )
     return replace(found, options={**found.options, "augment": str(path.parent / policy)})  # it lies beside the recipe
+
+
+def refuse_places(recipe: Recipe, wanted: Mapping[str, Any]) -> None:
+    """Raise BadOption where a run would take what a recipe's file names from a place that only the file has named."""
+    for key, kind in PLACES.items():
+        place = str(recipe.options.get(key) or "")
+        named = bool(place) and (key != "backbone" or ":" in place)
+        if recipe.file and named and wanted.get(key) == place:
+            raise BadOption(
+                f"{recipe.file}: {key} names {kind}, {place!r}, which a file may not.",
+                f"If that is what you want, say so: add --{key} {place} to the command.",
+            )
 
 
 def read_toml(path: Path, kind: str) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from ferdata.errors import BrokenRun
 from ferdata.labels import Taxonomy
+from ferdata.running.documents import parse_json
 from ferdata.running.whole_file import write_whole
 from ferdata.training_data.arrays import CROP, INTERPOLATION
+from zoo.run import model_form
 
 FORMAT = 2
 KEY = "ferdata"
@@ -78,9 +80,10 @@ def as_text(meta: Meta) -> str:
 
 def from_text(text: str) -> Meta:
     """Return what `as_text` wrote. Raises ValueError, TypeError or KeyError for anything else."""
-    data = json.loads(text)
+    data = parse_json(text, model_form.LARGEST)
     if not isinstance(data, dict):
         raise TypeError("no object")
+    model_form.check(data)
     return Meta(**{**data, **{name: tuple(data[name]) for name in ("classes", "mean", "std")}})
 
 
@@ -96,7 +99,7 @@ def read_meta(path: Path) -> Meta:
     if raw is None:
         raise BrokenRun(f"{path} holds weights, but not a ferdata model.", again)
     try:
-        written = json.loads(raw).get("format")
+        written = parse_json(raw, model_form.LARGEST).get("format")
         if written != FORMAT:
             raise BrokenRun(f"{path} is of format {written}; this ferdata reads {FORMAT}.", "Train it again.")
         meta = from_text(raw)

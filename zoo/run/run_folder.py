@@ -98,7 +98,7 @@ class Folder:
 
         With `resume` a run that can be gone on with is no hindrance; raises BrokenRun where there is none.
         """
-        new = not self.path.exists()
+        new = [place for place in (self.path, *self.path.parents) if not place.exists()]
         if self.path.exists() and not self.path.is_dir():
             raise CannotWrite(f"{self.path} is a file.", "Give a folder with --out, such as runs/first.")
         if resume:
@@ -115,8 +115,8 @@ class Folder:
             self.path.mkdir(parents=True, exist_ok=True)
             probe.touch()
             probe.unlink()
-            if new:
-                self.path.rmdir()
+            for place in new:
+                place.rmdir()
         except OSError as error:
             raise CannotWrite(f"Cannot write in {self.path}: {error.strerror}.", "Choose another --out.") from None
 

@@ -110,7 +110,8 @@ def combine(
     before: TrainConfig | None = None,
 ) -> TrainConfig:
     """Return the options as `merge` does, whatever comes of them. Raises BadOption for a key that is none."""
-    wanted = dict(recipes.load(name).options) if before is None or name != "default" else {}
+    recipe = recipes.load(name) if before is None or name != "default" else recipes.Recipe(name, {}, {})
+    wanted = dict(recipe.options)
     asked = recipes.parse_set(options)
     given = {key: value for key, value in named.items() if value is not None}
     if given.get("pretrained") is False:  # from scratch, whatever the recipe says
@@ -121,6 +122,7 @@ def combine(
         asked |= {"weights": None, "init": None}
     elif {"pretrained", "weights", "init"} & set(given):  # one source of first weights takes another's place
         asked |= {"pretrained": False, "weights": None, "init": None}
+    recipes.refuse_places(recipe, {key: value for key, value in wanted.items() if key not in asked | given})
     wanted = own_ranges.lay_over(wanted, asked | given) | {"manifest": manifest}
     strangers = sorted(set(wanted) - set(KEYS))
     if strangers:

@@ -245,6 +245,19 @@ def test_a_table_has_a_row_for_each_prediction_and_a_column_for_each_class(run, 
     assert [row["error"] or None for row in told] == [p.error for p in found]
 
 
+def test_a_pictures_name_is_no_formula_in_a_spreadsheet(run, pictures, tmp_path, monkeypatch):
+    first = min(pictures.glob("*.png"))
+    first.rename(pictures / "=cmd|' calc'!A0.png")
+    (pictures / "@broken.png").write_bytes(b"")
+    monkeypatch.chdir(pictures)
+    found = predict(run, ["."], out=tmp_path / "t.csv")
+    with (tmp_path / "t.csv").open(newline="") as file:
+        told = [row["path"] for row in csv.DictReader(file)]
+    assert told[:2] == ["'=cmd|' calc'!A0.png", "'@broken.png"]
+    predict(run, ["."], out=tmp_path / "t.parquet")  # which is not opened as a spreadsheet
+    assert pq.read_table(tmp_path / "t.parquet")["path"].to_pylist() == [str(p.path) for p in found]
+
+
 def test_a_table_that_is_there_or_cannot_be_written_is_refused_before_the_work(run, pictures, tmp_path):
     (tmp_path / "t.csv").write_text("mine")
     with pytest.raises(AlreadyExists):

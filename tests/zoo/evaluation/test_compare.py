@@ -8,7 +8,8 @@ from scipy import stats
 
 from ferdata.errors import BadOption, BrokenRun
 from ferdata.labels import TAXONOMIES
-from zoo.evaluation.compare import compare, exact_mcnemar, gained, paired, sign_flips
+from zoo.evaluation.compare import compare, gained, paired
+from zoo.evaluation.paired_tests import exact_mcnemar, sign_flips
 from zoo.evaluation.predictions import Predictions, save
 
 CLASSES = TAXONOMIES["fer3"].classes

@@ -232,3 +232,16 @@ def test_each_dataset_stands_with_its_terms_and_all_citations_together(report):
     ]
     report["sources"] = {"two": report["sources"]["two"]}
     assert "bibtex" not in card(meta(), report)
+
+
+def test_a_dataset_of_somebody_elses_brings_no_tag_no_link_and_no_code_into_the_card(report):
+    evil = source(
+        "<img src=x onerror=alert(1)>\x1b[2J", "javascript:alert(1)", "<b>", citation="```\n<script>\n# A head"
+    )
+    lines = card(meta(manifest="<i>.parquet"), {**report, "sources": {"made": evil}})
+    before, inside, after = lines.split("```")
+    assert "<" not in before + after
+    assert "javascript:" not in lines
+    assert "\x1b" not in lines
+    assert inside.startswith("bibtex\n")
+    assert "# A head" in inside

@@ -4,7 +4,7 @@ import shutil
 import numpy as np
 import pytest
 
-from ferdata.errors import AlreadyExists, BadOption, Leak
+from ferdata.errors import AlreadyExists, BadOption, BrokenRun, Leak
 from ferdata.manifest import Manifest
 from tests.zoo.conftest import SHAPES, shape, write_shapes
 from zoo.evaluation.evaluate import evaluate
@@ -104,6 +104,33 @@ def test_a_run_that_was_lost_or_never_scored_is_made_up_for(made, three, tmp_pat
     again = matrix(three, out, seeds=1, images=IMAGES, options=SET, say=said.append)
     assert sum(", kept: " in line for line in said) == 2
     assert again.report["cells"] == made.report["cells"]
+
+
+def test_a_run_that_is_there_is_a_further_row_scored_as_evaluate_does_and_nothing_is_trained(
+    made, three, tmp_path, monkeypatch
+):
+    out = shutil.copytree(made.path, tmp_path / "m")
+    peer = shutil.copytree(made.path / "runs" / "one" / "seed-0", tmp_path / "peer")
+    monkeypatch.setattr(matrix_scores, "score", None)  # whoever trains or scores the matrix's own runs fails
+    again = matrix(three, out, seeds=1, images=IMAGES, options=SET, also=[peer])
+    cells = cells_of(again)
+    for test in ("one", "two", "odd"):
+        assert cells["peer", test]["accuracy"] == cells["one", test]["accuracy"]
+        assert not cells["peer", test]["home"]
+    assert [cell for cell in again.report["cells"] if cell["train"] != "peer"] == made.report["cells"]
+    assert again.report["rows"][:-1] == made.report["rows"]
+    assert again.report["rows"][-1]["elsewhere"]
+    assert all(row["train"] != "peer" for column in again.report["tests"] for row in column["rows"])
+    assert "peer, trained elsewhere, reaches " in again.report["answer"]
+
+
+def test_a_run_that_is_not_there_or_is_named_twice_is_refused_before_anything_is_trained(made, three, tmp_path):
+    peer = made.path / "runs" / "one" / "seed-0"
+    with pytest.raises(BrokenRun, match="nowhere is not a folder"):
+        matrix(three, tmp_path / "m", images=IMAGES, options=SET, also=[tmp_path / "nowhere"])
+    with pytest.raises(BadOption, match="is given twice"):
+        matrix(three, tmp_path / "m", images=IMAGES, options=SET, also=[peer, peer])
+    assert not (tmp_path / "m").exists()
 
 
 def test_another_manifest_in_the_same_folder_is_refused(made, tmp_path):

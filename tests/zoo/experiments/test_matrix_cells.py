@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from tests.zoo.evaluation.test_compare import CLASSES, answers
 from zoo.evaluation import confidence
-from zoo.experiments import matrix_answer, matrix_cells
+from zoo.experiments import matrix_answer, matrix_cells, matrix_chart
 from zoo.experiments.matrix_facts import Facts
 from zoo.experiments.matrix_plan import Plan, Row
 
@@ -22,8 +23,8 @@ def right(share, seed, n=N, luck=0):
     return hits
 
 
-def made(shares, rows, tests=("a", "b"), seeds=3, classes=None, luck=9, leaks=None, **more):
-    """The summary of rows whose nets have the given share of each test right, and its answer."""
+def made(shares, rows, tests=("a", "b"), seeds=3, classes=None, luck=9, leaks=None, also=(), **more):
+    """The summary of rows whose nets have the given share of each test right, and its answer; `also` have no seeds."""
     plan = Plan(
         tuple(rows),
         {test: (classes or {}).get(test, CLASSES) for test in tests},
@@ -31,6 +32,7 @@ def made(shares, rows, tests=("a", "b"), seeds=3, classes=None, luck=9, leaks=No
         ("crops differ",),
         leaks or {},
         {test: FACTS for test in tests},
+        tuple(also),
     )
     scored = {
         row.name: [
@@ -38,9 +40,9 @@ def made(shares, rows, tests=("a", "b"), seeds=3, classes=None, luck=9, leaks=No
                 test: answers(right(shares[row.name][i], (number, seed, i), luck=luck), **more)
                 for i, test in enumerate(tests)
             }
-            for seed in range(seeds)
+            for seed in range(1 if row in also else seeds)
         ]
-        for number, row in enumerate(rows)
+        for number, row in enumerate((*rows, *also))
     }
     told = matrix_cells.summary(plan, scored, list(range(seeds)))
     told |= {"images": 1000, "budget": 60.0, "paced_by": "a/seed-0", "recipe": "default"}
@@ -192,3 +194,47 @@ def test_a_leak_is_marked_and_settles_nothing():
     assert cell(told, "a", "b")["leak"] == 3
     assert next(matrix_answer.table(told))[3].endswith(" !")
     assert "settle nothing" in told["answer"].splitlines()[-1]
+
+
+PEER = Row("peer", (), 0, CLASSES)  # a run that was trained elsewhere
+
+
+def test_a_run_that_was_trained_elsewhere_is_a_row_that_is_no_best_and_at_home_nowhere():
+    told = made({"a": (0.9, 0.6), "b": (0.5, 0.8), "peer": (0.95, 0.95)}, TWO, also=(PEER,))
+    assert cell(told, "peer", "a")["accuracy"] == pytest.approx(0.95, abs=0.02)
+    assert [run["seed"] for run in cell(told, "peer", "a")["runs"]] == [None]
+    last = told["rows"][-1]
+    assert (last["train"], last["elsewhere"], last["home"], last["abroad"], last["drop"]) == (
+        *("peer", True, None, None, None),
+    )
+    assert [row["train"] for column in told["tests"] for row in column["rows"]] == ["a", "b", "b", "a"]
+    assert {cell(told, "peer", test)["home"] for test in ("a", "b")} == {False}
+    first = told["answer"].splitlines()[0]
+    assert first.startswith("For faces like a's, train on a itself: ")
+    assert "peer, trained elsewhere, reaches 9" in first
+    found = told["tests"][0]["also"][0]["best_over_it"]
+    assert found["difference"] == pytest.approx(-0.05, abs=0.02)
+    assert f"{-100 * found['difference']:.2f} points more than a (+" in first
+    assert not any(line.startswith("Trained on peer") for line in told["answer"].splitlines())
+    table = list(matrix_answer.table(told))
+    assert table[-1][:2] == ("peer (trained elsewhere)", "-")
+    assert table[-1][-3:] == ("-", "-", "-")
+    assert "| peer (trained elsewhere) |" in matrix_answer.markdown(told)
+
+
+def test_a_run_that_cannot_answer_a_class_is_scored_on_the_others_and_compared_on_none():
+    few = replace(PEER, classes=CLASSES[:2])
+    told = made({"a": (0.9, 0.6), "b": (0.5, 0.8), "peer": (0.95, 0.95)}, TWO, also=(few,))
+    assert (cell(told, "peer", "a")["classes"], cell(told, "peer", "a")["n"]) == (list(CLASSES[:2]), 2 * N // 3)
+    assert [column["also"] for column in told["tests"]] == [[], []]
+    assert [column["classes"] for column in told["tests"]] == [list(CLASSES)] * 2  # it narrows no other row
+    assert "peer" not in told["answer"]
+
+
+def test_a_run_that_was_trained_elsewhere_has_a_line_of_its_own_in_the_heat_map(tmp_path, monkeypatch):
+    drawn, whole = [], Figure.savefig
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *a, **more: drawn.append(figure) or whole(figure, *a, **more))
+    matrix_chart.heat_map(made({"a": (0.9, 0.6), "b": (0.5, 0.8), "peer": (0.9, 0.9)}, TWO, also=(PEER,)), tmp_path)
+    labels = [label.get_text() for label in drawn[0].axes[0].get_yticklabels()]
+    assert labels == ["a  (300)", "b  (300)", "peer  (trained elsewhere)"]
+    assert [text.get_text() for text in drawn[0].axes[0].texts][-1] == "-"

@@ -65,3 +65,8 @@ def test_what_a_killed_process_left_half_written_is_tidied(tmp_path):
     folder.last.touch()
     folder.tidy()
     assert [p.name for p in tmp_path.iterdir()] == ["last.ckpt"]
+
+
+def test_the_check_leaves_no_empty_folder_behind_not_even_the_one_above(tmp_path):
+    Folder(tmp_path / "runs" / "deep" / "run").check(force=False)
+    assert list(tmp_path.iterdir()) == []

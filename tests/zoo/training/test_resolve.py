@@ -132,3 +132,42 @@ def test_a_run_that_is_resumed_may_be_given_its_options_again():
     given = ["schedule=plateau", "plateau_patience=2"]
     assert resolve.merge("m", "default", given, {}, before).plateau_patience == 2
     assert resolve.merge("m", "default", ["plateau_patience=2"], {}, before).plateau_patience == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [
+        ("weights", "/somewhere/w.pth"),
+        ("weights", "w.safetensors"),
+        ("init", "../another/run"),
+        ("backbone", "hf-hub:owner/net"),
+        ("backbone", "local-dir:/somewhere"),
+    ],
+)
+def test_a_file_names_nothing_to_fetch_or_open_unless_the_command_says_so_too(tmp_path, key, place):
+    file = tmp_path / "sent.toml"
+    file.write_text(f'[options]\n{key} = "{place}"\n')
+    with pytest.raises(BadOption, match=f"{key} names a .*'{place}', which a file may not") as caught:
+        resolve.merge("m", str(file), (), {}, None)
+    assert f"add --{key} {place} to the command" in caught.value.hint
+    assert getattr(resolve.merge("m", str(file), (), {key: place}, None), key) == place
+    assert getattr(resolve.merge("m", str(file), [f"{key}={place}"], {}, None), key) == place
+    assert resolve.merge("m", str(file), (), {"backbone": "resnet18", "pretrained": True}, None).pretrained
+
+
+@pytest.mark.parametrize("policy", ["/etc/mine.toml", "../mine.toml", "a/../../mine.toml", "/etc/passwd", "..\\\\mine"])
+def test_a_file_names_no_policy_outside_its_folder(tmp_path, policy):
+    file = tmp_path / "sent.toml"
+    file.write_text(f'[options]\naugment = "{policy}"\n')
+    with pytest.raises(BadOption, match=r"augment is .* leads out of the recipe's folder"):
+        resolve.merge("m", str(file), (), {}, None)
+
+
+@pytest.mark.parametrize(
+    "option", ["force = true", 'address = "127.0.0.1:1"', 'out = "/x"', 'root = "/etc"', "workers = 8"]
+)
+def test_a_file_sets_options_of_a_run_and_no_others(tmp_path, option):
+    file = tmp_path / "sent.toml"
+    file.write_text(f"[options]\n{option}\n")
+    with pytest.raises(BadOption, match="There is no option"):
+        resolve.merge("m", str(file), (), {}, None)

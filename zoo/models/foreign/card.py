@@ -18,6 +18,7 @@ OUTPUTS = ("probabilities", "logits")
 CROPS = ("published", *TEMPLATES)
 WORDS = {"layout": LAYOUTS, "order": ORDERS, "output": OUTPUTS, "crop": CROPS}
 SIZES = (8, 4096)  # pixels
+MARGINS = (-0.25, 2.0)  # of a face's side, as `predict` takes them
 FORM = (
     "A card has lines like classes = ['neutral', 'happiness', ...], size = 112, channels = 3, pixels = [0, 255] "
     "(or mean and std of pixels in 0..1), layout = 'NCHW', output = 'probabilities': docs/adopting.md."
@@ -108,7 +109,7 @@ def of_range(ends: tuple[float, ...], where: str) -> dict[str, tuple[float, ...]
     if len(ends) != 2 or ends[0] == ends[1]:
         raise BadOption(f"{where}: pixels is {list(ends)}.", "Give two numbers, what 0 and 255 become: 0, 1 or -1, 1.")
     low, high = ends
-    return {"mean": (low / (low - high),), "std": (1 / (high - low),)}
+    return {"mean": (low / (low - high) + 0.0,), "std": (1 / (high - low),)}
 
 
 def range_of(card: Card) -> tuple[float, float] | None:
@@ -152,13 +153,20 @@ def _checked(name: str, value: Any, where: str) -> Any:
             )
         return numbers
     if name == "margin":
-        return _numbers([value], name, where)[0]
+        return _margin(_numbers([value], name, where)[0], where)
     if name in ("size", "channels", "cut"):
         return _whole(name, value, where)
     if name == "classes":
         return _classes(value, where)
     if not isinstance(value, str) or not value.strip():
         raise BadOption(f"{where}: {name} is {value!r}.", f"Give words: {name} = '...'")
+    return value
+
+
+def _margin(value: float, where: str) -> float:
+    low, high = MARGINS
+    if not low <= value <= high:
+        raise BadOption(f"{where}: margin is {value:g}.", f"Give a share of the face's side, {low:g} to {high:g}.")
     return value
 
 

@@ -30,6 +30,11 @@ class ForeignNet(nn.Module):
         self._layout, self._order, self._output = layout, order, output
         self.place = nn.Parameter(torch.empty(0), requires_grad=False)  # so that it can be asked where it is
 
+    @property
+    def whole_numbers(self) -> bool:
+        """Whether it takes pixels as they are, uint8, so that there is no other scale of them."""
+        return bool(self._runner.signature.dtype == np.uint8)
+
     def forward(self, x: Tensor) -> Tensor:
         """Return logits. Raises BadOption, BrokenRun for what is no answer."""
         out = torch.from_numpy(self.raw(x)).to(x.device)
@@ -42,10 +47,15 @@ class ForeignNet(nn.Module):
         """Return what comes out of the model, float32 (n, classes). Raises BadOption, BrokenRun."""
         out = self._in_batches(self._as_input(x))
         if len(out) != len(x) or out[0].size != len(self._classes):
+            hint = "Name its classes in the order of its outputs with --classes, one for each."
+            if out.size == len(x) * len(self._classes):
+                hint = (
+                    "Its graph is made for one picture at a time, and says any number: export it with that fixed to 1."
+                )
             raise BadOption(
                 f"{self._name} gives {in_words(out.shape)} for {len(x)} pictures, and there are "
                 f"{len(self._classes)} classes: {listed(self._classes)}.",
-                "Name its classes in the order of its outputs with --classes, one for each.",
+                hint,
             )
         out = np.ascontiguousarray(out.reshape(len(x), -1))
         if lost := int((~np.isfinite(out)).any(1).sum()):
@@ -73,7 +83,9 @@ class ForeignNet(nn.Module):
         parts = []
         for start in range(0, len(images), size):
             part = images[start : start + size]
-            parts.append(self._runner(np.concatenate([part, *[part[-1:]] * (size - len(part))]))[: len(part)])
+            out = self._runner(np.concatenate([part, *[part[-1:]] * (size - len(part))]))
+            # Some leave the batch out of their answer: its number is fixed, so that it can be told.
+            parts.append(out.reshape(size, -1)[: len(part)] if out.size % size == 0 else out)
         return np.concatenate(parts)
 
 
@@ -89,9 +101,15 @@ def _check_sums(out: Tensor, name: str) -> None:
 
 
 def output_of(net: ForeignNet, size: int, channels: int, mean: tuple[float, ...], std: tuple[float, ...]) -> str:
-    """Return what comes out of a net, by drawn pictures: `probabilities` where all are 0 or more and sum to 1."""
+    """Return what comes out of a net, by drawn pictures: `probabilities` where all are 0 or more and sum to 1.
+
+    `sigmoid` where all lie in 0..1 and do not sum to 1, `logits` for anything else.
+    """
     drawn = torch.rand(PROBED, channels, size, size, generator=torch.Generator().manual_seed(0))
     x = (drawn - torch.tensor(mean).view(-1, 1, 1)) / torch.tensor(std).view(-1, 1, 1)
     out = net.raw(x)
-    whole = bool((out >= 0).all()) and bool(np.allclose(out.sum(1), 1, atol=TOLERANCE))
-    return "probabilities" if whole else "logits"
+    if not (out >= 0).all():
+        return "logits"
+    if np.allclose(out.sum(1), 1, atol=TOLERANCE):
+        return "probabilities"
+    return "sigmoid" if (out <= 1).all() else "logits"

@@ -16,6 +16,7 @@ from zoo.models.foreign.card import Card
 from zoo.models.foreign.signature import Signature, in_words
 
 DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
+OUTSIDE = ("external", "model_path must not be empty")  # of onnxruntime's reasons: the file's tensors lie elsewhere
 LONGEST = 300  # characters of the engine's own reason
 CUT_OUT = "onnx.utils.extract_model('FILE', 'one.onnx', ['INPUT'], ['OUTPUT']) writes a file with those that you name."
 
@@ -67,9 +68,12 @@ def _session(data: bytes, where: str) -> Any:
         return onnxruntime.InferenceSession(data, options, providers=providers)
     except Exception as error:  # as above
         reason = _reason(error)
+        if any(word in reason.lower() for word in OUTSIDE):
+            raise BadOption(
+                f"{where} keeps tensors in another file, and a run keeps one.",
+                "Put them into one: python -c \"import onnx; onnx.save(onnx.load('FILE'), 'whole.onnx')\"",
+            ) from None
         hint = "Name a whole .onnx file, of opset 7 or newer, with its tensors in it."
-        if "external" in reason.lower():
-            hint = "Its tensors lie in another file. onnx.save(onnx.load('FILE'), 'whole.onnx') puts them in one."
         raise BadOption(f"{where} is no ONNX file that onnxruntime opens: {reason}.", hint) from None
 
 

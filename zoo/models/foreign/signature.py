@@ -50,6 +50,12 @@ def described(signature: Signature, where: str) -> Card:
             "A batch of pictures has four: (N, channels, height, width), or (N, height, width, channels).",
         )
     layout = _layout(signature.shape)
+    if layout is None and None not in (signature.shape[1], signature.shape[3]):
+        raise BadOption(
+            f"{where} takes {in_words(signature.shape)}: pictures of {signature.shape[1]} channels, or of "
+            f"{signature.shape[3]} if they come last.",
+            "Faces have 1 channel (grey) or 3. Such a model is judged by its predictions: evaluate --predictions FILE.",
+        )
     if layout is None:
         return Card()
     channels, *sides = (signature.shape[i] for i in ((1, 2, 3) if layout == "NCHW" else (3, 1, 2)))
@@ -74,7 +80,8 @@ def check(card: Card, told: Card, where: str) -> None:
         said, there = getattr(card, name), getattr(told, name)
         if there is not None and said != there:
             raise BadOption(
-                f"{where} has {name} {there}, and {said} was said.", f"Leave it out: it is read from the file's {name}."
+                f"{where} has {name} {there}, and {said} was requested.",
+                f"The file's input shape decides: leave it out, or, with a card of another form, add --{name} {there}.",
             )
 
 

@@ -1,6 +1,5 @@
 """Weights by name: timm's own and those of a Hugging Face repository, by download, and of a folder of that form."""
 
-import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +13,9 @@ from timm.models import PretrainedCfg
 from torch import nn
 
 from ferdata.errors import BadOption, MissingModel
+from ferdata.running.documents import read_json
 from zoo.models.weights.files import reason
+from zoo.run.model_form import check_arguments
 
 WAY_OUT = (
     "Without a network: fetch them elsewhere and name the file with --weights FILE, or leave out --pretrained and "
@@ -57,16 +58,18 @@ def saved(name: str) -> Saved:
     """Read what a source says of its net. Raises MissingModel if there is none, BadOption for one that is damaged."""
     path = _part(name, CONFIG)
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config = read_json(path)
         known = dict(config.get("pretrained_cfg", config))
         architecture = str(config["architecture"])
-        known["num_classes"] = config.get("num_classes", known.get("num_classes"))
+        for key in ("num_classes", "label_names"):  # beside the rest, as timm.models.save_for_hf writes them
+            known[key] = config.get(key, known.get(key))
         fields = {key: known[key] for key in PretrainedCfg.__dataclass_fields__ if known.get(key) is not None}
         for key in ("mean", "std", "input_size"):
             if key in fields:
                 fields[key] = tuple(fields[key])
         fields |= {"architecture": architecture, "hf_hub_id": name}
         arguments = {key: value for key, value in config.get("model_args", {}).items() if key not in OURS}
+        check_arguments(arguments)
         return Saved(architecture, arguments, PretrainedCfg(**fields))
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise BadOption(
@@ -103,8 +106,8 @@ def _part(name: str, file: str) -> Path:
     except Exception as error:  # the hub's client has errors of its own for a network that is not there
         raise MissingModel(
             f"{file} of {name} could not be fetched: {reason(error)}.",
-            f"Without a network: fetch {CONFIG} and {FORMS[0]} of it elsewhere into one folder, and name that as "
-            f"--backbone {LOCAL}FOLDER --pretrained.",
+            f"Without a network: fetch {CONFIG} and {FORMS[0]} of it elsewhere into one folder, and name that in "
+            f"its place, as {LOCAL}FOLDER (in train: --backbone {LOCAL}FOLDER --pretrained).",
         ) from None
 
 

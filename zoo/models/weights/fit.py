@@ -54,25 +54,64 @@ def put(net: nn.Module, name: str, file: Path, stored: list[Stored]) -> Taken:
     """
     own = {key: t for key, t in net.state_dict().items()}
     shapes = {key: tuple(t.shape) for key, t in own.items()}
-    found = list(_candidates(net, name.partition(".")[0], stored, shapes))
+    best = _best(net, name, file, stored, shapes, adapted=True)
+    head = _last_layer(net)
+    given = {key: t for key, t in best.tensors.items() if not key.startswith(head)}
+    left = [*(key for key in best.tensors if key.startswith(head)), *best.outside]
+    given, spare = _without_spare(given, best.map, shapes)
+    _check(given, shapes, head, name, file)
+    _check_numbers(given, file)
+    with torch.no_grad():
+        net.load_state_dict({**own, **given})
+    return Taken(best.map.naming, _note(file, best, len(given), [*left, *spare]), best.map.statistics)
+
+
+def put_whole(net: nn.Module, name: str, file: Path, stored: list[Stored]) -> str:
+    """Put the weights of a file into the net `name`, its last layer too; return by whose naming.
+
+    Nothing is summed up, drawn or left out: such a net answers as it did where it was trained. Raises BadOption, naming
+    tensors and shapes, for weights of another net or of another number of classes.
+    """
+    own = net.state_dict()
+    shapes = {key: tuple(t.shape) for key, t in own.items()}
+    best = _best(net, name, file, stored, shapes, adapted=False)
+    given, _ = _without_spare(best.tensors, best.map, shapes)
+    head = _last_layer(net)
+    outputs = next((t.shape[0] for key, t in given.items() if key.startswith(head) and key.endswith(".bias")), None)
+    wanted = next((shapes[key][0] for key in shapes if key.startswith(head) and key.endswith(".bias")), None)
+    if None not in (outputs, wanted) and outputs != wanted:
+        raise BadOption(
+            f"The last layer of {file} has {outputs} outputs, and there are {wanted} classes.",
+            "Name its classes in the order of its outputs with --classes, one for each.",
+        )
+    _check(given, shapes, (), name, file)
+    _check_numbers(given, file)
+    with torch.no_grad():
+        net.load_state_dict({**own, **given})
+    return best.map.naming
+
+
+def _best(
+    net: nn.Module, name: str, file: Path, stored: list[Stored], shapes: Mapping[str, Shape], adapted: bool
+) -> "Candidate":
+    """Return the file's tensors by the map that fits best. Raises BadOption where none does."""
+    found = list(_candidates(net, name.partition(".")[0], stored, shapes, adapted))
     best = max(found, key=lambda candidate: candidate.places(shapes))  # of equals the first
     if best.places(shapes)[1] * 2 < len([key for key in shapes if not key.endswith(COUNTER)]):
         theirs = [key for one in stored for key in one.tensors]
         raise BadOption(
             f"{file} is not of {name}: its first names are {listed(theirs, LISTED)}; "
             f"the net's are {listed(shapes, LISTED)}.",
-            "Name the backbone that the file is of with --backbone; docs/weights.md lists the namings that are known.",
+            "Name the architecture that the file is of (for training: --backbone); docs/weights.md lists the namings "
+            "that are known.",
         )
-    head = _last_layer(net)
-    given = {key: t for key, t in best.tensors.items() if not key.startswith(head)}
-    left = [*(key for key in best.tensors if key.startswith(head)), *best.outside]
-    given, spare = _without_spare(given, best.map, shapes)
-    _check(given, shapes, head, name, file)
+    return best
+
+
+def _check_numbers(given: Mapping[str, Tensor], file: Path) -> None:
+    """Raise BadOption for weights that are no numbers."""
     if broken := next((key for key, t in given.items() if not bool(t.isfinite().all())), ""):
         raise BadOption(f"{file} holds values that are no numbers, in {broken}.", "Fetch it again from its publisher.")
-    with torch.no_grad():
-        net.load_state_dict({**own, **given})
-    return Taken(best.map.naming, _note(file, best, len(given), [*left, *spare]), best.map.statistics)
 
 
 def _note(file: Path, best: Candidate, taken: int, left: list[str]) -> str:
@@ -82,9 +121,12 @@ def _note(file: Path, best: Candidate, taken: int, left: list[str]) -> str:
 
 
 def _candidates(
-    net: nn.Module, architecture: str, stored: list[Stored], shapes: Mapping[str, Shape]
+    net: nn.Module, architecture: str, stored: list[Stored], shapes: Mapping[str, Shape], adapted: bool
 ) -> Iterator[Candidate]:
-    """Yield a file's tensors by every map that is for the net, with and without what wraps them."""
+    """Yield a file's tensors by every map that is for the net, with and without what wraps them.
+
+    With `adapted` a first layer for three channels is summed up for a net of one.
+    """
     for one in stored:
         for tensors, outside in _unwrapped(one.tensors):
             for key_map in MAPS:
@@ -92,7 +134,7 @@ def _candidates(
                 if names is None:
                     continue
                 renamed = {own: key_map.tensor(own, tensors[key]) for key, own in names.items()}
-                yield Candidate(key_map, _laid_out(net, architecture, renamed, shapes), outside)
+                yield Candidate(key_map, _laid_out(net, architecture, renamed, shapes, adapted), outside)
 
 
 def _unwrapped(tensors: dict[str, Tensor]) -> Iterator[tuple[dict[str, Tensor], tuple[str, ...]]]:
@@ -111,7 +153,7 @@ def _unwrapped(tensors: dict[str, Tensor]) -> Iterator[tuple[dict[str, Tensor], 
 
 
 def _laid_out(
-    net: nn.Module, architecture: str, tensors: dict[str, Tensor], shapes: Mapping[str, Shape]
+    net: nn.Module, architecture: str, tensors: dict[str, Tensor], shapes: Mapping[str, Shape], adapted: bool
 ) -> dict[str, Tensor]:
     """Return the tensors as the net keeps them: by timm's own conversion for its architecture, and with its channels.
 
@@ -129,7 +171,8 @@ def _laid_out(
     stems = {f"{one}.weight" for one in ((first,) if isinstance(first, str) else first)}
     for key, tensor in tensors.items():
         wanted = shapes.get(key)
-        if wanted is not None and key in stems and tensor.ndim == 4 and tensor.shape[1] == 3 and wanted[1] == 1:
+        grey = wanted is not None and wanted[1:2] == (1,) and adapted
+        if grey and key in stems and tensor.ndim == 4 and tensor.shape[1] == 3:
             tensor = adapt_input_conv(1, tensor)
         elif wanted is not None and _alike(tuple(tensor.shape), wanted):
             tensor = tensor.reshape(wanted)

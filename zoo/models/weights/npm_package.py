@@ -5,7 +5,6 @@ as uint8 or uint16, and is value x scale + min (github.com/tensorflow/tfjs, tfjs
 read by name from the archive, and nothing is put on disk.
 """
 
-import json
 import math
 import posixpath
 import tarfile
@@ -19,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ferdata.errors import BadOption
+from ferdata.running.documents import parse_json
 
 MANIFEST = "weights_manifest.json"
 LARGEST_MANIFEST, LARGEST_SHARD, LARGEST_PACKAGE = 4 << 20, 512 << 20, 1 << 30  # bytes, unpacked
@@ -79,7 +79,7 @@ def _net(
     tensors: dict[str, Tensor] = {}
     text = _bytes(archive, members, manifest, LARGEST_MANIFEST, file)
     try:
-        for group in json.loads(text):
+        for group in parse_json(text):
             names = [posixpath.normpath(posixpath.join(posixpath.dirname(manifest), path)) for path in group["paths"]]
             shards = b"".join(_bytes(archive, members, name, LARGEST_SHARD, file) for name in names)
             tensors |= _tensors(group["weights"], shards, f"{', '.join(names)} in {file}")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ferdata.cli.typeset import label, latex
+from ferdata.charts.typeset import label, latex
 
 
 @pytest.mark.parametrize(
