@@ -22,6 +22,7 @@ WORDS = {
     "ferdata.cli": "one file per command: parse, call one function, print",
     "ferdata.steps": "one file per verb",
     "ferdata.shared_file": "share a manifest",
+    "ferdata.publishing": "cards, Croissant, forms",
     "ferdata.adapters": "one file per dataset",
     "ferdata.splitting": "rows to splits, folds",
     "ferdata.reviewing": "decisions, FiftyOne",

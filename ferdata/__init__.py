@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ferdata.steps.ingest import ingest as ingest
     from ferdata.steps.merge import merge as merge
     from ferdata.steps.pack import pack as pack
+    from ferdata.steps.publish import publish as publish
     from ferdata.steps.pull import pull as pull
     from ferdata.steps.rehydrate import rehydrate as rehydrate
     from ferdata.steps.review import review as review
@@ -33,8 +34,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 _STEPS = (
-    *("align", "apply", "audit", "compare_datasets", "doubt", "draw", "group", "ingest", "merge", "pack", "pull"),
-    *("rehydrate", "review", "share", "show", "split", "stats", "validate"),
+    *("align", "apply", "audit", "compare_datasets", "doubt", "draw", "group", "ingest", "merge", "pack"),
+    *("publish", "pull", "rehydrate", "review", "share", "show", "split", "stats", "validate"),
 )
 _FRAMES = ("from_frame", "to_frame")
 __all__ = ["Manifest", "__version__", *_FRAMES, *_STEPS]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zoo.deploy.features import features as features
     from zoo.deploy.onnx_export import export as export
     from zoo.deploy.predict import predict as predict
+    from zoo.deploy.publish import publish as publish
     from zoo.evaluation.compare import compare as compare
     from zoo.evaluation.evaluate import evaluate as evaluate
     from zoo.experiments.ablation import ablate as ablate
@@ -50,6 +51,7 @@ _ROOMS = {
     "features": "zoo.deploy.features",
     "matrix": "zoo.experiments.matrix",
     "predict": "zoo.deploy.predict",
+    "publish": "zoo.deploy.publish",
     "sheet": "zoo.augment.contact_sheet",
     "train": "zoo.training.train",
 }

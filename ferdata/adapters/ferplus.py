@@ -39,6 +39,7 @@ SOURCE = Source(
     licence=Licence(
         "MIT (votes); FER2013's terms (images)",
         "The votes may be redistributed under the MIT licence. The images are FER2013's: use them for research only.",
+        annotations=True,
     ),
     citation="""@inproceedings{BarsoumICMI2016,
   author    = {Barsoum, Emad and Zhang, Cha and Canton Ferrer, Cristian and Zhang, Zhengyou},

@@ -34,6 +34,7 @@ GROUPS: Mapping[str, Mapping[str, tuple[str, str]]] = {
         "split": ("split", "A merged manifest split anew: ratios, folds, a frozen list."),
         "share": ("share", "Everything of a manifest but the pixels, to pass on."),
         "rehydrate": ("rehydrate", "A shared manifest, rebuilt on your own copy."),
+        "publish": ("publish", "A manifest or a run as a folder for the Hugging Face Hub."),
     },
     "Quality": {
         "show": ("show", "What a manifest holds, from where, and how it was made."),

@@ -26,9 +26,10 @@ from ferdata.manifest.metadata import parse as parse_metadata
 from ferdata.manifest.parts import Parts, find
 from ferdata.manifest.resume import Partial
 from ferdata.manifest.roots import read_image as read_image
-from ferdata.manifest.writer import Sink, remove_stale
+from ferdata.manifest.writer import Sink
 from ferdata.manifest.writer import check_output as check_output
 from ferdata.running.whole_file import recover
+from ferdata.running.whole_folder import remove_stale
 from ferdata.schema import COLUMNS, SCHEMA_VERSION, arrow_schema, huggingface_features
 
 KEY = b"ferdata"

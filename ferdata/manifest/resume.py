@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from ferdata.errors import BadOption, FerdataError, FerdataWarning
 from ferdata.manifest.parts import Parts
-from ferdata.manifest.writer import Sink, remove
+from ferdata.manifest.writer import Sink
+from ferdata.running.whole_folder import remove
 
 KEY = "ferdata.manifest.resume"
 ANEW = "Leave out --resume to start again; the old rows are removed when that has succeeded."

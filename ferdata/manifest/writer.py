@@ -5,7 +5,6 @@ import io
 import json
 import os
 import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ import pyarrow.parquet as pq
 from ferdata.errors import AlreadyExists, CannotWrite
 from ferdata.manifest.checksums import Sums
 from ferdata.manifest.parts import NAME, PART, name_of
-from ferdata.running.whole_file import is_leftover, put_in_place, recover, sync_folder, temporaries, temporary_beside
+from ferdata.running.whole_file import put_in_place, recover, sync_folder, temporary_beside
+from ferdata.running.whole_folder import remove
 from ferdata.schema import OF_ITS_OWN
 
 ROW_GROUP_BYTES = 16 << 20  # of image bytes: what a reader holds at once
@@ -64,21 +64,6 @@ def check_output(out: Path, force: bool = False, inputs: Iterable[Path] = ()) ->
 
 def _is_empty(path: Path) -> bool:
     return path.is_dir() and not any(path.iterdir())
-
-
-def remove(path: Path) -> None:
-    """Remove a file, or a folder with all that is in it; nothing where there is none."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def remove_stale(out: Path) -> None:
-    """Remove what killed writers of `out` left."""
-    for temporary in temporaries(out.parent, out.name):
-        if is_leftover(temporary):
-            remove(temporary)
 
 
 class Sink:

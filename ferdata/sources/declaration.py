@@ -28,12 +28,16 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Licence:
-    """Under which terms a dataset is had; `redistribution` and `commercial` say what is allowed; None: not known."""
+    """Under which terms a dataset is had; `redistribution` and `commercial` say what is allowed; None: not known.
+
+    `annotations` says whether what the publishers say of the images may be passed on where the images may not.
+    """
 
     name: str
     terms: str
     redistribution: bool | None = False
     commercial: bool | None = False
+    annotations: bool = False
 
 
 # Of images that anybody may have put together.

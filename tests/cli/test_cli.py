@@ -32,6 +32,7 @@ TWINS = {
     "validate": "ferdata.steps.validate:validate",
     "share": "ferdata.steps.share:share",
     "rehydrate": "ferdata.steps.rehydrate:rehydrate",
+    "publish": "ferdata.steps.publish:publish",
     "pack": "ferdata.steps.pack:pack",
     "augment": "zoo.augment.contact_sheet:sheet",
     "train": "zoo.training.train:train",
