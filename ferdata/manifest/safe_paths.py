@@ -20,8 +20,9 @@ def inside(root: Path, relative: str) -> Path:
     folder, _, name = relative.rpartition("/")
     if not name or escapes(relative):
         raise _outside(relative)
+    _check_name(relative)
     path = _folder_inside(root, folder) / name
-    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+    if path.is_symlink() and not _resolved(path).is_relative_to(_resolved(root)):
         raise _outside(relative, relative)
     return path
 
@@ -50,6 +51,7 @@ class Below:
         """Return the bytes of a file. Raises OSError; PermissionError if its path leads out of the root."""
         folder, _, name = relative.rpartition("/")
         if name and not escapes(relative) and _PLAIN:
+            _check_name(relative)
             within = self._folders.get(folder)
             if within is None:
                 within = self._folders[folder] = str(_folder_inside(self.root, folder))
@@ -158,12 +160,33 @@ def _read(descriptor: int, name: str) -> bytes:
         os.close(descriptor)
 
 
+def _check_name(relative: str) -> None:
+    """Raise FileNotFoundError for a name that no file can have: the system itself answers with a ValueError."""
+    if "\0" in relative or not _is_text(relative):
+        raise FileNotFoundError(errno.ENOENT, "no file can have this name", relative)
+
+
+def _is_text(name: str) -> bool:
+    try:
+        return name.isascii() or bool(os.fsencode(name))
+    except UnicodeEncodeError:
+        return False
+
+
+def _resolved(path: Path) -> Path:
+    """Return `path` with its links followed. Raises OSError for a link that leads to itself, on every Python."""
+    try:
+        return path.resolve()
+    except RuntimeError:  # before 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+
+
 @lru_cache(maxsize=4096)
 def _folder_inside(root: Path, relative: str) -> Path:
-    whole = root.resolve()
-    folder = (whole / relative).resolve()
+    whole = _resolved(root)
+    folder = _resolved(whole / relative)
     if not folder.is_relative_to(whole):
         above = ["/".join(relative.split("/")[: n + 1]) for n in range(relative.count("/") + 1)]
-        out = (path for path in above if not (whole / path).resolve().is_relative_to(whole))
+        out = (path for path in above if not _resolved(whole / path).is_relative_to(whole))
         raise _outside(relative, next(out))
     return folder

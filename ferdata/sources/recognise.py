@@ -62,8 +62,9 @@ def _has_header(base: Path, layout: Layout) -> bool:
 
 def _folders(root: Path) -> list[Path]:
     with os.scandir(root) as entries:
-        names = [e.name for e in entries if not e.name.startswith((".", "__")) and e.is_dir()]
-    return [root / name for name in sorted(names)]
+        names = [e.name for e in entries if not e.name.startswith((".", "__"))]
+    # Not the entries' own `is_dir`, which raises for a link that leads to itself.
+    return [path for name in sorted(names) if (path := root / name).is_dir()]
 
 
 def _readable_folders(folder: Path) -> list[Path]:
@@ -113,10 +114,13 @@ def by_folder(path: str) -> str:
     return path.replace("/", "\0")
 
 
-def other_files(base: Path, known: Container[str]) -> list[str]:
-    """Return the files in `base` and below that are none of the `known` paths, relative to it, in text; sorted."""
+def other_files(base: Path, known: Container[str], closed: list[OSError] | None = None) -> list[str]:
+    """Return the files in `base` and below that are none of the `known` paths, relative to it, in text; sorted.
+
+    What the system says of folders that may not be read is added to `closed`.
+    """
     found: list[str] = []
-    for within, names in _walk(base, None):
+    for within, names in _walk(base, None if closed is None else closed.append):
         found += [path for name in names if not name.startswith(".") and (path := within + name) not in known]
     return sorted(os.fsencode(path).decode(errors="backslashreplace") for path in found)
 
