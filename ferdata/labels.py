@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ferdata.errors import BadOption, UnknownLabel, choose_one, did_you_mean
+from ferdata.running.plain_file import read_plain
 from ferdata.running.text_file import parse_toml
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def taxonomy(spec: str) -> Taxonomy:
 
 def _taxonomy_file(path: Path) -> Taxonomy:
     try:
-        data = parse_toml(path.read_bytes())
+        data = parse_toml(read_plain(path))
         chosen = Taxonomy(str(data.get("name", path.stem)), tuple(data["classes"]), dict(data["mapping"]))
     except OSError as error:
         raise BadOption(f"Cannot read the taxonomy {path}: {error.strerror}.", "Check the path.") from None

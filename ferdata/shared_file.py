@@ -20,6 +20,7 @@ from ferdata.errors import BadOption, BrokenSource
 from ferdata.labels import EMOTIONS, POLICIES, Taxonomy
 from ferdata.labels import REASONS as NO_LABEL
 from ferdata.reviewing.ledger import DECISIONS
+from ferdata.running.plain_file import read_plain
 from ferdata.schema import BY_NAME, NAME_RULE, SPLITS, arrow_type, is_dataset_name
 from ferdata.sources.declaration import Option, Source
 from ferdata.sources.recognise import leads_out
@@ -92,7 +93,7 @@ class SharedFile:
 def read(path: Path) -> SharedFile:
     """Read a shared file. Raises BadOption where there is no file, BrokenSource for one that is no shared file."""
     try:
-        return parse(json.loads(path.read_text(encoding="utf-8")))
+        return parse(json.loads(read_plain(path).decode()))
     except OSError as error:
         raise BadOption(f"Cannot read {path}: {error.strerror}.", "Check the path.") from None
     except (ValueError, RecursionError) as error:

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ferdata.errors import BrokenSource
+from ferdata.running.plain_file import must_be_plain
 from ferdata.running.whole_file import whole_file
 from ferdata.schema import SPLITS
 
@@ -73,6 +74,7 @@ def indexes(without: Sequence[str] = ()) -> list[Index]:
 def read(name: str, path: Path) -> Index:
     """Read an index. Raises BrokenSource."""
     try:
+        must_be_plain(path)
         table = pq.read_table(path, schema=SCHEMA)
         title = (pq.read_schema(path).metadata or {}).get(TITLE, name.encode()).decode()
     except (OSError, pa.ArrowException) as error:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ferdata.manifest.safe_paths import must_be_file
 from ferdata.running.whole_file import whole_file
 
 # What a row was to be called, its file (null where a dataset's own rules leave the row out), and why it is not there.
@@ -21,6 +22,7 @@ def beside(manifest: Path) -> Path:
 def read(manifest: Path) -> pa.Table:
     """Return the rejects of a manifest; none where there is no such file beside it."""
     try:
+        must_be_file(beside(manifest))
         found = pq.read_table(beside(manifest))
     except (OSError, pa.ArrowException):
         return COLUMNS.empty_table()

@@ -19,6 +19,7 @@ from typing import Any
 from ferdata.errors import BadOption, BrokenSource, CannotWrite, UnknownLabel, choose_one, close_names
 from ferdata.labels import ALIASES, EMOTIONS
 from ferdata.running import locks
+from ferdata.running.plain_file import read_plain
 from ferdata.running.whole_file import sync_folder
 
 NAME = "decisions.jsonl"
@@ -126,7 +127,7 @@ def read(path: Path) -> list[Decision]:
     though an editor left it without an end. Raises BrokenSource for any other line that is no decision.
     """
     try:
-        data = path.read_bytes()
+        data = read_plain(path)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -246,7 +247,7 @@ def _plain(decision: Decision) -> dict[str, Any]:
 
 def _last_line(path: Path) -> tuple[int, bytes]:
     """Return the length of a ledger up to the last end of a line, and what follows there."""
-    data = path.read_bytes()
+    data = read_plain(path)
     whole = data.rfind(b"\n") + 1
     return whole, data[whole:]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from ferdata.errors import BrokenSource, NotThisDataset
+from ferdata.errors import BrokenSource, NotAFile, NotThisDataset
 from ferdata.schema import escapes, is_image
 from ferdata.sources.declaration import EITHER, Layout, Source
 from ferdata.sources.spelling import in_any_case
@@ -53,7 +53,7 @@ def _has_header(base: Path, layout: Layout) -> bool:
     for path in base.glob(in_any_case(layout.marks[0])):
         try:
             header = header_of(path)
-        except (OSError, UnicodeError):
+        except (OSError, UnicodeError, NotAFile):
             continue
         if set(layout.header).issubset(header):
             return True
@@ -101,12 +101,17 @@ def _refuse(error: OSError) -> None:
 
     A folder that is not there is another matter: a copy of a dataset may lack it.
     """
-    if isinstance(error, FileNotFoundError) or Path(error.filename).name == "lost+found":  # a whole disk's own
+    if isinstance(error, FileNotFoundError) or _of_the_disk(error):
         return
     raise BrokenSource(
         f"Cannot read the folder {error.filename}: {error.strerror}.",
         "Give yourself read access to it (chmod u+rx), or move it out of the dataset's folder.",
     ) from None
+
+
+def _of_the_disk(error: OSError) -> bool:
+    """Return whether a folder that may not be read is a whole disk's own, which holds nothing of a dataset."""
+    return Path(os.fsdecode(error.filename)).name == "lost+found"
 
 
 def by_folder(path: str) -> str:
@@ -122,6 +127,8 @@ def other_files(base: Path, known: Container[str], closed: list[OSError] | None 
     found: list[str] = []
     for within, names in _walk(base, None if closed is None else closed.append):
         found += [path for name in names if not name.startswith(".") and (path := within + name) not in known]
+    if closed:
+        closed[:] = [error for error in closed if not _of_the_disk(error)]
     return sorted(os.fsencode(path).decode(errors="backslashreplace") for path in found)
 
 

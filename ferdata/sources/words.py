@@ -8,10 +8,10 @@ import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from ferdata.errors import BadOption, UnknownLabel, did_you_mean, listed
 from ferdata.labels import EMOTIONS, REASONS, bare, spelled
+from ferdata.running.plain_file import read_plain
 from ferdata.running.text_file import parse_toml
 from ferdata.sources.declaration import UNKNOWN_LABELS
 from ferdata.sources.tables import value
@@ -47,7 +47,7 @@ def read_labels(option: str | None) -> dict[str, str]:
     hint = f'It needs a table [labels] with lines like "Happy" = "happiness"; there are {", ".join(EMOTIONS)}, '
     hint += f"and for rows without a label {', '.join(REASONS)}."
     try:
-        table = parse_toml(Path(option).read_bytes())["labels"]
+        table = parse_toml(read_plain(option))["labels"]
         pairs = {str(native): str(means) for native, means in table.items()}
     except OSError as error:
         raise BadOption(f"Cannot read the label map {option}: {error.strerror}.", "Check the path.") from None

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from ferdata.running.plain_file import read_plain
 from zoo.run.model_file import Meta
 from zoo.run.run_folder import Folder
 
@@ -14,7 +15,7 @@ NAMED = 3  # datasets; of more, how many there are
 def record(folder: Folder, meta: Meta) -> str:
     """Return the sentences, from the run's `report.json`; where that cannot be read, that test accuracy is unknown."""
     try:
-        report = json.loads(folder.report.read_text(encoding="utf-8"))
+        report = json.loads(read_plain(folder.report))
         low, high = report["confidence_intervals"]["accuracy"]
         return (
             f"Trained on {report['training']['n_train']:,} images of {_named(report['sources'])}. Test accuracy "

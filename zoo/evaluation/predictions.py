@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ferdata.errors import BrokenRun, paths_like
+from ferdata.running.plain_file import must_be_plain
 from ferdata.running.whole_file import write_whole
 from zoo.evaluation.subgroups import clusters
 
@@ -115,6 +116,7 @@ def save(path: Path, predictions: Predictions) -> None:
 def read(path: Path) -> Predictions:
     """Read the file. Raises BrokenRun if it is not there, damaged or not ours."""
     try:
+        must_be_plain(path)
         table = pq.read_table(path)
         facts = json.loads((table.schema.metadata or {})[KEY])
         classes = tuple(facts["classes"])

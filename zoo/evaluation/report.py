@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ferdata.charts import style
 from ferdata.charts.style import Chart
 from ferdata.errors import AlreadyExists, BrokenRun
+from ferdata.running.plain_file import read_plain
 from ferdata.running.whole_file import write_whole
 from zoo.data.rows import Images, Rows
 from zoo.evaluation import calibration, ceilings, charts, confidence, metrics, roc, subgroups
@@ -172,7 +173,7 @@ def of_report(run: Path, taxonomy: dict[str, Any], report: dict[str, Any], befor
 def read(folder: Folder) -> dict[str, Any]:
     """Return a run's `report.json`. Raises BrokenRun if it is damaged, or not there."""
     try:
-        report: dict[str, Any] = json.loads(folder.report.read_text(encoding="utf-8"))
+        report: dict[str, Any] = json.loads(read_plain(folder.report))
     except (OSError, ValueError) as error:
         raise BrokenRun(f"{folder.report} cannot be read: {error}.", "Train it anew with --force.") from None
     return report

@@ -25,6 +25,7 @@ from ferdata.charts import style
 from ferdata.charts.style import check_formats
 from ferdata.errors import AlreadyExists, BadOption
 from ferdata.manifest import Manifest
+from ferdata.running.plain_file import read_plain
 from ferdata.running.whole_file import write_whole
 from zoo.evaluation import report
 from zoo.evaluation.predictions import Predictions
@@ -221,7 +222,7 @@ def _length(job: _Job, plan: Plan, seed: int, budget: float | None, images: int 
 def _known(file: Path) -> dict[str, Any]:
     """Return what an earlier call has kept; nothing where there was none, or its file is damaged."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = json.loads(read_plain(file))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

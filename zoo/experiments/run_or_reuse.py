@@ -7,6 +7,7 @@ from typing import Any
 
 from ferdata.errors import AlreadyExists
 from ferdata.manifest import Manifest
+from ferdata.running.plain_file import read_plain
 from ferdata.running.whole_file import write_whole
 from zoo.evaluation import predictions, report
 from zoo.options import recipes
@@ -67,7 +68,7 @@ def _check_same(known: Path, asked: Mapping[str, Any]) -> None:
     """Raise AlreadyExists, with the names, unless the folder's request is the one asked for."""
     mend = "Give the same options to go on, add --force to train it anew, or choose another --out."
     try:
-        before = json.loads(known.read_text(encoding="utf-8"))
+        before = json.loads(read_plain(known))
         old = before["options"]
         fingerprint = before["fingerprint"]
     except FileNotFoundError:
