@@ -76,6 +76,25 @@ def in_child(
         return Ended(TRACEBACK, kind="no answer", message=log.read_text("utf-8", "replace")[-800:], seconds=took)
 
 
+def killed(
+    work: Callable[[], Any], folder: Path, after: float, everybody: bool, environment: Mapping[str, str]
+) -> bool:
+    """Run `work` in a child and kill it, or it and its workers, after some seconds; return whether it had ended."""
+    pid = os.fork()
+    if pid == 0:
+        answer, log = (folder.parent / f"{folder.name}.{kind}" for kind in ("answer.json", "log"))
+        _be_child(work, folder, answer, log, None, None, environment)
+    time.sleep(after)
+    ended = os.waitpid(pid, os.WNOHANG)[0] != 0
+    if not ended:
+        (os.killpg if everybody else os.kill)(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    time.sleep(0.05)  # its workers see the pipe close
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    return ended
+
+
 def _wait(pid: int, until: float) -> int | None:
     """Return a child's status; None where it had to be killed."""
     while True:

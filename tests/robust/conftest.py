@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.robust import extent
+from tests.robust.made import Made, make, make_run
 from tests.robust.snapshot import remove
 
 
@@ -19,6 +20,18 @@ def open_place() -> Iterator[Path]:
     place.chmod(0o755)
     yield place
     remove(place)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Return manifests and what goes with them, which nothing may change."""
+    return make(tmp_path_factory.mktemp("made"))
+
+
+@pytest.fixture(scope="session")
+def trained(made: Made) -> Made:
+    """Return the same with a run."""
+    return make_run(made)
 
 
 def pytest_report_header() -> str:
