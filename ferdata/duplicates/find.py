@@ -170,7 +170,12 @@ def _people(table: pa.Table) -> Pairs:
 
 
 def _first_rows(column: pa.ChunkedArray) -> Pairs:
-    """Return the first row of each value."""
+    """Return the first row of each value. Raises InvalidManifest where one is missing."""
+    if column.null_count:
+        raise InvalidManifest(
+            f"{column.null_count:,} rows have no hash of their pixels, by which duplicates are found.",
+            "The manifest was changed by another program: `ferdata validate` says how. Ingest the dataset again.",
+        )
     codes = column.combine_chunks().dictionary_encode().indices.to_numpy()
     # Codes are numbered by first appearance, so a value is new where the maximum so far rises.
     highest = np.maximum.accumulate(codes) if len(codes) else codes

@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import signal
+import sys
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -135,6 +136,8 @@ def _be_child(
     except BaseException:
         traceback.print_exc()
     finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
         os._exit(code)
 
 
@@ -143,6 +146,8 @@ def _redirect(log: Path) -> None:
     out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
     for opened, stream in ((null, 0), (out, 1), (out, 2)):
         os.dup2(opened, stream)
+    # A test runner has put its own in the place of these.
+    sys.stdout, sys.stderr = (os.fdopen(stream, "w", closefd=False) for stream in (1, 2))
 
 
 def _limit(memory: int | None) -> None:

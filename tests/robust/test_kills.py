@@ -1,4 +1,4 @@
-"""Every command that writes, killed at random moments: nothing half-written, and the next run ends as if undisturbed."""
+"""Every command that writes, killed at random moments: nothing half-written, and the next run ends as undisturbed."""
 
 import hashlib
 import json
