@@ -18,7 +18,7 @@ from ferdata.duplicates.label_conflicts import box_word
 from ferdata.duplicates.pair_store import PairStore
 from ferdata.duplicates.scenes import are_scenes, inside
 from ferdata.duplicates.search import PIECE, Hashes, pairs_within
-from ferdata.errors import BrokenSource
+from ferdata.errors import BrokenSource, InvalidManifest
 from ferdata.manifest import Manifest, opened_here, read_image
 from ferdata.running import progress
 from ferdata.running.engine import local, run

@@ -20,7 +20,6 @@ def inside(root: Path, relative: str) -> Path:
     folder, _, name = relative.rpartition("/")
     if not name or escapes(relative):
         raise _outside(relative)
-    _check_name(relative)
     path = _folder_inside(root, folder) / name
     if path.is_symlink() and not _resolved(path).is_relative_to(_resolved(root)):
         raise _outside(relative, relative)
@@ -51,7 +50,6 @@ class Below:
         """Return the bytes of a file. Raises OSError; PermissionError if its path leads out of the root."""
         folder, _, name = relative.rpartition("/")
         if name and not escapes(relative) and _PLAIN:
-            _check_name(relative)
             within = self._folders.get(folder)
             if within is None:
                 within = self._folders[folder] = str(_folder_inside(self.root, folder))
@@ -158,19 +156,6 @@ def _read(descriptor: int, name: str) -> bytes:
         return data
     finally:
         os.close(descriptor)
-
-
-def _check_name(relative: str) -> None:
-    """Raise FileNotFoundError for a name that no file can have: the system itself answers with a ValueError."""
-    if "\0" in relative or not _is_text(relative):
-        raise FileNotFoundError(errno.ENOENT, "no file can have this name", relative)
-
-
-def _is_text(name: str) -> bool:
-    try:
-        return name.isascii() or bool(os.fsencode(name))
-    except UnicodeEncodeError:
-        return False
 
 
 def _resolved(path: Path) -> Path:

@@ -1,10 +1,13 @@
 """What the commands of the suite work on, made once: drawn faces, manifests of them, a ledger, a run, a shared file."""
 
+import importlib
 import json
+import pkgutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ferdata import steps
 from ferdata.manifest import Manifest
 from ferdata.steps.draw import draw
 from ferdata.steps.ingest import ingest
@@ -59,6 +62,7 @@ class Made:
 
 def make(root: Path) -> Made:
     """Make all of it but the run in the folder `root`."""
+    _import_everything()
     made = Made(root)
     draw(root / "data", faces=FACES, seed=1)
     ingest("ferplus", root=made.faces, out=made.whole, images="embed", workers=1)
@@ -77,6 +81,18 @@ def make_run(made: Made) -> Made:
 
     train(made.merged, made.run, **TINY)
     return made
+
+
+def _import_everything() -> None:
+    """Import what the commands import on their way, so that no child of this process need do it again."""
+    import zoo.deploy.onnx_export
+    import zoo.deploy.predict
+    import zoo.evaluation.compare
+    import zoo.evaluation.evaluate
+    import zoo.training.train  # noqa: F401
+
+    for step in pkgutil.iter_modules(steps.__path__):
+        importlib.import_module(f"{steps.__name__}.{step.name}")
 
 
 def _write_ledger(path: Path, rows: list[dict[str, Any]]) -> None:
