@@ -61,3 +61,14 @@ def test_a_file_that_is_no_index_is_named_with_what_to_do(tmp_path):
     with pytest.raises(BrokenSource, match=r"bad.parquet is not an index of known faces") as caught:
         index.indexes()
     assert "ferdata known remove bad" in caught.value.hint
+
+
+def test_a_folder_that_may_not_be_read_is_refused_with_the_way_to_do_without(tmp_path, monkeypatch):
+    def refuse(place):
+        raise PermissionError(13, "Permission denied", str(place))
+
+    (tmp_path / "known").mkdir()
+    monkeypatch.setattr(type(tmp_path), "is_dir", refuse)
+    with pytest.raises(BrokenSource, match="Cannot read the folder of known faces") as refused:
+        index.files()
+    assert "--known off" in refused.value.hint

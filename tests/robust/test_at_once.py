@@ -63,9 +63,14 @@ def test_two_ingests_into_one_output_leave_one_whole_manifest(
 
 
 def test_two_packs_of_the_same_rows_are_one(made: Made, tmp_path: Path) -> None:
-    assert at_once(tmp_path, *[["pack", made.merged, "--size", 48]] * 2) == [0, 0]
-    assert len((content_of(tmp_path / "cache") or "").split()) == 1
-    assert stray(tmp_path / "cache") == []
+    line: list[object] = ["pack", made.merged, "--size", 48]
+    alone, both = tmp_path / "alone", tmp_path / "both"
+    alone.mkdir()
+    both.mkdir()
+    assert at_once(alone, line) == [0]
+    assert at_once(both, line, line) == [0, 0]
+    assert content_of(both / "cache") == content_of(alone / "cache") is not None
+    assert stray(both / "cache") == []
 
 
 def test_three_reviewers_who_hand_in_at_once_lose_no_line(made: Made, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Every adapter and layout, its tree mutated: no traceback, no hang, nothing unaccounted, nothing written elsewhere."""
 
+import codecs
 import functools
 import multiprocessing.connection  # noqa: F401  # so that a child of another user need not import it
 import shutil
@@ -25,12 +26,18 @@ pytestmark = pytest.mark.slow
 LAYOUTS = sorted(fakes.layouts())
 MOST = 300  # cases of an adapter, spread over its layouts
 LAYOUTS_OF = Counter(adapter for adapter, _ in LAYOUTS)
+ENCODINGS = (
+    *("ascii", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp437", "cp1252", "latin-1"),
+    "unicode_escape",
+)
 ADDED_LINKS = ("a link to above", "a link up", "a link out", "a link for a folder")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _everything_imported() -> None:
     """Import what an ingest imports on its way, in the parent of all children."""
+    for encoding in ENCODINGS:  # a child of another user may not be let into Python's own folder
+        codecs.lookup(encoding)
     import importlib.readers  # noqa: F401
     import xml.etree.ElementTree  # noqa: F401
 
@@ -60,7 +67,9 @@ def _ingest(adapter: str, root: Path, out: Path, case: Path, user: int | None = 
         done = ingest(adapter, root=root, out=out, workers=options.pop("workers", 1), **options)
         return {"base": str(done.base), "release": done.release}
 
-    return in_child(work, case / "here", user=user, environment={"TMPDIR": str(case / "tmp")})
+    return in_child(
+        work, case / "here", user=user, environment={"TMPDIR": str(case / "tmp"), "FERDATA_KNOWN": str(case / "known")}
+    )
 
 
 @functools.cache
