@@ -93,9 +93,13 @@ def every_file_is_accounted_for(base: Path, found: Taken) -> list[str]:
     # Frames of videos and rows of shards have no path of their own, but the file's name in their key.
     parts = {part for key, row in found.rows.items() if not row["path"] for part in key.partition(":")[2].split("/")}
     for parent, folders, names in os.walk(base):
-        folders[:] = [name for name in folders if not name.startswith((".", "__"))]
+        within = Path(parent).relative_to(base)
+        # A folder that may not be read is a reject itself.
+        folders[:] = [
+            n for n in folders if not n.startswith((".", "__")) and as_text((within / n).as_posix()) not in named
+        ]
         for name in names:
-            path = Path(parent, name).relative_to(base).as_posix()
+            path = (within / name).as_posix()
             known = as_text(path) in named or path in named or PurePosixPath(name).stem in parts
             if not name.startswith(".") and not known:
                 ending = PurePosixPath(as_text(name)).suffix.lower()
@@ -139,7 +143,7 @@ def _words(key: str, row: Row) -> set[str]:
 
 
 def _is_touched(key: str, row: Row, touched: Touched) -> bool:
-    if row["path"] is None and touched.text:  # pixels in a table, whose order may be the key
+    if row["path"] is None and "/" not in key and touched.paths:  # pixels in a table, whose order may be the key
         return True
     paths = " ".join(touched.paths)
     own = row["path"] or ""

@@ -2,11 +2,12 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ferdata import manifest
@@ -26,6 +27,7 @@ ours = settings(
     derandomize=not WHOLE,
 )
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), min_size=1, max_size=12)
+WORD = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=12)
 TABLE = st.integers(1, 5).flatmap(lambda n: st.lists(st.lists(CELL, min_size=n, max_size=n), min_size=1, max_size=6))
 
 
@@ -53,11 +55,11 @@ def test_any_bytes_are_a_table_or_refused(tmp_path: Path, data: bytes) -> None:
 
 
 @ours
-@given(st.dictionaries(CELL, st.sampled_from((*EMOTIONS, *REASONS)), min_size=1, max_size=8))
+@given(st.dictionaries(WORD, st.sampled_from((*EMOTIONS, *REASONS)), min_size=1, max_size=8))
 def test_a_label_map_comes_back_as_it_was_written(tmp_path: Path, pairs: dict[str, str]) -> None:
-    assume(all(key.isprintable() and not {'"', "\\"} & set(key) for key in pairs))
     (tmp_path / "l.toml").write_text(
-        "[labels]\n" + "".join(f'"{key}" = "{value}"\n' for key, value in pairs.items()), encoding="utf-8"
+        "[labels]\n" + "".join(f'{json.dumps(key, ensure_ascii=False)} = "{value}"\n' for key, value in pairs.items()),
+        encoding="utf-8",
     )
     assert read_labels(str(tmp_path / "l.toml")) == pairs
 
