@@ -88,7 +88,10 @@ def killed(
     time.sleep(after)
     ended = os.waitpid(pid, os.WNOHANG)[0] != 0
     if not ended:
-        (os.killpg if everybody else os.kill)(pid, signal.SIGKILL)
+        if everybody:
+            with contextlib.suppress(ProcessLookupError):  # it may not have made a group of its own yet
+                os.killpg(pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGKILL)  # it is there until it is waited for
         os.waitpid(pid, 0)
     time.sleep(0.05)  # its workers see the pipe close
     with contextlib.suppress(ProcessLookupError, PermissionError):
