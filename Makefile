@@ -8,7 +8,7 @@ PYTHON ?=
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test quick check bench clean
+.PHONY: help demo test quick check robust bench clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -21,6 +21,12 @@ test: check  ## what CI runs: the checks, then every test
 
 quick: $(VENV)/.dev  ## the tests that take less than ten seconds each
 	@$(BIN)/python -m pytest -n 2 -m "not slow" $(ARGS)
+
+# A new seed each time; SEED=7 gives it, PART=0.1 runs a tenth of the cases, ARGS goes to pytest.
+robust: $(VENV)/.dev  ## broken and hostile inputs, kills, full disks: every case, about an hour on two cores
+	@seed=$(or $(SEED),$$(date +%s)); figures=$$(mktemp); echo "seed $$seed: make robust SEED=$$seed"; \
+	FERDATA_ROBUST=whole FERDATA_ROBUST_SEED=$$seed FERDATA_ROBUST_PART=$(or $(PART),1) FERDATA_ROBUST_FIGURES=$$figures \
+		$(BIN)/python -m pytest -n 2 tests/robust $(ARGS); ended=$$?; rm -f "$$figures"; exit $$ended
 
 check: $(VENV)/.dev  ## format, lint, types, and who may import whom
 	@$(BIN)/ruff format --check -q .

@@ -4,6 +4,7 @@ FerdataError
 ├── DatasetMissing      the files are not there: obtain them, or say where they are
 ├── NotThisDataset      the folder holds something else: point at the right one
 ├── BrokenSource        a file of the dataset is damaged: mend or download it again
+├── NotAFile            a pipe or a device where a file belongs: put the file there
 ├── UnknownLabel        a label that the declaration does not know: check the release, or keep it as null
 ├── NotAManifest        not a Parquet manifest of this schema version: make it again
 │   └── DamagedManifest its bytes are not those that were written: restore it from a copy, or make it again
@@ -122,6 +123,10 @@ class NotThisDataset(FerdataError):
 
 class BrokenSource(FerdataError):
     """A file of the dataset is damaged."""
+
+
+class NotAFile(FerdataError):
+    """A pipe, a socket or a device is where a file belongs."""
 
 
 class UnknownLabel(FerdataError):

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ferdata.errors import BrokenSource, DatasetMissing
+from ferdata.errors import BrokenSource, DatasetMissing, NotAFile
+from ferdata.running.plain_file import read_plain
 from ferdata.sources import Layout, Licence, Option, Sample, Skipped, Source, broken, images_below, known, relative
+from ferdata.sources.left_out import NOTES, or_left_out
 from ferdata.sources.pixel_tables import read_pixel_table
 from ferdata.sources.spelling import declared_label, spelled
 
@@ -180,16 +182,25 @@ def _official(base: Path, layout: Layout, policy: str) -> Iterator[Sample | Skip
         if isinstance(frames, Skipped):
             yield frames
             continue
-        peak = frames[-1]
-        label = _emotion(emotions / peak.subject / peak.session, layout)
-        chosen = _chosen(frames, policy)
-        first = frames[0]
+        peak, first, chosen = frames[-1], frames[0], _chosen(frames, policy)
+        try:
+            label = _emotion(emotions / peak.subject / peak.session, layout)
+        except (BrokenSource, NotAFile) as error:  # of one sequence alone
+            yield from (Skipped(relative(frame.path, base), NOTES, error.message) for frame in chosen)
+            continue
         if policy == "first-neutral" and label is not None and first.number == 1 and first not in chosen:
-            yield _with_points(_sample(base, first, FIRST), first, landmarks)
+            yield _noted(base, first, FIRST, landmarks, None)
         for frame in chosen:
-            sample = _with_points(_sample(base, frame, label), frame, landmarks)
             # FACS codes were given for the last frame alone.
-            yield _with_units(sample, frame, facs) if frame is peak else sample
+            yield _noted(base, frame, label, landmarks, facs if frame is peak else None)
+
+
+def _noted(base: Path, frame: _Frame, label: str | None, landmarks: Path | None, facs: Path | None) -> Sample | Skipped:
+    """Return a frame with its landmarks and action units, or why its files cannot be read."""
+    sample = _sample(base, frame, label)
+    return or_left_out(
+        relative(frame.path, base), lambda: _with_units(_with_points(sample, frame, landmarks), frame, facs)
+    )
 
 
 def _beside(base: Path, word: str) -> Path | None:
@@ -221,7 +232,7 @@ def _emotion(folder: Path, layout: Layout) -> str | None:
 def _numbers(path: Path, count: int | None = None) -> list[float]:
     """Return the numbers of a file: `count` of them, or pairs. Raises BrokenSource."""
     try:
-        numbers = [float(word) for word in path.read_text(encoding="utf-8-sig").split()]
+        numbers = [float(word) for word in read_plain(path).decode("utf-8-sig").split()]
     except (ValueError, OSError):
         raise broken(path, 1, "not a file of numbers") from None
     if not all(map(math.isfinite, numbers)):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ferdata.errors import BrokenSource, NotThisDataset
+from ferdata.running.plain_file import read_plain
 from ferdata.sources import Layout, Licence, Sample, Skipped, Source, broken, is_image, known, relative
 from ferdata.sources.spelling import spelled
 
@@ -92,7 +93,7 @@ def _pictures(base: Path) -> tuple[Path, set[str]]:
 
 def _read(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
+        lines = read_plain(path).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise BrokenSource(f"Cannot read {path}: {error}.", "Download the label list again.") from None
     for number, line in enumerate(lines, 1):

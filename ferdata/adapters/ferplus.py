@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ferdata.errors import BrokenSource, DatasetMissing
+from ferdata.running.plain_file import open_plain
 from ferdata.sources import (
     Layout,
     Licence,
@@ -133,7 +134,7 @@ def _joined_tables(base: Path) -> Iterator[Sample | Skipped]:
     path = base / "fer2013.csv"
     rows = _read_new(base / "fer2013new.csv")
     named = [row for row in rows if row.name]
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         count = sum(1 for line in file if line.strip()) - 1
     if count not in (len(rows), len(named)):
         raise BrokenSource(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ferdata.errors import BrokenSource, DatasetMissing
 from ferdata.labels import EMOTIONS
+from ferdata.running.plain_file import read_plain
 from ferdata.sources import Layout, Licence, Option, Sample, Skipped, Source, broken, images_below, relative
 
 POSED = {
@@ -166,7 +167,7 @@ def _read(path: Path) -> Iterator[_Row]:
     The second table, a study without fear, has five ratings to a row. Raises BrokenSource on a rating that is none.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig", errors="replace")
+        text = read_plain(path).decode("utf-8-sig", "replace")
     except OSError as error:
         raise BrokenSource(f"Cannot read {path}: {error.strerror}.", "Check the file's rights.") from None
     for line, cells in enumerate((ls.replace(",", " ").split() for ls in text.splitlines()), 1):

@@ -4,14 +4,17 @@ Everybody downloads the sessions of their own choice, so nothing is counted agai
 action-unit markers count from 1.
 """
 
+import contextlib
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ferdata.errors import BrokenSource
+from ferdata.errors import BrokenSource, NotAFile
+from ferdata.running.plain_file import must_be_plain, read_plain
 from ferdata.sources import Frame, Layout, Licence, Option, Sample, Skipped, Source, is_image, relative
+from ferdata.sources.left_out import NOTES
 from ferdata.sources.spelling import in_any_case
 
 CODES = dict(zip("123456", ("anger", "disgust", "fear", "happiness", "sadness", "surprise"), strict=True))
@@ -110,7 +113,10 @@ SOURCE = Source(
 def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Layout:
     """Return the layout with every emotion code beyond the six, for which no names are published, as other."""
     del options
-    found = {code for folder in _folders(base, layout) for _, code in _codes(folder)}
+    found: set[str] = set()
+    for folder in _folders(base, layout):
+        with contextlib.suppress(BrokenSource, NotAFile):  # `samples` names it
+            found |= {code for _, code in _codes(folder)}
     beyond = sorted(code for code in found if code.isdecimal() and int(code[:10]) > len(CODES))
     return replace(layout, labels=LABELS | dict.fromkeys(beyond, "other"))
 
@@ -132,12 +138,31 @@ def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> It
             continue
         seen[folder.name] = folder
         yield from choice.session(folder)
+    for folder in _without_session(base, layout):
+        files = _files(folder)
+        for path in files:
+            yield Skipped(relative(path, base), "in a folder without session.xml")
+        if not files:
+            yield Skipped(relative(folder, base), "a folder without session.xml")
 
 
 def _folders(base: Path, layout: Layout) -> list[Path]:
     """Return the sessions' folders: by number, where their names are numbers."""
     found = {path.parent for path in base.glob(in_any_case(layout.marks[0])) if not path.parent.name.startswith(".")}
     return sorted(found, key=lambda p: (p.parent, p.name.zfill(12)))
+
+
+def _without_session(base: Path, layout: Layout) -> list[Path]:
+    """Return the folders beside the sessions' that have no session.xml."""
+    beside = base.glob(in_any_case(layout.marks[0].rpartition("/")[0]))
+    others = {path for path in beside if path.is_dir() and not path.name.startswith((".", "__"))}
+    return sorted(others - set(_folders(base, layout)))
+
+
+def _files(folder: Path) -> list[Path]:
+    """Return the videos and stills in a session's folder."""
+    files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    return [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES or is_image(path.name)]
 
 
 class _Strict(ET.TreeBuilder):
@@ -151,7 +176,7 @@ class _Strict(ET.TreeBuilder):
 
 def _parse(path: Path) -> ET.Element:
     try:
-        return ET.fromstring(path.read_bytes(), ET.XMLParser(target=_Strict()))
+        return ET.fromstring(read_plain(path), ET.XMLParser(target=_Strict()))
     except (ET.ParseError, OSError, ValueError, LookupError) as error:
         raise BrokenSource(
             f"Cannot read {path}: {error}.", "The file is damaged; download the session again."
@@ -213,14 +238,17 @@ class _Choice:
 
     def session(self, folder: Path) -> Iterator[Sample | Skipped]:
         """Yield the rows of one session."""
-        files = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-        videos = [path for path in files if path.suffix.lower() in VIDEO_SUFFIXES]
+        files = _files(folder)
         stills = [path for path in files if is_image(path.name)]
-        codes = dict(_codes(folder))
-        if not videos and not stills:
+        if not files:
             yield Skipped(relative(folder, self.base), "a session without a video or an image")
             return
-        views = _views(folder / "session.xml")
+        try:
+            codes, views = dict(_codes(folder)), _views(folder / "session.xml")
+        except (BrokenSource, NotAFile) as error:  # of one session alone
+            yield from (Skipped(relative(path, self.base), NOTES, error.message) for path in files)
+            return
+        videos = [path for path in files if path not in stills]
         for path in (*videos, *stills):
             key = f"{folder.name}/{path.stem}"
             view = views.get(path.name, views.get(""))
@@ -237,17 +265,16 @@ class _Choice:
                 yield from self._video(path, row, view)
 
     def _video(self, path: Path, row: Sample, view: str | None) -> Iterator[Sample | Skipped]:
-        from ferdata.images import UnreadableImage, Video
-
-        try:
-            count = Video(path).frames
-        except UnreadableImage:
-            count = 0
+        count = _count(path)
         if not count:
             yield Skipped(row.key, "a video that cannot be read")
             return
         marked = path.with_name(path.stem + UNITS)
-        units = _units(marked) if marked.is_file() else []
+        try:
+            units = _units(marked) if marked.is_file() else []
+        except BrokenSource as error:
+            yield Skipped(relative(path, self.base), NOTES, error.message)
+            return
         part = self.part if view == DUAL else PARTS["whole"]
         turn = 0 if view == DUAL or marked.is_file() else self.turn
         for number, label in self._numbers(count, units, row.native_label):
@@ -269,6 +296,17 @@ class _Choice:
         apex = round(apexes[len(apexes) // 2]) if apexes else (count + 1) // 2
         first = [(1, FIRST)] if self.frames == "first-neutral" and code is not None and min(apex, count) > 1 else []
         return [*first, (min(apex, count), code)]
+
+
+def _count(path: Path) -> int:
+    """Return how many frames a video has, 0 where it cannot be read."""
+    from ferdata.images import UnreadableImage, Video
+
+    try:
+        must_be_plain(path)
+        return Video(path).frames
+    except (UnreadableImage, OSError, NotAFile):
+        return 0
 
 
 def _views(path: Path) -> dict[str, str | None]:

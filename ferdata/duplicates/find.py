@@ -18,7 +18,7 @@ from ferdata.duplicates.label_conflicts import box_word
 from ferdata.duplicates.pair_store import PairStore
 from ferdata.duplicates.scenes import are_scenes, inside
 from ferdata.duplicates.search import PIECE, Hashes, pairs_within
-from ferdata.errors import BrokenSource
+from ferdata.errors import BrokenSource, InvalidManifest
 from ferdata.manifest import Manifest, opened_here, read_image
 from ferdata.running import progress
 from ferdata.running.engine import local, run
@@ -170,7 +170,12 @@ def _people(table: pa.Table) -> Pairs:
 
 
 def _first_rows(column: pa.ChunkedArray) -> Pairs:
-    """Return the first row of each value."""
+    """Return the first row of each value. Raises InvalidManifest where one is missing."""
+    if column.null_count:
+        raise InvalidManifest(
+            f"{column.null_count:,} rows have no hash of their pixels, by which duplicates are found.",
+            "The manifest was changed by another program: `ferdata validate` says how. Ingest the dataset again.",
+        )
     codes = column.combine_chunks().dictionary_encode().indices.to_numpy()
     # Codes are numbered by first appearance, so a value is new where the maximum so far rises.
     highest = np.maximum.accumulate(codes) if len(codes) else codes

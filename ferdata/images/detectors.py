@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ferdata.errors import BadOption, CannotWrite, MissingModel, choose_one
 from ferdata.images import as_uint8
 from ferdata.running import cache, progress
+from ferdata.running.plain_file import read_plain
 from ferdata.running.whole_file import write_whole
 
 # isort: split
@@ -193,7 +194,7 @@ def read_model(path: Path | None) -> bytes:
     if path is None:
         return _download()
     try:
-        return _checked(path.read_bytes(), str(path))
+        return _checked(read_plain(path), str(path))
     except OSError as error:
         raise MissingModel(f"YuNet's model file {path} cannot be read: {error.strerror}.", _remedy()) from None
 

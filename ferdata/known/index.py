@@ -60,11 +60,20 @@ def folder() -> Path:
 
 
 def files() -> dict[str, Path]:
-    """Return every index by its name; one of the user's takes the place of the package's of that name."""
+    """Return every index by its name; one of the user's takes the place of the package's of that name.
+
+    Raises BrokenSource where the user's folder may not be read.
+    """
     found: dict[str, Path] = {}
     for place in (Path(str(resources.files("ferdata.known"))), folder()):
-        if place.is_dir():
-            found |= {path.stem: path for path in sorted(place.glob("*.parquet")) if not path.name.startswith(".")}
+        try:
+            paths = sorted(place.glob("*.parquet")) if place.is_dir() else []
+        except OSError as error:
+            raise BrokenSource(
+                f"Cannot read the folder of known faces {place}: {error.strerror}.",
+                f"Give yourself read access to it, name another with {VARIABLE}, or do without: --known off.",
+            ) from None
+        found |= {path.stem: path for path in paths if not path.name.startswith(".")}
     return found
 
 

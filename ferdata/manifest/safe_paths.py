@@ -21,7 +21,7 @@ def inside(root: Path, relative: str) -> Path:
     if not name or escapes(relative):
         raise _outside(relative)
     path = _folder_inside(root, folder) / name
-    if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+    if path.is_symlink() and not _resolved(path).is_relative_to(_resolved(root)):
         raise _outside(relative, relative)
     return path
 
@@ -158,12 +158,20 @@ def _read(descriptor: int, name: str) -> bytes:
         os.close(descriptor)
 
 
+def _resolved(path: Path) -> Path:
+    """Return `path` with its links followed. Raises OSError for a link that leads to itself, on every Python."""
+    try:
+        return path.resolve()
+    except RuntimeError:  # before 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from None
+
+
 @lru_cache(maxsize=4096)
 def _folder_inside(root: Path, relative: str) -> Path:
-    whole = root.resolve()
-    folder = (whole / relative).resolve()
+    whole = _resolved(root)
+    folder = _resolved(whole / relative)
     if not folder.is_relative_to(whole):
         above = ["/".join(relative.split("/")[: n + 1]) for n in range(relative.count("/") + 1)]
-        out = (path for path in above if not (whole / path).resolve().is_relative_to(whole))
+        out = (path for path in above if not _resolved(whole / path).is_relative_to(whole))
         raise _outside(relative, next(out))
     return folder

@@ -14,6 +14,7 @@ from ferdata.reviewing import ledger as ledgers
 from ferdata.reviewing.fiftyone.fields import truth
 from ferdata.reviewing.fiftyone.findings import FINDING_COLUMNS, findings
 from ferdata.reviewing.ledger import WORDS, Decision, canonical, identity
+from ferdata.running.plain_file import read_plain
 from ferdata.running.spreadsheet import as_cell, from_cell
 from ferdata.running.whole_file import write_whole
 
@@ -74,7 +75,7 @@ def _images(opened: Manifest) -> Iterator[Mapping[str, Any]]:
 def read(source: Path) -> list[Line]:
     """Return the lines of a filled-in sheet. Raises BadOption, BrokenSource."""
     try:
-        text = source.read_text(encoding="utf-8-sig")
+        text = read_plain(source).decode("utf-8-sig")
     except FileNotFoundError:
         raise BadOption(f"There is no file {source}.", "Make one: ferdata review export M -o review.csv") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -20,6 +20,7 @@ from ferdata.errors import BadOption, BrokenSource, CannotWrite, UnknownLabel, c
 from ferdata.labels import ALIASES, EMOTIONS
 from ferdata.running import locks
 from ferdata.running.documents import LARGEST_LINE, parse_json
+from ferdata.running.plain_file import read_plain
 from ferdata.running.whole_file import sync_folder
 
 NAME = "decisions.jsonl"
@@ -127,7 +128,7 @@ def read(path: Path) -> list[Decision]:
     though an editor left it without an end. Raises BrokenSource for any other line that is no decision.
     """
     try:
-        data = path.read_bytes()
+        data = read_plain(path)
     except FileNotFoundError:
         return []
     except OSError as error:
@@ -247,7 +248,7 @@ def _plain(decision: Decision) -> dict[str, Any]:
 
 def _last_line(path: Path) -> tuple[int, bytes]:
     """Return the length of a ledger up to the last end of a line, and what follows there."""
-    data = path.read_bytes()
+    data = read_plain(path)
     whole = data.rfind(b"\n") + 1
     return whole, data[whole:]
 

@@ -4,15 +4,14 @@ A few kilobytes are enough to exhaust what reads them: brackets in brackets, a k
 as many digits. Whoever is given such a file gets an error in words, as from any other that is damaged.
 """
 
-import errno
 import json
 import re
-import stat
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from ferdata.running.file_kind import HEAD
+from ferdata.running.plain_file import open_plain
 from ferdata.running.text_file import WINDOWS, encoding_of
 
 LARGEST_TOML = 1 << 20  # bytes; people write these by hand
@@ -102,11 +101,8 @@ def check_plain(document: Any) -> None:
 
 
 def _bytes(path: Path, most: int) -> bytes:
-    """Return the bytes of a plain file, and no more of a large one than show that it is."""
-    mode = path.stat().st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):  # a pipe would be waited on for ever
-        raise OSError(errno.EINVAL, "not a regular file", str(path))
-    with path.open("rb") as file:
+    """Return the bytes of a file, and no more of a large one than show that it is."""
+    with open_plain(path) as file:
         return file.read(most + 1)
 
 

@@ -4,10 +4,12 @@ Windows' programs write a byte-order mark, UTF-16, or their own code page where 
 """
 
 import codecs
+import io
 from pathlib import Path
 from typing import IO
 
 from ferdata.running.file_kind import HEAD, kind_of
+from ferdata.running.plain_file import open_plain
 
 WINDOWS = "ferdata-windows-1252"
 
@@ -39,17 +41,17 @@ def encoding_of(head: bytes) -> str:
 
 def open_text(path: Path) -> IO[str]:
     """Open a text, its line ends as they are. Raises OSError, and UnicodeError where it is no text."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         encoding = encoding_of(file.read(HEAD))
-    return path.open(encoding=encoding, errors=WINDOWS, newline="")
+    return io.TextIOWrapper(open_plain(path), encoding, WINDOWS, newline="")
 
 
 def is_windows(path: Path) -> bool:
     """Return whether a text holds bytes that are read as Windows-1252. Raises OSError, UnicodeError."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         encoding = encoding_of(file.read(HEAD))
     try:
-        with path.open(encoding=encoding) as text:
+        with io.TextIOWrapper(open_plain(path), encoding) as text:
             while text.read(1 << 20):
                 pass
     except UnicodeDecodeError:

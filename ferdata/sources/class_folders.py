@@ -8,6 +8,7 @@ from pathlib import Path
 from ferdata.errors import BrokenSource, NotThisDataset, UnknownLabel
 from ferdata.schema import Sample
 from ferdata.sources.declaration import Skipped
+from ferdata.sources.left_out import NO_TEXT
 from ferdata.sources.recognise import below, by_folder, image_names
 from ferdata.sources.words import both, classes_named, split_of, splits_named, told_splits
 
@@ -59,9 +60,7 @@ def samples(base: Path, own: Mapping[str, str], synthetic: bool) -> Iterator[Sam
     known: dict[str, tuple[str | None, str | None]] = {}
     for image in image_names(base):
         if not image.isprintable():  # also a name in bytes that are no UTF-8, which no manifest could hold
-            yield Skipped(
-                image.encode("unicode_escape", "surrogatepass").decode(), "a file name that is not valid text"
-            )
+            yield Skipped(image, NO_TEXT)
             continue
         if (folder := folder_of(image)) not in known:
             above = parts_of(folder)

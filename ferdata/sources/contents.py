@@ -5,13 +5,14 @@ import zipfile
 from pathlib import Path
 
 from ferdata.running.file_kind import BZIP2, GZIP, HEAD, TAR, XZ, ZIP, kind_of
+from ferdata.running.plain_file import open_plain
 
 READ = (ZIP, TAR, GZIP, BZIP2, XZ)  # or may be, behind the first bytes
 
 
 def what_it_is(path: Path) -> str | None:
     """Return what a file's first bytes say it is (`a RAR archive`), None where they say nothing. Raises OSError."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         head = file.read(HEAD)
     return kind_of(head) if head else "an empty file"
 

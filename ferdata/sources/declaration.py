@@ -20,10 +20,14 @@ Counts = Mapping[str, Mapping[str, int]]
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A row that is left out by the dataset's own rules; a generator yields it, so that it is counted."""
+    """A row that is left out, by the dataset's own rules or by a fault; a generator yields it, so that it is counted.
+
+    `reason` is the same for all rows of one kind, `detail` is what is wrong with this one.
+    """
 
     key: str
     reason: str
+    detail: str = ""
 
 
 @dataclass(frozen=True)

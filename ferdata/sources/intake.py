@@ -5,8 +5,10 @@ Each batch is one call of `Measure`; they come out in the order of the samples.
 
 import contextlib
 import itertools
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -18,14 +20,17 @@ from ferdata.running import progress
 from ferdata.running.engine import Engine, run
 from ferdata.schema import Frame, Sample
 from ferdata.sources.declaration import Skipped
+from ferdata.sources.left_out import as_text, readable, why_no_row
 from ferdata.sources.measure import Measure, Reject, Setting
 from ferdata.sources.published_counts import strangers
+from ferdata.sources.recognise import other_files
 from ferdata.sources.tables import is_code
 
 BATCH = 1024  # images measured by one call, at most
 FRAMES = 64  # the same of videos, whose frames come back as PNGs
 EMBEDDED = 8 << 20  # bytes of files that come back from one call, about
 BATCHES = 16  # at least so many, where there are enough images, so that all workers have some
+CLOSED = "a folder that may not be read"
 NAMED = 5  # rows reported by name
 BEGUN = 8 * BATCH  # samples known before the first is read
 AHEAD = 250_000  # looked at while the first are read, about 100 MB
@@ -117,8 +122,14 @@ class Intake:
         yield from samples
 
     def _kept(self, samples: Iterable[Sample | Skipped]) -> Iterator[Sample]:
-        remaining = iter(samples)
+        remaining = readable(samples)
         for sample in remaining:
+            if isinstance(sample, Skipped):
+                self._leave_out(sample.key, sample.reason, sample.detail)
+                continue
+            if (why := why_no_row(sample)) is not None:
+                self._leave_out(sample.key, why, "")
+                continue
             if sample.key in self.seen:
                 raise BrokenSource(
                     f"{self.setting.dataset} has the image name {sample.key!r} twice.",
@@ -126,15 +137,30 @@ class Intake:
                 )
             self.seen.add(sample.key)
             self.files.add(_file(sample))
-            if isinstance(sample, Skipped):
-                self.rejects.append(Reject(self.setting.sample_id(sample.key), None, sample.reason, ""))
-                continue
             if self._is_unknown(sample):
                 if not self.setting.keep_unknown or self._is_strange_code(str(sample.native_label)):
                     raise self._unknown_label(itertools.chain([sample], remaining))
                 self.unknown[str(sample.native_label)] += 1
                 self.setting.labels.setdefault(str(sample.native_label), "other")
             yield sample
+
+    def look_around(self, base: Path) -> None:
+        """Find the files in `base` that no row was made of, and folders that may not be read, which are rejects."""
+        closed: list[OSError] = []
+        self.others = other_files(base, self.files | set(self.setting.layout.holds), closed)
+        for error in closed:
+            folder = as_text(Path(os.fsdecode(error.filename)).relative_to(base).as_posix())
+            self.rejects.append(Reject(self.setting.sample_id(folder), folder, CLOSED, error.strerror or ""))
+
+    def _leave_out(self, key: str, reason: str, detail: str) -> None:
+        """Count a row that is left out, under a name that text can hold and that no other has."""
+        self.files.add(key)
+        name, n = as_text(key), 1
+        while name in self.seen:
+            n += 1
+            name = f"{as_text(key)} ({n})"
+        self.seen.add(name)
+        self.rejects.append(Reject(self.setting.sample_id(name), None, reason, as_text(detail)))
 
     def _is_unknown(self, sample: Sample) -> bool:
         label = sample.native_label
@@ -190,6 +216,13 @@ class Intake:
         return batch
 
 
+class AnyLabel(dict[str, str]):
+    """A map that adapters find every label in: those that it lacks are counted on their way in."""
+
+    def __contains__(self, label: object) -> bool:
+        return True
+
+
 def _ahead(samples: Iterator[Sample], most: int) -> tuple[list[Sample], bool]:
     """Return the next samples, up to `most` or the first that carries its pixels, and whether there may be more."""
     found: list[Sample] = []
@@ -206,10 +239,8 @@ def _listed(column: pa.Array) -> list[Any]:
     return values
 
 
-def _file(row: Sample | Skipped) -> str:
-    """Return the file that a row is made of, or the name by which one was left out; none of a table's own pixels."""
-    if isinstance(row, Skipped):
-        return row.key
+def _file(row: Sample) -> str:
+    """Return the file that a row is made of; none of a table's own pixels."""
     image = row.image
     return image if isinstance(image, str) else image.path if isinstance(image, Frame) else ""
 

@@ -27,6 +27,7 @@ def find_root(declared: Source, root: Path | str | None = None) -> Path:
             return folder
         raise DatasetMissing(f"{declared.title} is not in {folder}.", how_to_obtain(declared))
     place = Path(given)
+    _check_rights(place)
     if place.is_dir() or (place.is_file() and (is_archive(place) or place.suffix.lower() in declared.files)):
         return place
     if place.is_file():
@@ -40,6 +41,16 @@ def find_root(declared: Source, root: Path | str | None = None) -> Path:
         f"There is no folder {place}.",
         f"Check the path, or see `ferdata datasets show {declared.name}` for how to obtain the dataset.",
     )
+
+
+def _check_rights(place: Path) -> None:
+    """Raise BadOption for a place that the system does not let this user see."""
+    try:
+        place.stat()
+    except (FileNotFoundError, ValueError):
+        return
+    except OSError as error:
+        raise BadOption(f"Cannot read {place}: {error.strerror}.", "Check the path and your rights to it.") from None
 
 
 def _kind(file: Path) -> str:

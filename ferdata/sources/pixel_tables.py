@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ferdata.errors import BrokenSource
+from ferdata.running.plain_file import open_plain
 from ferdata.sources.tables import broken, read_table, read_usage
 
 SIDE = 48
@@ -75,7 +76,7 @@ def _plain_rows(path: Path, needed: tuple[str, ...]) -> Generator[_Cells, None, 
     """
     done = 0
     try:
-        with path.open("rb", buffering=READ_AT_ONCE) as file:
+        with open_plain(path, READ_AT_ONCE) as file:
             header = file.readline().removeprefix(b"\xef\xbb\xbf")
             columns = [name.strip() for name in header.decode().split(",")] if _is_plain(header) else []
             if not {"pixels", *needed} <= set(columns):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from ferdata.errors import BrokenSource, NotThisDataset
+from ferdata.errors import BrokenSource, NotAFile, NotThisDataset
 from ferdata.schema import escapes, is_image
 from ferdata.sources.declaration import EITHER, Layout, Source
 from ferdata.sources.spelling import in_any_case
@@ -53,7 +53,7 @@ def _has_header(base: Path, layout: Layout) -> bool:
     for path in base.glob(in_any_case(layout.marks[0])):
         try:
             header = header_of(path)
-        except (OSError, UnicodeError):
+        except (OSError, UnicodeError, NotAFile):
             continue
         if set(layout.header).issubset(header):
             return True
@@ -62,8 +62,9 @@ def _has_header(base: Path, layout: Layout) -> bool:
 
 def _folders(root: Path) -> list[Path]:
     with os.scandir(root) as entries:
-        names = [e.name for e in entries if not e.name.startswith((".", "__")) and e.is_dir()]
-    return [root / name for name in sorted(names)]
+        names = [e.name for e in entries if not e.name.startswith((".", "__"))]
+    # Not the entries' own `is_dir`, which raises for a link that leads to itself.
+    return [path for name in sorted(names) if (path := root / name).is_dir()]
 
 
 def _readable_folders(folder: Path) -> list[Path]:
@@ -100,7 +101,7 @@ def _refuse(error: OSError) -> None:
 
     A folder that is not there is another matter: a copy of a dataset may lack it.
     """
-    if isinstance(error, FileNotFoundError) or Path(error.filename).name == "lost+found":  # a whole disk's own
+    if isinstance(error, FileNotFoundError) or _of_the_disk(error):
         return
     raise BrokenSource(
         f"Cannot read the folder {error.filename}: {error.strerror}.",
@@ -108,16 +109,26 @@ def _refuse(error: OSError) -> None:
     ) from None
 
 
+def _of_the_disk(error: OSError) -> bool:
+    """Return whether a folder that may not be read is a whole disk's own, which holds nothing of a dataset."""
+    return Path(os.fsdecode(error.filename)).name == "lost+found"
+
+
 def by_folder(path: str) -> str:
     """Return what to sort POSIX paths by, so that they come folder by folder, as pathlib's do."""
     return path.replace("/", "\0")
 
 
-def other_files(base: Path, known: Container[str]) -> list[str]:
-    """Return the files in `base` and below that are none of the `known` paths, relative to it, in text; sorted."""
+def other_files(base: Path, known: Container[str], closed: list[OSError] | None = None) -> list[str]:
+    """Return the files in `base` and below that are none of the `known` paths, relative to it, in text; sorted.
+
+    What the system says of folders that may not be read is added to `closed`.
+    """
     found: list[str] = []
-    for within, names in _walk(base, None):
+    for within, names in _walk(base, None if closed is None else closed.append):
         found += [path for name in names if not name.startswith(".") and (path := within + name) not in known]
+    if closed:
+        closed[:] = [error for error in closed if not _of_the_disk(error)]
     return sorted(os.fsencode(path).decode(errors="backslashreplace") for path in found)
 
 

@@ -3,12 +3,14 @@
 A table may be in UTF-8, UTF-16 or Windows-1252, and its separator a comma, a semicolon or a tab.
 """
 
+import contextlib
 import csv
 import functools
 import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import IO
 
 from ferdata.errors import BrokenSource, UnknownLabel
 from ferdata.running.text_file import open_text
@@ -49,15 +51,22 @@ def header_of(path: Path) -> list[str]:
 def read_rows(path: Path, columns: int | None = None) -> Iterator[tuple[int, list[str]]]:
     """Yield (line number, cells) of a csv file; a byte-order mark, CRLF and empty lines are passed over.
 
-    `columns` is the number of cells that every row must have. Raises BrokenSource with file and line.
+    `columns` is the number of cells that every row must have. Raises BrokenSource with file and line; NotAFile.
     """
+    with text_of(path) as file:
+        begun, delimiter = _begin(file)
+        for number, row in _split(itertools.chain(begun, file), path, delimiter):
+            if columns is not None and len(row) != columns:
+                raise broken(path, number, f"{len(row)} cells, expected {columns}")
+            yield number, row
+
+
+@contextlib.contextmanager
+def text_of(path: Path) -> Iterator[IO[str]]:
+    """Give an open text, in whichever encoding it is. Raises BrokenSource where it is none or is not read; NotAFile."""
     try:
         with open_text(path) as file:
-            begun, delimiter = _begin(file)
-            for number, row in _split(itertools.chain(begun, file), path, delimiter):
-                if columns is not None and len(row) != columns:
-                    raise broken(path, number, f"{len(row)} cells, expected {columns}")
-                yield number, row
+            yield file
     except UnicodeDecodeError:
         raise BrokenSource(
             f"{path} is not text in UTF-8, UTF-16 or Windows-1252.", "Is it the table itself? Unpack it first."

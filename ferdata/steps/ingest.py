@@ -23,11 +23,12 @@ from ferdata.sources.declaration import UNKNOWN_LABELS, Layout
 from ferdata.sources.declaration import metadata as source_metadata
 from ferdata.sources.ferplus_votes import votes_by_row
 from ferdata.sources.find_layout import better_as, closed_archives, find_layout
-from ferdata.sources.intake import NAMED, Intake
+from ferdata.sources.intake import NAMED, AnyLabel, Intake
+from ferdata.sources.left_out import cannot_read
 from ferdata.sources.location import find_root
 from ferdata.sources.measure import MEASURED, OUTSIDE, Reject, Setting
 from ferdata.sources.published_counts import compare, lacking, where_to_get
-from ferdata.sources.recognise import endings, other_files
+from ferdata.sources.recognise import endings
 from ferdata.sources.tables import is_code
 
 IMAGES = ("reference", "embed")
@@ -189,6 +190,8 @@ def _prepare(
         prepared: Layout = prepare(base, layout, asked) if prepare else layout
     except NotThisDataset as error:
         raise NotThisDataset(error.message, closed_archives(base) or error.hint) from None
+    except OSError as error:
+        raise cannot_read(error) from None
     return prepared
 
 
@@ -276,7 +279,7 @@ class _Job:
         partial.rejects_now = lambda: [asdict(r) for r in intake.rejects if r.path and r.reason in MEASURED]
         layout = self.setting.layout
         if self.setting.keep_unknown:
-            layout = replace(layout, labels=_AnyLabel(layout.labels))
+            layout = replace(layout, labels=AnyLabel(layout.labels))
         samples = self.adapter.samples(self.base, layout, self.options)
         batches = intake.batches(samples, engine, partial)
         if self.recognised:
@@ -285,6 +288,7 @@ class _Job:
         yield from batches
         if not intake.rows:
             raise self._nothing(intake)
+        intake.look_around(self.base)
         _write_rejects(self._rejects, intake.rejects)
         self._describe(intake, metadata)
 
@@ -312,7 +316,6 @@ class _Job:
             described["known"] = {
                 hit.name: {**asdict(hit), "used": self.recognised.use} for hit in self.recognised.lookup.hits
             }
-        intake.others = other_files(self.base, intake.files | set(self.setting.layout.holds))
         images = "embed" if self.setting.embed else "reference"
         options = {"votes": self.setting.policy, "images": images, **self.options}
         record = manifest.step_record(
@@ -330,13 +333,6 @@ class _Job:
     @property
     def _rejects(self) -> Path:
         return rejects.beside(self.target)
-
-
-class _AnyLabel(dict[str, str]):
-    """A map that adapters find every label in: those that it lacks are counted on their way in."""
-
-    def __contains__(self, label: object) -> bool:
-        return True
 
 
 def _write_rejects(path: Path, rejected: list[Reject]) -> None:

@@ -1,5 +1,6 @@
 """AffectNet: lists with and without a header, damaged records, npy without pickle, and class folders."""
 
+import os
 from collections import Counter
 
 import numpy as np
@@ -296,13 +297,13 @@ def test_the_published_counts_add_up():
 
 def test_a_list_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     affectnet.csv(tmp_path)
-    locked, real = tmp_path / LISTS / "validation.csv", type(tmp_path).open
+    locked, real = tmp_path / LISTS / "validation.csv", os.open
 
     def refuse(path, *args, **options):
         if path == locked:
             raise PermissionError(13, "Permission denied")
         return real(path, *args, **options)
 
-    monkeypatch.setattr(type(tmp_path), "open", refuse)
+    monkeypatch.setattr("os.open", refuse)
     with pytest.raises(BrokenSource, match=f"{locked.name}: Permission denied"):
         read("affectnet", tmp_path)

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from ferdata.errors import BrokenSource, DatasetMissing, UnknownLabel
+from ferdata.errors import DatasetMissing, UnknownLabel
 from ferdata.steps.ingest import ingest
-from tests.adapters.test_contract import read
+from tests.adapters.test_contract import left_out_alone, read
 from tests.conftest import real_data
 from tests.fakes import ckplus, face, save
 
@@ -81,27 +81,32 @@ def label_file(root):
 
 
 @pytest.mark.parametrize(
-    ("text", "error", "said"),
+    ("text", "said"),
     [
-        ("   9.0000000e+00\n", UnknownLabel, "label '9'"),
-        ("   3.5\n", BrokenSource, "not a whole number"),
-        ("", BrokenSource, "0 numbers, expected 1"),
-        ("happy\n", BrokenSource, "not a file of numbers"),
-        ("nan\n", BrokenSource, "not finite"),
+        ("   3.5\n", "not a whole number"),
+        ("", "0 numbers, expected 1"),
+        ("happy\n", "not a file of numbers"),
+        ("nan\n", "not finite"),
     ],
 )
-def test_a_damaged_label_file_is_refused_by_name(tmp_path, text, error, said):
+def test_a_damaged_label_file_costs_its_own_sequence_which_is_named(tmp_path, text, said):
     ckplus.official(tmp_path)
     label_file(tmp_path).write_text(text)
-    with pytest.raises(error, match=f"S005_001_00000006_emotion.txt:1: .*{said}"):
+    (alone,) = left_out_alone("ckplus", tmp_path, f"S005_001_00000006_emotion.txt:1: .*{said}", frames="peak")
+    assert alone.key.startswith("cohn-kanade-images/S005/001/S005_001_")
+
+
+def test_a_label_that_no_release_has_is_refused(tmp_path):
+    ckplus.official(tmp_path)
+    label_file(tmp_path).write_text("   9.0000000e+00\n")
+    with pytest.raises(UnknownLabel, match=r"S005_001_00000006_emotion.txt:1: .*label '9'"):
         read("ckplus", tmp_path)
 
 
-def test_two_label_files_for_one_sequence_are_refused(tmp_path):
+def test_two_label_files_for_one_sequence_leave_it_out(tmp_path):
     ckplus.official(tmp_path)
     label_file(tmp_path).with_name("S005_001_00000005_emotion.txt").write_text("1.0")
-    with pytest.raises(BrokenSource, match="2 emotion files"):
-        read("ckplus", tmp_path)
+    left_out_alone("ckplus", tmp_path, "2 emotion files")
 
 
 def test_images_without_the_emotion_archive_are_no_dataset(tmp_path):

@@ -1,5 +1,6 @@
 """What every adapter promises, swept over all adapters and all of their layouts."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from ferdata.labels import EMOTIONS, REASONS
 from ferdata.manifest import Manifest
 from ferdata.schema import SPLITS, Frame, Sample
 from ferdata.sources import Layout, Skipped
+from ferdata.sources.left_out import NOTES
 from ferdata.sources.recognise import recognise
 from ferdata.steps.ingest import ingest
 from tests import fakes
@@ -40,6 +42,16 @@ def read(name: str, root: Path, **options: str | None) -> tuple[Layout, Path, li
     skipped = [row for row in rows if isinstance(row, Skipped)]
     assert len(samples) + len(skipped) == len(rows)
     return layout, base, samples, skipped
+
+
+def left_out_alone(name: str, root: Path, said: str, **options: str | None) -> list[Skipped]:
+    """Return what is left out for a damaged file of its own, of which `said` is told; all else is read."""
+    _, _, samples, skipped = read(name, root, **options)
+    alone = [row for row in skipped if row.reason == NOTES]
+    assert samples
+    assert all(re.search(said, row.detail) for row in alone), alone
+    assert alone
+    return alone
 
 
 def meanings(name: str, root: Path) -> dict[str, tuple[str | None, ...]]:

@@ -1,6 +1,7 @@
 """What the contract does not say of boxed faces: boxes in pixels, one side for one picture, and broken exports."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from ferdata.adapters.detection.faces import in_picture
 from ferdata.adapters.detection.yolo import labels_of
 from ferdata.errors import BrokenSource, NotThisDataset, UnknownLabel
 from ferdata.manifest import Manifest
+from ferdata.sources.left_out import NOTES, UNLISTED
 from ferdata.steps.ingest import ingest
 from ferdata.steps.merge import merge
 from tests.fakes import face, save
@@ -63,14 +65,19 @@ class TestBroken:
     @pytest.mark.parametrize(
         ("line", "words"),
         [
-            ("0 0.5 0.5 1 1\n2 0.5 0.5 1 1\n", r"a.txt:2: class 2, but 2 classes have names: 0 to 1"),
             ("0 0.1 0.1 0.2 0.1 0.2 0.2 0.1 0.2\n", r"a.txt:1: 9 numbers"),
             ("anger 0.5 0.5 1 1\n", r"a.txt:1: .* is not a class and a box"),
         ],
     )
-    def test_a_line_of_yolo_that_cannot_be_is_named(self, tmp_path, line, words):
+    def test_a_line_of_yolo_that_cannot_be_costs_its_own_picture_and_is_named(self, tmp_path, line, words):
         write_yolo(tmp_path, line)
-        with pytest.raises(BrokenSource, match=words):
+        done = ingested(tmp_path)
+        assert (done.rows, done.rejected) == (1, {NOTES: 1})
+        assert re.search(rf"images/a.jpg .*{words}", done.named[NOTES][0])
+
+    def test_a_class_without_a_name_is_refused(self, tmp_path):
+        write_yolo(tmp_path, "0 0.5 0.5 1 1\n2 0.5 0.5 1 1\n")
+        with pytest.raises(UnknownLabel, match=r"a.txt:2: class 2, but 2 classes have names: 0 to 1"):
             ingested(tmp_path)
 
     @pytest.mark.parametrize("line", ["0 1.5 0.5 0.2 0.2", "0 0.5 0.5 0 0.2", "0 nan 0.5 0.2 0.2", "0 0.5 0.5 -1 1"])
@@ -136,16 +143,19 @@ class TestBroken:
         path = tmp_path / "d" / "annotations" / "instances_train2024.json"
         path.write_text(path.read_text().replace("train_0.jpg", "../../outside.jpg"))
         done = ingested(tmp_path)
-        assert sum(done.rejected.values()) == 2 + 2  # the fake's own, and both faces of that picture
+        # The fake's own, both faces of that picture, and the picture of the name that nothing lists any more.
+        assert sum(done.rejected.values()) == 2 + 2 + 1
+        assert done.named[UNLISTED] == ["detection:images/train_0.jpg"]
         assert not any("outside" in row["image"]["path"] for row in Manifest(done.out).table("image").to_pylist())
 
-    def test_xml_cut_short(self, tmp_path):
+    def test_xml_cut_short_costs_its_own_picture(self, tmp_path):
         (tmp_path / "d").mkdir()
         voc(tmp_path / "d")
         path = tmp_path / "d" / "Annotations" / "train_0.xml"
         path.write_text(path.read_text()[:-30])
-        with pytest.raises(BrokenSource, match=r"train_0.xml cannot be read as XML"):
-            ingested(tmp_path)
+        done = ingested(tmp_path)
+        assert "train_0.xml cannot be read as XML" in done.named[NOTES][0]
+        assert done.named["no annotation file of the picture"] == ["detection:JPEGImages/train_0.jpg"]
 
 
 def test_class_folders_point_to_it(tmp_path):

@@ -1,5 +1,7 @@
 """JAFFE: names as they come, ratings joined to the files, and labels by pose or by rating."""
 
+import os
+
 import pytest
 
 from ferdata.adapters.jaffe import COUNTS, TIE
@@ -105,13 +107,13 @@ def test_the_published_counts_add_up():
 
 def test_a_list_that_cannot_be_read_is_named(tmp_path, monkeypatch):
     jaffe.official(tmp_path)
-    locked, real = tmp_path / "jaffedbase/README_FIRST.txt", type(tmp_path).open
+    locked, real = tmp_path / "jaffedbase/README_FIRST.txt", os.open
 
     def refuse(path, *args, **options):
         if path == locked:
             raise PermissionError(13, "Permission denied")
         return real(path, *args, **options)
 
-    monkeypatch.setattr(type(tmp_path), "open", refuse)
+    monkeypatch.setattr("os.open", refuse)
     with pytest.raises(BrokenSource, match=f"{locked.name}: Permission denied"):
         read("jaffe", tmp_path)

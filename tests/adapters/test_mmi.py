@@ -4,10 +4,11 @@ import random
 
 import pytest
 
-from ferdata.errors import BrokenSource, FerdataError, UnknownLabel
+from ferdata.errors import FerdataError, UnknownLabel
 from ferdata.schema import Frame
+from ferdata.sources.left_out import NOTES
 from ferdata.steps.ingest import ingest
-from tests.adapters.test_contract import read
+from tests.adapters.test_contract import left_out_alone, read
 from tests.fakes import mmi
 
 
@@ -121,20 +122,19 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "xxxxxxxxxx"><!ENTITY c "&b;&b;&b;&b;">]><a>&c;<
         (b"", "no element found"),
     ],
 )
-def test_damaged_and_hostile_xml_is_refused_with_the_files_name(tmp_path, name, data, said):
+def test_damaged_and_hostile_xml_costs_its_own_session_and_is_named(tmp_path, name, data, said):
     mmi.one(tmp_path)
     (tmp_path / "Sessions/1" / name).write_bytes(data)
-    with pytest.raises(BrokenSource, match=rf"{name}: .*{said}"):
-        read("mmi", tmp_path)
+    alone = left_out_alone("mmi", tmp_path, rf"{name}: .*{said}")
+    assert [row.key for row in alone] == ["1/S001-001.avi"]
 
 
 @pytest.mark.parametrize("frame", ["0", "-3", "x", "9" * 5000])
-def test_a_marker_at_no_frame_is_refused(tmp_path, frame):
+def test_a_marker_at_no_frame_costs_its_own_video(tmp_path, frame):
     mmi.one(tmp_path)
     path = tmp_path / "Sessions/1/S001-001-oao_aucs.xml"
     path.write_text(path.read_text().replace('Frame="6"', f'Frame="{frame}"'))
-    with pytest.raises(BrokenSource, match=f"a marker at frame '{frame[:9]}"):
-        read("mmi", tmp_path)
+    left_out_alone("mmi", tmp_path, f"a marker at frame '{frame[:9]}")
 
 
 def test_a_cut_video_costs_its_own_frames_and_an_empty_one_is_counted(tmp_path):
@@ -160,9 +160,19 @@ def test_whatever_is_done_to_a_file_no_other_error_than_the_houses_own_comes_out
         junk = rng.choice((b"\xff", b"<", b"&x;", b"\0", b"<!DOCTYPE a>", b"9" * 20, b"-"))
         path.write_bytes(whole[:at] + junk + (whole[at + rng.randrange(4) :] if rng.random() < 0.8 else b""))
         try:
-            read("mmi", tmp_path)
-            outcomes.add("read")
+            skipped = read("mmi", tmp_path)[3]
+            outcomes.add("left out" if NOTES in {row.reason for row in skipped} else "read")
         except FerdataError:
             outcomes.add("refused")
         path.write_bytes(whole)
-    assert outcomes == {"read", "refused"}
+    assert outcomes == {"read", "left out"}
+
+
+def test_a_session_without_its_session_xml_is_left_out_by_name_with_all_that_is_in_it(tmp_path):
+    mmi.one(tmp_path)
+    (tmp_path / "Sessions/2001/session.xml").unlink()
+    (tmp_path / "Sessions/77").mkdir()
+    reasons = {row.key: row.reason for row in read("mmi", tmp_path)[3]}
+    assert reasons["2001/S005-001.jpg"] == "in a folder without session.xml"
+    assert reasons["2001/S005-002.png"] == "in a folder without session.xml"
+    assert reasons["77"] == "a folder without session.xml"

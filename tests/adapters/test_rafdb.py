@@ -7,7 +7,7 @@ import pytest
 from ferdata.errors import BadOption, BrokenSource, UnknownLabel
 from ferdata.manifest import Manifest
 from ferdata.steps.ingest import ingest
-from tests.adapters.test_contract import read
+from tests.adapters.test_contract import left_out_alone, read
 from tests.fakes import face, rafdb, save
 
 LIST = "basic/EmoLabel/list_patition_label.txt"
@@ -153,11 +153,11 @@ def test_a_damaged_line_of_the_list_is_refused_with_its_number(tmp_path, line, e
         ("1 x\n" + "1 2\n" * 4 + "0\n0\n0\n", ":1: '1 x', which are not numbers"),
     ],
 )
-def test_a_damaged_annotation_is_refused_with_its_line(tmp_path, text, said):
+def test_a_damaged_annotation_costs_its_own_picture_which_is_named_with_the_line(tmp_path, text, said):
     rafdb.official(tmp_path)
     (tmp_path / "basic/Annotation/manual (1)/train_00001_manu_attri.txt").write_text(text)
-    with pytest.raises(BrokenSource, match="train_00001_manu_attri.txt" + said):
-        read("rafdb", tmp_path)
+    (alone,) = left_out_alone("rafdb", tmp_path, "train_00001_manu_attri.txt" + said)
+    assert alone.key.endswith("/train_00001_aligned.jpg")
 
 
 def contradiction(root):
@@ -238,11 +238,10 @@ def test_a_compound_row_has_no_label_and_says_why(tmp_path):
     assert done.labelled == len(rafdb.names())
 
 
-def test_an_annotation_that_is_no_text_is_refused(tmp_path):
+def test_an_annotation_that_is_no_text_costs_its_own_picture(tmp_path):
     rafdb.official(tmp_path)
     (tmp_path / "basic/Annotation/boundingbox/train_00001_boundingbox.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(BrokenSource, match=r"Cannot read .*train_00001_boundingbox\.txt"):
-        read("rafdb", tmp_path, faces="original")
+    left_out_alone("rafdb", tmp_path, r"Cannot read .*train_00001_boundingbox\.txt", faces="original")
 
 
 def test_a_code_of_the_compound_set_is_refused_in_the_basic_one(tmp_path):
@@ -263,12 +262,12 @@ def test_the_automatic_landmarks_are_read_where_asked_for(tmp_path):
         read("rafdb", tmp_path, landmarks="auto")
 
 
-def test_automatic_landmarks_that_are_cut_short_or_not_there_are_refused(tmp_path):
+def test_automatic_landmarks_that_are_cut_short_cost_their_picture_and_without_any_it_is_refused(tmp_path):
     rafdb.official(tmp_path)
     folder = tmp_path / "basic/Annotation/auto"
     (folder / "train_00001_auto_attri.txt").write_text("1 2\n" * 36)
-    with pytest.raises(BrokenSource, match=r"train_00001_auto_attri\.txt:36: 36 lines, expected 37"):
-        read("rafdb", tmp_path, faces="original", landmarks="auto")
+    said = r"train_00001_auto_attri\.txt:36: 36 lines, expected 37"
+    left_out_alone("rafdb", tmp_path, said, faces="original", landmarks="auto")
     folder.rename(tmp_path / "x")
     with pytest.raises(BrokenSource, match="no folder auto"):
         read("rafdb", tmp_path, faces="original", landmarks="auto")

@@ -108,3 +108,14 @@ def test_an_index_of_more_rows_than_there_are_faces_is_not_read(tmp_path, monkey
     monkeypatch.setattr(index, "LARGEST", 1)
     with pytest.raises(BrokenSource, match="it has 2 rows"):
         index.read("theirs", shared(tmp_path))
+
+
+def test_a_folder_that_may_not_be_read_is_refused_with_the_way_to_do_without(tmp_path, monkeypatch):
+    def refuse(place):
+        raise PermissionError(13, "Permission denied", str(place))
+
+    (tmp_path / "known").mkdir()
+    monkeypatch.setattr(type(tmp_path), "is_dir", refuse)
+    with pytest.raises(BrokenSource, match="Cannot read the folder of known faces") as refused:
+        index.files()
+    assert "--known off" in refused.value.hint

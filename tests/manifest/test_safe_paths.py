@@ -94,3 +94,13 @@ def test_a_root_on_another_drive_is_recorded_whole(tmp_path: Path) -> None:
     assert seen_from("/m/manifests", "/m/data", posixpath) == "../data"  # type: ignore[arg-type]
     assert (tmp_path / seen_from(tmp_path, tmp_path.parent / "data")).resolve() == tmp_path.parent / "data"
     assert os.path.normpath(ntpath.join("C:/m/manifests", "D:/data/fer")) == "D:/data/fer"  # as it is read again
+
+
+def test_a_link_to_itself_is_an_error_of_the_system_and_so_is_a_way_through_one(tmp_path: Path) -> None:
+    (tmp_path / "circle.png").symlink_to("circle.png")
+    (tmp_path / "folder").symlink_to("folder")
+    for path in ("circle.png", "folder/1.png"):
+        with pytest.raises(OSError, match="symbolic links") as refused:
+            read_inside(tmp_path, path)
+        assert refused.value.errno == errno.ELOOP
+        assert not Below(tmp_path).has(path)

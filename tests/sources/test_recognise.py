@@ -5,9 +5,10 @@ import os
 
 import pytest
 
+from ferdata.adapters import load
 from ferdata.errors import BrokenSource, NotThisDataset
 from ferdata.sources.declaration import Layout, Licence, Source
-from ferdata.sources.recognise import image_names, images_below, leads_out, recognise
+from ferdata.sources.recognise import image_names, images_below, leads_out, other_files, recognise
 from tests.fakes import face, save
 
 
@@ -120,3 +121,19 @@ def test_a_disks_own_folder_is_passed_over(tmp_path, monkeypatch):
     (tmp_path / "lost+found").mkdir()
     forbidden(monkeypatch, tmp_path / "lost+found")
     assert image_names(tmp_path) == ["happy/1.png"]
+
+
+def test_a_link_to_itself_is_no_folder_and_no_reason_to_stop(tmp_path):
+    save(tmp_path / "Train/Angry/1.png", face(1, 8))
+    save(tmp_path / "Train/Surprise/2.png", face(2, 8))
+    (tmp_path / "circle").symlink_to("circle")
+    assert recognise(load("sfew").SOURCE, tmp_path)
+
+
+def test_folders_that_may_not_be_read_are_said_to_who_asks(tmp_path, monkeypatch):
+    save(tmp_path / "happy/1.png", face(1, 8))
+    (tmp_path / "lost+found").mkdir()
+    forbidden(monkeypatch, tmp_path / "happy")
+    closed = []
+    assert other_files(tmp_path, (), closed) == []
+    assert [error.filename for error in closed] == [str(tmp_path / "happy")]

@@ -283,6 +283,7 @@ def _check_table(path: Path, force: bool) -> None:
 def _is_ours(path: Path) -> bool:
     """Say whether the file is a manifest or a run's predictions, by the metadata that both carry."""
     try:
+        must_be_file(path)
         return KEY in (pq.read_metadata(path).metadata or {})
     except (OSError, pa.ArrowException):  # not there, or no Parquet
         return False

@@ -60,6 +60,7 @@ def is_foreign(path: Path) -> bool:
     if path.suffix.lower() != ".parquet":
         return path.is_file()
     try:
+        must_be_file(path)
         return KEY not in (pq.read_metadata(path).metadata or {})
     except (OSError, pa.ArrowException):  # not there, or no Parquet
         return False

@@ -21,6 +21,7 @@ from ferdata.errors import BadOption, BrokenRun, MissingExtra
 from ferdata.running import progress
 from ferdata.running.documents import parse_json
 from ferdata.running.extras import install
+from ferdata.running.plain_file import read_plain
 from ferdata.running.whole_file import write_whole
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def load(path: Path) -> Trees:
     """Read what `save` wrote. Raises BrokenRun for a file that is missing, damaged or not ours."""
     xgboost = _xgboost()
     try:
-        booster = xgboost.Booster(model_file=bytearray(path.read_bytes()))
+        booster = xgboost.Booster(model_file=bytearray(read_plain(path)))
         header = parse_json(booster.attr(KEY) or "{}")
         if header.get("format") != FORMAT:
             raise BrokenRun(f"{path} holds trees, but not ferdata's of format {FORMAT}.", AGAIN)

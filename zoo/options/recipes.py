@@ -15,6 +15,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from ferdata.errors import BadOption, did_you_mean, paths_like
 from ferdata.running.documents import parse_toml
+from ferdata.running.plain_file import open_plain
 from ferdata.schema import escapes
 from zoo.options.options import KEYS, TrainConfig
 
@@ -172,7 +173,7 @@ def _folder() -> Any:
 def _read(path: Path, kind: str) -> bytes:
     """Return the file's bytes, and no more of a large one than show that it is. Raises BadOption."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             return file.read(LARGEST + 1)
     except OSError as error:
         close = "" if path.exists() else paths_like(path)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from ferdata.errors import BrokenRun
 from ferdata.labels import Taxonomy
 from ferdata.running.documents import parse_json
+from ferdata.running.plain_file import must_be_plain
 from ferdata.running.whole_file import write_whole
 from ferdata.training_data.arrays import CROP, INTERPOLATION
 from zoo.run import model_form
@@ -91,6 +92,7 @@ def read_meta(path: Path) -> Meta:
     """Read the metadata alone. Raises BrokenRun for a file that is damaged, a pickle, or not ours."""
     again = "Train again, or give the model.safetensors that `ferdata train` wrote."
     try:
+        must_be_plain(path)
         with safe_open(path, "pt") as file:
             raw = (file.metadata() or {}).get(KEY)
     except (SafetensorError, OSError) as error:

@@ -1,11 +1,15 @@
 """AffectNet's first release: lists of records beside whole pictures."""
 
+import io
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from ferdata.adapters.affectnet.values import affect, floats, points
 from ferdata.errors import BrokenSource
+from ferdata.running.plain_file import open_plain
 from ferdata.sources import Layout, Sample, Skipped, broken, is_image, known, relative
+from ferdata.sources.left_out import UNLISTED
+from ferdata.sources.recognise import image_names
 from ferdata.sources.spelling import spelled
 
 COLUMNS = (
@@ -32,15 +36,30 @@ def samples(base: Path, layout: Layout, automatic: bool) -> Iterator[Sample | Sk
             continue
         nested = spelled(base, f"{whose}/{whose}_Images")
         images = nested if nested.is_dir() else spelled(base, f"{whose}_Images")
+        place = relative(images if images.is_dir() else nested, base)
+        empty = True
         for row in _records(path, layout):
+            empty = False
             if isinstance(row, Skipped):
                 yield row
             elif row.key in seen:
                 yield Skipped(f"{row.key} ({name})", "listed again")
             else:
                 seen.add(row.key)
-                image = f"{relative(images if images.is_dir() else nested, base)}/{row.key}"
-                yield row._replace(image=image, official_split=split)
+                yield row._replace(image=f"{place}/{row.key}", official_split=split)
+        if empty:
+            yield Skipped(relative(path, base), "a list without a line")
+    yield from _unlisted(base, seen, (MANUAL, AUTOMATIC) if automatic else (MANUAL,))
+
+
+def _unlisted(base: Path, listed: set[str], parts: tuple[str, ...]) -> Iterator[Skipped]:
+    """Yield the pictures that no list names."""
+    for whose in parts:
+        place = spelled(base, f"{whose}_Images")
+        folder = place if place.is_dir() else spelled(base, f"{whose}/{whose}_Images")
+        for name in image_names(folder):
+            if name not in listed:
+                yield Skipped(f"{relative(folder, base)}/{name}", UNLISTED)
 
 
 def _records(path: Path, layout: Layout) -> Iterator[Sample | Skipped]:
@@ -50,7 +69,7 @@ def _records(path: Path, layout: Layout) -> Iterator[Sample | Skipped]:
     distribution's validation.csv has no header.
     """
     try:
-        opened = path.open(encoding="utf-8-sig", errors="replace")
+        opened = io.TextIOWrapper(open_plain(path), "utf-8-sig", "replace")
     except OSError as error:
         raise BrokenSource(f"Cannot read {path}: {error.strerror}.", "Check the file's rights.") from None
     with opened as file:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ferdata.adapters.affectnet.values import affect, points
+from ferdata.running.plain_file import open_plain
 from ferdata.sources import Layout, Sample, Skipped, images_below, known, relative
 from ferdata.sources.spelling import spelled
 
@@ -22,7 +23,7 @@ class _Notes:
 
     def values(self, what: str) -> list[str]:
         """Return the values of one file as text, as some copies hold them. Raises ValueError, OSError."""
-        with (self.folder / f"{self.stem}_{what}.npy").open("rb") as file:
+        with open_plain(self.folder / f"{self.stem}_{what}.npy") as file:
             # Never with pickle: it would run whatever a stranger put into the file.
             array = np.lib.format.read_array(file, allow_pickle=False)
         return [str(value) for value in np.ravel(array)]

@@ -6,7 +6,7 @@ its crops. What several tasks say of one frame is joined. Where no crops are the
 
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from ferdata.adapters.affwild2.annotations import (
     CODES,
@@ -20,14 +20,16 @@ from ferdata.adapters.affwild2.annotations import (
     read_list,
     source_video,
 )
-from ferdata.errors import DatasetMissing, NotThisDataset
+from ferdata.errors import BrokenSource, DatasetMissing, NotAFile, NotThisDataset
 from ferdata.sources import Frame, Layout, Licence, Option, Sample, Skipped, Source, is_image, relative
+from ferdata.sources.left_out import NOTES, unlisted
 from ferdata.sources.spelling import in_any_case
 
 FACES = "crop*_aligned*"
 VIDEOS = "[bv][ai][td][ce][ho]*"  # batch1, batch2, ..., video, videos
 VIDEO_SUFFIXES = (".mp4", ".avi", ".mov", ".mkv")
 SPLITS = "Official train and validation; the test set has no labels. "
+NOT_ANNOTATED = "a video that the task's files do not annotate"
 UNSEEN = "labelled, but no face was cropped from the frame"
 
 SOURCE = Source(
@@ -153,7 +155,11 @@ def _from_crops(base: Path, files: Annotations, every: int) -> Iterator[Sample |
             names = [e.name for e in entries if is_image(e.name)]
         images = {number: name for name in names if (number := frame_number(name))}
         place = relative(folder, base)
-        labels = frame_labels(files, video)
+        try:
+            labels = frame_labels(files, video)
+        except (BrokenSource, NotAFile) as error:  # of one video alone
+            yield Skipped(video, NOTES, error.message)
+            continue
         for number in range(1, len(labels) + 1, every):
             of = labels[number - 1]
             if number in images:
@@ -164,7 +170,7 @@ def _from_crops(base: Path, files: Annotations, every: int) -> Iterator[Sample |
             yield Skipped(f"{video}/{number:05d}", "a frame without a line of its annotation file")
     for video in sorted(crops):
         if not video.lower().startswith("crop"):
-            yield Skipped(video, "a video that the task's files do not annotate")
+            yield Skipped(video, NOT_ANNOTATED)
 
 
 def _from_videos(base: Path, files: Annotations, every: int) -> Iterator[Sample | Skipped]:
@@ -182,15 +188,29 @@ def _from_videos(base: Path, files: Annotations, every: int) -> Iterator[Sample 
             yield Skipped(video, "annotated, but its video is not there")
         else:
             place = relative(videos[video], base)
-            labels = frame_labels(files, video)
+            try:
+                labels = frame_labels(files, video)
+            except (BrokenSource, NotAFile) as error:
+                yield Skipped(video, NOTES, error.message)
+                continue
             for number in range(1, len(labels) + 1, every):
                 yield labels[number - 1].sample(video, number, Frame(place, number - 1), file.split)
+    for video in sorted(videos.keys() - {source_video(each) for each in chosen}):
+        yield Skipped(relative(videos[video], base), NOT_ANNOTATED)
 
 
-def _from_lists(base: Path, every: int) -> Iterator[Sample]:
-    """Yield the frames of the lists for all tasks."""
+def _from_lists(base: Path, every: int) -> Iterator[Sample | Skipped]:
+    """Yield the frames of the lists for all tasks, then the crops that they do not name."""
     crops = _crops(base)
+    listed: set[str] = set()
     for path in list_files(base):
-        for video, number, file, labels in read_list(path, every):
+        for video, number, file, labels in read_list(path):
             folder = relative(crops[video], base) if video in crops else f"cropped_aligned/{video}"
-            yield labels.sample(video, number, f"{folder}/{file}", LISTS[path.name])
+            listed.add(f"{folder}/{file}")
+            if (number - 1) % every == 0:
+                yield labels.sample(video, number, f"{folder}/{file}", LISTS[path.name])
+    named = {PurePosixPath(path).parent.name for path in listed}
+    for video in sorted(crops.keys() - named):
+        if not video.lower().startswith("crop"):
+            yield Skipped(video, NOT_ANNOTATED)
+    yield from unlisted(base, listed)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ferdata.errors import BrokenSource
+from ferdata.running.plain_file import read_plain
 from ferdata.sources import Frame, Sample, broken
 from ferdata.sources.spelling import in_any_case
 
@@ -140,7 +141,7 @@ def _read(path: Path, task: str) -> list[FrameLabels]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_plain(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BrokenSource(f"Cannot read {path}: {error}.", "Download the annotations again.") from None
     return text.rstrip().splitlines()
@@ -173,8 +174,8 @@ def _units(cells: list[str], names: list[str], path: Path, line: int) -> tuple[t
     return tuple((name.upper(), None) for name, cell in zip(names, cells, strict=True) if cell == "1")
 
 
-def read_list(path: Path, every: int) -> Iterator[tuple[str, int, str, FrameLabels]]:
-    """Yield video, frame number, file name and labels of every n-th frame in a list for all tasks.
+def read_list(path: Path) -> Iterator[tuple[str, int, str, FrameLabels]]:
+    """Yield video, frame number, file name and labels of every frame in a list for all tasks.
 
     The columns are image, valence, arousal, expression and the action units. Raises BrokenSource with file and line.
     """
@@ -189,8 +190,6 @@ def read_list(path: Path, every: int) -> Iterator[tuple[str, int, str, FrameLabe
         frame = frame_number(file)
         if not slash or "/" in file or frame is None or len(cells) < 3 or video in ("", ".", ".."):
             raise broken(path, number, f"{line[:60]!r}, expected a frame and its labels")
-        if (frame - 1) % every:
-            continue
         valence, arousal = _affect(cells[:2], path, number)
         code = _code(cells[2:3], len(NAMES), path, number)
         yield video, frame, file, FrameLabels(code, valence, arousal, _units(cells[3:], units, path, number))

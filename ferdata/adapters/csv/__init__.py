@@ -20,12 +20,14 @@ from ferdata.sources import (
     Layout,
     Option,
     Sample,
+    Skipped,
     Source,
     column_names,
     leads_out,
     meaning,
     read_rows,
 )
+from ferdata.sources.left_out import unlisted
 from ferdata.sources.words import read_labels, told_spellings, unknown_labels
 
 SOURCE = Source(
@@ -121,17 +123,23 @@ def prepare(base: Path, layout: Layout, options: Mapping[str, str | None]) -> La
     return replace(layout, labels=labels, note="\n".join(filter(None, told)), found=tuple(found))
 
 
-def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample]:
-    """Yield the tables' rows in order, the path as key; where a path comes again, its line is added."""
+def samples(base: Path, layout: Layout, options: Mapping[str, str | None]) -> Iterator[Sample | Skipped]:
+    """Yield the tables' rows in order, the path as key, then the pictures beside theirs that they do not name.
+
+    Where a path comes again, its line is added.
+    """
     own = read_labels(SOURCE.option(options, "labels"))
     seen: set[str] = set()
+    images: set[str] = set()
     for table in layout.found:
         for line, sample, image in reading.samples(table, own, base):
             # Beside each of several tables, the same name is another image.
             key, where = (sample.key, f"{line}") if len(layout.found) == 1 else (image, f"{table.name}:{line}")
             key = key if key not in seen else f"{key}@{where}"
             seen.add(key)
+            images.add(str(sample.image))
             yield sample if key == sample.key else sample._replace(key=key)
+    yield from unlisted(base, images)
 
 
 def _table(base: Path, name: str, options: Mapping[str, str | None]) -> Table:

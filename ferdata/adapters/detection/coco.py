@@ -10,7 +10,9 @@ from typing import Any
 
 from ferdata.adapters.detection.faces import OUTSIDE, Face, Pictures, in_picture
 from ferdata.errors import BrokenSource, NotThisDataset, listed
+from ferdata.running.plain_file import read_plain
 from ferdata.sources import Skipped, relative
+from ferdata.sources.left_out import UNLISTED
 from ferdata.sources.recognise import below
 from ferdata.sources.split_names import split_of_file
 
@@ -26,14 +28,18 @@ def rows(base: Path) -> Iterator[Face | Skipped]:
             "For a table of images there is `ferdata ingest csv`.",
         )
     pictures = Pictures(base)
+    left = set(pictures.paths)
     for path, content in found:
-        yield from _of_file(path, relative(path, base), content, pictures)
+        for row in _of_file(path, relative(path, base), content, pictures):
+            left.discard(row.image if isinstance(row, Face) else row.detail or row.key)
+            yield row
+    yield from (Skipped(path, UNLISTED) for path in sorted(left))
 
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
+        content = json.loads(read_plain(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise BrokenSource(f"{path} cannot be read as JSON: {error}.", "Export the dataset again.") from None
     return content if isinstance(content, dict) and all(isinstance(content.get(key), list) for key in KEYS) else None
 
@@ -57,15 +63,15 @@ def _of_file(path: Path, name: str, content: dict[str, Any], pictures: Pictures)
                     AGAIN,
                 )
             used.add(each["image_id"])
+            place = pictures.find(str(image["file_name"]), folder) or str(image["file_name"])
             if each.get("iscrowd"):
-                yield Skipped(key, "a crowd")
+                yield Skipped(key, "a crowd", place)
                 continue
             box = tuple(map(float, each["bbox"]))
             found = in_picture(box, float(image["width"]), float(image["height"])) if len(box) == 4 else None
             if found is None:
-                yield Skipped(key, OUTSIDE)
+                yield Skipped(key, OUTSIDE, place)
                 continue
-            place = pictures.find(str(image["file_name"]), folder) or str(image["file_name"])
             yield Face(
                 place, classes[each["category_id"]], found[0], split_of_file(name) or split_of_file(place), found[1]
             )

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
 from ferdata.adapters.detection.faces import OUTSIDE, Face, in_shares
-from ferdata.errors import BrokenSource, NotThisDataset
-from ferdata.running.text_file import open_text
+from ferdata.errors import BrokenSource, NotAFile, NotThisDataset, UnknownLabel
+from ferdata.running.plain_file import read_plain
 from ferdata.sources import Skipped, broken
+from ferdata.sources.left_out import NOTES
 from ferdata.sources.recognise import below, image_names, other_files
 from ferdata.sources.split_names import split_of_file
+from ferdata.sources.tables import text_of
 
 
 def rows(base: Path) -> Iterator[Face | Skipped]:
@@ -24,7 +26,11 @@ def rows(base: Path) -> Iterator[Face | Skipped]:
         if beside is None:
             continue
         used.add(beside)
-        found = list(_boxes(base / beside, image, names)) if (base / beside).is_file() else []
+        try:
+            found = list(_boxes(base / beside, image, names)) if (base / beside).is_file() else []
+        except (BrokenSource, NotAFile) as error:  # of one picture alone
+            yield Skipped(image, NOTES, error.message)
+            continue
         yield from found or [Skipped(image, "no box in the picture")]
     for path in other_files(base, used):
         where = PurePosixPath(path)
@@ -48,7 +54,7 @@ def classes(base: Path) -> Mapping[int, str]:
         if (names := _names(path)) is not None:
             return names
     for path in sorted(below(base, "classes.txt")):
-        with open_text(path) as file:
+        with text_of(path) as file:
             return dict(enumerate(line.strip() for line in file if line.strip()))
     raise NotThisDataset(
         f"{base} has boxes in labels/, but no file with the names of their classes.",
@@ -61,19 +67,26 @@ def _names(path: Path) -> dict[int, str] | None:
     import yaml
 
     try:
-        found = yaml.safe_load(path.read_bytes())
+        found = yaml.safe_load(read_plain(path))
         names = found.get("names") if isinstance(found, dict) else None
         pairs = names.items() if isinstance(names, dict) else enumerate(names) if isinstance(names, list) else None
-        return None if pairs is None else {int(number): str(name) for number, name in pairs}
-    except (yaml.YAMLError, OSError, ValueError, TypeError) as error:
+        return None if pairs is None else {int(number): _plain(name) for number, name in pairs}
+    except (yaml.YAMLError, OSError, ValueError, TypeError, RecursionError) as error:
         raise BrokenSource(
             f"{path} cannot be read: {' '.join(str(error).split())}.", "Correct the file, or export the dataset again."
         ) from None
 
 
+def _plain(name: object) -> str:
+    """Return a class's name. Raises ValueError for a list or a map: one of aliases may unfold to gigabytes of text."""
+    if not isinstance(name, str | int | float):
+        raise ValueError("the name of a class is not text")
+    return str(name)
+
+
 def _boxes(path: Path, image: str, names: Mapping[int, str]) -> Iterator[Face | Skipped]:
     split = split_of_file(image)
-    with open_text(path) as file:
+    with text_of(path) as file:
         for line, text in enumerate(file, 1):
             if not (cells := text.split()):
                 continue
@@ -85,7 +98,10 @@ def _boxes(path: Path, image: str, names: Mapping[int, str]) -> Iterator[Face | 
             except ValueError:
                 raise broken(path, line, f"{text.strip()!r} is not a class and a box") from None
             if number not in names:
-                raise broken(path, line, f"class {number}, but {len(names)} classes have names: 0 to {max(names)}")
+                raise UnknownLabel(
+                    f"{path}:{line}: class {number}, but {len(names)} classes have names: 0 to {max(names)}.",
+                    "Name all classes in data.yaml, or export the dataset again.",
+                )
             found = in_shares((x - wide / 2, y - high / 2, wide, high))
             if found is None:
                 yield Skipped(f"{path.name}:{line} of {image}", OUTSIDE)

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, listed
-from ferdata.running.text_file import open_text
+from ferdata.running.plain_file import open_plain
 from ferdata.sources import Sample, Skipped, leads_out, read_table
 from ferdata.sources import column_names as usual
+from ferdata.sources.left_out import unlisted
 from ferdata.sources.recognise import below
 from ferdata.sources.split_names import split_of_file
-from ferdata.sources.tables import value
+from ferdata.sources.tables import text_of, value
 
 FILE = "file_name"  # the column that `datasets` asks for
 ENDINGS = (".csv", ".jsonl", ".parquet")
@@ -35,6 +36,7 @@ class Folders:
 
     def samples(self) -> Iterator[Sample | Skipped]:
         """Yield each row; its key is the picture's path. Raises BrokenSource with file and line."""
+        images: set[str] = set()
         for path in self.files:
             for line, row in rows_of(path):
                 named = _text(row.get(FILE))
@@ -44,7 +46,9 @@ class Folders:
                 if leads_out(named):
                     raise BrokenSource(f"{path}, line {line}: {named!r} leads outside the folder.", "Correct the line.")
                 image = (path.parent.relative_to(self.base) / named.replace("\\", "/")).as_posix()
+                images.add(image)
                 yield Sample(image, image, native_label=_text(row.get(self.label)), official_split=split_of_file(image))
+        yield from unlisted(self.base, images)
 
 
 def look(base: Path, options: Mapping[str, str | None]) -> tuple[Folders, list[str]]:
@@ -89,13 +93,13 @@ def rows_of(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    with open_text(path) as file:
+    with text_of(path) as file:
         for line, text in enumerate(file, 1):
             if not text.strip():
                 continue
             try:
                 row = json.loads(text)
-            except ValueError:
+            except (ValueError, RecursionError):
                 row = None
             if not isinstance(row, dict):
                 raise BrokenSource(
@@ -109,7 +113,8 @@ def _parquet(path: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        with open_plain(path) as file:
+            table = pq.read_table(file)
     except (OSError, pa.ArrowException) as error:
         raise BrokenSource(f"{path}: {str(error).splitlines()[0]}.", "Download it again.") from None
     yield from enumerate(table.to_pylist())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ferdata.errors import BadOption, BrokenSource, NotThisDataset, listed
+from ferdata.running.plain_file import open_plain
 from ferdata.sources import Sample, Skipped, leads_out
 from ferdata.sources import column_names as usual
 from ferdata.sources.recognise import below
@@ -53,7 +54,7 @@ class Shard:
 
         row = 0
         try:
-            with pq.ParquetFile(self.path) as file:
+            with open_plain(self.path) as opened, pq.ParquetFile(opened) as file:
                 for batch in file.iter_batches(BATCH, columns=list(dict.fromkeys(columns))):
                     for cells in zip(*(batch.column(name).to_pylist() for name in columns), strict=True):
                         yield row, cells
@@ -147,7 +148,8 @@ def _shard(path: Path, name: str, options: Mapping[str, str | None]) -> Shard:
     import pyarrow.parquet as pq
 
     try:
-        found = pq.read_metadata(path)
+        with open_plain(path) as opened:
+            found = pq.read_metadata(opened)
     except (OSError, pa.ArrowException) as error:
         raise BrokenSource(
             f"{path} is not a Parquet file: {str(error).splitlines()[0].rstrip('.')}.",

@@ -4,15 +4,18 @@ Ingest unpacks the tars, each into a folder of its name. Codes are named by a `c
 `img2dataset`'s and CLIP benchmark's sets have it; in JSON the label is under one of the usual names of a column.
 """
 
+import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from ferdata.errors import BrokenSource, NotThisDataset
+from ferdata.errors import BrokenSource, NotAFile, NotThisDataset
 from ferdata.running.text_file import open_text
 from ferdata.sources import Sample, Skipped, is_image
 from ferdata.sources import column_names as usual
+from ferdata.sources.left_out import or_left_out
 from ferdata.sources.recognise import by_folder, other_files
 from ferdata.sources.split_names import split_of_file
 from ferdata.sources.tables import is_code
@@ -33,15 +36,19 @@ class Keys:
     def labels(self) -> Iterator[str]:
         """Yield every picture's label, of those that have one."""
         for key in self.pictures:
-            if (native := self._native(key)) is not None:
-                yield native
+            with contextlib.suppress(BrokenSource, NotAFile):  # `samples` names it
+                if (native := self._native(key)) is not None:
+                    yield native
 
     def samples(self) -> Iterator[Sample | Skipped]:
         """Yield each picture, its key that of the tar; a second picture of one key is left out by name."""
         for key, (image, *others) in self.pictures.items():
-            yield Sample(key, image, native_label=self._native(key), official_split=split_of_file(f"{key}.x"))
+            yield or_left_out(image, partial(self._sample, key, image))
             for other in others:
                 yield Skipped(other, f"a second picture with the key {key}")
+
+    def _sample(self, key: str, image: str) -> Sample:
+        return Sample(key, image, native_label=self._native(key), official_split=split_of_file(f"{key}.x"))
 
     def _native(self, key: str) -> str | None:
         """Return the label of a key: what .cls says, else .json, else .txt. Raises BrokenSource."""
@@ -55,7 +62,7 @@ class Keys:
     def _of_json(self, path: str) -> str | None:
         try:
             found = json.loads(_read(self.base / path) or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             found = None
         if not isinstance(found, dict):
             raise BrokenSource(

@@ -4,6 +4,7 @@ import math
 from pathlib import Path
 
 from ferdata.errors import BrokenSource
+from ferdata.running.plain_file import read_plain
 from ferdata.sources import Sample, broken
 from ferdata.sources.spelling import in_any_case
 
@@ -79,6 +80,6 @@ def _numbers(path: Path, line: int, cells: list[str], count: int) -> tuple[float
 def read_text(path: Path) -> str:
     """Return what stands in a text file. Raises BrokenSource."""
     try:
-        return path.read_text(encoding="utf-8-sig")
+        return read_plain(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BrokenSource(f"Cannot read {path}: {error}.", "The file is damaged; download it again.") from None

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ferdata.adapters.rafdb.annotations import Annotations, read_text
 from ferdata.adapters.rafdb.names import COMPOUND_NAMES, ONLY_COMPOUND, WORDS, split_in_name
 from ferdata.errors import BrokenSource
-from ferdata.sources import Layout, Sample, broken, is_image, known, relative
+from ferdata.sources import Layout, Sample, Skipped, broken, is_image, known, relative
+from ferdata.sources.left_out import or_left_out
 from ferdata.sources.spelling import in_any_case, spelled
 
 LIST = "EmoLabel/list_patition_label.txt"  # the publishers' own spelling
@@ -62,7 +64,7 @@ class Tree:
     original: bool
     auto: bool
 
-    def samples(self, layout: Layout) -> Iterator[Sample]:
+    def samples(self, layout: Layout) -> Iterator[Sample | Skipped]:
         """Read the list of labels; an image that the list does not name is yielded without a label."""
         images = self._images()
         ending = "" if self.original else "_aligned"
@@ -83,7 +85,8 @@ class Tree:
             found = files.pop(file, None)
             label = known(word + code, layout, path, line)
             sample = Sample(key + stem, relative(found or images / file, self.base), native_label=label)
-            yield notes.of(stem, sample._replace(official_split=split, compound_label=WORDS.get(label)))
+            row = sample._replace(official_split=split, compound_label=WORDS.get(label))
+            yield or_left_out(str(sample.image), partial(notes.of, stem, row))
         for name in sorted(files):
             yield Sample(f"{key}unlisted/{Path(name).stem}", relative(files[name], self.base))
 

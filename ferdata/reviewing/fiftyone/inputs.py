@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ferdata.errors import BadOption
+from ferdata.running.plain_file import must_be_plain, open_plain
 
 LABELS, LISTS = ("predicted", "prediction"), ("features", "embedding")
 
@@ -56,7 +57,7 @@ def features(path: Path) -> tuple[list[str], NDArray[np.float32]]:
 
 
 def _npz(path: Path) -> tuple[list[str], NDArray[np.float32]]:
-    with np.load(path, allow_pickle=False) as arrays:
+    with open_plain(path) as file, np.load(file, allow_pickle=False) as arrays:
         name = next(n for n in LISTS if n in arrays)
         return [str(i) for i in arrays["sample_id"]], np.asarray(arrays[name], np.float32)
 
@@ -69,6 +70,7 @@ def _lists(table: pa.Table) -> tuple[list[str], NDArray[np.float32]]:
 
 def _table(path: Path) -> pa.Table:
     try:
+        must_be_plain(path)
         return pq.read_table(path)
     except FileNotFoundError:
         raise BadOption(f"There is no file {path}.", "Check the path.") from None

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from ferdata.errors import BadOption
+from ferdata.running.plain_file import read_plain
 
 
 def ids(path: Path) -> list[str]:
     """Return the column `sample_id` of a CSV file, each id once, in its order. Raises BadOption."""
     hint = "Give a CSV file with a column sample_id, as the audit's page saves it."
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = read_plain(path).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise BadOption(f"Cannot read the list {path}: {getattr(error, 'strerror', None) or error}.", hint) from None
     reader = csv.DictReader(io.StringIO(text, newline=""))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ferdata.errors import BadOption, MissingModel
 from ferdata.running.file_kind import HEAD, kind_of
+from ferdata.running.plain_file import open_plain
 from zoo.models.weights import npm_package
 
 LONGEST = 200  # characters of another library's reason
@@ -55,7 +56,7 @@ def read(file: Path) -> list[Stored]:
         raise BadOption(f"{file} is a folder.", "Name a file of weights; those of a run are taken by --init RUN.")
     if not file.is_file():
         raise MissingModel(f"There is no file {file}.", "Name the file of weights, .safetensors, .pth or .tgz.")
-    with file.open("rb") as opened:
+    with open_plain(file) as opened:
         head = opened.read(HEAD)
     if head.startswith(GZIP):
         return [Stored(net, tensors) for net, tensors in npm_package.read(file).items()]
