@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ferdata.errors import NotAFile
 from ferdata.running.documents import DEEPEST, LARGEST_TOML, parse_json, parse_toml, read_json, read_toml
 
 ENCODINGS = ("utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252")
@@ -66,7 +67,7 @@ def test_of_a_file_that_is_too_large_no_more_is_read_than_shows_it(tmp_path: Pat
 def test_a_pipe_and_a_device_are_not_waited_on(tmp_path: Path, read) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(OSError, match="not a regular file"):
+        with pytest.raises(NotAFile, match="not a file"):
             read(path)
 
 
