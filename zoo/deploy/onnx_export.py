@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from ferdata.errors import BadOption, FerdataError, MissingExtra
 from ferdata.manifest import Manifest, check_output
@@ -100,10 +101,7 @@ def export(
     net, meta = load_model(folder.model)
     rows, shown = _faces(meta, folder, manifest, faces, roots)
     val = as_input(shown["val"].pixels)
-    if isinstance(net, ForeignNet):
-        graph, batch = adopted_to_onnx(_file(folder, meta), meta, tta, batch)
-    else:
-        graph = to_onnx(net, meta, tta, batch)
+    graph, batch = _graph(folder, net, meta, tta, batch)
     model = graph.SerializeToString()
     began = time.perf_counter()
     told = score(net, shown["val"].pixels, meta.mean, meta.std, tta, meta.temperature, what="torch")
@@ -187,11 +185,18 @@ def _faces(
         raise
 
 
-def _file(folder: Folder, meta: Meta) -> bytes:
-    """Return the ONNX file that a run was adopted from. Raises BadOption where it was another kind of file."""
-    if (meta.foreign or {}).get("kind") != "onnx":
-        raise BadOption(f"{folder.path} was not adopted from an ONNX file.", "Use it with `ferdata predict`.")
-    return kept(folder.model)
+def _graph(folder: Folder, net: nn.Module, meta: Meta, tta: str, batch: int | None) -> tuple[Any, int | None]:
+    """Return a run's graph, and how many pictures it takes at a time. Raises BadOption, BrokenRun."""
+    ours = net.in_torch() if isinstance(net, ForeignNet) else net
+    if ours is not None:
+        return to_onnx(ours, meta, tta, batch), batch
+    how = meta.foreign or {}
+    if how["kind"] != "onnx":
+        raise BadOption(
+            f"{folder.path} was adopted from {how['file']}, which is neither ONNX nor a net of timm's.",
+            "Its publisher's tools turn it into ONNX: docs/adopting.md. Use it as it is with `ferdata predict`.",
+        )
+    return adopted_to_onnx(kept(folder.model), meta, tta, batch)
 
 
 def _by_class(folder: Folder, meta: Meta, rows: Rows, images: Images, p: NDArray[np.float32]) -> NDArray[np.float32]:

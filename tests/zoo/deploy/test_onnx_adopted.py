@@ -6,6 +6,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import timm
+import torch
+from safetensors.torch import save_file
 
 from ferdata.errors import BadOption
 from ferdata.labels import EMOTIONS
@@ -70,6 +73,19 @@ def test_the_export_carries_the_card_and_is_adopted_again_without_a_word(manifes
     again = adopt(done.out, tmp_path / "again")
     assert again.classes == first.classes == SEVEN
     assert (again.card.size, again.card.output) == (16, "probabilities")
+
+
+def test_a_net_of_timms_is_exported_as_it_is_fed_and_read(manifest_path, tmp_path):
+    torch.manual_seed(1)
+    net = timm.create_model("mobilenetv3_small_050", num_classes=7).eval()
+    save_file(dict(net.state_dict()), tmp_path / "net.safetensors")
+    options = {"classes": SEVEN, "size": 64, "pixels": (-1, 1), "order": "BGR"}
+    adopt("mobilenetv3_small_050", tmp_path / "run", weights=tmp_path / "net.safetensors", **options)
+    done = export(tmp_path / "run", tta="none", manifest=manifest_path, faces=8)
+    seen = np.random.default_rng(1).integers(0, 256, (4, 3, 64, 64), np.uint8)
+    with torch.inference_mode():
+        expected = net(torch.from_numpy(seen[:, ::-1].astype(np.float32)) / 127.5 - 1).softmax(1).numpy()
+    assert np.abs(ask(done.out, seen) - expected).max() < 1e-5
 
 
 def test_what_eight_bits_cost_is_told_by_the_manifests_classes(manifest_path, tmp_path):

@@ -43,6 +43,11 @@ class ForeignNet(nn.Module):
         _check_sums(out, self._name)
         return out.clamp(min=torch.finfo(out.dtype).tiny).log()
 
+    def in_torch(self) -> nn.Module | None:
+        """Return the same net in torch alone, as an export traces it; None where another engine computes."""
+        inner = getattr(self._runner, "net", None)
+        return InTorch(inner, self._order, self._output) if isinstance(inner, nn.Module) else None
+
     def raw(self, x: Tensor) -> NDArray[np.float32]:
         """Return what comes out of the model, float32 (n, classes). Raises BadOption, BrokenRun."""
         out = self._in_batches(self._as_input(x))
@@ -87,6 +92,19 @@ class ForeignNet(nn.Module):
             # Some leave the batch out of their answer: its number is fixed, so that it can be told.
             parts.append(out.reshape(size, -1)[: len(part)] if out.size % size == 0 else out)
         return np.concatenate(parts)
+
+
+class InTorch(nn.Module):
+    """A net of torch's between our pictures and logits, as ForeignNet feeds and reads it."""
+
+    def __init__(self, net: nn.Module, order: str, output: str) -> None:
+        super().__init__()
+        self.net, self.backwards, self.logits = net, order == "BGR", output == "logits"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return logits, float32 (n, classes), for float32 (n, channels, H, W)."""
+        out: Tensor = self.net(x[:, [2, 1, 0]] if self.backwards and x.shape[1] == 3 else x).float()
+        return out if self.logits else out.clamp(min=torch.finfo(out.dtype).tiny).log()
 
 
 def _check_sums(out: Tensor, name: str) -> None:
