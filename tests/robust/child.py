@@ -1,6 +1,7 @@
 """One case in a child of its own: forked from a parent that has imported everything, under limits, its end reported."""
 
 import contextlib
+import faulthandler
 import json
 import os
 import resource
@@ -16,7 +17,9 @@ from typing import Any
 from ferdata.errors import FerdataError
 
 DONE, REFUSED, TRACEBACK, KILLED = "done", "refused", "traceback", "killed"
+CLOCK = "the clock"
 GIGABYTE = 1 << 30
+LOG = os.O_WRONLY | os.O_CREAT | os.O_APPEND
 STRANGER = 12345  # a user without root's rights, which no folder is closed to
 LONGEST_MESSAGE = 4000  # characters
 
@@ -40,7 +43,7 @@ class Ended:
         if self.how == TRACEBACK:
             return f"{self.kind} at {self.where}: {self.message[:300]!r}"
         if self.how == KILLED:
-            return f"killed by {self.kind} after {self.seconds:.1f} s"
+            return f"killed by {self.kind} after {self.seconds:.1f} s: {self.message}"
         if self.how == REFUSED and not (self.message.strip() and self.hint.strip()):
             return "an error without a message or a hint"
         if self.how == REFUSED and len(self.message) + len(self.hint) > LONGEST_MESSAGE:
@@ -57,20 +60,38 @@ def in_child(
     user: int | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Ended:
-    """Run `work` in a forked child in `folder`, with so much address space and time, and say how it ended."""
+    """Run `work` in a forked child in `folder`, with so much address space and time, and say how it ended.
+
+    A child that the clock kills is tried once more: one that was forked beside another thread may wait for a lock that
+    nobody in it holds, and a work that hangs by itself hangs again.
+    """
+    first = _in_child(work, folder, seconds, memory, user, environment or {})
+    return _in_child(work, folder, seconds, memory, user, environment or {}) if first.kind == CLOCK else first
+
+
+def _in_child(
+    work: Callable[[], Any],
+    folder: Path,
+    seconds: float,
+    memory: int | None,
+    user: int | None,
+    environment: Mapping[str, str],
+) -> Ended:
     answer = folder.parent / f"{folder.name}.answer.json"
     log = folder.parent / f"{folder.name}.log"
     answer.unlink(missing_ok=True)
     started = time.monotonic()
     pid = os.fork()
     if pid == 0:
-        _be_child(work, folder, answer, log, memory, user, environment or {})
+        faulthandler.dump_traceback_later(0.8 * seconds, file=os.fdopen(os.open(log, LOG, 0o666), "w"))
+        _be_child(work, folder, answer, log, memory, user, environment)
     status = _wait(pid, started + seconds)
     took = time.monotonic() - started
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)  # workers that it left
     if status is None or os.WIFSIGNALED(status):
-        return Ended(KILLED, kind="the clock" if status is None else f"signal {os.WTERMSIG(status)}", seconds=took)
+        kind = CLOCK if status is None else f"signal {os.WTERMSIG(status)}"
+        return Ended(KILLED, kind=kind, message=log.read_text("utf-8", "replace")[-2000:], seconds=took)
     try:
         return Ended(**json.loads(answer.read_bytes()), seconds=took)
     except (OSError, ValueError):

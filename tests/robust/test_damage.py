@@ -1,6 +1,5 @@
 """Damage by chance, one bit or one cut: of a manifest and of an archive it is noticed, or it makes no difference."""
 
-import os
 import shutil
 import tarfile
 import zipfile
@@ -18,11 +17,7 @@ from tests.robust.extent import cases, chance, record, report
 from tests.robust.invariants import KEPT
 from tests.robust.made import Made
 
-pytestmark = [
-    pytest.mark.slow,
-    # Taken away with the change that brings checksums of a manifest's pages and reads archives to their end.
-    pytest.mark.skipif("FERDATA_ROBUST_DAMAGE" not in os.environ, reason="FERDATA_ROBUST_DAMAGE=1 runs it"),
-]
+pytestmark = pytest.mark.slow
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:
