@@ -13,7 +13,7 @@ from tests.robust import extent
 from tests.robust.made import Made, make, make_run
 from tests.robust.snapshot import remove
 
-# `make robust` runs the suite. Of `make test` it is no part until its time and its ends have been seen on many machines.
+# `make robust` runs the suite. It is no part of `make test` until its time and its ends are known on many machines.
 collect_ignore_glob = [] if os.environ.get("FERDATA_ROBUST") else ["test_*.py"]
 
 
