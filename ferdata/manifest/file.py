@@ -55,6 +55,10 @@ class Manifest:
             raise NotAManifest(f"{path} is not a Parquet file ({str(error).splitlines()[0]}).", again) from None
         if self.file.is_one_of_several and not path.is_dir():
             raise NotAManifest(f"{path} is one part of a manifest.", f"Use the folder: {path.parent}/")
+        names = self.file.schema_arrow.names
+        if len({*names}) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise NotAManifest(f"{path} has the column {twice} twice, which no manifest has.", again)
         raw = self.file.key_values.get(KEY)
         if raw is None:
             raise NotAManifest(
@@ -103,8 +107,8 @@ class Manifest:
         names = columns or tuple(c.name for c in COLUMNS if c.name != "image")
         read, schema = self.file.read(names), arrow_schema(*names)
         lacking = {f.name for f in schema} - set(read.schema.names)  # written before the schema had the column
-        arrays = [pa.nulls(self.rows, f.type) if f.name in lacking else read[f.name] for f in schema]
-        return pa.table(arrays, names=schema.names).cast(schema)
+        arrays = [pa.nulls(self.rows, f.type) if f.name in lacking else _cast(read[f.name], f) for f in schema]
+        return pa.table(arrays, schema=schema)
 
     def batches(self, columns: Sequence[str] | None = None, rows: int = 4096) -> Iterator[pa.RecordBatch]:
         """Stream the named columns (all of them by default) in batches of at most `rows`."""
@@ -239,13 +243,28 @@ def _write_rows(
 
 
 def conform(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return `batch` with exactly the schema's columns, in order; columns that it lacks are null."""
+    """Return `batch` with exactly the schema's columns, in order; columns that it lacks are null.
+
+    Raises InvalidManifest for a column of a type that is not the schema's.
+    """
     schema = arrow_schema()
     columns = [
-        batch.column(f.name).cast(f.type) if f.name in batch.schema.names else pa.nulls(batch.num_rows, f.type)
+        _cast(batch.column(f.name), f) if f.name in batch.schema.names else pa.nulls(batch.num_rows, f.type)
         for f in schema
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _cast(column: Any, field: pa.Field) -> Any:
+    """Return a column as the schema's type. Raises InvalidManifest where another program has put another there."""
+    try:
+        return column.cast(field.type)
+    except pa.ArrowException as error:
+        raise InvalidManifest(
+            f"The column {field.name} holds {column.type}, which is not {field.type}: {str(error).splitlines()[0]}.",
+            "Another program has written this manifest: make it again with ferdata. `ferdata validate` lists all that "
+            "is wrong with it.",
+        ) from None
 
 
 def step_record(

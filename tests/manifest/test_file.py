@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ferdata import manifest
-from ferdata.errors import AlreadyExists, CannotWrite, ImagesMissing, NotAManifest
+from ferdata.errors import AlreadyExists, CannotWrite, ImagesMissing, InvalidManifest, NotAManifest
 from ferdata.manifest.fingerprint import Fingerprint
 from ferdata.schema import COLUMNS, arrow_schema
 from tests.conftest import REPOSITORY, MakeManifest, make_rows, metadata_of
@@ -30,6 +30,32 @@ def test_what_is_written_is_read_back(make_manifest: MakeManifest) -> None:
         {"label": "anger", "subject": None},
     ]
     assert opened.metadata["counts"] == {"made": {"none": {"rows": 2, "labelled": 2}}}
+
+
+def rewritten(path: Path, table: pa.Table) -> Path:
+    """Write a manifest again as another program might, its own words kept."""
+    pq.write_table(table.replace_schema_metadata({b"ferdata": pq.read_metadata(path).metadata[b"ferdata"]}), path)
+    return path
+
+
+def test_a_column_of_another_type_is_named_however_it_is_read(make_manifest: MakeManifest) -> None:
+    path = make_manifest({"native_label": "fear"})
+    table = pq.read_table(path)
+    at = table.schema.get_field_index("pixel_hash")
+    rewritten(path, table.set_column(at, "pixel_hash", pa.array(["no number"])))
+    opened = manifest.Manifest(path)
+    with pytest.raises(InvalidManifest, match="The column pixel_hash holds string"):
+        opened.table("pixel_hash")
+    with pytest.raises(InvalidManifest, match="The column pixel_hash holds string"):
+        [manifest.conform(batch) for batch in opened.batches()]
+
+
+def test_a_column_that_is_there_twice_is_no_manifests(make_manifest: MakeManifest) -> None:
+    path = make_manifest({"native_label": "fear"})
+    table = pq.read_table(path)
+    rewritten(path, table.append_column("label", pa.array(["anger"])))
+    with pytest.raises(NotAManifest, match="the column label twice"):
+        manifest.Manifest(path)
 
 
 def test_the_file_has_exactly_the_schemas_columns(make_manifest: MakeManifest) -> None:
