@@ -74,7 +74,7 @@ def test_a_name_that_is_no_text_is_left_out_by_an_escaped_name(tmp_path, name):
     adapter, _, layout = name.partition("-")
     root = written(adapter, layout if (adapter, layout) in ALL else "folders", tmp_path / "d")
     before = ingested(adapter, root)
-    picture = next(path for path in files(root) if is_image(path.name))
+    picture = [path for path in files(root) if is_image(path.name)][-1]  # the first of KDEF's are averages beside it
     os.close(os.open(os.fsencode(picture.parent) + b"/\xff\xfe.png", os.O_CREAT))
     done = ingested(adapter, root)
     assert done.rows == before.rows

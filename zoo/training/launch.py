@@ -35,6 +35,7 @@ STOPPING = 60.0  # seconds for keeping the weights after Ctrl-C
 LEAVING = 10.0  # seconds for leaving the group
 SPREADING = 0.5  # seconds in which one that was killed is seen to be gone, where the others report a lost connection
 LAST_WORDS = 4000  # characters
+LEAVE: Literal["leave"] = "leave"
 AGAIN = "--resume goes on from the last whole epoch."
 
 T = TypeVar("T")
@@ -95,7 +96,7 @@ def _attend(crew: "Sequence[_Process]", say: "Say") -> Message:
                 working.remove(process)
                 made = value if process.place.leads else made
     for process in crew:
-        process.answer()
+        process.answer(LEAVE)
     for process in crew:
         process.process.join(LEAVING)
     return "done", made
@@ -145,10 +146,10 @@ class _Process:
             warnings.warn(value, stacklevel=2)
         return kind, value
 
-    def answer(self) -> None:
-        """Let it go on, or end, if it has not."""
+    def answer(self, word: Literal["go on", "leave"] = "go on") -> None:
+        """Let it go on, or leave, if it has not."""
         with contextlib.suppress(OSError):
-            self.pipe.send(None)
+            self.pipe.send(word)
 
     def lost(self) -> WorkersLost:
         """Return that it is gone, by what, and what it last wrote."""
@@ -201,7 +202,10 @@ def _serve(
         outcome = "failed", _portable(error, place)
     signal.signal(signal.SIGTERM, _pass_over)
     pipe.send(outcome)
-    pipe.recv()  # if it left now, the others would lose its connection, and report that
+    # If it left now, the others would lose its connection, and report that. An answer to its last words may come first:
+    # one that was interrupted while it waited has not read it.
+    while pipe.recv() != LEAVE:
+        pass
     torch.distributed.destroy_process_group()
 
 

@@ -1,6 +1,7 @@
 """Clients that let the server wait, and many at once: the others are answered."""
 
 import contextlib
+import http.client
 import socket
 import time
 
@@ -77,10 +78,15 @@ def test_beside_many_slow_clients_an_honest_one_is_answered_and_the_slowest_has_
 
 
 def test_a_connection_that_is_kept_has_its_time_for_each_request_anew(page):
-    with socket.create_connection((ADDRESS, page.server_port), timeout=30) as link:
+    link = http.client.HTTPConnection(ADDRESS, page.server_port, timeout=30)
+    with contextlib.closing(link):
+        link.connect()
+        own = link.sock
         for _ in range(4):
-            link.sendall(f"GET /page.css HTTP/1.1\r\nHost: {ADDRESS}:{page.server_port}\r\n\r\n".encode())
-            assert link.recv(1 << 16).startswith(b"HTTP/1.1 200")
+            link.request("GET", "/page.css")
+            answer = link.getresponse()
+            assert (answer.status, bool(answer.read())) == (200, True)
+            assert link.sock is own
             time.sleep(0.5)
 
 

@@ -25,6 +25,7 @@ def two(path, turned=()):
     return write_shapes(path, rows)
 
 
+@pytest.mark.filterwarnings("ignore:.*may be read wrongly")  # it is: nobody taught it
 def test_a_run_is_scored_on_each_test_as_evaluate_does_and_what_it_lacks_is_no_class_of_its_row(tmp_path):
     path = two(tmp_path / "two.parquet")
     run = adopt(bright(tmp_path / "bright.onnx"), tmp_path / "bright", classes=THREE, pixels=(0, 1)).out

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import warnings
 from functools import partial
@@ -97,6 +98,25 @@ def test_ctrl_c_is_heard_by_the_caller_alone_also_while_processes_start():
         complaints = caller.communicate(timeout=60)[1]
     assert complaints.count("Traceback") == complaints.count("KeyboardInterrupt") == 1
     assert not psutil.wait_procs(begun, 10)[1]
+
+
+def is_interrupted_before_it_has_read_the_answer(place, say):
+    if place.leads:
+        threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        _say = say.args[0]
+        _say.send(("says", "words"))
+        try:
+            time.sleep(3600)
+        except KeyboardInterrupt:
+            raise BrokenRun("interrupted", "with the answer still in the pipe") from None
+    time.sleep(3600)
+
+
+def test_one_that_was_interrupted_does_not_take_an_old_answer_for_the_word_to_leave(capfd):
+    """It would leave the group while the others are in it, and write what came of that beside our words."""
+    with pytest.raises(BrokenRun, match="interrupted"):
+        launch(TWO, is_interrupted_before_it_has_read_the_answer, lambda line: None)
+    assert "Process ferdata train" not in capfd.readouterr().err
 
 
 def test_what_a_scheduler_sends_twice_interrupts_once_and_is_never_set_to_be_ignored():

@@ -19,6 +19,7 @@ def run_of(made, path):
     return next(run for run in made["runs"] if run["run"] == str(path))
 
 
+@pytest.mark.filterwarnings("ignore:.*may be read wrongly")  # it is: nobody taught it
 def test_a_run_has_the_figures_that_evaluate_gives_it_to_the_digit(league, trained, adopted, manifest_path):
     made, _ = league
     for path in (trained.path, adopted):
