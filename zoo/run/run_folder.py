@@ -1,5 +1,6 @@
 """The run folder: what lies in it, and whether a run may be written there."""
 
+import contextlib
 import os
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -116,10 +117,11 @@ class Folder:
             self.path.mkdir(parents=True, exist_ok=True)
             probe.touch()
             probe.unlink()
-            for place in new:
-                place.rmdir()
         except OSError as error:
             raise CannotWrite(f"Cannot write in {self.path}: {error.strerror}.", "Choose another --out.") from None
+        with contextlib.suppress(OSError):  # a run beside this one may have begun in a folder that was new to both
+            for place in new:
+                place.rmdir()
 
     def _check_resume(self) -> None:
         if self.last.is_file():

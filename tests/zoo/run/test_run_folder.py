@@ -70,3 +70,15 @@ def test_what_a_killed_process_left_half_written_is_tidied(tmp_path):
 def test_the_check_leaves_no_empty_folder_behind_not_even_the_one_above(tmp_path):
     Folder(tmp_path / "runs" / "deep" / "run").check(force=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_begins_beside_it_in_a_new_folder_is_no_hindrance(tmp_path, monkeypatch):
+    touch = Path.touch
+
+    def beside(probe, *arguments, **more):
+        touch(probe, *arguments, **more)
+        (tmp_path / "runs" / "other").mkdir()
+
+    monkeypatch.setattr(Path, "touch", beside)
+    Folder(tmp_path / "runs" / "mine").check(False)
+    assert [found.name for found in (tmp_path / "runs").iterdir()] == ["other"]
